@@ -1,0 +1,192 @@
+//! Memory that values travel in.
+//!
+//! A [`Buffer`] is written by a transport and then becomes a `Vec` without a copy; a [`Body`] is the
+//! memory of a value, read by a transport while the value is kept alive.
+//!
+//! Fresh memory is dear: 64 MiB in 4 KiB pages take longer to fault in than to copy. Buffers of
+//! [`HUGE_PAGE_BYTES`] and more therefore ask for huge pages before anything touches them.
+
+use std::{
+    alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
+    any::Any,
+    fmt,
+    ptr::NonNull,
+    slice,
+    sync::Arc,
+};
+
+/// The size of a huge page on x86-64 and aarch64 Linux.
+pub const HUGE_PAGE_BYTES: usize = 2 << 20;
+
+/// Bytes that this rank owns, aligned for the elements they will be read as.
+pub struct Buffer {
+    pointer: NonNull<u8>,
+    length: usize,
+    align: usize,
+}
+
+// SAFETY: a Buffer owns its memory alone, as a Vec does.
+unsafe impl Send for Buffer {}
+// SAFETY: shared access to a Buffer only reads.
+unsafe impl Sync for Buffer {}
+
+impl Buffer {
+    /// Allocates `length` bytes of zeros.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `align` is not a power of two, or the length does not fit the address space.
+    pub fn new(length: usize, align: usize) -> Self {
+        let layout =
+            Layout::from_size_align(length, align).expect("a buffer's length and alignment are valid");
+        if length == 0 {
+            return Self { pointer: NonNull::<u128>::dangling().cast(), length, align };
+        }
+        // SAFETY: the layout's size is not zero. Large fresh memory comes zeroed from the kernel and
+        // is not touched here, so the advice below still decides its pages.
+        let Some(pointer) = NonNull::new(unsafe { alloc_zeroed(layout) }) else { handle_alloc_error(layout) };
+        advise_huge_pages(pointer.as_ptr(), length);
+        Self { pointer, length, align }
+    }
+
+    /// Copies bytes into a new buffer.
+    pub fn copy_of(bytes: &[u8], align: usize) -> Self {
+        let mut buffer = Self::new(bytes.len(), align);
+        buffer.as_mut_slice().copy_from_slice(bytes);
+        buffer
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        // SAFETY: `pointer` is valid for `length` initialised bytes while `self` lives.
+        unsafe { slice::from_raw_parts(self.pointer.as_ptr(), self.length) }
+    }
+
+    /// The bytes, to be written.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and `self` is borrowed uniquely.
+        unsafe { slice::from_raw_parts_mut(self.pointer.as_ptr(), self.length) }
+    }
+
+    /// Turns the buffer into a vector of elements, in place where its alignment is the element's.
+    ///
+    /// Returns the buffer if its length is no multiple of the element's size.
+    pub fn into_vec<T: bytemuck::Pod>(self) -> Result<Vec<T>, Self> {
+        let size = size_of::<T>();
+        if size == 0 || !self.length.is_multiple_of(size) {
+            return Err(self);
+        }
+        let count = self.length / size;
+        if self.align != align_of::<T>() || self.length == 0 {
+            return Ok(bytemuck::allocation::pod_collect_to_vec(self.as_slice()));
+        }
+        let buffer = std::mem::ManuallyDrop::new(self);
+        // SAFETY: the memory came from the global allocator with `count * size_of::<T>()` bytes and
+        // the alignment of `T`; it holds initialised bytes, and any bytes are a valid `T: Pod`.
+        Ok(unsafe { Vec::from_raw_parts(buffer.pointer.as_ptr().cast(), count, count) })
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.length > 0 {
+            // SAFETY: allocated in `new` with this very layout, and not given away since.
+            unsafe {
+                dealloc(self.pointer.as_ptr(), Layout::from_size_align_unchecked(self.length, self.align))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Buffer({} bytes)", self.length)
+    }
+}
+
+/// Asks the kernel for huge pages in the whole pages of this memory; a wish, not a demand.
+pub fn advise_huge_pages(pointer: *mut u8, length: usize) {
+    if length < HUGE_PAGE_BYTES {
+        return;
+    }
+    let page = 4096;
+    let start = (pointer as usize).next_multiple_of(page);
+    let end = (pointer as usize + length) / page * page;
+    // SAFETY: the range lies within memory that the caller owns; the advice changes no content.
+    unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE) };
+}
+
+/// The memory of a value, and what keeps it alive.
+#[derive(Clone)]
+pub struct Body {
+    _owner: Arc<dyn Any + Send + Sync>,
+    pointer: NonNull<u8>,
+    length: usize,
+    align: usize,
+}
+
+// SAFETY: a Body only reads memory owned by a value that is itself Send and Sync.
+unsafe impl Send for Body {}
+// SAFETY: as above.
+unsafe impl Sync for Body {}
+
+impl Body {
+    /// The bytes that `view` finds in `owner`, which is kept alive and not changed meanwhile.
+    pub fn of<T: Any + Send + Sync>(owner: Arc<T>, align: usize, view: impl FnOnce(&T) -> &[u8]) -> Self {
+        let bytes = view(&owner);
+        let (pointer, length) = (NonNull::from(bytes).cast(), bytes.len());
+        Self { _owner: owner, pointer, length, align }
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        // SAFETY: the bytes belong to `_owner`, which lives as long as `self` and is not changed:
+        // it is shared, and a value with interior mutability in its raw bytes is no `Pod`.
+        unsafe { slice::from_raw_parts(self.pointer.as_ptr(), self.length) }
+    }
+
+    /// The alignment the receiver's buffer needs, in bytes.
+    pub fn align(&self) -> usize {
+        self.align
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({} bytes)", self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_becomes_a_vector_without_moving() {
+        let mut buffer = Buffer::new(16, 8);
+        buffer.as_mut_slice()[0] = 7;
+        let address = buffer.as_slice().as_ptr() as usize;
+        let vector: Vec<u64> = buffer.into_vec().unwrap();
+        assert_eq!(vector, [7, 0]);
+        assert_eq!(vector.as_ptr() as usize, address);
+    }
+
+    #[test]
+    fn a_buffer_of_the_wrong_length_is_given_back() {
+        assert_eq!(Buffer::new(15, 8).into_vec::<u64>().unwrap_err().as_slice().len(), 15);
+        assert!(Buffer::new(0, 8).into_vec::<u64>().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_large_buffer_starts_as_zeros() {
+        let buffer = Buffer::new(3 * HUGE_PAGE_BYTES + 1, 1);
+        assert!(buffer.as_slice().iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_body_keeps_its_value_alive() {
+        let value = Arc::new(vec![1u16, 2, 3]);
+        let body = Body::of(value, 2, |v| bytemuck::cast_slice(v));
+        assert_eq!(body.as_slice(), bytemuck::cast_slice::<u16, u8>(&[1, 2, 3]));
+    }
+}

@@ -1,0 +1,194 @@
+//! What can go wrong, sorted by who can mend it.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, io, path::PathBuf, sync::Arc};
+
+/// The result of most of what this library does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a run, or a call of the client, failed.
+///
+/// `Debug` prints the same line as `Display`, so that a `main` that returns this error ends with one
+/// clear line.
+#[derive(Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A task failed.
+    #[error(transparent)]
+    Task(#[from] Arc<TaskError>),
+    /// The ranks do not form the world that was asked for.
+    #[error("{0}")]
+    World(String),
+    /// An option, an environment variable or an argument has no meaning here.
+    #[error("{0}")]
+    Option(String),
+    /// An MPI call failed.
+    #[error("MPI call {call} failed on rank {rank}: {message}")]
+    Mpi {
+        /// The rank that called.
+        rank: u32,
+        /// The name of the call.
+        call: &'static str,
+        /// MPI's words.
+        message: String,
+    },
+    /// A file or directory could not be used.
+    #[error("{message}: {path}: {source}")]
+    File {
+        /// What was tried, on which rank and host.
+        message: String,
+        /// The path.
+        path: PathBuf,
+        /// The system's words.
+        source: Arc<io::Error>,
+    },
+    /// Bytes that should hold a value or a message do not.
+    #[error("{0}")]
+    Decode(String),
+    /// The run was interrupted by a signal.
+    #[error("interrupted by {signal} on rank {rank} ({host})")]
+    Interrupted {
+        /// The signal's name.
+        signal: &'static str,
+        /// The rank that got it.
+        rank: u32,
+        /// Its host.
+        host: String,
+    },
+    /// The run is over, so nothing more can be asked of it.
+    #[error("the run has ended")]
+    Ended,
+    /// What was waited for did not come in time.
+    #[error("not finished after {0:?}")]
+    Timeout(std::time::Duration),
+    /// The driver's closure failed, on another rank.
+    #[error("{0}")]
+    Driver(String),
+    /// An error of the user's own, in the driver's closure.
+    #[error("{0}")]
+    Other(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error {
+    /// Wraps an error of another kind, to be returned from a closure.
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Other(error.into().into())
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::other(error)
+    }
+}
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self::other(error)
+    }
+}
+
+impl From<String> for Error {
+    fn from(message: String) -> Self {
+        Self::other(message)
+    }
+}
+
+impl From<&str> for Error {
+    fn from(message: &str) -> Self {
+        Self::other(message)
+    }
+}
+
+/// Why a task has no value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// It panicked. The text holds the panic's words and place.
+    Panic,
+    /// Its arguments or its result could not be decoded or encoded.
+    Decode,
+    /// It was cancelled before it ended.
+    Cancelled,
+    /// No worker can run it: its workers, hosts or resources do not exist.
+    NoWorker,
+}
+
+/// The failure of a task, as it reaches every future that depends on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskError {
+    /// What happened.
+    pub reason: Reason,
+    /// The name of the function, or the label that the task was given.
+    pub function: String,
+    /// The number of the task, as the scheduler counts.
+    pub task: u64,
+    /// The rank it ran on, if it ran.
+    pub rank: Option<u32>,
+    /// The host of that rank.
+    pub host: String,
+    /// The panic's words, or the like.
+    pub message: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The functions between the task that failed and the one that was asked for, in order; the
+    /// last is the one asked for. Empty if the task itself was asked for.
+    pub dependents: Vec<String>,
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match self.reason {
+            Reason::Panic => "panicked",
+            Reason::Decode => "could not be decoded",
+            Reason::Cancelled => "was cancelled",
+            Reason::NoWorker => "cannot run",
+        };
+        write!(f, "task {} ({}) {verb}", self.task, self.function)?;
+        if let Some(rank) = self.rank {
+            write!(f, " on rank {rank} ({})", self.host)?;
+        }
+        if self.attempts > 1 {
+            write!(f, " after {} attempts", self.attempts)?;
+        }
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        if !self.dependents.is_empty() {
+            write!(f, "; needed by {}", self.dependents.join(", then "))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for TaskError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_error_tells_the_whole_story_in_one_line() {
+        let error = TaskError {
+            reason: Reason::Panic,
+            function: "pi::count_inside".into(),
+            task: 41,
+            rank: Some(5),
+            host: "node03".into(),
+            message: "index out of bounds (pi.rs:7)".into(),
+            attempts: 2,
+            dependents: vec!["sum".into()],
+        };
+        assert_eq!(
+            error.to_string(),
+            "task 41 (pi::count_inside) panicked on rank 5 (node03) after 2 attempts: \
+             index out of bounds (pi.rs:7); needed by sum"
+        );
+        assert_eq!(format!("{:?}", Error::from(Arc::new(error.clone()))), error.to_string());
+    }
+}

@@ -1,0 +1,6 @@
+//! An MPI-native SPMD task runtime.
+pub mod comm;
+pub mod error;
+pub mod rank;
+
+pub use error::{Error, Result};
