@@ -68,6 +68,11 @@ impl Buffer {
         unsafe { slice::from_raw_parts_mut(self.pointer.as_ptr(), self.length) }
     }
 
+    /// The alignment of the first byte.
+    pub fn align(&self) -> usize {
+        self.align
+    }
+
     /// Turns the buffer into a vector of elements, in place where its alignment is the element's.
     ///
     /// Returns the buffer if its length is no multiple of the element's size.

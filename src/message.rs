@@ -1,0 +1,606 @@
+//! The protocol: everything that crosses ranks, in one file.
+//!
+//! One enum a receiver. A role collects what it has to say, and one frame a peer carries it
+//! ([`encode`], [`decode`]). Values are not in here: small ones ride as bytes in [`Packed`], the bytes
+//! of large ones go beside the frames, from the rank that holds them to the rank that wants them.
+//!
+//! Many tasks of one shape are one record ([`Layer`], [`Run`], [`Finished`]), whose arguments are
+//! columns ([`Column`]): a million tasks cost a few bytes each.
+
+use crate::{
+    error::{Error, Result, TaskError},
+    rank::Rank,
+    task::Code,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The number of a task and of its value. The rank that submits a task numbers it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TaskId(pub u64);
+
+impl TaskId {
+    const SEQUENCE_BITS: u32 = 44;
+
+    /// The task that `owner` submits as its `sequence`th.
+    pub fn new(owner: Rank, sequence: u64) -> Self {
+        debug_assert!(sequence >> Self::SEQUENCE_BITS == 0);
+        Self(u64::from(owner.0) << Self::SEQUENCE_BITS | sequence)
+    }
+
+    /// The rank that submitted it, and that is told how it ends.
+    pub fn owner(self) -> Rank {
+        Rank((self.0 >> Self::SEQUENCE_BITS) as u32)
+    }
+
+    /// How many tasks its owner had submitted before.
+    pub fn sequence(self) -> u64 {
+        self.0 & ((1 << Self::SEQUENCE_BITS) - 1)
+    }
+
+    /// The task `count` further on.
+    pub fn plus(self, count: u32) -> Self {
+        Self(self.0 + u64::from(count))
+    }
+}
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.owner(), self.sequence())
+    }
+}
+
+/// Tasks numbered one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tasks {
+    /// The first one.
+    pub first: TaskId,
+    /// How many.
+    pub count: u32,
+}
+
+impl Tasks {
+    /// One task.
+    pub fn one(first: TaskId) -> Self {
+        Self { first, count: 1 }
+    }
+
+    /// Each of them, in order.
+    pub fn iter(self) -> impl DoubleEndedIterator<Item = TaskId> + ExactSizeIterator {
+        (0..self.count).map(move |index| self.first.plus(index))
+    }
+
+    /// Adds `task` at the end of the last range in `list`, or as a new one.
+    pub fn push(list: &mut Vec<Self>, task: TaskId) {
+        match list.last_mut() {
+            Some(last) if last.first.plus(last.count) == task && last.count < u32::MAX => last.count += 1,
+            _ => list.push(Self::one(task)),
+        }
+    }
+}
+
+/// Byte strings, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packed {
+    #[serde(with = "serde_bytes")]
+    bytes: Vec<u8>,
+    ends: Ends,
+}
+
+/// Where the strings of a [`Packed`] end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Ends {
+    /// All have the same width; the count, then the width.
+    Every(u32, u32),
+    /// Any.
+    At(Vec<u32>),
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self::Every(0, 0)
+    }
+}
+
+impl Packed {
+    /// How many strings.
+    pub fn len(&self) -> usize {
+        match &self.ends {
+            Ends::Every(count, _) => *count as usize,
+            Ends::At(ends) => ends.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many bytes all strings have together.
+    pub fn byte_count(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Adds the string that `write` appends.
+    pub fn push_with<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        let start = self.bytes.len();
+        if let Err(error) = write(&mut self.bytes) {
+            self.bytes.truncate(start);
+            return Err(error);
+        }
+        let width = (self.bytes.len() - start) as u32;
+        match &mut self.ends {
+            Ends::Every(0, every) => {
+                *every = width;
+                self.ends = Ends::Every(1, width);
+            }
+            Ends::Every(count, every) if *every == width => *count += 1,
+            Ends::Every(count, every) => {
+                let mut ends: Vec<u32> = (1..=*count).map(|n| n * *every).collect();
+                ends.push(self.bytes.len() as u32);
+                self.ends = Ends::At(ends);
+            }
+            Ends::At(ends) => ends.push(self.bytes.len() as u32),
+        }
+        Ok(())
+    }
+
+    /// Adds a string.
+    pub fn push(&mut self, string: &[u8]) {
+        let _: Result<(), std::convert::Infallible> = self.push_with(|bytes| {
+            bytes.extend_from_slice(string);
+            Ok(())
+        });
+    }
+
+    fn start(&self, index: usize) -> usize {
+        match &self.ends {
+            Ends::Every(_, width) => index * *width as usize,
+            Ends::At(_) if index == 0 => 0,
+            Ends::At(ends) => ends[index - 1] as usize,
+        }
+    }
+
+    /// The string at `index`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is none.
+    pub fn at(&self, index: usize) -> &[u8] {
+        assert!(index < self.len(), "string {index} of {}", self.len());
+        &self.bytes[self.start(index)..self.start(index + 1)]
+    }
+
+    /// The strings from `first` on.
+    pub fn slice(&self, first: usize, count: usize) -> Self {
+        let (start, end) = (self.start(first), self.start(first + count));
+        let ends = match &self.ends {
+            Ends::Every(_, width) => Ends::Every(count as u32, *width),
+            Ends::At(ends) => {
+                Ends::At(ends[first..first + count].iter().map(|at| at - start as u32).collect())
+            }
+        };
+        Self { bytes: self.bytes[start..end].to_vec(), ends }
+    }
+
+    /// Each string, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        (0..self.len()).map(|index| &self.bytes[self.start(index)..self.start(index + 1)])
+    }
+
+    /// Whether the strings lie within the bytes, as they must after decoding.
+    fn is_valid(&self) -> bool {
+        match &self.ends {
+            Ends::Every(count, width) => u64::from(*count) * u64::from(*width) == self.bytes.len() as u64,
+            Ends::At(ends) => {
+                ends.is_sorted() && ends.last().is_none_or(|last| *last as usize == self.bytes.len())
+            }
+        }
+    }
+}
+
+impl<'a> FromIterator<&'a [u8]> for Packed {
+    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(strings: I) -> Self {
+        let mut packed = Self::default();
+        strings.into_iter().for_each(|string| packed.push(string));
+        packed
+    }
+}
+
+/// One argument of each task of a layer, as the client describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Column {
+    /// The same encoded value for every task.
+    Same(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// An encoded value for each task.
+    Each(Packed),
+    /// Task `i` takes the value of task `first + i * stride`.
+    Stride {
+        /// The task whose value the first task takes.
+        first: TaskId,
+        /// 0: all take the same value; 1: each takes the next one.
+        stride: u32,
+    },
+    /// Task `i` takes the value of the `i`th of these.
+    Values(Vec<TaskId>),
+    /// Task `i` takes the values of the `i`th of these lists of tasks, as one list.
+    Lists {
+        /// The lists, one a task.
+        lists: Vec<Vec<Tasks>>,
+        /// How to make a list of them.
+        collect: Code,
+    },
+}
+
+/// Where tasks may run and how often; what `submit` and `map` were told besides the arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// Higher runs first.
+    pub priority: i32,
+    /// The ranks that may run it; empty: all.
+    pub workers: Vec<Rank>,
+    /// Task `i` runs on the `i`th of `workers`, and nowhere else.
+    pub one_each: bool,
+    /// Others may run it too where none of `workers` exists.
+    pub allow_other: bool,
+    /// How often to try again after a failure.
+    pub retries: u32,
+    /// What it takes of a worker while it runs, by name.
+    pub resources: Vec<(String, u32)>,
+    /// What to call it, rather than by its function's name.
+    pub label: Option<String>,
+}
+
+/// Tasks that call one function, described together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Their numbers.
+    pub tasks: Tasks,
+    /// The function.
+    pub code: Code,
+    /// Its arguments.
+    pub columns: Vec<Column>,
+    /// Where and how to run them; nothing where nothing was said.
+    pub options: Option<Box<Options>>,
+}
+
+/// Where a worker gets an argument from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Need {
+    /// From here: the encoded value.
+    Inline(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// From the store of a rank, maybe the worker's own.
+    Held(Held),
+}
+
+/// A value that some rank holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Whose value.
+    pub task: TaskId,
+    /// Who has it, or will.
+    pub holder: Rank,
+    /// How large its body is.
+    pub size: Size,
+}
+
+/// What a receiver must know of a body before it makes room for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// How many bytes.
+    pub bytes: u64,
+    /// Their alignment in bytes.
+    pub align: u8,
+}
+
+/// One argument of each task of a [`Run`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Argument {
+    /// The same encoded value for every task.
+    Same(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// An encoded value for each task.
+    Each(Packed),
+    /// A value from a store for each task.
+    Held(Vec<Held>),
+    /// A value for each task, from here or there.
+    Needs(Vec<Need>),
+    /// A list of values for each task.
+    Lists {
+        /// The lists, one a task.
+        lists: Vec<Vec<Need>>,
+        /// How to make a list of them.
+        collect: Code,
+    },
+}
+
+/// Tasks of one layer that a worker is to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Their numbers.
+    pub tasks: Tasks,
+    /// The function.
+    pub code: Code,
+    /// How often they were tried before, so that an answer to an older attempt is known.
+    pub attempt: u32,
+    /// Their arguments.
+    pub arguments: Vec<Argument>,
+    /// What to call them in errors, where it is not the function's name.
+    pub label: Option<String>,
+    /// Whether each is to be reported on its own, because it holds resources or may be retried.
+    pub alone: bool,
+}
+
+/// Tasks that ended with small values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// The first task; the others follow it.
+    pub first: TaskId,
+    /// Their encoded values.
+    pub values: Packed,
+}
+
+/// What the scheduler is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToScheduler {
+    /// A client wants tasks run.
+    Submit(Layer),
+    /// A client has small values of its own: these are their numbers and bytes.
+    Give(Finished),
+    /// A client has a large value of its own, and has told these workers to fetch it.
+    Place {
+        /// The value's number.
+        task: TaskId,
+        /// Its size.
+        size: Size,
+        /// Who holds it, or will.
+        holders: Vec<Rank>,
+    },
+    /// A client has dropped its futures of these tasks.
+    Release(Vec<Tasks>),
+    /// A client no longer wants these tasks run.
+    Cancel(Vec<Tasks>),
+    /// A worker ran tasks whose values are small.
+    Finished {
+        /// Which, and their values.
+        finished: Finished,
+        /// How long the function ran, all together.
+        nanoseconds: u64,
+    },
+    /// A worker ran a task and keeps its value.
+    Stored {
+        /// Which.
+        task: TaskId,
+        /// The value's size.
+        size: Size,
+        /// How long the function ran.
+        nanoseconds: u64,
+    },
+    /// A task failed on a worker.
+    Failed(Box<TaskError>),
+    /// A worker gives back tasks that it had not begun.
+    Yielded(Vec<Tasks>),
+    /// So many more tasks of a worker now wait for others, and need no thread; fewer, if negative.
+    Blocked(i32),
+    /// The driver is done; everybody shall end with this outcome.
+    Shutdown(Outcome),
+}
+
+/// What a worker is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// Run these tasks.
+    Run(Run),
+    /// Do not run these tasks if they have not begun; tell nobody.
+    Cancel(Vec<Tasks>),
+    /// Give back up to this many tasks that have not begun.
+    Yield(u32),
+    /// Forget these values.
+    Free(Vec<Tasks>),
+}
+
+/// What a client is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToClient {
+    /// Tasks ended with small values.
+    Finished(Finished),
+    /// A task ended; its value is held there.
+    Stored(Held),
+    /// A task failed, or was cancelled.
+    Failed {
+        /// Which.
+        task: TaskId,
+        /// Why.
+        error: Box<TaskError>,
+    },
+}
+
+/// What a rank's store is told by another rank.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToStore {
+    /// Get this value from its holder, and keep it until told to free it.
+    Pull(Held),
+    /// Send me this value; I have made room under this tag.
+    Fetch {
+        /// Which.
+        task: TaskId,
+        /// The tag.
+        tag: u16,
+    },
+    /// Here is the head of a value that you fetched; its body comes under your tag.
+    Head {
+        /// Which.
+        task: TaskId,
+        /// What the body means.
+        #[serde(with = "serde_bytes")]
+        head: Vec<u8>,
+    },
+    /// You may forget this value: the last rank that was to pull it has it.
+    Pulled(TaskId),
+}
+
+/// How the driver's closure ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// With this value, encoded.
+    Value(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// With this error.
+    Error(String),
+}
+
+/// Everything that one rank says to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// To the scheduler on rank 0.
+    ToScheduler(ToScheduler),
+    /// To a worker.
+    ToWorker(ToWorker),
+    /// To the client that submitted the tasks it speaks of.
+    ToClient(ToClient),
+    /// To a rank's store.
+    ToStore(ToStore),
+    /// To every rank: end with this outcome.
+    Stop(Outcome),
+}
+
+/// Appends a message to a frame.
+pub fn encode(message: &Message, frame: &mut Vec<u8>) {
+    append(message, frame);
+}
+
+/// Appends the encoding of anything of ours. It can't fail: nothing of ours refuses to be encoded.
+pub(crate) fn append<T: Serialize>(value: &T, bytes: &mut Vec<u8>) {
+    struct Append<'a>(&'a mut Vec<u8>);
+    impl postcard::ser_flavors::Flavor for Append<'_> {
+        type Output = ();
+        fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+            self.0.push(byte);
+            Ok(())
+        }
+        fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+        fn finalize(self) -> postcard::Result<()> {
+            Ok(())
+        }
+    }
+    postcard::serialize_with_flavor(value, Append(bytes)).expect("a message can be encoded");
+}
+
+/// The messages of a frame, in the order they were said.
+///
+/// # Errors
+///
+/// [`Error::Decode`] if the bytes are no messages.
+pub fn decode(source: Rank, mut frame: &[u8]) -> Result<Vec<Message>> {
+    let mut messages = Vec::new();
+    while !frame.is_empty() {
+        let (message, rest) = postcard::take_from_bytes::<Message>(frame)
+            .map_err(|error| Error::Decode(format!("a frame from {source:?} holds no message: {error}")))?;
+        if !is_valid(&message) {
+            return Err(Error::Decode(format!("a frame from {source:?} holds a broken message")));
+        }
+        messages.push(message);
+        frame = rest;
+    }
+    Ok(messages)
+}
+
+/// Whether the parts of a message fit each other, so that no reader runs past an end.
+fn is_valid(message: &Message) -> bool {
+    let finished = |finished: &Finished| finished.values.is_valid();
+    match message {
+        Message::ToScheduler(ToScheduler::Submit(layer)) => layer.is_valid(),
+        Message::ToScheduler(ToScheduler::Give(given)) => finished(given),
+        Message::ToScheduler(ToScheduler::Finished { finished: ended, .. }) => finished(ended),
+        Message::ToClient(ToClient::Finished(ended)) => finished(ended),
+        Message::ToWorker(ToWorker::Run(run)) => run.is_valid(),
+        _ => true,
+    }
+}
+
+impl Layer {
+    fn is_valid(&self) -> bool {
+        let count = self.tasks.count as usize;
+        self.columns.iter().all(|column| match column {
+            Column::Same(_) | Column::Stride { .. } => true,
+            Column::Each(values) => values.is_valid() && values.len() == count,
+            Column::Values(tasks) => tasks.len() == count,
+            Column::Lists { lists, .. } => lists.len() == count,
+        })
+    }
+}
+
+impl Run {
+    fn is_valid(&self) -> bool {
+        let count = self.tasks.count as usize;
+        self.arguments.iter().all(|argument| match argument {
+            Argument::Same(_) => true,
+            Argument::Each(values) => values.is_valid() && values.len() == count,
+            Argument::Held(held) => held.len() == count,
+            Argument::Needs(needs) => needs.len() == count,
+            Argument::Lists { lists, .. } => lists.len() == count,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn packed_strings_come_back(strings: Vec<Vec<u8>>, cut: (usize, usize)) {
+            let packed: Packed = strings.iter().map(Vec::as_slice).collect();
+            prop_assert_eq!(packed.iter().collect::<Vec<_>>(), strings.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            prop_assert!(packed.is_valid());
+            if !strings.is_empty() {
+                let first = cut.0 % strings.len();
+                let count = cut.1 % (strings.len() - first + 1);
+                let slice = packed.slice(first, count);
+                prop_assert!(slice.is_valid());
+                let expected: Vec<_> = strings[first..first + count].iter().map(Vec::as_slice).collect();
+                prop_assert_eq!(slice.iter().collect::<Vec<_>>(), expected);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_messages_or_an_error(bytes: Vec<u8>) {
+            let _ = decode(Rank(1), &bytes);
+        }
+    }
+
+    #[test]
+    fn strings_of_one_width_need_no_ends() {
+        let packed: Packed = [[1u8, 2], [3, 4]].iter().map(|s| s.as_slice()).collect();
+        assert_eq!(packed.ends, Ends::Every(2, 2));
+    }
+
+    #[test]
+    fn a_frame_holds_its_messages_in_order() {
+        let tasks = vec![Tasks { first: TaskId::new(Rank(1), 3), count: 4 }];
+        let messages = [
+            Message::ToScheduler(ToScheduler::Release(tasks.clone())),
+            Message::ToScheduler(ToScheduler::Cancel(tasks)),
+        ];
+        let mut frame = Vec::new();
+        messages.iter().for_each(|message| encode(message, &mut frame));
+        assert_eq!(decode(Rank(1), &frame).unwrap(), messages);
+    }
+
+    #[test]
+    fn a_run_with_too_few_arguments_is_refused() {
+        let run = Run {
+            tasks: Tasks { first: TaskId(0), count: 2 },
+            code: Code { module: 0, offset: 0 },
+            attempt: 0,
+            arguments: vec![Argument::Each([[1u8].as_slice()].into_iter().collect())],
+            label: None,
+            alone: false,
+        };
+        let mut frame = Vec::new();
+        encode(&Message::ToWorker(ToWorker::Run(run)), &mut frame);
+        assert!(matches!(decode(Rank(0), &frame), Err(Error::Decode(_))));
+    }
+}

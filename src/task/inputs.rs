@@ -1,0 +1,298 @@
+//! How a function's parameters see the values that came with a call.
+//!
+//! A parameter may take its value (`T`), borrow it from the store (`&T`, `&[T]`), or share it
+//! ([`Shared<T>`], `Vec<Shared<T>>`), as the function is written; nothing is cloned for a borrow.
+
+use crate::{
+    message::Packed,
+    value::{self, Data, Value},
+};
+use smallvec::SmallVec;
+use std::{any::Any, any::type_name, marker::PhantomData, ops::Deref, sync::Arc};
+
+/// Makes a `Vec<T>`, boxed, of a list of inputs whose type the sender knew.
+pub type Collect = fn(Vec<Input<'_>>) -> Result<Box<dyn Any>, String>;
+
+/// A value that came with a call.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// Encoded.
+    Bytes(&'a [u8]),
+    /// From the store.
+    Value(&'a Value),
+    /// A list of values.
+    List(Vec<Self>, Collect),
+}
+
+/// The values that came with one call, taken one after the other.
+#[derive(Debug)]
+pub struct Inputs<'a>(smallvec::IntoIter<[Input<'a>; 4]>);
+
+impl<'a> Inputs<'a> {
+    /// The given inputs.
+    pub fn new(inputs: SmallVec<[Input<'a>; 4]>) -> Self {
+        Self(inputs.into_iter())
+    }
+
+    fn next(&mut self) -> Result<Input<'a>, String> {
+        self.0.next().ok_or_else(|| "an argument is missing".to_string())
+    }
+}
+
+/// Where a call leaves its result.
+#[derive(Debug)]
+pub struct Output<'a> {
+    /// Takes the encoding of a small result.
+    pub small: &'a mut Packed,
+    /// The most bytes that are small.
+    pub small_bytes_max: usize,
+    /// Takes a large result.
+    pub large: Option<Value>,
+}
+
+/// A value shared with the worker's store: it derefs to the value and costs nothing to clone.
+///
+/// As a parameter, `Shared<T>` keeps the value, and `Vec<Shared<T>>` takes a list of values, without
+/// copying them.
+#[derive(Debug)]
+pub struct Shared<T>(Arc<T>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// A type that a task's parameter may have. `M` tells the ways apart, and is inferred.
+pub trait Parameter<M> {
+    /// The type of the value that must come for it.
+    type Owned: Data;
+    /// What is kept during the call.
+    type Held;
+    /// The parameter, for the time of the call.
+    type Get<'a>;
+    /// Makes the value ready.
+    fn hold(input: Input<'_>) -> Result<Self::Held, String>;
+    /// Hands it to the call.
+    fn get(held: &mut Option<Self::Held>) -> Self::Get<'_>;
+}
+
+/// A parameter `T`.
+#[derive(Debug)]
+pub struct ByValue;
+/// A parameter `&T`.
+#[derive(Debug)]
+pub struct ByReference;
+/// A parameter `&[T]`.
+#[derive(Debug)]
+pub struct BySlice;
+/// A parameter `Shared<T>`.
+#[derive(Debug)]
+pub struct ByShare;
+/// A parameter `Vec<Shared<T>>`.
+#[derive(Debug)]
+pub struct ByShares;
+
+impl<T: Data> Parameter<ByValue> for T {
+    type Owned = T;
+    type Held = T;
+    type Get<'a> = T;
+    fn hold(input: Input<'_>) -> Result<T, String> {
+        owned(input)
+    }
+    fn get(held: &mut Option<T>) -> T {
+        held.take().expect("a parameter is taken once")
+    }
+}
+
+impl<T: Data> Parameter<ByReference> for &T {
+    type Owned = T;
+    type Held = Arc<T>;
+    type Get<'a> = &'a T;
+    fn hold(input: Input<'_>) -> Result<Arc<T>, String> {
+        shared(input)
+    }
+    fn get(held: &mut Option<Arc<T>>) -> &T {
+        held.as_deref().expect("a parameter is held during the call")
+    }
+}
+
+impl<T: Data> Parameter<BySlice> for &[T] {
+    type Owned = Vec<T>;
+    type Held = Arc<Vec<T>>;
+    type Get<'a> = &'a [T];
+    fn hold(input: Input<'_>) -> Result<Arc<Vec<T>>, String> {
+        shared(input)
+    }
+    fn get(held: &mut Option<Arc<Vec<T>>>) -> &[T] {
+        held.as_deref().expect("a parameter is held during the call")
+    }
+}
+
+impl<T: Data> Parameter<ByShare> for Shared<T> {
+    type Owned = T;
+    type Held = Arc<T>;
+    type Get<'a> = Self;
+    fn hold(input: Input<'_>) -> Result<Arc<T>, String> {
+        shared(input)
+    }
+    fn get(held: &mut Option<Arc<T>>) -> Self {
+        Self(held.take().expect("a parameter is taken once"))
+    }
+}
+
+impl<T: Data> Parameter<ByShares> for Vec<Shared<T>> {
+    type Owned = Vec<T>;
+    type Held = Self;
+    type Get<'a> = Self;
+    fn hold(input: Input<'_>) -> Result<Self, String> {
+        match input {
+            Input::List(items, _) => items.into_iter().map(|item| shared(item).map(Shared)).collect(),
+            whole => Ok(owned::<Vec<T>>(whole)?.into_iter().map(|item| Shared(Arc::new(item))).collect()),
+        }
+    }
+    fn get(held: &mut Option<Self>) -> Self {
+        held.take().expect("a parameter is taken once")
+    }
+}
+
+fn owned<T: Data>(input: Input<'_>) -> Result<T, String> {
+    match input {
+        Input::Bytes(bytes) => value::decode(bytes),
+        Input::Value(value) => value.to_owned_value(),
+        Input::List(items, collect) => collect(items)?
+            .downcast::<T>()
+            .map(|list| *list)
+            .map_err(|_| format!("the list is no {}", type_name::<T>())),
+    }
+}
+
+fn shared<T: Data>(input: Input<'_>) -> Result<Arc<T>, String> {
+    match input {
+        Input::Value(value) => value.get(),
+        other => owned(other).map(Arc::new),
+    }
+}
+
+/// Makes a `Vec<T>` of a list of inputs.
+pub fn collect<T: Data>(items: Vec<Input<'_>>) -> Result<Box<dyn Any>, String> {
+    let list: Vec<T> = items.into_iter().map(owned::<T>).collect::<Result<_, _>>()?;
+    Ok(Box::new(list))
+}
+
+/// A function that can be a task: a `fn`, or a closure that captures nothing.
+///
+/// `P` is the tuple of the values it takes, `M` is inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a task function",
+    note = "a task is a `fn` or a closure that captures nothing, of up to six parameters",
+    note = "a parameter is a `T`, `&T`, `&[T]`, `Shared<T>` or `Vec<Shared<T>>`, where `T`, like the result, \
+            implements serde's `Serialize` and `DeserializeOwned`, and `Send + Sync + 'static`"
+)]
+pub trait TaskFunction<P, M>: Copy + Send + 'static {
+    /// The type of the task's value.
+    type Out: Data;
+    /// Calls it.
+    fn call(self, inputs: &mut Inputs<'_>) -> Result<Self::Out, String>;
+}
+
+macro_rules! task_functions {
+    ($(($($A:ident $M:ident $held:ident),*))*) => { $(
+        // The double bound lets the compiler see a parameter's type both as written and as borrowed.
+        impl<Fun, R: Data, $($A, $M),*> TaskFunction<($($A::Owned,)*), (PhantomData<R>, $($A, $M),*)> for Fun
+        where
+            $($A: Parameter<$M>,)*
+            Fun: Fn($($A),*) -> R + for<'a> Fn($($A::Get<'a>),*) -> R + Copy + Send + 'static,
+        {
+            type Out = R;
+            #[inline]
+            fn call(self, _inputs: &mut Inputs<'_>) -> Result<R, String> {
+                $(let mut $held = Some($A::hold(_inputs.next()?)?);)*
+                Ok(self($($A::get(&mut $held)),*))
+            }
+        }
+    )* };
+}
+
+task_functions! {
+    ()
+    (A MA a)
+    (A MA a, B MB b)
+    (A MA a, B MB b, C MC c)
+    (A MA a, B MB b, C MC c, D MD d)
+    (A MA a, B MB b, C MC c, D MD d, E ME e)
+    (A MA a, B MB b, C MC c, D MD d, E ME e, F MF f)
+}
+
+/// Calls the function of type `F` and encodes its result: what a descriptor points to.
+pub(super) fn run<F: TaskFunction<P, M>, P, M>(
+    inputs: &mut Inputs<'_>,
+    output: &mut Output<'_>,
+) -> Result<(), String> {
+    const { assert!(size_of::<F>() == 0) }
+    // SAFETY: a type of size zero that is `Copy`: there is nothing to initialise or to drop, and a
+    // value of it existed when the task was submitted.
+    let function: F = unsafe { std::mem::zeroed() };
+    let result = function.call(inputs)?;
+    let mut large = None;
+    let limit = output.small_bytes_max;
+    let small = &mut *output.small;
+    let outcome = small.push_with(|bytes| match value::encode(result, limit, bytes) {
+        Ok(None) => Ok(()),
+        Ok(Some(value)) => {
+            large = Some(value);
+            Err(None)
+        }
+        Err(error) => Err(Some(error)),
+    });
+    output.large = large;
+    match outcome {
+        Err(Some(error)) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Descriptor;
+
+    fn call<F: TaskFunction<P, M>, P, M>(_: F, inputs: Vec<Input<'_>>) -> Result<Packed, String> {
+        let mut small = Packed::default();
+        let mut output = Output { small: &mut small, small_bytes_max: 64, large: None };
+        (Descriptor::of::<F, P, M>().run)(&mut Inputs::new(inputs.into()), &mut output)?;
+        Ok(small)
+    }
+
+    fn scale(factor: f64, values: &[f64]) -> f64 {
+        values.iter().sum::<f64>() * factor
+    }
+
+    #[test]
+    fn parameters_take_borrow_and_share() {
+        let factor = postcard::to_stdvec(&2.0).unwrap();
+        let value = value::encode(vec![1.0f64; 100], 0, &mut Vec::new()).unwrap().unwrap();
+        let result = call(scale, vec![Input::Bytes(&factor), Input::Value(&value)]).unwrap();
+        assert_eq!(value::decode::<f64>(result.at(0)), Ok(200.0));
+        let sum = |parts: Vec<Shared<Vec<f64>>>| parts.iter().map(|part| part.len() as u64).sum::<u64>();
+        let list = || vec![Input::Value(&value), Input::Value(&value)];
+        let result = call(sum, vec![Input::List(list(), collect::<Vec<f64>>)]).unwrap();
+        assert_eq!(value::decode::<u64>(result.at(0)), Ok(200));
+        let count = |parts: Vec<Vec<f64>>| parts.len() as u64;
+        let result = call(count, vec![Input::List(list(), collect::<Vec<f64>>)]).unwrap();
+        assert_eq!(value::decode::<u64>(result.at(0)), Ok(2));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_an_error() {
+        assert!(call(scale, vec![]).unwrap_err().contains("missing"));
+        assert!(call(|x: u64| x, vec![Input::Bytes(&[0x80])]).unwrap_err().contains("u64"));
+    }
+}

@@ -1,0 +1,15 @@
+//! Functions as tasks: how a call travels to another rank of the same executable.
+//!
+//! Every rank runs the same image, so what lies at an offset in it is the same everywhere. What
+//! travels is the place of a constant [`Descriptor`], of which the compiler makes one for each
+//! function, closure or generic instance that is submitted ([`code`]). No function is registered by
+//! hand. (UPC++ ships its remote calls this way.)
+//!
+//! [`inputs`] is the receiving side: how a function's parameters see the values that came with the
+//! call. The sending side, what may be passed for them, is [`client::arguments`](crate::client).
+
+pub mod code;
+pub mod inputs;
+
+pub use code::{Code, Descriptor, fingerprint};
+pub use inputs::{Input, Inputs, Output, Shared, TaskFunction};

@@ -1,0 +1,342 @@
+//! Values: what tasks take and return, in memory and as bytes.
+//!
+//! Anything that `serde` can write and read is a value ([`Data`]). A small one travels as its
+//! `postcard` encoding. A large one stays with the rank that made it, as it is; when another rank
+//! wants it, its *body* is sent from where it lies. For vectors and `ndarray` arrays of plain numbers
+//! the body is the elements themselves, and the receiver's array is made of the very memory that they
+//! arrive in: no codec, no copy. For all else the body is the `postcard` encoding.
+
+use crate::{
+    comm::{Body, Buffer},
+    message::Size,
+};
+use ndarray::{Array, IntoDimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
+use num_complex::Complex;
+use postcard::ser_flavors::Flavor;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    any::{Any, TypeId, type_name},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// What can be an argument or a result of a task.
+///
+/// Implemented for everything that `serde` can write and read and that can cross threads.
+pub trait Data: Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {}
+
+type Shared = Arc<dyn Any + Send + Sync>;
+
+/// A large value, shared by all who use it on this rank.
+#[derive(Clone)]
+pub struct Value(Arc<Mutex<State>>);
+
+enum State {
+    /// As its type, with the way to make bytes of it.
+    Live { value: Shared, encode: fn(Shared) -> (Vec<u8>, Body), size: Size },
+    /// As it arrived, until somebody asks for it as its type.
+    Wire { head: Vec<u8>, body: Buffer },
+    /// It could not be decoded.
+    Broken(String),
+}
+
+impl Value {
+    /// A value whose body has the given size.
+    fn live<T: Data>(value: Arc<T>, size: Size) -> Self {
+        Self(Arc::new(Mutex::new(State::Live { value, encode: encode_shared::<T>, size })))
+    }
+
+    /// A value as it came from another rank.
+    pub fn from_wire(head: Vec<u8>, body: Buffer) -> Self {
+        Self(Arc::new(Mutex::new(State::Wire { head, body })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic inside, from a user's `Deserialize`, leaves the state as it was before.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The value as a `T`, decoded once for all.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong if the value is not a `T`.
+    pub fn get<T: Data>(&self) -> Result<Arc<T>, String> {
+        let mut state = self.state();
+        match std::mem::replace(&mut *state, State::Broken("its decoding panicked".into())) {
+            State::Live { value, encode, size } => {
+                let result = Arc::clone(&value).downcast::<T>();
+                *state = State::Live { value, encode, size };
+                result.map_err(|_| format!("the value is no {}", type_name::<T>()))
+            }
+            State::Wire { head, body } => {
+                let size = Size { bytes: body.as_slice().len() as u64, align: body.align() as u8 };
+                match decode_body::<T>(&head, body) {
+                    Ok(value) => {
+                        let value = Arc::new(value);
+                        *state = State::Live { value: value.clone(), encode: encode_shared::<T>, size };
+                        Ok(value)
+                    }
+                    Err(error) => {
+                        *state = State::Broken(error.clone());
+                        Err(error)
+                    }
+                }
+            }
+            State::Broken(error) => {
+                *state = State::Broken(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// A copy of the value that belongs to the caller.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong if the value is not a `T`.
+    pub fn to_owned_value<T: Data>(&self) -> Result<T, String> {
+        self.get::<T>()?;
+        let (head, body) = self.to_wire()?;
+        decode_body(&head, Buffer::copy_of(body.as_slice(), body.align()))
+    }
+
+    /// The head and the body that travel to another rank.
+    pub fn to_wire(&self) -> Result<(Vec<u8>, Body), String> {
+        match &mut *self.state() {
+            State::Live { value, encode, .. } => Ok(encode(Arc::clone(value))),
+            State::Wire { head, body } => {
+                // Passed on before anybody here asked for it as its type.
+                let copy = Buffer::copy_of(body.as_slice(), body.align());
+                let align = copy.align();
+                Ok((head.clone(), Body::of(Arc::new(copy), align, Buffer::as_slice)))
+            }
+            State::Broken(error) => Err(error.clone()),
+        }
+    }
+
+    /// The size of the body.
+    pub fn size(&self) -> Size {
+        match &*self.state() {
+            State::Live { size, .. } => *size,
+            State::Wire { body, .. } => {
+                Size { bytes: body.as_slice().len() as u64, align: body.align() as u8 }
+            }
+            State::Broken(_) => Size::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Value({} bytes)", self.size().bytes)
+    }
+}
+
+/// Encodes `value` at the end of `small` if that takes at most `limit` bytes; else gives it back as a
+/// large value.
+///
+/// # Errors
+///
+/// The words of the value's own `Serialize`.
+pub fn encode<T: Data>(value: T, limit: usize, small: &mut Vec<u8>) -> Result<Option<Value>, String> {
+    if let Some(raw) = raw_view(&value)
+        && raw.bytes.len() > limit
+    {
+        let size = Size { bytes: raw.bytes.len() as u64, align: raw.align as u8 };
+        return Ok(Some(Value::live(Arc::new(value), size)));
+    }
+    let start = small.len();
+    let mut sink = Limited { bytes: small, end: start + limit, beyond: 0 };
+    let outcome = postcard::serialize_with_flavor(&value, &mut sink);
+    let total = sink.bytes.len() - start + sink.beyond;
+    if let Err(error) = outcome {
+        small.truncate(start);
+        return Err(error_words::<T>("written", error));
+    }
+    if total <= limit {
+        return Ok(None);
+    }
+    small.truncate(start);
+    Ok(Some(Value::live(Arc::new(value), Size { bytes: total as u64, align: 1 })))
+}
+
+/// Decodes a small value.
+///
+/// # Errors
+///
+/// Says what is wrong if the bytes are no `T`.
+pub fn decode<T: Data>(bytes: &[u8]) -> Result<T, String> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        Ok((_, rest)) => Err(format!("{} bytes are left after a {}", rest.len(), type_name::<T>())),
+        Err(error) => Err(error_words::<T>("read", error)),
+    }
+}
+
+fn error_words<T>(verb: &str, error: postcard::Error) -> String {
+    format!("a {} cannot be {verb}: {error}", type_name::<T>())
+}
+
+/// Keeps the first bytes, counts the others.
+struct Limited<'a> {
+    bytes: &'a mut Vec<u8>,
+    end: usize,
+    beyond: usize,
+}
+
+impl Flavor for &mut Limited<'_> {
+    type Output = ();
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        if self.beyond == 0 && self.bytes.len() + bytes.len() <= self.end {
+            self.bytes.extend_from_slice(bytes);
+        } else {
+            self.beyond += bytes.len();
+        }
+        Ok(())
+    }
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+fn encode_shared<T: Data>(value: Shared) -> (Vec<u8>, Body) {
+    let value = value.downcast::<T>().expect("the type that it was made with");
+    if let Some(raw) = raw_view(&*value) {
+        let (head, align) = (raw.head, raw.align);
+        return (head, Body::of(value, align, |value| raw_view(value).expect("still raw").bytes));
+    }
+    let mut bytes = Vec::new();
+    crate::message::append(&*value, &mut bytes);
+    (Vec::new(), Body::of(Arc::new(bytes), 1, |bytes: &Vec<u8>| bytes))
+}
+
+fn decode_body<T: Data>(head: &[u8], body: Buffer) -> Result<T, String> {
+    if head.is_empty() { decode(body.as_slice()) } else { from_raw(head, body) }
+}
+
+/// A value whose elements lie in memory one after the other.
+struct RawView<'a> {
+    /// The shape; never empty.
+    head: Vec<u8>,
+    bytes: &'a [u8],
+    align: usize,
+}
+
+/// The types whose elements travel as they are: vectors and C-ordered arrays of plain numbers.
+macro_rules! for_raw_types {
+    ($element:ident, $dimension:ident => $vector:block $array:block) => {
+        for_raw_types!(@ [u8 i8 u16 i16 u32 i32 u64 i64 f32 f64 (Complex<f32>) (Complex<f64>)] $element $dimension $vector $array)
+    };
+    (@ [$($type:tt)*] $element:ident $dimension:ident $vector:block $array:block) => {
+        $(
+            for_raw_types!(@one $type $element $vector);
+            for_raw_types!(@array $type $element $dimension $array [Ix0 Ix1 Ix2 Ix3 Ix4 Ix5 Ix6 IxDyn]);
+        )*
+    };
+    (@one $type:tt $element:ident $vector:block) => {{ type $element = for_raw_types!(@type $type); $vector }};
+    (@array $type:tt $element:ident $dimension:ident $array:block [$($ix:ident)*]) => {
+        $({ type $element = for_raw_types!(@type $type); type $dimension = $ix; $array })*
+    };
+    (@type ($type:ty)) => { $type };
+    (@type $type:ty) => { $type };
+}
+
+fn raw_view<T: 'static>(value: &T) -> Option<RawView<'_>> {
+    let any: &dyn Any = value;
+    for_raw_types!(E, D => {
+        if TypeId::of::<T>() == TypeId::of::<Vec<E>>() {
+            let vector = any.downcast_ref::<Vec<E>>()?;
+            return Some(RawView { head: vec![1], bytes: bytemuck::cast_slice(vector), align: align_of::<E>() });
+        }
+    } {
+        if TypeId::of::<T>() == TypeId::of::<Array<E, D>>() {
+            let array = any.downcast_ref::<Array<E, D>>()?;
+            let mut head = vec![2];
+            crate::message::append(&array.shape(), &mut head);
+            return Some(RawView { head, bytes: bytemuck::cast_slice(array.as_slice()?), align: align_of::<E>() });
+        }
+    });
+    None
+}
+
+fn from_raw<T: 'static>(head: &[u8], body: Buffer) -> Result<T, String> {
+    let broken = || format!("the elements of a {} do not fit its shape", type_name::<T>());
+    for_raw_types!(E, D => {
+        if TypeId::of::<T>() == TypeId::of::<Vec<E>>() {
+            let vector = body.into_vec::<E>().map_err(|_| broken())?;
+            return (&mut Some(vector) as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take).ok_or_else(broken);
+        }
+    } {
+        if TypeId::of::<T>() == TypeId::of::<Array<E, D>>() {
+            let shape: Vec<usize> = postcard::from_bytes(&head[1..]).map_err(|_| broken())?;
+            let vector = body.into_vec::<E>().map_err(|_| broken())?;
+            let array = Array::from_shape_vec(shape.into_dimension(), vector)
+                .and_then(|array| array.into_dimensionality::<D>().map_err(|_| ndarray::ShapeError::from_kind(ndarray::ErrorKind::IncompatibleShape)))
+                .map_err(|_| broken())?;
+            return (&mut Some(array) as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take).ok_or_else(broken);
+        }
+    });
+    Err(format!("a {} does not travel as elements", type_name::<T>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, ArrayD, array};
+
+    fn travel<T: Data>(value: T) -> (Vec<u8>, Arc<T>) {
+        let large = encode(value, 0, &mut Vec::new()).unwrap().expect("larger than nothing");
+        let (head, body) = large.to_wire().unwrap();
+        assert_eq!(large.size(), Size { bytes: body.as_slice().len() as u64, align: body.align() as u8 });
+        let arrived = Value::from_wire(head.clone(), Buffer::copy_of(body.as_slice(), body.align()));
+        (head, arrived.get::<T>().unwrap())
+    }
+
+    #[test]
+    fn small_values_are_encoded_in_place() {
+        let mut small = vec![9];
+        assert!(encode(300u32, 512, &mut small).unwrap().is_none());
+        assert_eq!(decode::<u32>(&small[1..]), Ok(300));
+        assert!(encode(vec![1.0f64; 64], 512, &mut small).unwrap().is_some());
+        assert_eq!(small.len(), 3);
+    }
+
+    #[test]
+    fn numbers_travel_as_they_are() {
+        assert_eq!(*travel(vec![1u16, 2, 3]).1, [1, 2, 3]);
+        assert_eq!(*travel(array![[1.0, 2.0], [3.0, 4.0]]).1, array![[1.0, 2.0], [3.0, 4.0]]);
+        let dynamic: ArrayD<Complex<f64>> = ArrayD::from_elem(vec![2, 0, 3], Complex::new(1.0, 2.0));
+        let (head, arrived) = travel(vec![Complex::new(1.0f32, 2.0)]);
+        assert_eq!((head, arrived[0].im), (vec![1], 2.0));
+        let large = encode(dynamic.clone(), 0, &mut Vec::new()).unwrap();
+        assert!(large.is_none() || *large.unwrap().get::<ArrayD<Complex<f64>>>().unwrap() == dynamic);
+    }
+
+    #[test]
+    fn other_values_and_other_layouts_travel_encoded() {
+        let (head, arrived) = travel(("a".to_string(), vec![Some(1), None]));
+        assert!(head.is_empty());
+        assert_eq!(*arrived, ("a".to_string(), vec![Some(1), None]));
+        let transposed: Array2<f64> = array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]].reversed_axes();
+        let (head, arrived) = travel(transposed.clone());
+        assert!(head.is_empty());
+        assert_eq!(*arrived, transposed);
+    }
+
+    #[test]
+    fn the_wrong_type_is_an_error_with_its_name() {
+        let value = encode(vec![1.0f64; 100], 0, &mut Vec::new()).unwrap().unwrap();
+        assert!(value.get::<Vec<f32>>().unwrap_err().contains("Vec<f32>"));
+        assert_eq!(value.get::<Vec<f64>>().unwrap().len(), 100);
+        assert!(decode::<u8>(&[1, 2]).unwrap_err().contains("1 bytes are left"));
+        let wire = Value::from_wire(vec![1], Buffer::new(9, 8));
+        assert!(wire.get::<Vec<f64>>().is_err());
+        assert!(wire.to_wire().is_err());
+    }
+}
