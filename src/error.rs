@@ -141,6 +141,15 @@ pub struct TaskError {
     pub dependents: Vec<String>,
 }
 
+impl TaskError {
+    /// The error of a task called `dependent` that needs the value that is missing.
+    pub(crate) fn needed_by(&self, dependent: String) -> Self {
+        let mut error = self.clone();
+        error.dependents.push(dependent);
+        error
+    }
+}
+
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = match self.reason {

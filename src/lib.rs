@@ -3,6 +3,7 @@ pub mod comm;
 pub mod error;
 pub mod message;
 pub mod rank;
+pub mod scheduler;
 pub mod task;
 pub mod value;
 

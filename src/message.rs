@@ -260,6 +260,9 @@ pub struct Layer {
     pub code: Code,
     /// Its arguments.
     pub columns: Vec<Column>,
+    /// How many layers follow it at most, as far as was known when it was submitted: those with more
+    /// to come go first.
+    pub level: u32,
     /// Where and how to run them; nothing where nothing was said.
     pub options: Option<Box<Options>>,
 }
@@ -300,8 +303,6 @@ pub enum Argument {
     Same(#[serde(with = "serde_bytes")] Vec<u8>),
     /// An encoded value for each task.
     Each(Packed),
-    /// A value from a store for each task.
-    Held(Vec<Held>),
     /// A value for each task, from here or there.
     Needs(Vec<Need>),
     /// A list of values for each task.
@@ -326,8 +327,6 @@ pub struct Run {
     pub arguments: Vec<Argument>,
     /// What to call them in errors, where it is not the function's name.
     pub label: Option<String>,
-    /// Whether each is to be reported on its own, because it holds resources or may be retried.
-    pub alone: bool,
 }
 
 /// Tasks that ended with small values.
@@ -390,7 +389,7 @@ pub enum ToScheduler {
 pub enum ToWorker {
     /// Run these tasks.
     Run(Run),
-    /// Do not run these tasks if they have not begun; tell nobody.
+    /// Give back these tasks if they have not begun.
     Cancel(Vec<Tasks>),
     /// Give back up to this many tasks that have not begun.
     Yield(u32),
@@ -434,8 +433,15 @@ pub enum ToStore {
         #[serde(with = "serde_bytes")]
         head: Vec<u8>,
     },
-    /// You may forget this value: the last rank that was to pull it has it.
+    /// I have the value that you told me to pull.
     Pulled(TaskId),
+    /// I do not have this value, for this reason.
+    Gone {
+        /// Which.
+        task: TaskId,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// How the driver's closure ended.
@@ -537,7 +543,6 @@ impl Run {
         self.arguments.iter().all(|argument| match argument {
             Argument::Same(_) => true,
             Argument::Each(values) => values.is_valid() && values.len() == count,
-            Argument::Held(held) => held.len() == count,
             Argument::Needs(needs) => needs.len() == count,
             Argument::Lists { lists, .. } => lists.len() == count,
         })
@@ -597,7 +602,6 @@ mod tests {
             attempt: 0,
             arguments: vec![Argument::Each([[1u8].as_slice()].into_iter().collect())],
             label: None,
-            alone: false,
         };
         let mut frame = Vec::new();
         encode(&Message::ToWorker(ToWorker::Run(run)), &mut frame);

@@ -1,0 +1,323 @@
+//! What workers say, and what follows from it: who becomes ready, who fails, what is forgotten.
+
+use super::{
+    Scheduler,
+    table::{NONE, Slot, State, WorkerIndex, for_each_need},
+};
+use crate::{
+    error::TaskError,
+    message::{Finished, Held, Packed, Size, TaskId, Tasks, ToClient},
+    rank::Rank,
+};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+impl Scheduler {
+    /// A worker ran tasks whose values are small.
+    pub(super) fn finished(&mut self, source: Rank, finished: Finished, nanoseconds: u64) {
+        let Some(worker) = self.worker_at(source) else { return };
+        let count = finished.values.len() as u32;
+        self.learn(worker, nanoseconds, count);
+        let mut unheard = SmallVec::<[u32; 8]>::new();
+        for (index, bytes) in finished.values.iter().enumerate() {
+            let slot =
+                self.pages.get(finished.first.plus(index as u32)).filter(|slot| self.has(worker, *slot));
+            let Some(slot) = slot else {
+                unheard.push(index as u32);
+                continue;
+            };
+            if self.tasks[slot].cancelled {
+                unheard.push(index as u32);
+                self.end_cancelled(slot);
+                continue;
+            }
+            if !self.tasks[slot].wanted {
+                unheard.push(index as u32);
+            }
+            let task = &mut self.tasks[slot];
+            task.state = State::Small;
+            task.small = SmallVec::from_slice(bytes);
+            self.leave_worker(slot, worker);
+            self.ended(slot);
+        }
+        self.tell_finished(finished, &unheard);
+    }
+
+    /// Tells the owner of tasks that they ended, but for those at the given places.
+    fn tell_finished(&mut self, finished: Finished, unheard: &[u32]) {
+        let owner = finished.first.owner();
+        if unheard.is_empty() {
+            return self.tell_client(owner, ToClient::Finished(finished));
+        }
+        let mut from = 0;
+        for end in unheard.iter().copied().chain([finished.values.len() as u32]) {
+            if end > from {
+                let values: Packed = finished.values.slice(from as usize, (end - from) as usize);
+                self.tell_client(
+                    owner,
+                    ToClient::Finished(Finished { first: finished.first.plus(from), values }),
+                );
+            }
+            from = end + 1;
+        }
+    }
+
+    /// A worker ran a task and keeps its value.
+    pub(super) fn stored(&mut self, source: Rank, id: TaskId, size: Size, nanoseconds: u64) {
+        let Some(worker) = self.worker_at(source) else { return };
+        self.learn(worker, nanoseconds, 1);
+        let slot = self.pages.get(id).filter(|slot| self.has(worker, *slot));
+        let Some(slot) = slot.filter(|slot| !self.tasks[*slot].cancelled) else {
+            self.touch(worker);
+            Tasks::push(&mut self.workers[worker as usize].freed, id);
+            if let Some(slot) = slot {
+                self.end_cancelled(slot);
+            }
+            return;
+        };
+        self.leave_worker(slot, worker);
+        let task = &mut self.tasks[slot];
+        task.state = State::Held;
+        task.worker = NONE;
+        task.size = size;
+        let wanted = task.wanted;
+        self.add_holder(slot, worker);
+        if wanted {
+            self.tell_client(id.owner(), ToClient::Stored(Held { task: id, holder: source, size }));
+        }
+        self.ended(slot);
+    }
+
+    /// A task failed on a worker: it is tried again, or it has failed.
+    pub(super) fn task_failed(&mut self, source: Rank, mut error: TaskError) {
+        let Some(worker) = self.worker_at(source) else { return };
+        let id = TaskId(error.task);
+        let Some(slot) = self.pages.get(id).filter(|slot| self.has(worker, *slot)) else { return };
+        if self.tasks[slot].cancelled {
+            return self.end_cancelled(slot);
+        }
+        self.leave_worker(slot, worker);
+        let retries = self.layers[self.tasks[slot].layer].retries();
+        let task = &mut self.tasks[slot];
+        task.attempt += 1;
+        if u32::from(task.attempt) <= retries {
+            self.become_ready(slot);
+            return;
+        }
+        error.attempts = u32::from(task.attempt);
+        error.task = id.sequence();
+        error.host.clone_from(&self.workers[worker as usize].spec.host);
+        self.tasks[slot].state = State::Waiting;
+        self.fail(slot, Arc::new(error));
+    }
+
+    /// A worker gives tasks back: because it was asked to share, or because they were cancelled.
+    pub(super) fn yielded(&mut self, source: Rank, tasks: Vec<Tasks>) {
+        let Some(worker) = self.worker_at(source) else { return };
+        self.workers[worker as usize].yielding = false;
+        for id in tasks.into_iter().flat_map(Tasks::iter) {
+            let Some(slot) = self.pages.get(id).filter(|slot| self.has(worker, *slot)) else { continue };
+            if self.tasks[slot].cancelled {
+                self.end_cancelled(slot);
+                continue;
+            }
+            self.leave_worker(slot, worker);
+            self.become_ready(slot);
+        }
+    }
+
+    pub(super) fn blocked(&mut self, source: Rank, delta: i32) {
+        let Some(worker) = self.worker_at(source) else { return };
+        self.workers[worker as usize].blocked += delta;
+        self.offer(worker);
+    }
+
+    /// Whether the worker has this task.
+    fn has(&self, worker: WorkerIndex, slot: Slot) -> bool {
+        let task = &self.tasks[slot];
+        task.state == State::Assigned && task.worker == worker
+    }
+
+    fn learn(&mut self, worker: WorkerIndex, nanoseconds: u64, count: u32) {
+        let mean = nanoseconds / u64::from(count.max(1));
+        let record = &mut self.workers[worker as usize];
+        let old = record.task_nanoseconds.unwrap_or(mean);
+        record.task_nanoseconds = Some((old * 3 + mean) / 4);
+    }
+
+    /// A worker no longer has a task: its thread and its resources are free.
+    fn leave_worker(&mut self, slot: Slot, worker: WorkerIndex) {
+        let layer = self.tasks[slot].layer;
+        let record = &mut self.workers[worker as usize];
+        record.outstanding -= 1;
+        if self.layers[layer].has_resources() {
+            record.put_back(self.layers[layer].resources());
+        }
+        self.offer(worker);
+    }
+
+    /// A cancelled task is off its worker: it has failed, or nobody wants it.
+    fn end_cancelled(&mut self, slot: Slot) {
+        let worker = self.tasks[slot].worker;
+        self.leave_worker(slot, worker);
+        self.release_needs(slot);
+        let failed = self.errors.contains_key(&slot);
+        let task = &mut self.tasks[slot];
+        task.worker = NONE;
+        task.state = if failed { State::Failed } else { State::Abandoned };
+        self.unneeded.push(slot);
+    }
+
+    /// A task has its value: what waited for it comes nearer, what it needed is needed less.
+    fn ended(&mut self, slot: Slot) {
+        let mut dependents = std::mem::replace(&mut self.tasks[slot].dependents, NONE);
+        while let Some(dependent) = self.chains.pop(&mut dependents) {
+            let task = &mut self.tasks[dependent];
+            task.missing -= 1;
+            match task.state {
+                State::Waiting if task.missing == 0 => self.become_ready(dependent),
+                State::Waiting => {}
+                _ => self.unneeded.push(dependent),
+            }
+        }
+        self.release_needs(slot);
+        let task = &self.tasks[slot];
+        if !task.wanted && task.needed_by == 0 {
+            self.unneeded.push(slot);
+        }
+    }
+
+    /// The tasks that a task needs are needed by one task less.
+    fn release_needs(&mut self, slot: Slot) {
+        let task = &self.tasks[slot];
+        if task.layer == NONE {
+            return;
+        }
+        let layer = &self.layers[task.layer].layer;
+        let index = (task.id.0 - layer.tasks.first.0) as u32;
+        for_each_need(layer, index, |need| {
+            if let Some(needed) = self.pages.get(need) {
+                let task = &mut self.tasks[needed];
+                task.needed_by -= 1;
+                if task.needed_by == 0 && !task.wanted {
+                    self.unneeded.push(needed);
+                }
+            }
+        });
+    }
+
+    /// Fails a task and all that needs it.
+    ///
+    /// A task that a worker has stays assigned until the worker has let go of it.
+    pub(super) fn fail(&mut self, slot: Slot, error: Arc<TaskError>) {
+        let mut failing = vec![(slot, error)];
+        while let Some((slot, error)) = failing.pop() {
+            let task = &mut self.tasks[slot];
+            let (id, wanted) = (task.id, task.wanted);
+            let mut dependents = std::mem::replace(&mut task.dependents, NONE);
+            if task.state == State::Assigned {
+                self.cancel_assigned(slot);
+            } else {
+                task.state = State::Failed;
+                self.release_needs(slot);
+                self.unneeded.push(slot);
+            }
+            self.errors.insert(slot, Arc::clone(&error));
+            if wanted {
+                self.tell_client(
+                    id.owner(),
+                    ToClient::Failed { task: id, error: Box::new((*error).clone()) },
+                );
+            }
+            while let Some(dependent) = self.chains.pop(&mut dependents) {
+                let task = &mut self.tasks[dependent];
+                task.missing -= 1;
+                if task.state == State::Waiting {
+                    let name = self.layers[task.layer].name();
+                    failing.push((dependent, Arc::new(error.needed_by(name))));
+                } else {
+                    self.unneeded.push(dependent);
+                }
+            }
+        }
+    }
+
+    /// Asks a worker to let go of a task.
+    fn cancel_assigned(&mut self, slot: Slot) {
+        let task = &mut self.tasks[slot];
+        let (id, worker) = (task.id, task.worker);
+        task.cancelled = true;
+        self.touch(worker);
+        Tasks::push(&mut self.workers[worker as usize].cancelled, id);
+    }
+
+    /// Forgets the tasks noted as maybe unneeded that nobody needs, and what only they needed.
+    pub(super) fn forget_unneeded(&mut self) {
+        while let Some(slot) = self.unneeded.pop() {
+            let Some(task) = self.tasks.get_mut(slot) else { continue };
+            if task.wanted || task.needed_by > 0 {
+                continue;
+            }
+            match task.state {
+                State::Assigned if task.cancelled => continue,
+                State::Assigned => {
+                    self.cancel_assigned(slot);
+                    continue;
+                }
+                State::Waiting | State::Ready | State::Withheld => {
+                    task.state = State::Abandoned;
+                    self.release_needs(slot);
+                }
+                State::Small | State::Held | State::Failed | State::Abandoned => {}
+            }
+            // A queue, or the chain of something it waited for, may still name it; then its time
+            // comes when it is met there.
+            let task = &self.tasks[slot];
+            if !task.queued && task.missing == 0 {
+                self.forget(slot);
+            }
+        }
+    }
+
+    /// Removes a record; its value goes from all its holders.
+    fn forget(&mut self, slot: Slot) {
+        let task = self.tasks.remove(slot);
+        self.pages.remove(task.id);
+        self.errors.remove(&slot);
+        let mut dependents = task.dependents;
+        while let Some(dependent) = self.chains.pop(&mut dependents) {
+            // It is unneeded too, or this task would not be.
+            self.tasks[dependent].missing -= 1;
+            self.unneeded.push(dependent);
+        }
+        let mut chain = task.other_holders;
+        let mut holder = (task.state == State::Held).then_some(task.worker).filter(|worker| *worker != NONE);
+        while let Some(worker) = holder {
+            self.touch(worker);
+            let record = &mut self.workers[worker as usize];
+            record.held_bytes = record.held_bytes.saturating_sub(task.size.bytes);
+            Tasks::push(&mut record.freed, task.id);
+            holder = self.chains.pop(&mut chain);
+        }
+        if task.layer != NONE {
+            let record = &mut self.layers[task.layer];
+            record.live -= 1;
+            if record.live == 0 {
+                let first = record.layer.tasks.first;
+                self.layers.remove(task.layer);
+                self.layer_index.remove(first);
+            }
+        }
+    }
+
+    /// Notes that a worker holds a value, or will.
+    pub(super) fn add_holder(&mut self, slot: Slot, worker: WorkerIndex) {
+        let task = &mut self.tasks[slot];
+        self.workers[worker as usize].held_bytes += task.size.bytes;
+        if task.worker == NONE {
+            task.worker = worker;
+        } else {
+            self.chains.push(&mut task.other_holders, worker);
+        }
+    }
+}

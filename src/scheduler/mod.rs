@@ -1,0 +1,325 @@
+//! Decides which worker runs which task.
+//!
+//! The [`Scheduler`] is told what happened ([`ToScheduler`]) and answers with what is to be sent. It
+//! does not know how messages travel, what time it is, or what a value looks like: only how large.
+//!
+//! It is told everything that has arrived ([`Scheduler::handle`]), then decides once
+//! ([`Scheduler::decide`]), so that a batch of messages costs one decision and each peer gets one frame.
+//!
+//! - [`table`]: tasks, layers, chains; what a task costs.
+//! - [`submit`]: what clients say. - [`finish`]: what workers say, and what follows from it.
+//! - [`assign`]: who gets what, and the messages that tell them.
+//!
+//! Architecture invariant: the same messages in the same order give the same answers. No clock, no
+//! thread, no iteration over hashed tables.
+//!
+//! Architecture invariant: a value is freed only when no worker needs it or is fetching it. A worker
+//! gives a task back only with all its inputs there, so a task that ended or came back fetches nothing.
+
+mod assign;
+mod finish;
+mod submit;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    message::{Message, Tasks, ToClient, ToScheduler, ToWorker},
+    rank::Rank,
+};
+use std::collections::{BTreeMap, VecDeque};
+use table::{
+    Arena, Chains, Errors, LayerIndex, LayerRecord, LayerSlot, NONE, Pages, Queue, Slot, Task, WorkerIndex,
+};
+
+/// What the scheduler knows of a worker from the start.
+#[derive(Clone, Debug)]
+pub struct WorkerSpec {
+    /// Its rank.
+    pub rank: Rank,
+    /// Its host's name, for errors.
+    pub host: String,
+    /// How many tasks it runs at a time.
+    pub threads: u32,
+    /// How many bytes of values it may hold.
+    pub memory_bytes: u64,
+    /// What tasks can take of it while they run, by name.
+    pub resources: Vec<(String, u32)>,
+}
+
+/// How far ahead workers are given tasks.
+#[derive(Clone, Copy, Debug)]
+pub struct Backlog {
+    /// The work that a thread should have before it, in nanoseconds of its tasks' own time: it must
+    /// outlast the way to the scheduler and back on a loaded machine.
+    pub nanoseconds: u64,
+    /// The most tasks a thread has before it.
+    pub tasks_max: u32,
+}
+
+impl Default for Backlog {
+    fn default() -> Self {
+        Self { nanoseconds: 2_000_000, tasks_max: 4096 }
+    }
+}
+
+#[derive(Debug)]
+struct Worker {
+    spec: WorkerSpec,
+    /// Tasks that it has been given and that have not ended.
+    outstanding: u32,
+    /// Tasks among them that wait for other tasks.
+    blocked: i32,
+    /// The mean time of its tasks, lately.
+    task_nanoseconds: Option<u64>,
+    held_bytes: u64,
+    /// What is left of its resources.
+    available: Vec<(String, u32)>,
+    /// Tasks that should run here because their inputs are here, or may run nowhere else.
+    queue: Queue,
+    /// Tasks that may run nowhere else.
+    pinned: VecDeque<Slot>,
+    /// What it is given in this decision: layer, first index, count.
+    runs: Vec<(LayerSlot, u32, u32)>,
+    freed: Vec<Tasks>,
+    cancelled: Vec<Tasks>,
+    /// Whether it has been asked to give tasks back and has not answered.
+    yielding: bool,
+    in_idle: bool,
+    in_roomy: bool,
+    in_loaded: bool,
+}
+
+/// The scheduler's whole state. See the module.
+#[derive(Debug)]
+pub struct Scheduler {
+    backlog: Backlog,
+    workers: Vec<Worker>,
+    /// From rank to worker, [`NONE`] for ranks that do not work.
+    worker_of: Vec<WorkerIndex>,
+    tasks: Arena<Task>,
+    pages: Pages,
+    layers: Arena<LayerRecord>,
+    layer_index: LayerIndex,
+    chains: Chains,
+    errors: Errors,
+    /// Layers with withheld tasks, by priority.
+    roots: BTreeMap<i32, VecDeque<LayerSlot>>,
+    /// How many tasks are withheld.
+    withheld: u64,
+    /// Tasks that are ready and may as well run anywhere.
+    ready: Queue,
+    /// Workers with a thread to spare, workers with room in their backlog, workers with tasks of
+    /// their own to give away. An entry may be out of date; the worker's flags say whether it has one.
+    idle: Vec<WorkerIndex>,
+    roomy: Vec<WorkerIndex>,
+    loaded: Vec<WorkerIndex>,
+    /// Where the search for a worker that can give tasks back goes on.
+    next_victim: usize,
+    /// Workers whose messages are to be written.
+    touched: Vec<WorkerIndex>,
+    /// Records to look at: nobody may need them any more.
+    unneeded: Vec<Slot>,
+    out: Vec<(Rank, Message)>,
+}
+
+impl Scheduler {
+    /// A scheduler of these workers, in a world of `size` ranks.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a worker's rank is not in the world.
+    pub fn new(workers: Vec<WorkerSpec>, size: u32, backlog: Backlog) -> Self {
+        let mut worker_of = vec![NONE; size as usize];
+        for (index, spec) in workers.iter().enumerate() {
+            worker_of[spec.rank.index()] = index as WorkerIndex;
+        }
+        let workers: Vec<Worker> = workers.into_iter().map(Worker::new).collect();
+        let idle = (0..workers.len() as WorkerIndex).rev().collect();
+        Self {
+            backlog,
+            workers,
+            worker_of,
+            tasks: Arena::default(),
+            pages: Pages::default(),
+            layers: Arena::default(),
+            layer_index: LayerIndex::default(),
+            chains: Chains::default(),
+            errors: Errors::new(),
+            roots: BTreeMap::new(),
+            withheld: 0,
+            ready: Queue::default(),
+            idle,
+            roomy: Vec::new(),
+            loaded: Vec::new(),
+            next_victim: 0,
+            touched: Vec::new(),
+            unneeded: Vec::new(),
+            out: Vec::new(),
+        }
+    }
+
+    /// Takes one message in. What follows from it is decided by [`decide`](Self::decide).
+    pub fn handle(&mut self, source: Rank, message: ToScheduler) {
+        match message {
+            ToScheduler::Submit(layer) => self.submit(layer),
+            ToScheduler::Give(given) => self.give_values(given),
+            ToScheduler::Place { task, size, holders } => self.place_value(task, size, &holders),
+            ToScheduler::Release(tasks) => tasks.into_iter().for_each(|tasks| self.release(tasks)),
+            ToScheduler::Cancel(tasks) => tasks.into_iter().for_each(|tasks| self.cancel(tasks)),
+            ToScheduler::Finished { finished, nanoseconds } => self.finished(source, finished, nanoseconds),
+            ToScheduler::Stored { task, size, nanoseconds } => self.stored(source, task, size, nanoseconds),
+            ToScheduler::Failed(error) => self.task_failed(source, *error),
+            ToScheduler::Yielded(tasks) => self.yielded(source, tasks),
+            ToScheduler::Blocked(delta) => self.blocked(source, delta),
+            ToScheduler::Shutdown(outcome) => {
+                for rank in 0..self.worker_of.len() {
+                    self.out.push((Rank(rank as u32), Message::Stop(outcome.clone())));
+                }
+            }
+        }
+        self.forget_unneeded();
+    }
+
+    /// Gives out work, and returns all that is to be sent, in order.
+    pub fn decide(&mut self) -> Vec<(Rank, Message)> {
+        self.give_out_work();
+        self.write_to_workers();
+        #[cfg(any(test, debug_assertions))]
+        self.validate();
+        std::mem::take(&mut self.out)
+    }
+
+    /// How many tasks have a record: nothing leaks if it is none once every future is dropped.
+    pub fn record_count(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// How many tasks wait for a worker, and how many have one.
+    pub fn load(&self) -> (u64, u64) {
+        let queued: usize = self.workers.iter().map(|worker| worker.queue.len() + worker.pinned.len()).sum();
+        let outstanding = self.workers.iter().map(|worker| u64::from(worker.outstanding)).sum();
+        (self.withheld + self.ready.len() as u64 + queued as u64, outstanding)
+    }
+
+    fn worker_at(&self, rank: Rank) -> Option<WorkerIndex> {
+        self.worker_of.get(rank.index()).copied().filter(|worker| *worker != NONE)
+    }
+
+    fn touch(&mut self, worker: WorkerIndex) {
+        let record = &self.workers[worker as usize];
+        if record.runs.is_empty() && record.freed.is_empty() && record.cancelled.is_empty() {
+            self.touched.push(worker);
+        }
+    }
+
+    fn tell_client(&mut self, owner: Rank, message: ToClient) {
+        self.out.push((owner, Message::ToClient(message)));
+    }
+
+    /// Checks what must hold between two messages.
+    ///
+    /// # Panics
+    ///
+    /// Panics if it does not: that is a bug, and the run must not go on with wrong tables.
+    #[cfg(any(test, debug_assertions))]
+    fn validate(&self) {
+        if self.tasks.len() > 4096 {
+            // Too dear after each message; the stories and the simulation stay below.
+            return;
+        }
+        let mut outstanding = vec![0; self.workers.len()];
+        let mut cells = 0;
+        for (slot, task) in self.tasks.iter() {
+            assert_eq!(self.pages.get(task.id), Some(slot), "{:?} is found by its number", task.id);
+            cells += self.chains.iter(task.dependents).count() + self.chains.iter(task.other_holders).count();
+            match task.state {
+                table::State::Assigned => outstanding[task.worker as usize] += 1,
+                table::State::Failed => {
+                    assert!(self.errors.contains_key(&slot), "{:?} has an error", task.id)
+                }
+                table::State::Waiting => assert!(task.missing > 0, "{:?} waits for something", task.id),
+                _ => {}
+            }
+            assert!(
+                task.wanted || task.needed_by > 0 || !task.is_ended(),
+                "{:?} is kept for somebody",
+                task.id
+            );
+        }
+        assert_eq!(cells, self.chains.len(), "every cell is in a chain");
+        for (index, worker) in self.workers.iter().enumerate() {
+            assert_eq!(worker.outstanding, outstanding[index], "tasks of {:?}", worker.spec.rank);
+        }
+    }
+}
+
+impl Worker {
+    fn new(spec: WorkerSpec) -> Self {
+        Self {
+            available: spec.resources.clone(),
+            spec,
+            outstanding: 0,
+            blocked: 0,
+            task_nanoseconds: None,
+            held_bytes: 0,
+            queue: Queue::default(),
+            pinned: VecDeque::new(),
+            runs: Vec::new(),
+            freed: Vec::new(),
+            cancelled: Vec::new(),
+            yielding: false,
+            in_idle: true,
+            in_roomy: false,
+            in_loaded: false,
+        }
+    }
+
+    /// How many tasks keep its threads busy.
+    fn threads(&self) -> u32 {
+        self.spec.threads.saturating_add_signed(self.blocked)
+    }
+
+    /// How many tasks it may have at a time.
+    fn window(&self, backlog: Backlog) -> u32 {
+        let a_thread = match self.task_nanoseconds {
+            None => 2,
+            Some(nanoseconds) => {
+                let tasks =
+                    (backlog.nanoseconds / nanoseconds.max(1)).min(u64::from(backlog.tasks_max)) as u32;
+                tasks.max(2)
+            }
+        };
+        self.threads().saturating_mul(a_thread)
+    }
+
+    /// Whether what is left of its resources is enough.
+    fn has(&self, resources: &[(String, u32)]) -> bool {
+        resources.iter().all(|(name, amount)| {
+            self.available.iter().any(|(available, left)| available == name && left >= amount)
+        })
+    }
+
+    fn take(&mut self, resources: &[(String, u32)]) {
+        for (name, amount) in resources {
+            if let Some((_, left)) = self.available.iter_mut().find(|(available, _)| available == name) {
+                *left -= amount;
+            }
+        }
+    }
+
+    fn put_back(&mut self, resources: &[(String, u32)]) {
+        for (name, amount) in resources {
+            if let Some((_, left)) = self.available.iter_mut().find(|(available, _)| available == name) {
+                *left += amount;
+            }
+        }
+    }
+
+    fn messages(&mut self) -> impl Iterator<Item = ToWorker> + use<> {
+        let cancelled = std::mem::take(&mut self.cancelled);
+        let freed = std::mem::take(&mut self.freed);
+        let cancel = (!cancelled.is_empty()).then_some(ToWorker::Cancel(cancelled));
+        cancel.into_iter().chain((!freed.is_empty()).then_some(ToWorker::Free(freed)))
+    }
+}

@@ -1,0 +1,245 @@
+//! What clients say: new tasks, values of their own, and that they no longer want something.
+
+use super::{
+    Scheduler,
+    table::{LayerRecord, LayerSlot, NONE, Slot, State, Task, for_each_need, needs_values},
+};
+use crate::{
+    error::{Reason, TaskError},
+    message::{Finished, Layer, Size, TaskId, Tasks},
+    rank::Rank,
+};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+impl Scheduler {
+    pub(super) fn submit(&mut self, layer: Layer) {
+        let tasks = layer.tasks;
+        if tasks.count == 0 {
+            return;
+        }
+        let eligible = self.eligible(&layer);
+        let is_root =
+            !needs_values(&layer) && !layer.options.as_ref().is_some_and(|options| options.one_each);
+        let record = LayerRecord { layer, cursor: 0, live: tasks.count, early: 0, eligible: None };
+        let slot = self.layers.insert(record);
+        self.layer_index.insert(tasks.first, slot);
+        match eligible {
+            Err(words) => return self.refuse(slot, words),
+            Ok(eligible) => self.layers[slot].eligible = eligible,
+        }
+        if is_root {
+            let priority = self.layers[slot].priority();
+            self.roots.entry(priority).or_default().push_back(slot);
+            self.withheld += u64::from(tasks.count);
+        } else {
+            self.layers[slot].cursor = tasks.count;
+            for index in 0..tasks.count {
+                self.submit_waiting(slot, index);
+            }
+        }
+    }
+
+    /// Which workers may run a layer: nothing if all may, an error if none can.
+    fn eligible(&self, layer: &Layer) -> Result<Option<Box<[bool]>>, String> {
+        let Some(options) = &layer.options else { return Ok(None) };
+        let mut eligible = vec![true; self.workers.len()];
+        if !options.workers.is_empty() {
+            let exists = options.workers.iter().any(|rank| self.worker_at(*rank).is_some());
+            if exists || !options.allow_other {
+                for (index, worker) in self.workers.iter().enumerate() {
+                    eligible[index] = options.workers.contains(&worker.spec.rank);
+                }
+            }
+            if !eligible.contains(&true) {
+                let ranks: Vec<String> = options.workers.iter().map(Rank::to_string).collect();
+                return Err(format!("no worker has rank {}", ranks.join(" or ")));
+            }
+        }
+        for (name, amount) in &options.resources {
+            for (index, worker) in self.workers.iter().enumerate() {
+                eligible[index] &=
+                    worker.spec.resources.iter().any(|(has, total)| has == name && total >= amount);
+            }
+            if !eligible.contains(&true) {
+                return Err(format!("no worker that may run it declares {name}={amount} or more"));
+            }
+        }
+        Ok(eligible.contains(&false).then(|| eligible.into()))
+    }
+
+    /// Fails all tasks of a layer that no worker can run.
+    fn refuse(&mut self, layer: LayerSlot, words: String) {
+        let record = &mut self.layers[layer];
+        record.cursor = record.layer.tasks.count;
+        let error = TaskError {
+            reason: Reason::NoWorker,
+            function: record.name(),
+            task: record.layer.tasks.first.sequence(),
+            rank: None,
+            host: String::new(),
+            message: words,
+            attempts: 0,
+            dependents: Vec::new(),
+        };
+        for id in record.layer.tasks.iter() {
+            let slot = self.insert(id, layer, State::Withheld);
+            self.count_needs(slot);
+            let error = TaskError { task: id.sequence(), ..error.clone() };
+            self.fail(slot, Arc::new(error));
+        }
+    }
+
+    /// Adds a record for a task.
+    pub(super) fn insert(&mut self, id: TaskId, layer: LayerSlot, state: State) -> Slot {
+        let slot = self.tasks.insert(Task {
+            id,
+            layer,
+            state,
+            attempt: 0,
+            wanted: true,
+            cancelled: false,
+            queued: false,
+            missing: 0,
+            needed_by: 0,
+            dependents: NONE,
+            worker: NONE,
+            other_holders: NONE,
+            size: Size::default(),
+            small: SmallVec::new(),
+        });
+        self.pages.insert(id, slot);
+        slot
+    }
+
+    /// The record of a task, made now if its layer has not come to it.
+    fn record(&mut self, id: TaskId) -> Option<Slot> {
+        if let Some(slot) = self.pages.get(id) {
+            return Some(slot);
+        }
+        let layer = self.layer_index.before(id)?;
+        let record = &self.layers[layer];
+        let index = id.0 - record.layer.tasks.first.0;
+        let withheld = index >= u64::from(record.cursor) && index < u64::from(record.layer.tasks.count);
+        if !withheld {
+            return None;
+        }
+        self.layers[layer].early += 1;
+        let slot = self.insert(id, layer, State::Withheld);
+        self.tasks[slot].queued = true;
+        Some(slot)
+    }
+
+    /// Adds a task that needs values, or that may run on one worker only.
+    fn submit_waiting(&mut self, layer: LayerSlot, index: u32) {
+        let id = self.layers[layer].layer.tasks.first.plus(index);
+        let slot = self.insert(id, layer, State::Waiting);
+        if let Some(error) = self.count_needs(slot) {
+            self.fail(slot, error);
+        } else if self.tasks[slot].missing == 0 {
+            self.become_ready(slot);
+        }
+    }
+
+    /// Counts what a new task needs, and makes it wait. Returns the error of a need that has failed.
+    fn count_needs(&mut self, slot: Slot) -> Option<Arc<TaskError>> {
+        let (layer, id) = (self.tasks[slot].layer, self.tasks[slot].id);
+        let index = (id.0 - self.layers[layer].layer.tasks.first.0) as u32;
+        let mut needs: SmallVec<[TaskId; 8]> = SmallVec::new();
+        for_each_need(&self.layers[layer].layer, index, |need| needs.push(need));
+        let mut failed = None;
+        for need in needs {
+            let Some(needed) = self.record(need) else {
+                // A client releases only after it has submitted what uses a value, so this is a bug.
+                panic!("task {id:?} needs {need:?}, which nobody holds");
+            };
+            let task = &mut self.tasks[needed];
+            task.needed_by += 1;
+            if task.state == State::Failed || task.cancelled {
+                failed = failed.or_else(|| self.errors.get(&needed).cloned());
+            } else if !task.is_ended() {
+                self.chains.push(&mut task.dependents, slot);
+                self.tasks[slot].missing += 1;
+            }
+        }
+        let name = failed.is_some().then(|| self.layers[layer].name());
+        failed.zip(name).map(|(error, name)| Arc::new(error.needed_by(name)))
+    }
+
+    pub(super) fn give_values(&mut self, given: Finished) {
+        for (index, bytes) in given.values.iter().enumerate() {
+            let slot = self.insert(given.first.plus(index as u32), NONE, State::Small);
+            self.tasks[slot].small = SmallVec::from_slice(bytes);
+        }
+    }
+
+    pub(super) fn place_value(&mut self, id: TaskId, size: Size, holders: &[Rank]) {
+        let slot = self.insert(id, NONE, State::Held);
+        self.tasks[slot].size = size;
+        for rank in holders {
+            if let Some(worker) = self.worker_at(*rank) {
+                self.add_holder(slot, worker);
+            }
+        }
+    }
+
+    pub(super) fn release(&mut self, tasks: Tasks) {
+        let kept = self.release_withheld(tasks);
+        for id in kept.iter() {
+            if let Some(slot) = self.record(id) {
+                self.tasks[slot].wanted = false;
+                self.unneeded.push(slot);
+            }
+        }
+    }
+
+    /// Drops the end of a layer that no worker has got any task of, and that nothing needs, all at
+    /// once. Returns the tasks that are left to be looked at one by one.
+    fn release_withheld(&mut self, tasks: Tasks) -> Tasks {
+        let Some(slot) = self.layer_index.before(tasks.first) else { return tasks };
+        let record = &mut self.layers[slot];
+        let all = record.layer.tasks;
+        let withheld = all.count - record.cursor;
+        let covered = tasks.first <= all.first.plus(record.cursor)
+            && tasks.first.plus(tasks.count) == all.first.plus(all.count);
+        if withheld == 0 || !covered || record.early > 0 {
+            return tasks;
+        }
+        record.cursor = all.count;
+        record.live -= withheld;
+        self.withheld -= u64::from(withheld);
+        let (priority, done) = (record.priority(), record.live == 0);
+        if let Some(layers) = self.roots.get_mut(&priority) {
+            layers.retain(|layer| *layer != slot);
+            if layers.is_empty() {
+                self.roots.remove(&priority);
+            }
+        }
+        if done {
+            self.layers.remove(slot);
+            self.layer_index.remove(all.first);
+        }
+        Tasks { first: tasks.first, count: tasks.count - withheld }
+    }
+
+    pub(super) fn cancel(&mut self, tasks: Tasks) {
+        for id in tasks.iter() {
+            let Some(slot) = self.record(id) else { continue };
+            let task = &self.tasks[slot];
+            if task.is_ended() || task.state == State::Abandoned || self.errors.contains_key(&slot) {
+                continue;
+            }
+            let error = Arc::new(TaskError {
+                reason: Reason::Cancelled,
+                function: self.layers[task.layer].name(),
+                task: id.sequence(),
+                rank: None,
+                host: String::new(),
+                message: String::new(),
+                attempts: u32::from(task.attempt),
+                dependents: Vec::new(),
+            });
+            self.fail(slot, error);
+        }
+    }
+}

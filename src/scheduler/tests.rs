@@ -1,0 +1,442 @@
+//! Stories: what the scheduler is told, and what it says. Every message goes through the codec.
+
+use super::*;
+use crate::{
+    error::{Reason, TaskError},
+    message::{
+        Argument, Column, Finished, Held, Layer, Need, Options, Packed, Run, Size, TaskId, decode, encode,
+    },
+    task::Code,
+};
+
+const DRIVER: Rank = Rank(1);
+
+/// A scheduler and what it said last.
+struct Story {
+    scheduler: Scheduler,
+    said: Vec<(Rank, Message)>,
+}
+
+fn id(sequence: u64) -> TaskId {
+    TaskId::new(DRIVER, sequence)
+}
+
+fn range(first: u64, count: u32) -> Tasks {
+    Tasks { first: id(first), count }
+}
+
+fn layer(first: u64, count: u32, columns: Vec<Column>) -> Layer {
+    Layer {
+        tasks: range(first, count),
+        code: Code { module: 0, offset: 8 },
+        columns,
+        level: 0,
+        options: None,
+    }
+}
+
+fn with(mut layer: Layer, options: Options) -> ToScheduler {
+    layer.options = Some(Box::new(options));
+    ToScheduler::Submit(layer)
+}
+
+/// Tasks that need nothing.
+fn roots(first: u64, count: u32) -> ToScheduler {
+    ToScheduler::Submit(layer(first, count, vec![]))
+}
+
+/// Tasks each of which needs the one `distance` before it.
+fn after(first: u64, count: u32, needs: u64) -> ToScheduler {
+    ToScheduler::Submit(layer(first, count, vec![Column::Stride { first: id(needs), stride: 1 }]))
+}
+
+fn finished(first: u64, count: u32) -> ToScheduler {
+    let values: Packed = (0..count).map(|_| [7u8].as_slice()).collect();
+    ToScheduler::Finished {
+        finished: Finished { first: id(first), values },
+        nanoseconds: 1_000_000 * u64::from(count),
+    }
+}
+
+fn stored(task: u64, bytes: u64) -> ToScheduler {
+    ToScheduler::Stored { task: id(task), size: Size { bytes, align: 8 }, nanoseconds: 1_000_000 }
+}
+
+fn failed(task: u64) -> ToScheduler {
+    ToScheduler::Failed(Box::new(TaskError {
+        reason: Reason::Panic,
+        function: "f".into(),
+        task: id(task).0,
+        rank: Some(2),
+        host: String::new(),
+        message: "no".into(),
+        attempts: 1,
+        dependents: vec![],
+    }))
+}
+
+impl Story {
+    /// A world with this many workers, ranks 2 and up, of one thread each.
+    fn of(workers: u32) -> Self {
+        Self::with_specs((0..workers).map(|index| spec(index + 2, 1)).collect())
+    }
+
+    fn with_specs(specs: Vec<WorkerSpec>) -> Self {
+        let size = specs.len() as u32 + 2;
+        Self { scheduler: Scheduler::new(specs, size, Backlog::default()), said: vec![] }
+    }
+
+    fn hear(&mut self, source: u32, messages: impl IntoIterator<Item = ToScheduler>) -> &mut Self {
+        for message in messages {
+            let mut frame = Vec::new();
+            encode(&Message::ToScheduler(message), &mut frame);
+            for message in decode(Rank(source), &frame).unwrap() {
+                let Message::ToScheduler(message) = message else { unreachable!() };
+                self.scheduler.handle(Rank(source), message);
+            }
+        }
+        self.said = self.scheduler.decide();
+        self
+    }
+
+    fn runs(&self) -> Vec<(u32, &Run)> {
+        let run = |said: &'_ (Rank, Message)| matches!(said.1, Message::ToWorker(ToWorker::Run(_)));
+        let said = self.said.iter().filter(|said| run(said));
+        said.map(|(rank, message)| match message {
+            Message::ToWorker(ToWorker::Run(run)) => (rank.0, run),
+            _ => unreachable!("filtered above"),
+        })
+        .collect()
+    }
+
+    /// Who was given which tasks: (rank, first, count).
+    fn given(&self) -> Vec<(u32, u64, u32)> {
+        self.runs().iter().map(|(rank, run)| (*rank, run.tasks.first.sequence(), run.tasks.count)).collect()
+    }
+
+    fn told_client(&self) -> Vec<&ToClient> {
+        self.said
+            .iter()
+            .filter_map(|(_, message)| match message {
+                Message::ToClient(message) => Some(message),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn freed(&self) -> Vec<(u32, u64)> {
+        let mut freed = Vec::new();
+        for (rank, message) in &self.said {
+            if let Message::ToWorker(ToWorker::Free(tasks)) = message {
+                freed.extend(
+                    tasks.iter().copied().flat_map(Tasks::iter).map(|task| (rank.0, task.sequence())),
+                );
+            }
+        }
+        freed
+    }
+
+    fn assert_empty(&mut self) {
+        assert_eq!(self.scheduler.record_count(), 0, "no record is left");
+        assert_eq!(self.scheduler.layers.len(), 0, "no layer is left");
+        assert_eq!(self.scheduler.load(), (0, 0));
+        assert!(self.scheduler.errors.is_empty());
+    }
+}
+
+fn spec(rank: u32, threads: u32) -> WorkerSpec {
+    WorkerSpec { rank: Rank(rank), host: "h".into(), threads, memory_bytes: 1000, resources: vec![] }
+}
+
+#[test]
+fn as_many_tasks_as_workers_are_spread() {
+    let mut story = Story::of(4);
+    story.hear(1, [roots(0, 4)]);
+    let mut given = story.given();
+    given.sort_unstable();
+    assert_eq!(
+        given.iter().map(|(rank, _, count)| (*rank, *count)).collect::<Vec<_>>(),
+        [(2, 1), (3, 1), (4, 1), (5, 1)]
+    );
+}
+
+#[test]
+fn a_layer_of_a_million_has_no_records_before_it_is_given_out() {
+    let mut story = Story::of(2);
+    story.hear(1, [roots(0, 1_000_000)]);
+    assert!(story.scheduler.record_count() <= 4);
+    assert_eq!(story.scheduler.load().0 + story.scheduler.load().1, 1_000_000);
+    story.hear(1, [ToScheduler::Release(vec![range(0, 1_000_000)])]);
+    assert_eq!(story.scheduler.load().0, 0, "what was not given out is not run");
+}
+
+#[test]
+fn short_tasks_earn_a_long_backlog() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 100_000)]);
+    let first = story.given();
+    assert_eq!(first.iter().map(|(_, _, count)| count).sum::<u32>(), 2);
+    let values: Packed = [[7u8].as_slice(), &[7]].into_iter().collect();
+    let quick = Finished { first: id(0), values };
+    story.hear(2, [ToScheduler::Finished { finished: quick, nanoseconds: 200 }]);
+    assert_eq!(story.given().iter().map(|(_, _, count)| count).sum::<u32>(), 4096);
+    assert_eq!(story.runs().len(), 1, "a range is one message");
+}
+
+#[test]
+fn a_dependent_gets_small_values_with_its_message() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 1), after(1, 1, 0)]);
+    assert_eq!(story.given(), [(2, 0, 1)]);
+    story.hear(2, [finished(0, 1)]);
+    assert!(matches!(story.told_client()[..], [ToClient::Finished(_)]));
+    assert_eq!(story.given(), [(2, 1, 1)]);
+    let expected: Packed = [[7u8].as_slice()].into_iter().collect();
+    assert_eq!(story.runs()[0].1.arguments, [Argument::Each(expected)]);
+    story.hear(2, [finished(1, 1)]);
+    story.hear(1, [ToScheduler::Release(vec![range(0, 2)])]);
+    story.assert_empty();
+}
+
+#[test]
+fn a_dependent_runs_where_its_bytes_are() {
+    let mut story = Story::of(2);
+    story.hear(1, [roots(0, 2)]);
+    let owner_of = |story: &Story, task| story.given().iter().find(|(_, first, _)| *first == task).unwrap().0;
+    let (a, b) = (owner_of(&story, 0), owner_of(&story, 1));
+    story.hear(a, [stored(0, 1000)]);
+    story.hear(b, [stored(1, 10)]);
+    let both = vec![Column::Values(vec![id(0)]), Column::Values(vec![id(1)])];
+    story.hear(1, [ToScheduler::Submit(layer(2, 1, both))]);
+    assert_eq!(story.given(), [(a, 2, 1)]);
+    let held = |task, holder| {
+        let bytes = if task == 0 { 1000 } else { 10 };
+        Argument::Needs(vec![Need::Held(Held {
+            task: id(task),
+            holder: Rank(holder),
+            size: Size { bytes, align: 8 },
+        })])
+    };
+    assert_eq!(story.runs()[0].1.arguments, [held(0, a), held(1, b)]);
+    story.hear(a, [finished(2, 1)]);
+    story.hear(1, [ToScheduler::Release(vec![range(0, 3)])]);
+    let mut freed = story.freed();
+    freed.sort_unstable();
+    let mut expected = vec![(a, 0), (a, 1), (b, 1)];
+    expected.sort_unstable();
+    assert_eq!(freed, expected, "copies go too");
+    story.assert_empty();
+}
+
+#[test]
+fn a_value_stays_while_a_task_needs_it() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 1)]).hear(2, [stored(0, 100)]);
+    story.hear(1, [after(1, 1, 0), ToScheduler::Release(vec![range(0, 1)])]);
+    assert_eq!(story.freed(), []);
+    story.hear(2, [finished(1, 1)]);
+    assert_eq!(story.freed(), [(2, 0)]);
+    story.hear(1, [ToScheduler::Release(vec![range(1, 1)])]);
+    story.assert_empty();
+}
+
+#[test]
+fn a_failed_task_fails_what_needs_it() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 1), after(1, 1, 0), after(2, 1, 1)]);
+    story.hear(2, [failed(0)]);
+    let errors: Vec<_> = story
+        .told_client()
+        .into_iter()
+        .map(|message| match message {
+            ToClient::Failed { task, error } => (task.sequence(), error.task, error.dependents.len()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(errors, [(0, 0, 0), (1, 0, 1), (2, 0, 2)]);
+    story.hear(1, [after(3, 1, 2)]);
+    assert!(matches!(story.told_client()[..], [ToClient::Failed { .. }]), "later ones too");
+    story.hear(1, [ToScheduler::Release(vec![range(0, 4)])]);
+    story.assert_empty();
+}
+
+#[test]
+fn a_task_is_tried_again_as_often_as_asked() {
+    let mut story = Story::of(1);
+    story.hear(1, [with(layer(0, 1, vec![]), Options { retries: 2, ..Options::default() })]);
+    for attempt in 1..=2 {
+        story.hear(2, [failed(0)]);
+        assert_eq!(story.runs()[0].1.attempt, attempt);
+        assert!(story.told_client().is_empty());
+    }
+    story.hear(2, [failed(0)]);
+    let [ToClient::Failed { error, .. }] = story.told_client()[..] else { panic!() };
+    assert_eq!(error.attempts, 3);
+    story.hear(1, [ToScheduler::Release(vec![range(0, 1)])]);
+    story.assert_empty();
+}
+
+#[test]
+fn cancelled_tasks_fail_at_once_and_late_answers_are_ignored() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 3), after(3, 1, 0)]);
+    assert_eq!(story.given(), [(2, 0, 2)]);
+    story.hear(1, [ToScheduler::Cancel(vec![range(0, 4)])]);
+    assert_eq!(story.told_client().len(), 4);
+    let cancel =
+        story.said.iter().any(|(_, message)| matches!(message, Message::ToWorker(ToWorker::Cancel(_))));
+    assert!(cancel);
+    // The first was running and ends; the second comes back.
+    story.hear(2, [finished(0, 1), ToScheduler::Yielded(vec![range(1, 1)])]);
+    assert!(story.told_client().is_empty());
+    story.hear(1, [ToScheduler::Release(vec![range(0, 4)])]);
+    story.assert_empty();
+}
+
+#[test]
+fn what_nobody_wants_any_more_is_not_run() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 10), after(10, 10, 0)]);
+    story.hear(1, [ToScheduler::Release(vec![range(0, 20)])]);
+    let given = [0u64, 1];
+    story.hear(2, [ToScheduler::Yielded(given.iter().map(|task| range(*task, 1)).collect())]);
+    assert!(story.given().is_empty());
+    story.assert_empty();
+}
+
+#[test]
+fn priority_goes_first() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 2), roots(2, 2)]);
+    let urgent = with(layer(4, 1, vec![]), Options { priority: 5, ..Options::default() });
+    story.hear(1, [urgent]);
+    assert!(story.given().is_empty(), "the worker is full");
+    story.hear(2, [finished(0, 1)]);
+    assert_eq!(story.given(), [(2, 4, 1)]);
+}
+
+#[test]
+fn tasks_run_on_the_workers_asked_for() {
+    let mut story = Story::of(3);
+    let on = |first, workers: &[u32], allow_other| {
+        let workers = workers.iter().copied().map(Rank).collect();
+        with(layer(first, 2, vec![]), Options { workers, allow_other, ..Options::default() })
+    };
+    story.hear(1, [on(0, &[3], false)]);
+    assert_eq!(story.given(), [(3, 0, 2)]);
+    story.hear(1, [on(2, &[9], false)]);
+    let [ToClient::Failed { error, .. }, _] = story.told_client()[..] else { panic!("{:?}", story.said) };
+    assert_eq!((&error.reason, error.message.as_str()), (&Reason::NoWorker, "no worker has rank 9"));
+    story.hear(1, [on(4, &[9], true)]);
+    assert_eq!(story.given().iter().map(|(_, _, count)| count).sum::<u32>(), 2);
+}
+
+#[test]
+fn one_each_runs_once_a_worker() {
+    let mut story = Story::of(3);
+    story.hear(1, [roots(100, 6)]);
+    let options = Options { workers: vec![Rank(2), Rank(3), Rank(4)], one_each: true, ..Options::default() };
+    story.hear(1, [with(layer(0, 3, vec![]), options)]);
+    // All are full: each gets its own as soon as it has room.
+    for rank in [4, 2, 3] {
+        let done = story.scheduler.tasks.iter().find(|(_, task)| {
+            task.state == table::State::Assigned && task.worker == rank - 2 && task.id.sequence() >= 100
+        });
+        let task = done.unwrap().1.id.sequence();
+        story.hear(rank, [finished(task, 1)]);
+        assert_eq!(story.given(), [(rank, u64::from(rank) - 2, 1)]);
+    }
+}
+
+#[test]
+fn resources_limit_how_many_run_at_a_time() {
+    let mut specs = vec![spec(2, 4), spec(3, 4)];
+    specs[1].resources = vec![("GPU".into(), 2)];
+    let mut story = Story::with_specs(specs);
+    let gpu = |amount| Options { resources: vec![("GPU".into(), amount)], ..Options::default() };
+    story.hear(1, [with(layer(0, 5, vec![]), gpu(1))]);
+    assert_eq!(story.given(), [(3, 0, 2)]);
+    story.hear(3, [finished(0, 1)]);
+    assert_eq!(story.given(), [(3, 2, 1)]);
+    story.hear(1, [with(layer(9, 1, vec![]), gpu(3))]);
+    let [ToClient::Failed { error, .. }] = story.told_client()[..] else { panic!() };
+    assert_eq!(error.message, "no worker that may run it declares GPU=3 or more");
+}
+
+#[test]
+fn a_full_worker_is_given_no_new_beginnings() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 10)]);
+    assert_eq!(story.given(), [(2, 0, 2)]);
+    story.hear(2, [stored(0, 700)]);
+    assert!(story.given().is_empty(), "700 of 1000 bytes are held, and it has work");
+    story.hear(1, [after(20, 1, 0)]);
+    assert_eq!(story.given(), [(2, 20, 1)], "what has begun goes on");
+    story.hear(2, [stored(1, 1), finished(20, 1)]);
+    assert_eq!(story.given().len(), 1, "with nothing else to do it goes on with one");
+}
+
+#[test]
+fn an_idle_worker_gets_what_another_has_not_begun() {
+    let mut story = Story::of(2);
+    story.hear(1, [roots(0, 3)]);
+    let mut given = story.given();
+    given.sort_unstable_by_key(|(_, first, _)| *first);
+    let (loaded, idle) = (given[2].0, 5 - given[2].0);
+    let task = given.iter().find(|(rank, _, _)| *rank == idle).unwrap().1;
+    story.hear(idle, [finished(task, 1)]);
+    assert!(story.said.contains(&(Rank(loaded), Message::ToWorker(ToWorker::Yield(1)))));
+    story.hear(loaded, [ToScheduler::Yielded(vec![range(2, 1)])]);
+    assert_eq!(story.given(), [(idle, 2, 1)]);
+}
+
+#[test]
+fn an_idle_worker_takes_from_anothers_queue() {
+    let mut story = Story::of(2);
+    story.hear(1, [roots(0, 1)]);
+    let holder = story.given()[0].0;
+    story.hear(holder, [stored(0, 100)]);
+    let needs = vec![Column::Stride { first: id(0), stride: 0 }];
+    story.hear(1, [ToScheduler::Submit(layer(1, 8, needs))]);
+    let count = |rank| story.given().iter().filter(|given| given.0 == rank).map(|given| given.2).sum::<u32>();
+    assert_eq!((count(holder), count(5 - holder)), (2, 1));
+}
+
+#[test]
+fn blocked_tasks_make_room_for_those_they_wait_for() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 6)]);
+    assert_eq!(story.scheduler.load().1, 2);
+    story.hear(2, [ToScheduler::Blocked(1)]);
+    assert_eq!(story.scheduler.load().1, 4);
+    story.hear(2, [ToScheduler::Blocked(-1), finished(0, 1), finished(1, 1)]);
+    assert_eq!(story.scheduler.load().1, 2);
+}
+
+#[test]
+fn given_and_placed_values_are_used_and_freed() {
+    let mut story = Story::of(2);
+    let values: Packed = [[1u8].as_slice(), &[2]].into_iter().collect();
+    let place = ToScheduler::Place {
+        task: id(2),
+        size: Size { bytes: 50, align: 1 },
+        holders: vec![Rank(2), Rank(3)],
+    };
+    story.hear(1, [ToScheduler::Give(Finished { first: id(0), values }), place]);
+    story.hear(1, [after(3, 3, 0)]);
+    assert_eq!(story.given().iter().map(|given| given.2).sum::<u32>(), 3);
+    for (rank, first, count) in story.given() {
+        story.hear(rank, [finished(first, count)]);
+    }
+    story.hear(1, [ToScheduler::Release(vec![range(0, 6)])]);
+    assert_eq!(story.freed().len(), 2);
+    story.assert_empty();
+}
+
+#[test]
+fn shutdown_reaches_every_rank_once() {
+    let mut story = Story::of(2);
+    story.hear(1, [ToScheduler::Shutdown(crate::message::Outcome::Error("x".into()))]);
+    let ranks: Vec<u32> = story.said.iter().map(|(rank, _)| rank.0).collect();
+    assert_eq!(ranks, [0, 1, 2, 3]);
+}
