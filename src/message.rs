@@ -153,6 +153,16 @@ impl Packed {
         });
     }
 
+    /// Keeps the first `count` strings, and no bytes after them.
+    pub fn truncate(&mut self, count: usize) {
+        let count = count.min(self.len());
+        self.bytes.truncate(self.start(count));
+        match &mut self.ends {
+            Ends::Every(length, _) => *length = count as u32,
+            Ends::At(ends) => ends.truncate(count),
+        }
+    }
+
     fn start(&self, index: usize) -> usize {
         match &self.ends {
             Ends::Every(_, width) => index * *width as usize,
@@ -353,6 +363,13 @@ pub enum ToScheduler {
         size: Size,
         /// Who holds it, or will.
         holders: Vec<Rank>,
+    },
+    /// A client could not submit these tasks: they have failed, and so will what needs them.
+    Refuse {
+        /// Which.
+        tasks: Tasks,
+        /// Why.
+        error: Box<TaskError>,
     },
     /// A client has dropped its futures of these tasks.
     Release(Vec<Tasks>),

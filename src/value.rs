@@ -53,6 +53,11 @@ impl Value {
         Self(Arc::new(Mutex::new(State::Wire { head, body })))
     }
 
+    /// A value that could not be had, for this reason: whoever asks for it is told.
+    pub fn broken(reason: String) -> Self {
+        Self(Arc::new(Mutex::new(State::Broken(reason))))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic inside, from a user's `Deserialize`, leaves the state as it was before.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

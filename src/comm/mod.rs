@@ -9,6 +9,7 @@
 
 pub mod bell;
 pub mod buffer;
+pub mod threads;
 
 use crate::{Result, rank::Rank};
 pub use bell::Bells;

@@ -165,6 +165,7 @@ impl Scheduler {
             ToScheduler::Submit(layer) => self.submit(layer),
             ToScheduler::Give(given) => self.give_values(given),
             ToScheduler::Place { task, size, holders } => self.place_value(task, size, &holders),
+            ToScheduler::Refuse { tasks, error } => self.refused(tasks, *error),
             ToScheduler::Release(tasks) => tasks.into_iter().for_each(|tasks| self.release(tasks)),
             ToScheduler::Cancel(tasks) => tasks.into_iter().for_each(|tasks| self.cancel(tasks)),
             ToScheduler::Finished { finished, nanoseconds } => self.finished(source, finished, nanoseconds),

@@ -183,6 +183,15 @@ impl Scheduler {
         }
     }
 
+    /// A client's tasks failed before it could submit them: it knows, what needs them shall.
+    pub(super) fn refused(&mut self, tasks: Tasks, error: TaskError) {
+        let error = Arc::new(error);
+        for id in tasks.iter() {
+            let slot = self.insert(id, NONE, State::Failed);
+            self.errors.insert(slot, Arc::clone(&error));
+        }
+    }
+
     pub(super) fn release(&mut self, tasks: Tasks) {
         let kept = self.release_withheld(tasks);
         for id in kept.iter() {
@@ -226,7 +235,7 @@ impl Scheduler {
         for id in tasks.iter() {
             let Some(slot) = self.record(id) else { continue };
             let task = &self.tasks[slot];
-            if task.is_ended() || task.state == State::Abandoned || self.errors.contains_key(&slot) {
+            if task.layer == NONE || task.is_ended() || task.state == State::Abandoned || self.errors.contains_key(&slot) {
                 continue;
             }
             let error = Arc::new(TaskError {

@@ -1,0 +1,262 @@
+//! What may be passed for a task's parameters, and how it becomes columns of a layer.
+//!
+//! For a parameter that takes a `T` (or borrows or shares one) pass a `T`, a [`Future<T>`], or a
+//! reference to one; for a list (`Vec<T>`, `&[T]`, `Vec<Shared<T>>`), a list of futures, too. All
+//! arguments of a task are `()`, one bare argument, or a tuple; the compiler checks that they fit.
+//!
+//! [`Future<T>`]: super::Future
+
+use super::{
+    future::Future,
+    table::{Progress, Table, Tracked},
+};
+use crate::{
+    message::{Column, Finished, Held, Packed, TaskId, Tasks},
+    rank::Rank,
+    task::{Code, Descriptor},
+    value::{self, Data, Value},
+};
+use std::sync::Arc;
+
+/// The arguments of the tasks of a layer, as they are collected. Argument by argument of one task,
+/// then of the next.
+#[derive(Debug)]
+pub struct Columns<'a> {
+    table: &'a Arc<Table>,
+    /// Who takes arguments that are too large to travel with the task.
+    lend_to: &'a dyn Fn() -> Rank,
+    small_bytes_max: usize,
+    columns: Vec<Building>,
+    next: usize,
+    /// Futures that must live until the layer is submitted.
+    kept: Vec<(Arc<Tracked>, u32)>,
+    /// The first value that could not be encoded.
+    pub(super) failure: Option<String>,
+}
+
+#[derive(Debug)]
+enum Building {
+    Each(Packed),
+    Values(Vec<TaskId>),
+    Lists(Vec<Vec<Tasks>>, Code),
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn new(table: &'a Arc<Table>, lend_to: &'a dyn Fn() -> Rank, small_bytes_max: usize) -> Self {
+        Self { table, lend_to, small_bytes_max, columns: Vec::new(), next: 0, kept: Vec::new(), failure: None }
+    }
+
+    /// The arguments of one more task.
+    pub(super) fn push<P>(&mut self, arguments: impl Arguments<P>) {
+        self.next = 0;
+        arguments.push(self);
+    }
+
+    fn value<T: Data>(&mut self, value: T) {
+        let mut small = Vec::new();
+        match value::encode(value, self.small_bytes_max, &mut small) {
+            Ok(None) => self.small(&small),
+            Ok(Some(value)) => self.large(value),
+            Err(words) => {
+                self.failure.get_or_insert(words);
+                self.small(&[]);
+            }
+        }
+    }
+
+    fn small(&mut self, bytes: &[u8]) {
+        let column = self.next;
+        self.next += 1;
+        match self.columns.get_mut(column) {
+            None => self.columns.push(Building::Each([bytes].into_iter().collect())),
+            Some(Building::Each(values)) => values.push(bytes),
+            Some(_) => {
+                let given = self.give([bytes].into_iter().collect());
+                if let Some(Building::Values(tasks)) = self.columns.get_mut(column) {
+                    tasks.push(given.first);
+                }
+            }
+        }
+    }
+
+    fn large(&mut self, value: Value) {
+        let holder = (self.lend_to)();
+        let tracked = self.table.track_held(Held { task: TaskId(0), holder, size: value.size() });
+        let task = tracked.tasks.first;
+        self.table.lend(task, value, &[holder]);
+        tracked.add_reference(0);
+        self.kept.push((tracked, 0));
+        self.task(task);
+    }
+
+    fn future(&mut self, tracked: &Arc<Tracked>, index: u32, owned: bool) {
+        if owned {
+            tracked.add_reference(index);
+            self.kept.push((Arc::clone(tracked), index));
+        }
+        self.task(tracked.tasks.first.plus(index));
+    }
+
+    fn task(&mut self, task: TaskId) {
+        let column = self.next;
+        self.next += 1;
+        if let Some(Building::Each(values)) = self.columns.get_mut(column) {
+            // Values so far, and now a future: the values become values of the scheduler's.
+            let values = std::mem::take(values);
+            let given = self.give(values);
+            self.columns[column] = Building::Values(given.iter().collect());
+        }
+        match self.columns.get_mut(column) {
+            None => self.columns.push(Building::Values(vec![task])),
+            Some(Building::Values(tasks)) => tasks.push(task),
+            Some(_) => unreachable!("a parameter is a value or a list"),
+        }
+    }
+
+    /// Makes values of the client's own of encoded ones.
+    fn give(&mut self, values: Packed) -> Tasks {
+        let tracked = self.table.track(values.len() as u32, &Progress::Small(Default::default()));
+        let tasks = tracked.tasks;
+        self.table.give(Finished { first: tasks.first, values });
+        for index in 0..tasks.count {
+            tracked.add_reference(index);
+            self.kept.push((Arc::clone(&tracked), index));
+        }
+        tasks
+    }
+
+    fn list<T: Data>(&mut self, tasks: Vec<Tasks>) {
+        let column = self.next;
+        self.next += 1;
+        let collect = Code::of(const { Descriptor::of_list::<T>() });
+        match self.columns.get_mut(column) {
+            None => self.columns.push(Building::Lists(vec![tasks], collect)),
+            Some(Building::Lists(lists, _)) => lists.push(tasks),
+            Some(_) => unreachable!("a parameter is a value or a list"),
+        }
+    }
+
+    /// The columns of a layer.
+    pub(super) fn finish(&mut self) -> Vec<Column> {
+        let finish = |column: Building| match column {
+            Building::Each(values) => Column::Each(values),
+            Building::Values(tasks) if tasks.len() > 1 => strided(tasks),
+            Building::Values(tasks) => Column::Values(tasks),
+            Building::Lists(lists, collect) => Column::Lists { lists, collect },
+        };
+        std::mem::take(&mut self.columns).into_iter().map(finish).collect()
+    }
+}
+
+impl Drop for Columns<'_> {
+    fn drop(&mut self) {
+        for (tracked, index) in self.kept.drain(..) {
+            tracked.drop_reference(index);
+        }
+    }
+}
+
+/// Tasks one after the other, or one again and again, need no list.
+fn strided(tasks: Vec<TaskId>) -> Column {
+    let first = tasks[0];
+    let steps = |stride: u64| tasks.iter().enumerate().all(|(index, task)| task.0 == first.0 + index as u64 * stride);
+    match [0, 1].into_iter().find(|stride| steps(*stride)) {
+        Some(stride) => Column::Stride { first, stride: stride as u32 },
+        None => Column::Values(tasks),
+    }
+}
+
+/// What may be passed where a task takes a `T`.
+#[diagnostic::on_unimplemented(
+    message = "expected a `{T}` or a `Future<{T}>`, found `{Self}`",
+    label = "the task takes `{T}` here"
+)]
+pub trait IntoArgument<T> {
+    /// Adds it to the arguments of the task at hand.
+    fn into_argument(self, columns: &mut Columns<'_>);
+}
+
+impl<T: Data> IntoArgument<T> for T {
+    fn into_argument(self, columns: &mut Columns<'_>) {
+        columns.value(self);
+    }
+}
+
+impl<T: Data> IntoArgument<T> for Future<T> {
+    fn into_argument(self, columns: &mut Columns<'_>) {
+        columns.future(self.tracked(), self.index(), true);
+    }
+}
+
+impl<T: Data> IntoArgument<T> for &Future<T> {
+    fn into_argument(self, columns: &mut Columns<'_>) {
+        columns.future(self.tracked(), self.index(), false);
+    }
+}
+
+impl<T: Data> IntoArgument<Vec<T>> for Vec<Future<T>> {
+    fn into_argument(self, columns: &mut Columns<'_>) {
+        (&self[..]).into_argument(columns);
+        for future in &self {
+            future.tracked().add_reference(future.index());
+            columns.kept.push((Arc::clone(future.tracked()), future.index()));
+        }
+    }
+}
+
+impl<T: Data> IntoArgument<Vec<T>> for &Vec<Future<T>> {
+    fn into_argument(self, columns: &mut Columns<'_>) {
+        self[..].into_argument(columns);
+    }
+}
+
+impl<T: Data> IntoArgument<Vec<T>> for &[Future<T>] {
+    fn into_argument(self, columns: &mut Columns<'_>) {
+        let mut tasks = Vec::new();
+        for future in self {
+            Tasks::push(&mut tasks, future.task());
+        }
+        columns.list::<T>(tasks);
+    }
+}
+
+/// The arguments of one task: `()`, one bare argument, or a tuple of up to six.
+#[diagnostic::on_unimplemented(
+    message = "these arguments do not fit the task's parameters",
+    label = "the task takes `{P}`",
+    note = "pass `()` for no parameter, the bare argument for one, a tuple for several; each a value, a \
+            future, or for a list a list of futures"
+)]
+pub trait Arguments<P> {
+    /// Adds them, first to last.
+    fn push(self, columns: &mut Columns<'_>);
+}
+
+impl Arguments<()> for () {
+    fn push(self, _: &mut Columns<'_>) {}
+}
+
+impl<X: IntoArgument<P>, P> Arguments<(P,)> for X {
+    fn push(self, columns: &mut Columns<'_>) {
+        self.into_argument(columns);
+    }
+}
+
+macro_rules! tuples {
+    ($(($($A:ident $P:ident $argument:ident),*))*) => { $(
+        impl<$($A: IntoArgument<$P>, $P),*> Arguments<($($P,)*)> for ($($A,)*) {
+            fn push(self, columns: &mut Columns<'_>) {
+                let ($($argument,)*) = self;
+                $($argument.into_argument(columns);)*
+            }
+        }
+    )* };
+}
+
+tuples! {
+    (A PA a, B PB b)
+    (A PA a, B PB b, C PC c)
+    (A PA a, B PB b, C PC c, D PD d)
+    (A PA a, B PB b, C PC c, D PD d, E PE e)
+    (A PA a, B PB b, C PC c, D PD d, E PE e, F PF f)
+}

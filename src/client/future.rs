@@ -1,0 +1,157 @@
+//! A client's typed hold on a value that may not exist yet.
+
+use super::{
+    Client,
+    table::{Progress, Tracked},
+};
+use crate::{
+    error::{Error, Reason, Result, TaskError},
+    message::TaskId,
+    value::{self, Data},
+};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+/// How a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It has not ended.
+    Pending,
+    /// It has its value.
+    Finished,
+    /// It failed, or something it needs did.
+    Failed,
+    /// It was cancelled, or something it needs was.
+    Cancelled,
+}
+
+/// A hold on the value of a task.
+///
+/// A future stands wherever a task takes a `T`: pass it, or a reference to it, to
+/// [`Client::submit`] or [`Client::map`]. The value stays where it was made until somebody needs it.
+/// Cloning a future is cheap; when the last one is dropped, the value goes from wherever it is, and a
+/// task that has not begun and that nothing needs is not run.
+pub struct Future<T> {
+    client: Client,
+    tracked: Arc<Tracked>,
+    index: u32,
+    marker: PhantomData<fn() -> T>,
+}
+
+impl<T> Future<T> {
+    pub(super) fn new(client: Client, tracked: &Arc<Tracked>, index: u32) -> Self {
+        tracked.add_reference(index);
+        Self { client, tracked: Arc::clone(tracked), index, marker: PhantomData }
+    }
+
+    pub(super) fn tracked(&self) -> &Arc<Tracked> {
+        &self.tracked
+    }
+
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
+    pub(super) fn task(&self) -> TaskId {
+        self.tracked.tasks.first.plus(self.index)
+    }
+
+    /// Whether the task has ended, well or not. Does not wait.
+    pub fn is_done(&self) -> bool {
+        self.client.look();
+        !self.tracked.is_pending(self.index)
+    }
+
+    /// How the task stands. Does not wait.
+    pub fn status(&self) -> Status {
+        self.client.look();
+        match self.tracked.progress(self.index) {
+            Progress::Pending => Status::Pending,
+            Progress::Small(_) | Progress::Held(_) => Status::Finished,
+            Progress::Failed(error) if error.reason == Reason::Cancelled => Status::Cancelled,
+            Progress::Failed(_) => Status::Failed,
+        }
+    }
+
+    /// Waits until the task has ended, well or not, or the time is over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`] if the time is over; [`Error::Interrupted`] and [`Error::Ended`] if the run
+    /// is. That the task failed is no error here; [`result`](Self::result) tells.
+    pub fn wait(&self, timeout: impl Into<Option<Duration>>) -> Result<()> {
+        let ended = || (!self.tracked.is_pending(self.index)).then_some(());
+        self.client.wait_for(ended, timeout.into())
+    }
+
+    /// Stops the task if it has not begun, and fails it and what needs it if it has not ended.
+    pub fn cancel(&self) {
+        self.client.cancel([self]);
+    }
+
+    /// The error of the task, once it has failed. Does not wait.
+    pub fn error(&self) -> Option<Arc<TaskError>> {
+        match self.tracked.progress(self.index) {
+            Progress::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl<T: Data> Future<T> {
+    /// Waits for the value and brings it here.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Task`] if the task, or one that it needs, failed; [`Error::Decode`] if the bytes are no
+    /// `T`; [`Error::Interrupted`] and [`Error::Ended`] if the run is over before.
+    pub fn result(&self) -> Result<T> {
+        self.wait(None)?;
+        match self.tracked.progress(self.index) {
+            Progress::Small(bytes) => value::decode(&bytes).map_err(|words| self.decode_error(words)),
+            Progress::Held(held) => {
+                let table = self.client.table();
+                table.fetch_to_read(held);
+                let value = self.client.wait_for(|| table.read(held.task), None);
+                table.has_read(held.task);
+                value?.to_owned_value().map_err(|words| self.decode_error(words))
+            }
+            Progress::Failed(error) => Err(error.into()),
+            Progress::Pending => unreachable!("it has ended"),
+        }
+    }
+
+    /// Asks for a large value, so that several come at a time.
+    pub(super) fn prefetch(&self) {
+        if let Progress::Held(held) = self.tracked.progress(self.index) {
+            self.client.table().fetch(held);
+        }
+    }
+
+    fn decode_error(&self, words: String) -> Error {
+        Error::Decode(format!("the value of task {} cannot be read: {words}", self.task().sequence()))
+    }
+}
+
+impl<T> Clone for Future<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.client.clone(), &self.tracked, self.index)
+    }
+}
+
+impl<T> Drop for Future<T> {
+    fn drop(&mut self) {
+        self.tracked.drop_reference(self.index);
+    }
+}
+
+impl<T> fmt::Debug for Future<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.tracked.progress(self.index) {
+            Progress::Pending => "pending".to_string(),
+            Progress::Small(bytes) => format!("finished, {} bytes", bytes.len()),
+            Progress::Held(held) => format!("finished, {} bytes on rank {}", held.size.bytes, held.holder),
+            Progress::Failed(error) => error.to_string(),
+        };
+        write!(f, "Future({}: {state})", self.task().sequence())
+    }
+}

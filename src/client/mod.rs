@@ -1,0 +1,359 @@
+//! The client: how the driver, and tasks themselves, have functions run.
+
+pub mod arguments;
+mod future;
+mod options;
+mod progress;
+pub(crate) mod table;
+
+use crate::{
+    error::{Error, Reason, Result, TaskError},
+    message::{Column, Finished, Held, Layer, Message, Options, Packed, TaskId, Tasks, ToScheduler},
+    rank::Rank,
+    runtime::{Cluster, Engine},
+    task::{Code, Descriptor, TaskFunction},
+    value::{self, Data},
+};
+use arguments::{Arguments, Columns};
+pub use future::{Future, Status};
+pub use options::{Place, SubmitOptions};
+pub use progress::AsCompleted;
+use std::{
+    borrow::Borrow,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use table::{Progress, Request, Table, Tracked};
+
+/// What [`Client::wait`] waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitFor {
+    /// Every one of the futures.
+    All,
+    /// One of them.
+    Any,
+}
+
+/// The handle with which a program has functions run on the workers of its run.
+///
+/// [`run`](crate::run) hands one to the driver's closure; a task gets one from
+/// [`current`](crate::current()). Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Client {
+    engine: Weak<Engine>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    table: Arc<Table>,
+    cluster: Arc<Cluster>,
+    small_bytes_max: usize,
+    /// The worker that takes the next value that is scattered.
+    next_worker: AtomicUsize,
+}
+
+impl Client {
+    pub(crate) fn new(
+        engine: Weak<Engine>,
+        table: Arc<Table>,
+        cluster: Arc<Cluster>,
+        small_bytes_max: usize,
+    ) -> Self {
+        let next_worker = AtomicUsize::new(0);
+        Self { engine, shared: Arc::new(Shared { table, cluster, small_bytes_max, next_worker }) }
+    }
+
+    fn table(&self) -> &Arc<Table> {
+        &self.shared.table
+    }
+
+    /// The ranks of the run: who does what, where, with what.
+    pub fn cluster(&self) -> &Cluster {
+        &self.shared.cluster
+    }
+
+    /// Has `function` called with these arguments, on a worker. Returns at once.
+    ///
+    /// A function is a `fn` or a closure that captures nothing. Its arguments are `()`, one bare
+    /// argument, or a tuple; each a value, a future of one, or for a list, futures.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// fn add(a: i64, b: i64) -> i64 { a + b }
+    /// let three = client.submit(add, (1, 2));
+    /// let eight = client.submit(add, (&three, 5));
+    /// let sum = client.submit(|values: &[i64]| values.iter().sum::<i64>(), &vec![three, eight]);
+    /// assert_eq!(sum.result()?, 11);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    ///
+    /// A closure with captures does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let factor = 3;
+    /// client.submit(move |x: i64| x * factor, 2);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn submit<F, P, M>(&self, function: F, arguments: impl Arguments<P>) -> Future<F::Out>
+    where
+        F: TaskFunction<P, M>,
+    {
+        self.submit_with(&SubmitOptions::default(), function, arguments)
+    }
+
+    /// As [`submit`](Self::submit), with options.
+    pub fn submit_with<F, P, M>(
+        &self,
+        options: &SubmitOptions,
+        _function: F,
+        arguments: impl Arguments<P>,
+    ) -> Future<F::Out>
+    where
+        F: TaskFunction<P, M>,
+    {
+        let code = Code::of(const { Descriptor::of::<F, P, M>() });
+        let lend_to = || self.next_worker();
+        let mut columns = Columns::new(self.table(), &lend_to, self.shared.small_bytes_max);
+        columns.push(arguments);
+        let tracked = self.submit_layer(code, options, 1, &mut columns);
+        Future::new(self.clone(), &tracked, 0)
+    }
+
+    /// Has `function` called once for each of the items; all travel as one message. Returns at once.
+    ///
+    /// The items are what [`submit`](Self::submit) takes as arguments: values, futures, or, `zip`ped,
+    /// tuples of them.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let squares = client.map(|x: i64| x * x, 1..=3);
+    /// let negatives = client.map(|x: i64| -x, &squares);
+    /// let zeros = client.map(|a: i64, b: i64| a + b, squares.iter().zip(&negatives));
+    /// assert_eq!(client.gather(&zeros)?, [0, 0, 0]);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn map<F, P, M, I>(&self, function: F, items: I) -> Vec<Future<F::Out>>
+    where
+        F: TaskFunction<P, M>,
+        I: IntoIterator,
+        I::Item: Arguments<P>,
+    {
+        self.map_with(&SubmitOptions::default(), function, items)
+    }
+
+    /// As [`map`](Self::map), with options.
+    pub fn map_with<F, P, M, I>(&self, options: &SubmitOptions, _function: F, items: I) -> Vec<Future<F::Out>>
+    where
+        F: TaskFunction<P, M>,
+        I: IntoIterator,
+        I::Item: Arguments<P>,
+    {
+        let code = Code::of(const { Descriptor::of::<F, P, M>() });
+        let lend_to = || self.next_worker();
+        let mut columns = Columns::new(self.table(), &lend_to, self.shared.small_bytes_max);
+        let mut count = 0;
+        for item in items {
+            columns.push(item);
+            count += 1;
+        }
+        let tracked = self.submit_layer(code, options, count, &mut columns);
+        (0..count).map(|index| Future::new(self.clone(), &tracked, index)).collect()
+    }
+
+    /// Has `function` called with these arguments once on every worker, in rank order.
+    pub fn run_on_workers<F, P, M, A>(&self, _function: F, arguments: A) -> Vec<Future<F::Out>>
+    where
+        F: TaskFunction<P, M>,
+        A: Arguments<P> + Clone,
+    {
+        let code = Code::of(const { Descriptor::of::<F, P, M>() });
+        let lend_to = || self.next_worker();
+        let mut columns = Columns::new(self.table(), &lend_to, self.shared.small_bytes_max);
+        let workers: Vec<Rank> = self.cluster().workers().map(|rank| rank.rank).collect();
+        workers.iter().for_each(|_| columns.push(arguments.clone()));
+        let count = workers.len() as u32;
+        let options = Options { workers, one_each: true, ..Options::default() };
+        let tracked = self.submit_resolved(code, Ok(options), count, &mut columns);
+        (0..count).map(|index| Future::new(self.clone(), &tracked, index)).collect()
+    }
+
+    /// Hands a value to the workers, and returns a future of it: to be used by many tasks, it travels
+    /// once to each worker that needs it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`] if the value cannot be encoded.
+    pub fn scatter<T: Data>(&self, value: T) -> Result<Future<T>> {
+        let worker = self.next_worker();
+        self.scatter_to(value, &[worker])
+    }
+
+    /// Hands a value to every worker, through a tree of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`] if the value cannot be encoded.
+    pub fn broadcast<T: Data>(&self, value: T) -> Result<Future<T>> {
+        let workers: Vec<Rank> = self.cluster().workers().map(|rank| rank.rank).collect();
+        self.scatter_to(value, &workers)
+    }
+
+    fn scatter_to<T: Data>(&self, value: T, workers: &[Rank]) -> Result<Future<T>> {
+        let mut small = Packed::default();
+        let mut large = None;
+        let outcome = small.push_with(|bytes| {
+            large = value::encode(value, self.shared.small_bytes_max, bytes)?;
+            Ok(())
+        });
+        outcome.map_err(|words: String| Error::Decode(words))?;
+        let tracked = match large {
+            None => {
+                let bytes = smallvec::SmallVec::from_slice(small.at(0));
+                let tracked = self.table().track(1, &Progress::Small(bytes));
+                self.table().give(Finished { first: tracked.tasks.first, values: small });
+                tracked
+            }
+            Some(value) => {
+                let held = Held { task: TaskId(0), holder: workers[0], size: value.size() };
+                let tracked = self.table().track_held(held);
+                self.table().lend(tracked.tasks.first, value, workers);
+                tracked
+            }
+        };
+        self.said(true);
+        Ok(Future::new(self.clone(), &tracked, 0))
+    }
+
+    fn next_worker(&self) -> Rank {
+        let count = self.cluster().workers().count();
+        let index = self.shared.next_worker.fetch_add(1, Ordering::Relaxed) % count.max(1);
+        self.cluster().workers().nth(index).expect("a run has a worker").rank
+    }
+
+    fn submit_layer(
+        &self,
+        code: Code,
+        options: &SubmitOptions,
+        count: u32,
+        columns: &mut Columns<'_>,
+    ) -> Arc<Tracked> {
+        self.submit_resolved(code, options.resolve(self.cluster()), count, columns)
+    }
+
+    fn submit_resolved(
+        &self,
+        code: Code,
+        options: Result<Options, String>,
+        count: u32,
+        columns: &mut Columns<'_>,
+    ) -> Arc<Tracked> {
+        let failure = columns.failure.take().map(|words| (Reason::Decode, words));
+        let options = match (failure, options) {
+            (None, Ok(options)) => options,
+            (Some((reason, words)), _) => return self.fail_at_once(code, count, reason, words),
+            (None, Err(words)) => return self.fail_at_once(code, count, Reason::NoWorker, words),
+        };
+        let options = (options != Options::default()).then(|| Box::new(options));
+        let columns: Vec<Column> = columns.finish();
+        let tracked = self.table().track(count, &Progress::Pending);
+        let first = self.table().submit(Layer { tasks: tracked.tasks, code, columns, level: 0, options });
+        self.said(first);
+        tracked
+    }
+
+    /// Tasks that have failed before they could be submitted.
+    fn fail_at_once(&self, code: Code, count: u32, reason: Reason, message: String) -> Arc<Tracked> {
+        let error = TaskError {
+            reason,
+            function: code.name().to_string(),
+            task: 0,
+            rank: None,
+            host: String::new(),
+            message,
+            attempts: 0,
+            dependents: Vec::new(),
+        };
+        self.table().track_failed(count, error)
+    }
+
+    /// Sees to it that what was said is sent.
+    fn said(&self, first: bool) {
+        if let Some(engine) = self.engine.upgrade().filter(|_| first) {
+            engine.send_soon(self.table().pending_count() <= 1);
+        }
+    }
+
+    /// Lets what has arrived be seen, without waiting.
+    fn look(&self) {
+        if let Some(engine) = self.engine.upgrade() {
+            engine.look();
+        }
+    }
+
+    fn wait_for<T>(&self, ready: impl FnMut() -> Option<T>, timeout: Option<Duration>) -> Result<T> {
+        self.engine.upgrade().ok_or(Error::Ended)?.wait(ready, timeout)
+    }
+
+    /// Waits for the values of all these futures and brings them here, in order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Future::result`], of the first future that has one.
+    pub fn gather<T: Data, F: Borrow<Future<T>>>(&self, futures: &[F]) -> Result<Vec<T>> {
+        let mut asked = 0;
+        let mut values = Vec::with_capacity(futures.len());
+        for (index, future) in futures.iter().enumerate() {
+            // Large values come a few at a time.
+            asked = asked.max(index);
+            while asked < futures.len().min(index + 8) && !futures[asked].borrow().tracked().is_pending(futures[asked].borrow().index()) {
+                futures[asked].borrow().prefetch();
+                asked += 1;
+            }
+            values.push(future.borrow().result()?);
+        }
+        Ok(values)
+    }
+
+    /// Waits until all of these futures, or one of them, have ended, well or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`] if the time is over; [`Error::Interrupted`] and [`Error::Ended`] if the run
+    /// is.
+    pub fn wait<T, F: Borrow<Future<T>>>(
+        &self,
+        futures: &[F],
+        what: WaitFor,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<()> {
+        let mut at = 0;
+        let is_pending = |future: &F| future.borrow().tracked().is_pending(future.borrow().index());
+        let ready = || {
+            let ready = match what {
+                WaitFor::Any => futures.is_empty() || futures.iter().any(|future| !is_pending(future)),
+                WaitFor::All => {
+                    while at < futures.len() && !is_pending(&futures[at]) {
+                        at += 1;
+                    }
+                    at == futures.len()
+                }
+            };
+            ready.then_some(())
+        };
+        self.wait_for(ready, timeout.into())
+    }
+
+    /// Cancels tasks that have not ended, and what needs them.
+    pub fn cancel<'a, T: 'a>(&self, futures: impl IntoIterator<Item = &'a Future<T>>) {
+        let mut tasks = Vec::new();
+        futures.into_iter().for_each(|future| Tasks::push(&mut tasks, future.task()));
+        let message = Message::ToScheduler(ToScheduler::Cancel(tasks));
+        self.table().request(Request::Say(Rank::SCHEDULER, message));
+        self.said(true);
+    }
+}

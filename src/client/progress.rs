@@ -1,0 +1,80 @@
+//! Futures in the order they end, and a bar that shows how many have.
+
+use super::{Client, Future, table::Watcher};
+use crate::error::Result;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::{borrow::Borrow, sync::Arc};
+
+/// Futures in the order they end. See [`Client::as_completed`].
+#[derive(Debug)]
+pub struct AsCompleted<'a, T, F> {
+    client: Client,
+    futures: &'a [F],
+    watcher: Arc<Watcher>,
+    left: usize,
+    marker: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<'a, T, F: Borrow<Future<T>>> Iterator for AsCompleted<'a, T, F> {
+    type Item = &'a F;
+
+    /// Waits for the next one; `None` when all were given, or the run has ended.
+    fn next(&mut self) -> Option<&'a F> {
+        if self.left == 0 {
+            return None;
+        }
+        let index = self.client.wait_for(|| self.watcher.next(), None).ok()?;
+        self.left -= 1;
+        Some(&self.futures[index])
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.left))
+    }
+}
+
+impl Client {
+    /// These futures in the order their tasks end, well or not.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let squares = client.map(|x: u64| x * x, 0..10);
+    /// let mut sum = 0;
+    /// for square in client.as_completed(&squares) {
+    ///     sum += square.result()?;
+    /// }
+    /// assert_eq!(sum, 285);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn as_completed<'a, T, F: Borrow<Future<T>>>(&self, futures: &'a [F]) -> AsCompleted<'a, T, F> {
+        let tasks = futures.iter().map(Borrow::borrow);
+        let watcher = self.table().watcher(
+            tasks.map(|future: &Future<T>| (future.task(), future.tracked(), future.index())),
+        );
+        AsCompleted {
+            client: self.clone(),
+            futures,
+            watcher,
+            left: futures.len(),
+            marker: std::marker::PhantomData,
+        }
+    }
+
+    /// Waits for all these futures and shows a bar meanwhile, if standard error is a terminal.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::wait`]. That a task failed is no error here.
+    pub fn progress<T, F: Borrow<Future<T>>>(&self, futures: &[F]) -> Result<()> {
+        let bar = ProgressBar::with_draw_target(Some(futures.len() as u64), ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} tasks, {per_sec}, {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let mut left = self.as_completed(futures);
+        for _ in left.by_ref() {
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        // Tells why, if the run ended before the futures did.
+        self.wait(futures, super::WaitFor::All, None)
+    }
+}

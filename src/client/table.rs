@@ -1,0 +1,502 @@
+//! What a client keeps: its layers, what it has yet to say, and who waits for what.
+//!
+//! All is under locks that are held for moments and under which nothing else is locked.
+
+use crate::{
+    comm::Bells,
+    error::{Reason, TaskError},
+    message::{
+        Column, Finished, Held, Layer, Message, Size, TaskId, Tasks, ToClient, ToScheduler, ToStore,
+    },
+    rank::Rank,
+    store::Claim,
+    value::Value,
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+use std::{
+    collections::{BTreeMap, VecDeque, hash_map::Entry},
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+/// Where a task stands, as its client sees it.
+#[derive(Clone, Debug)]
+pub(crate) enum Progress {
+    /// Not ended.
+    Pending,
+    /// Ended with these bytes.
+    Small(SmallVec<[u8; 16]>),
+    /// Ended; its value is held by a rank.
+    Held(Held),
+    /// Failed.
+    Failed(Arc<TaskError>),
+}
+
+impl Progress {
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self, Self::Pending)
+    }
+}
+
+/// Tasks that were submitted together, while futures of them are held.
+pub(crate) struct Tracked {
+    table: Weak<Table>,
+    pub(crate) tasks: Tasks,
+    /// How many futures there are of each.
+    references: Box<[AtomicU32]>,
+    progress: Mutex<Vec<Progress>>,
+}
+
+impl Tracked {
+    pub(crate) fn progress(&self, index: u32) -> Progress {
+        lock(&self.progress)[index as usize].clone()
+    }
+
+    pub(crate) fn is_pending(&self, index: u32) -> bool {
+        lock(&self.progress)[index as usize].is_pending()
+    }
+
+    pub(crate) fn add_reference(&self, index: u32) {
+        self.references[index as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn drop_reference(&self, index: u32) {
+        if self.references[index as usize].fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(table) = self.table.upgrade()
+        {
+            table.release(self.tasks.first.plus(index));
+        }
+    }
+
+    fn set(&self, index: u32, progress: Progress) {
+        lock(&self.progress)[index as usize] = progress;
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        if let Some(table) = self.table.upgrade() {
+            lock(&table.state).tracked.remove(&self.tasks.first);
+        }
+    }
+}
+
+impl fmt::Debug for Tracked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.tasks)
+    }
+}
+
+/// Something that a client wants done where the transport is.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Say this to a rank.
+    Say(Rank, Message),
+    /// Keep a value, for the worker of this rank or for others to fetch.
+    Put(TaskId, Value, Claim),
+    /// Get a value for the client.
+    Want(Held),
+    /// Give up the client's claim to a value.
+    Drop(TaskId),
+}
+
+/// The tasks of [`as_completed`](super::Client::as_completed) that have ended and were not handed on.
+#[derive(Debug, Default)]
+pub(crate) struct Watcher {
+    awaited: Mutex<FxHashMap<TaskId, SmallVec<[usize; 1]>>>,
+    ended: Mutex<VecDeque<usize>>,
+}
+
+impl Watcher {
+    pub(crate) fn next(&self) -> Option<usize> {
+        lock(&self.ended).pop_front()
+    }
+
+    fn see(&self, task: TaskId) {
+        if let Some(places) = lock(&self.awaited).remove(&task) {
+            lock(&self.ended).extend(places);
+        }
+    }
+}
+
+/// A value that was asked for.
+#[derive(Default)]
+struct Fetch {
+    /// How many wait for it, or read it.
+    readers: u32,
+    value: Option<Value>,
+}
+
+#[derive(Default)]
+struct State {
+    next_sequence: u64,
+    tracked: BTreeMap<TaskId, Weak<Tracked>>,
+    requests: Vec<Request>,
+    released: Vec<Tasks>,
+    /// Values put for others, and how many of them have not fetched theirs.
+    lent: FxHashMap<TaskId, u32>,
+    /// Released while lent.
+    release_later: FxHashSet<TaskId>,
+    /// Values that were asked for.
+    fetches: FxHashMap<TaskId, Fetch>,
+    watchers: Vec<Weak<Watcher>>,
+}
+
+/// A client's table. See the module.
+pub(crate) struct Table {
+    this: Rank,
+    bells: Arc<Bells>,
+    state: Mutex<State>,
+    /// How many tasks have not ended.
+    pending: AtomicU64,
+}
+
+impl Table {
+    pub(crate) fn new(this: Rank, bells: Arc<Bells>) -> Arc<Self> {
+        Arc::new(Self { this, bells, state: Mutex::default(), pending: AtomicU64::new(0) })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// How many tasks have not ended.
+    pub(crate) fn pending_count(&self) -> u64 {
+        self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Numbers for `count` tasks, which are `progress` at first.
+    pub(crate) fn track(self: &Arc<Self>, count: u32, progress: &Progress) -> Arc<Tracked> {
+        let mut state = self.state();
+        let tasks = Tasks { first: TaskId::new(self.this, state.next_sequence), count };
+        state.next_sequence += u64::from(count);
+        let tracked = Arc::new(Tracked {
+            table: Arc::downgrade(self),
+            tasks,
+            references: (0..count).map(|_| AtomicU32::new(0)).collect(),
+            progress: Mutex::new(vec![progress.clone(); count as usize]),
+        });
+        if count > 0 {
+            state.tracked.insert(tasks.first, Arc::downgrade(&tracked));
+        }
+        if progress.is_pending() {
+            self.pending.fetch_add(u64::from(count), Ordering::Relaxed);
+        }
+        tracked
+    }
+
+    /// A number for a value that `held.holder` is to hold.
+    pub(crate) fn track_held(self: &Arc<Self>, held: Held) -> Arc<Tracked> {
+        let tracked = self.track(1, &Progress::Held(held));
+        tracked.set(0, Progress::Held(Held { task: tracked.tasks.first, ..held }));
+        tracked
+    }
+
+    /// Numbers for tasks that failed before they could be submitted.
+    pub(crate) fn track_failed(self: &Arc<Self>, count: u32, error: TaskError) -> Arc<Tracked> {
+        let error = Arc::new(error);
+        let tracked = self.track(count, &Progress::Failed(Arc::clone(&error)));
+        let message = ToScheduler::Refuse { tasks: tracked.tasks, error: Box::new((*error).clone()) };
+        self.request(Request::Say(Rank::SCHEDULER, Message::ToScheduler(message)));
+        tracked
+    }
+
+    /// Submits a layer. Returns whether nothing else was waiting to be said.
+    pub(crate) fn submit(&self, layer: Layer) -> bool {
+        let mut state = self.state();
+        if let Some(Request::Say(_, Message::ToScheduler(ToScheduler::Submit(last)))) = state.requests.last_mut()
+            && append(last, &layer)
+        {
+            return false;
+        }
+        let first = state.requests.is_empty();
+        let message = Message::ToScheduler(ToScheduler::Submit(layer));
+        state.requests.push(Request::Say(Rank::SCHEDULER, message));
+        first
+    }
+
+    /// Asks for something to be done.
+    pub(crate) fn request(&self, request: Request) {
+        self.state().requests.push(request);
+    }
+
+    /// Gives a small value.
+    pub(crate) fn give(&self, given: Finished) {
+        let message = Message::ToScheduler(ToScheduler::Give(given));
+        self.request(Request::Say(Rank::SCHEDULER, message));
+    }
+
+    /// Lends a value to workers, each of which fetches it from the one before it in a tree.
+    pub(crate) fn lend(&self, task: TaskId, value: Value, workers: &[Rank]) {
+        let size: Size = value.size();
+        let mut state = self.state();
+        let others: Vec<Rank> = workers.iter().copied().filter(|rank| *rank != self.this).collect();
+        if workers.contains(&self.this) {
+            state.requests.push(Request::Put(task, value.clone(), Claim::Worker));
+        }
+        if !others.is_empty() {
+            state.requests.push(Request::Put(task, value, Claim::Client));
+            state.lent.insert(task, others.len() as u32);
+        }
+        let place = ToScheduler::Place { task, size, holders: workers.to_vec() };
+        state.requests.push(Request::Say(Rank::SCHEDULER, Message::ToScheduler(place)));
+        for (index, rank) in others.iter().enumerate() {
+            let holder = if index == 0 { self.this } else { others[(index - 1) / 2] };
+            let pull = ToStore::Pull(Held { task, holder, size });
+            state.requests.push(Request::Say(*rank, Message::ToStore(pull)));
+        }
+    }
+
+    /// The last future of a task is gone.
+    fn release(&self, task: TaskId) {
+        let mut state = self.state();
+        if state.fetches.remove(&task).is_some() {
+            state.requests.push(Request::Drop(task));
+        }
+        if state.lent.contains_key(&task) {
+            state.release_later.insert(task);
+            return;
+        }
+        Tasks::push(&mut state.released, task);
+        if state.released.len() == 1 {
+            drop(state);
+            // Values are to go even if this client says nothing more.
+            self.bells.ring_self();
+        }
+    }
+
+    /// Whether something is to be done.
+    pub(crate) fn has_requests(&self) -> bool {
+        let state = self.state();
+        !state.requests.is_empty() || !state.released.is_empty()
+    }
+
+    /// What is to be done, in order: what was released goes last, after what may use it.
+    pub(crate) fn take_requests(&self) -> Vec<Request> {
+        let mut state = self.state();
+        let mut requests = std::mem::take(&mut state.requests);
+        if !state.released.is_empty() {
+            let release = ToScheduler::Release(std::mem::take(&mut state.released));
+            requests.push(Request::Say(Rank::SCHEDULER, Message::ToScheduler(release)));
+        }
+        requests
+    }
+
+    /// Takes in what the scheduler says.
+    pub(crate) fn handle(&self, message: ToClient) {
+        match message {
+            ToClient::Finished(finished) => self.finished(&finished),
+            ToClient::Stored(held) => self.end(held.task, Progress::Held(held)),
+            ToClient::Failed { task, error } => self.end(task, Progress::Failed(Arc::from(error))),
+        }
+    }
+
+    fn finished(&self, finished: &Finished) {
+        let count = finished.values.len() as u32;
+        self.pending.fetch_sub(u64::from(count), Ordering::Relaxed);
+        let mut index = 0;
+        while index < count {
+            let id = finished.first.plus(index);
+            let found = self.find(id);
+            let Some((tracked, at)) = found else {
+                index += 1;
+                continue;
+            };
+            let here = (tracked.tasks.count - at).min(count - index);
+            let mut progress = lock(&tracked.progress);
+            for offset in 0..here {
+                let bytes = finished.values.at((index + offset) as usize);
+                progress[(at + offset) as usize] = Progress::Small(SmallVec::from_slice(bytes));
+            }
+            drop(progress);
+            index += here;
+        }
+        self.watch((0..count).map(|index| finished.first.plus(index)));
+    }
+
+    fn end(&self, task: TaskId, progress: Progress) {
+        self.pending.fetch_sub(1, Ordering::Relaxed);
+        if let Some((tracked, index)) = self.find(task) {
+            tracked.set(index, progress);
+        }
+        self.watch([task]);
+    }
+
+    fn find(&self, task: TaskId) -> Option<(Arc<Tracked>, u32)> {
+        let tracked = self.state().tracked.range(..=task).next_back()?.1.upgrade()?;
+        let index = task.0 - tracked.tasks.first.0;
+        (index < u64::from(tracked.tasks.count)).then_some((tracked, index as u32))
+    }
+
+    /// A watcher of these tasks; it has seen those that have ended.
+    pub(crate) fn watcher<'a>(
+        &self,
+        tasks: impl Iterator<Item = (TaskId, &'a Arc<Tracked>, u32)>,
+    ) -> Arc<Watcher> {
+        let watcher = Arc::new(Watcher::default());
+        let tasks: Vec<_> = tasks.collect();
+        for (place, (task, ..)) in tasks.iter().enumerate() {
+            lock(&watcher.awaited).entry(*task).or_default().push(place);
+        }
+        // It watches before it looks, so that it misses none.
+        self.state().watchers.push(Arc::downgrade(&watcher));
+        for (task, tracked, index) in tasks {
+            if !tracked.is_pending(index) {
+                watcher.see(task);
+            }
+        }
+        watcher
+    }
+
+    fn watch(&self, tasks: impl IntoIterator<Item = TaskId>) {
+        let watchers: SmallVec<[Arc<Watcher>; 2]> = {
+            let mut state = self.state();
+            if state.watchers.is_empty() {
+                return;
+            }
+            state.watchers.retain(|watcher| watcher.strong_count() > 0);
+            state.watchers.iter().filter_map(Weak::upgrade).collect()
+        };
+        for task in tasks {
+            watchers.iter().for_each(|watcher| watcher.see(task));
+        }
+    }
+
+    /// A worker has fetched its copy of a value.
+    pub(crate) fn pulled(&self, task: TaskId) {
+        let mut state = self.state();
+        let Some(left) = state.lent.get_mut(&task) else { return };
+        *left -= 1;
+        if *left > 0 {
+            return;
+        }
+        state.lent.remove(&task);
+        state.requests.push(Request::Drop(task));
+        if state.release_later.remove(&task) {
+            Tasks::push(&mut state.released, task);
+        }
+    }
+
+    /// Asks for a value, if nobody has. It is kept until its last reader, or its last future, is gone.
+    pub(crate) fn fetch(&self, held: Held) {
+        let mut state = self.state();
+        if let Entry::Vacant(vacant) = state.fetches.entry(held.task) {
+            vacant.insert(Fetch::default());
+            state.requests.push(Request::Want(held));
+        }
+    }
+
+    /// As [`fetch`](Self::fetch), for a reader that will call [`read`](Self::read) until it has the
+    /// value, and then [`has_read`](Self::has_read).
+    pub(crate) fn fetch_to_read(&self, held: Held) {
+        self.fetch(held);
+        if let Some(fetch) = self.state().fetches.get_mut(&held.task) {
+            fetch.readers += 1;
+        }
+    }
+
+    /// A value that was asked for, if it has come.
+    pub(crate) fn read(&self, task: TaskId) -> Option<Value> {
+        self.state().fetches.get(&task)?.value.clone()
+    }
+
+    /// A reader has its value.
+    pub(crate) fn has_read(&self, task: TaskId) {
+        let mut state = self.state();
+        if let Some(fetch) = state.fetches.get_mut(&task) {
+            fetch.readers -= 1;
+            if fetch.readers == 0 {
+                state.fetches.remove(&task);
+                state.requests.push(Request::Drop(task));
+            }
+        }
+    }
+
+    /// A value has come. Returns whether it was asked for here.
+    pub(crate) fn arrived(&self, task: TaskId, value: &Value) -> bool {
+        match self.state().fetches.get_mut(&task) {
+            Some(fetch) => {
+                fetch.value = Some(value.clone());
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Fails what is pending: the run ends.
+    pub(crate) fn end_all(&self, words: &str) {
+        let tracked: Vec<Arc<Tracked>> = self.state().tracked.values().filter_map(Weak::upgrade).collect();
+        for tracked in tracked {
+            for (index, progress) in lock(&tracked.progress).iter_mut().enumerate() {
+                if progress.is_pending() {
+                    let error = TaskError::cancelled(tracked.tasks.first.plus(index as u32).sequence(), words);
+                    *progress = Progress::Failed(Arc::new(error));
+                }
+            }
+        }
+    }
+}
+
+impl TaskError {
+    fn cancelled(task: u64, words: &str) -> Self {
+        Self {
+            reason: Reason::Cancelled,
+            function: String::new(),
+            task,
+            rank: None,
+            host: String::new(),
+            message: words.into(),
+            attempts: 0,
+            dependents: Vec::new(),
+        }
+    }
+}
+
+/// Adds a layer to the one submitted before it, if the two are of one kind: so tasks that are
+/// submitted one by one, faster than they can be sent, travel together.
+fn append(last: &mut Layer, layer: &Layer) -> bool {
+    const COUNT_MAX: u32 = 4096;
+    let follows = last.tasks.first.plus(last.tasks.count) == layer.tasks.first;
+    let like = |(a, b): (&Column, &Column)| match (a, b) {
+        (Column::Each(_), Column::Each(_)) | (Column::Values(_), Column::Values(_)) => true,
+        (Column::Lists { collect: a, .. }, Column::Lists { collect: b, .. }) => a == b,
+        _ => false,
+    };
+    if !follows
+        || last.code != layer.code
+        || last.level != layer.level
+        || last.options.is_some()
+        || layer.options.is_some()
+        || last.tasks.count >= COUNT_MAX
+        || layer.tasks.count != 1
+        || last.columns.len() != layer.columns.len()
+        || !last.columns.iter().zip(&layer.columns).all(like)
+    {
+        return false;
+    }
+    last.tasks.count += 1;
+    for (last, column) in last.columns.iter_mut().zip(&layer.columns) {
+        match (last, column) {
+            (Column::Each(last), Column::Each(values)) => last.push(values.at(0)),
+            (Column::Values(last), Column::Values(values)) => last.push(values[0]),
+            (Column::Lists { lists: last, .. }, Column::Lists { lists, .. }) => last.push(lists[0].clone()),
+            _ => unreachable!("checked above"),
+        }
+    }
+    true
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that can panic runs under these locks.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({:?}, {} pending)", self.this, self.pending_count())
+    }
+}

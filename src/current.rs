@@ -1,0 +1,212 @@
+//! Where a task finds out about itself: who runs it, and how it submits more.
+
+use crate::{
+    client::Client,
+    error::{Error, Result},
+    message::TaskId,
+    rank::Rank,
+};
+use std::{
+    cell::{Cell, RefCell},
+    panic,
+    path::{Path, PathBuf},
+    sync::{Arc, Once, OnceLock},
+};
+
+/// What is the same for all tasks of a worker.
+#[derive(Clone)]
+pub struct Context(Arc<Surroundings>);
+
+struct Surroundings {
+    client: Client,
+    rank: Rank,
+    worker: u32,
+    scratch: Arc<Scratch>,
+}
+
+impl Context {
+    /// The surroundings of the tasks of the worker counted as `worker`.
+    pub(crate) fn new(client: Client, rank: Rank, worker: u32, scratch: Arc<Scratch>) -> Self {
+        Self(Arc::new(Surroundings { client, rank, worker, scratch }))
+    }
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Context({:?})", self.0.rank)
+    }
+}
+
+thread_local! {
+    static CONTEXT: RefCell<Option<Context>> = const { RefCell::new(None) };
+    static TASK: Cell<(TaskId, u32)> = const { Cell::new((TaskId(0), 0)) };
+    static PANIC_WORDS: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// The task that runs on this thread, seen from inside.
+#[derive(Clone, Debug)]
+pub struct Current {
+    context: Context,
+    task: TaskId,
+    attempt: u32,
+}
+
+/// The task that runs on this thread.
+///
+/// # Panics
+///
+/// Panics outside of a task; [`is_in_task`] tells.
+#[track_caller]
+pub fn current() -> Current {
+    let context = CONTEXT.with_borrow(Clone::clone);
+    let context = context.expect("maniple::current() is called from within a task");
+    let (task, attempt) = TASK.get();
+    Current { context, task, attempt }
+}
+
+/// Whether a task runs on this thread.
+pub fn is_in_task() -> bool {
+    CONTEXT.with_borrow(Option::is_some)
+}
+
+impl Current {
+    /// A client of the same run: a task submits more tasks with it.
+    ///
+    /// A task that waits for another lends its thread to tasks that can run, so that no number of
+    /// waiting tasks stops a run.
+    pub fn client(&self) -> &Client {
+        &self.context.0.client
+    }
+
+    /// The rank that runs the task.
+    pub fn rank(&self) -> Rank {
+        self.context.0.rank
+    }
+
+    /// The worker that runs the task, counted from 0 in rank order.
+    pub fn worker(&self) -> usize {
+        self.context.0.worker as usize
+    }
+
+    /// The number of the task among those of the rank that submitted it.
+    pub fn task(&self) -> u64 {
+        self.task.sequence()
+    }
+
+    /// How often the task was tried before.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// A directory of this worker's own, on a disk of its node. It is made at the first call, and
+    /// goes with all that is in it when the run ends.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`] if it cannot be made.
+    pub fn scratch_directory(&self) -> Result<PathBuf> {
+        self.context.0.scratch.path().map(Path::to_path_buf)
+    }
+}
+
+/// A worker's scratch directory; removed with it.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    parent: PathBuf,
+    rank: Rank,
+    host: String,
+    made: OnceLock<Result<PathBuf>>,
+}
+
+impl Scratch {
+    pub(crate) fn new(parent: PathBuf, rank: Rank, host: String) -> Self {
+        Self { parent, rank, host, made: OnceLock::new() }
+    }
+
+    fn path(&self) -> Result<&Path> {
+        let made = self.made.get_or_init(|| {
+            let name = format!("maniple-{}-rank{}", std::process::id(), self.rank);
+            let path = self.parent.join(name);
+            match std::fs::create_dir_all(&path) {
+                Ok(()) => Ok(path),
+                Err(source) => Err(self.error(path, source)),
+            }
+        });
+        made.as_deref().map_err(Clone::clone)
+    }
+
+    /// Says now, rather than in a task, that the directory cannot be made.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.path().map(|_| ())
+    }
+
+    fn error(&self, path: PathBuf, source: std::io::Error) -> Error {
+        let message = format!(
+            "rank {} ({}) cannot make its scratch directory (choose another with --local-directory or \
+             MANIPLE_LOCAL_DIRECTORY)",
+            self.rank, self.host
+        );
+        Error::File { message, path, source: Arc::new(source) }
+    }
+
+    /// Removes the directory and what is in it.
+    pub(crate) fn remove(&self) {
+        if let Some(Ok(path)) = self.made.get() {
+            // It may be gone already, by the user's hand.
+            let _ = std::fs::remove_dir_all(path);
+        }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// Runs `work` as part of a task in these surroundings.
+pub(crate) fn enter<R>(context: Context, work: impl FnOnce() -> R) -> R {
+    struct Leave(Option<Context>, (TaskId, u32));
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            CONTEXT.set(self.0.take());
+            TASK.set(self.1);
+        }
+    }
+    let _leave = Leave(CONTEXT.replace(Some(context)), TASK.get());
+    work()
+}
+
+pub(crate) fn set_task(task: TaskId, attempt: u32) {
+    TASK.set((task, attempt));
+}
+
+pub(crate) fn rank() -> Option<Rank> {
+    CONTEXT.with_borrow(|context| context.as_ref().map(|context| context.0.rank))
+}
+
+/// The words of the panic that was caught last on this thread.
+pub(crate) fn take_panic_words() -> Option<String> {
+    PANIC_WORDS.take()
+}
+
+/// From now on a panic in a task prints nothing: its words go into the task's error.
+pub(crate) fn catch_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !is_in_task() {
+                return print(info);
+            }
+            let payload = info.payload();
+            let words = payload
+                .downcast_ref::<&str>()
+                .map(ToString::to_string)
+                .or_else(|| payload.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "a panic without words".into());
+            let place = info.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
+            PANIC_WORDS.set(Some(words + place.as_deref().unwrap_or_default()));
+        }));
+    });
+}

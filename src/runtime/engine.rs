@@ -1,0 +1,673 @@
+//! One process of a run: its roles, its transport, and who looks after them.
+//!
+//! All that a rank decides and sends happens in [`Engine::progress`], under one lock: what has arrived
+//! is handed to the roles, what the roles say is put into one frame a peer, what a rank says to itself
+//! never leaves the process.
+//!
+//! *Who waits, looks after the rank.* A thread of the rank's own does so when nobody else does; but a
+//! driver that waits for a result, or a worker's thread that has run out of tasks, takes the lock and
+//! does it itself, so that no result has to be handed from thread to thread. Whoever holds the lock is
+//! the one that sleeps on the rank's bell (see [`bell`](crate::comm::bell)). Where MPI may be called by
+//! one thread only, that thread alone does it, and the others wait to be told.
+//!
+//! Idle ranks look hard for a few microseconds, then sleep.
+
+use super::{cluster::Cluster, settings::Settings};
+use crate::{
+    client::{
+        Client,
+        table::{Request, Table, lock},
+    },
+    comm::{Arrival, Bells, Transport, bell, bell::Sleeper},
+    current::{self, Context, Scratch},
+    error::{Error, Result},
+    message::{Message, Outcome, TaskId, ToScheduler, ToStore, decode, encode},
+    rank::Rank,
+    scheduler::Scheduler,
+    store::{self, Claim, Store},
+    worker::{
+        self, Worker,
+        execute::{Ended, Host, Pool},
+    },
+};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, TryLockError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    thread::{self, ThreadId},
+    time::{Duration, Instant},
+};
+
+/// How many arrivals are taken in before what follows from them is sent.
+const ARRIVALS_MAX: usize = 256;
+/// How long a worker's thread without tasks looks after its rank before it rests.
+const LINGER: Duration = Duration::from_millis(2);
+
+/// A rank's roles and what is on its way between them.
+struct Roles {
+    transport: Box<dyn Transport>,
+    scheduler: Option<Scheduler>,
+    worker: Worker,
+    store: Store,
+    /// What was said to this very rank.
+    local: VecDeque<Message>,
+    /// What was said to others: a frame a peer, and which have something in them.
+    frames: Vec<Vec<u8>>,
+    filled: Vec<Rank>,
+}
+
+/// One process of a run. See the module.
+pub struct Engine {
+    this: Rank,
+    cluster: Arc<Cluster>,
+    roles: Mutex<Roles>,
+    bells: Arc<Bells>,
+    table: Arc<Table>,
+    pool: Option<Arc<Pool>>,
+    scratch: Arc<Scratch>,
+    /// How long to look hard before sleeping.
+    spin: Duration,
+    /// The only thread that may use the transport, if only one may.
+    only_thread: Option<ThreadId>,
+    /// Threads that wait to be told that something has changed.
+    changes: Mutex<u64>,
+    changed: Condvar,
+    waiters: AtomicU32,
+    outcome: OnceLock<Outcome>,
+    /// Why this rank can't go on.
+    failure: OnceLock<Error>,
+    interrupted: OnceLock<Error>,
+    over: AtomicBool,
+    context: OnceLock<Context>,
+}
+
+impl Engine {
+    pub(crate) fn new(
+        transport: Box<dyn Transport>,
+        scheduler: Option<Scheduler>,
+        cluster: Arc<Cluster>,
+        settings: &Settings,
+    ) -> Result<Arc<Self>> {
+        let (this, size) = (transport.rank(), transport.size());
+        let record = &cluster.ranks()[this.index()];
+        let parent = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
+        let scratch = Arc::new(Scratch::new(parent, this, record.host.clone()));
+        if settings.local_directory.is_some() && record.role.worker {
+            scratch.check()?;
+        }
+        let pool = match record.role.worker {
+            false => None,
+            true => Some(Pool::new(record.threads as usize, settings.small_bytes_max).map_err(|words| {
+                Error::Option(format!("rank {this} ({}) cannot start its threads: {words}", record.host))
+            })?),
+        };
+        let bells = transport.bells();
+        let engine = Arc::new(Self {
+            this,
+            spin: spin_of(&cluster, record.host.as_str()),
+            only_thread: transport.main_thread_only().then(|| thread::current().id()),
+            roles: Mutex::new(Roles {
+                transport,
+                scheduler,
+                worker: Worker::default(),
+                store: Store::new(this),
+                local: VecDeque::new(),
+                frames: vec![Vec::new(); size as usize],
+                filled: Vec::new(),
+            }),
+            table: Table::new(this, Arc::clone(&bells)),
+            bells,
+            pool,
+            scratch,
+            cluster,
+            changes: Mutex::new(0),
+            changed: Condvar::new(),
+            waiters: AtomicU32::new(0),
+            outcome: OnceLock::new(),
+            failure: OnceLock::new(),
+            interrupted: OnceLock::new(),
+            over: AtomicBool::new(false),
+            context: OnceLock::new(),
+        });
+        let client = engine.client(settings);
+        let worker = engine.cluster.workers().position(|rank| rank.rank == this).unwrap_or(0);
+        let context = Context::new(client, this, worker as u32, Arc::clone(&engine.scratch));
+        assert!(engine.context.set(context).is_ok(), "an engine has one context");
+        if let Some(pool) = &engine.pool {
+            let host: Arc<dyn Host> = engine.clone();
+            pool.set_host(Arc::downgrade(&host));
+        }
+        Ok(engine)
+    }
+
+    pub(crate) fn client(self: &Arc<Self>, settings: &Settings) -> Client {
+        let (table, cluster) = (Arc::clone(&self.table), Arc::clone(&self.cluster));
+        Client::new(Arc::downgrade(self), table, cluster, settings.small_bytes_max)
+    }
+
+    /// How the driver's closure ended, once every rank is to end.
+    pub(crate) fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.get()
+    }
+
+    pub(crate) fn failure(&self) -> Option<&Error> {
+        self.failure.get()
+    }
+
+    /// Says that the closure has ended, and how.
+    pub(crate) fn shut_down(&self, outcome: Outcome) {
+        let message = Message::ToScheduler(ToScheduler::Shutdown(outcome));
+        self.table.request(Request::Say(Rank::SCHEDULER, message));
+        self.send_soon(true);
+    }
+
+    /// Ends what waits on this rank because of a signal.
+    pub(crate) fn interrupt(&self, error: Error) {
+        let _ = self.interrupted.set(error);
+        self.tell_waiters();
+        self.bells.ring_self();
+    }
+
+    pub(crate) fn interrupted(&self) -> Option<&Error> {
+        self.interrupted.get()
+    }
+
+    /// Whether this thread may use the transport.
+    fn may_drive(&self) -> bool {
+        self.only_thread.is_none_or(|only| only == thread::current().id())
+    }
+
+    /// Sees to it that what the client has said is sent: at once by this thread if `now`.
+    pub(crate) fn send_soon(&self, now: bool) {
+        if now {
+            self.visit();
+        } else {
+            self.bells.ring_self();
+        }
+    }
+
+    /// Takes in what has arrived, without waiting.
+    pub(crate) fn look(&self) {
+        self.visit();
+    }
+
+    /// Moves everything along once, or sees to it that whoever is at it does.
+    fn visit(&self) {
+        if self.may_drive() {
+            while let Ok(mut roles) = self.roles.try_lock() {
+                self.bells.get_up();
+                self.progress(&mut roles);
+                self.leave(roles);
+                if !self.has_news() {
+                    return;
+                }
+            }
+        }
+        self.bells.ring_self();
+    }
+
+    /// Whether this rank's own threads have something to say.
+    fn has_news(&self) -> bool {
+        self.pool.as_ref().is_some_and(|pool| pool.has_ended()) || self.table.has_requests()
+    }
+
+    /// Gives the rank back to its own thread, which sleeps.
+    fn leave(&self, mut roles: MutexGuard<'_, Roles>) {
+        self.bells.lie_down(Sleeper::Background);
+        // What came before others were told to ring.
+        while self.progress(&mut roles) {}
+        let busy = roles.transport.is_busy();
+        drop(roles);
+        if busy || self.over.load(Ordering::SeqCst) {
+            self.bells.ring_self();
+        }
+    }
+
+    /// Waits until `ready` gives something, and looks after the rank meanwhile.
+    pub(crate) fn wait<T>(&self, mut ready: impl FnMut() -> Option<T>, timeout: Option<Duration>) -> Result<T> {
+        let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
+        let blocked = current::is_in_task().then(|| Blocked::new(self));
+        loop {
+            if let Some(result) = ready() {
+                return Ok(result);
+            }
+            if let Some(error) = self.why_over() {
+                return Err(error);
+            }
+            if let Some((_, timeout)) = deadline.filter(|(deadline, _)| Instant::now() >= *deadline) {
+                return Err(Error::Timeout(timeout));
+            }
+            if blocked.is_some() && self.pool.as_ref().is_some_and(|pool| pool.help()) {
+                continue;
+            }
+            let until = deadline.map(|(deadline, _)| deadline);
+            match self.may_drive().then(|| self.roles.try_lock()) {
+                Some(Ok(roles)) => {
+                    let queued = || blocked.is_some() && self.pool.as_ref().is_some_and(|pool| pool.has_queued());
+                    if let Some(result) = self.drive(roles, &mut ready, queued, until) {
+                        return Ok(result);
+                    }
+                }
+                Some(Err(TryLockError::Poisoned(_))) => return Err(Error::Ended),
+                Some(Err(TryLockError::WouldBlock)) | None => self.wait_for_change(&mut ready, until),
+            }
+        }
+    }
+
+    fn why_over(&self) -> Option<Error> {
+        if let Some(error) = self.interrupted.get().or(self.failure.get()) {
+            return Some(error.clone());
+        }
+        self.over.load(Ordering::SeqCst).then_some(Error::Ended)
+    }
+
+    /// Looks after the rank until `ready` gives something, or there is another reason to stop.
+    fn drive<T>(
+        &self,
+        mut roles: MutexGuard<'_, Roles>,
+        ready: &mut impl FnMut() -> Option<T>,
+        other_reason: impl Fn() -> bool,
+        deadline: Option<Instant>,
+    ) -> Option<T> {
+        self.bells.get_up();
+        let mut idle = Idle::new(self.spin);
+        loop {
+            let active = self.progress(&mut roles);
+            let result = ready();
+            let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if result.is_some() || self.why_over().is_some() || other_reason() || late {
+                self.leave(roles);
+                return result;
+            }
+            if active {
+                idle.reset();
+            } else if idle.spins() {
+                std::hint::spin_loop();
+            } else {
+                let rings = self.bells.rings(Sleeper::Visitor);
+                self.bells.lie_down(Sleeper::Visitor);
+                if !self.progress(&mut roles) && !self.progress(&mut roles) && !self.has_news() {
+                    let nap = idle.nap(self.bells.has_remote() || roles.transport.is_busy());
+                    let left = deadline.map_or(nap, |deadline| deadline.saturating_duration_since(Instant::now()));
+                    self.bells.wait(Sleeper::Visitor, rings, nap.min(left));
+                }
+                self.bells.get_up();
+            }
+        }
+    }
+
+    /// Waits, while another thread looks after the rank, until that changes something.
+    fn wait_for_change<T>(&self, ready: &mut impl FnMut() -> Option<T>, deadline: Option<Instant>) {
+        self.waiters.fetch_add(1, Ordering::SeqCst);
+        let mut changes = lock(&self.changes);
+        let before = *changes;
+        drop(changes);
+        // It may have changed before we counted as a waiter.
+        if ready().is_none() && self.why_over().is_none() {
+            self.bells.ring_self();
+            // What it waits for may be the lock itself, whose release tells nobody.
+            let nap = Duration::from_millis(if self.may_drive() { 1 } else { 50 });
+            let left = deadline.map_or(nap, |deadline| deadline.saturating_duration_since(Instant::now()));
+            changes = lock(&self.changes);
+            if *changes == before {
+                drop(self.changed.wait_timeout(changes, nap.min(left)));
+            }
+        }
+        self.waiters.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn tell_waiters(&self) {
+        if self.waiters.load(Ordering::SeqCst) > 0 {
+            *lock(&self.changes) += 1;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Looks after the rank until the run is over; what the rank's own thread does.
+    pub(crate) fn look_after(&self, is_over: impl Fn() -> bool) {
+        bell::sharpen_timers();
+        let mut idle = Idle::new(self.spin);
+        while !is_over() && self.failure.get().is_none() {
+            let rings = self.bells.rings(Sleeper::Background);
+            let Ok(mut roles) = self.roles.try_lock() else {
+                self.bells.wait(Sleeper::Background, rings, bell::SLEEP_MAX);
+                continue;
+            };
+            self.bells.get_up();
+            if self.progress(&mut roles) {
+                idle.reset();
+            } else if idle.spins() {
+                std::hint::spin_loop();
+            } else {
+                self.bells.lie_down(Sleeper::Background);
+                let active = self.progress(&mut roles) || self.progress(&mut roles);
+                let nap = idle.nap(self.bells.has_remote() || roles.transport.is_busy());
+                drop(roles);
+                if !active && !is_over() && !self.has_news() {
+                    self.bells.wait(Sleeper::Background, rings, nap);
+                }
+            }
+        }
+    }
+
+    /// Stops the rank's threads. Returns whether its tasks have all ended in time.
+    pub(crate) fn stop_tasks(&self, grace: Duration) -> bool {
+        self.over.store(true, Ordering::SeqCst);
+        self.table.end_all("the run has ended");
+        self.tell_waiters();
+        self.bells.ring_self();
+        let Some(pool) = &self.pool else { return true };
+        pool.stop();
+        let deadline = Instant::now() + grace;
+        while pool.is_active() {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            self.bells.ring_self();
+            thread::sleep(Duration::from_micros(200));
+        }
+        true
+    }
+
+    /// Waits for all ranks and closes the transport. Nobody else uses it any more.
+    pub(crate) fn close(&self) -> Result<()> {
+        self.scratch.remove();
+        lock(&self.roles).transport.close()
+    }
+
+    /// Removes what must not outlive a process that ends at once.
+    pub(crate) fn clean_up(&self) {
+        self.scratch.remove();
+    }
+
+    /// Takes in what has arrived, decides, and sends. Returns whether anything happened.
+    fn progress(&self, roles: &mut Roles) -> bool {
+        match self.try_progress(roles) {
+            Ok(active) => active,
+            Err(error) => {
+                let _ = self.failure.set(error);
+                self.tell_waiters();
+                false
+            }
+        }
+    }
+
+    fn try_progress(&self, roles: &mut Roles) -> Result<bool> {
+        let mut active = false;
+        for _ in 0..ARRIVALS_MAX {
+            let Some(arrival) = roles.transport.poll()? else { break };
+            active = true;
+            match arrival {
+                Arrival::Frame { source, control } => {
+                    for message in decode(source, &control)? {
+                        self.hear(roles, source, message);
+                    }
+                }
+                Arrival::Body { source, tag, buffer } => roles.store.body_arrived(source, tag, buffer),
+            }
+        }
+        active |= self.hear_client(roles);
+        active |= self.hear_pool(roles);
+        self.settle(roles)?;
+        if active {
+            if let Some(scheduler) = &mut roles.scheduler {
+                for (target, message) in scheduler.decide() {
+                    roles.say(self.this, target, &message);
+                }
+            }
+            self.settle(roles)?;
+        }
+        for target in std::mem::take(&mut roles.filled) {
+            let frame = std::mem::take(&mut roles.frames[target.index()]);
+            roles.transport.send(target, frame)?;
+        }
+        if active {
+            self.tell_waiters();
+        }
+        Ok(active)
+    }
+
+    fn hear_client(&self, roles: &mut Roles) -> bool {
+        let requests = self.table.take_requests();
+        let active = !requests.is_empty();
+        for request in requests {
+            match request {
+                Request::Say(target, message) => roles.say_owned(self.this, target, message),
+                Request::Put(task, value, claim) => roles.store.put(task, value, claim),
+                Request::Drop(task) => roles.store.free(task, Claim::Client),
+                Request::Want(held) => {
+                    if roles.store.want(held, Claim::Client)
+                        && let Some(value) = roles.store.get(held.task)
+                    {
+                        self.table.arrived(held.task, value);
+                    }
+                }
+            }
+        }
+        active
+    }
+
+    fn hear_pool(&self, roles: &mut Roles) -> bool {
+        let Some(pool) = &self.pool else { return false };
+        let ended = pool.take_ended();
+        let active = !ended.is_empty();
+        for ended in ended {
+            let message = match ended {
+                Ended::Finished { finished, nanoseconds } => ToScheduler::Finished { finished, nanoseconds },
+                Ended::Stored { task, value, nanoseconds } => {
+                    let size = value.size();
+                    roles.store.put(task, value, Claim::Worker);
+                    ToScheduler::Stored { task, size, nanoseconds }
+                }
+                Ended::Failed(error) => ToScheduler::Failed(error),
+            };
+            roles.say_owned(self.this, Rank::SCHEDULER, Message::ToScheduler(message));
+        }
+        active
+    }
+
+    /// Carries out what the store wants done and what was said to this rank, until nothing is left.
+    fn settle(&self, roles: &mut Roles) -> Result<()> {
+        loop {
+            for action in roles.store.take_actions() {
+                match action {
+                    store::Action::Post { source, tag, buffer } => roles.transport.post(source, tag, buffer)?,
+                    store::Action::Say { target, message } => {
+                        roles.say_owned(self.this, target, Message::ToStore(message));
+                    }
+                    store::Action::SendBody { target, tag, body } => {
+                        roles.transport.send_body(target, tag, body)?;
+                    }
+                }
+            }
+            for task in roles.store.take_news() {
+                if let Some(value) = roles.store.get(task) {
+                    self.table.arrived(task, value);
+                }
+                let actions = roles.worker.news(task);
+                self.carry_out(roles, actions);
+            }
+            match roles.local.pop_front() {
+                Some(message) => self.hear(roles, self.this, message),
+                None if roles.store.is_settled() => return Ok(()),
+                None => {}
+            }
+        }
+    }
+
+    fn hear(&self, roles: &mut Roles, source: Rank, message: Message) {
+        match message {
+            Message::ToScheduler(message) => {
+                if let Some(scheduler) = &mut roles.scheduler {
+                    scheduler.handle(source, message);
+                }
+            }
+            Message::ToWorker(message) => {
+                let store = &mut roles.store;
+                let actions = roles.worker.handle(message, |task| store.claim(task, Claim::Worker));
+                self.carry_out(roles, actions);
+            }
+            Message::ToClient(message) => self.table.handle(message),
+            Message::ToStore(ToStore::Pulled(task)) => self.table.pulled(task),
+            Message::ToStore(message) => roles.store.handle(source, message),
+            Message::Stop(outcome) => {
+                let _ = self.outcome.set(outcome);
+            }
+        }
+    }
+
+    fn carry_out(&self, roles: &mut Roles, actions: Vec<worker::Action>) {
+        let Some(pool) = &self.pool else { return };
+        for action in actions {
+            match action {
+                worker::Action::Begin(run) => pool.begin(run, |task: TaskId| roles.store.get(task).cloned()),
+                worker::Action::Want(held) => {
+                    roles.store.want(held, Claim::Worker);
+                }
+                worker::Action::Free(task) => roles.store.free(task, Claim::Worker),
+                worker::Action::Say(message) => {
+                    roles.say_owned(self.this, Rank::SCHEDULER, Message::ToScheduler(message));
+                }
+                worker::Action::TakeBack(count) => {
+                    let back = ToScheduler::Yielded(pool.take_back(count));
+                    roles.say_owned(self.this, Rank::SCHEDULER, Message::ToScheduler(back));
+                }
+                worker::Action::TakeBackThese(tasks) => {
+                    let back = pool.take_back_these(&tasks);
+                    if !back.is_empty() {
+                        let back = Message::ToScheduler(ToScheduler::Yielded(back));
+                        roles.say_owned(self.this, Rank::SCHEDULER, back);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Roles {
+    fn say(&mut self, this: Rank, target: Rank, message: &Message) {
+        if target == this {
+            self.local.push_back(message.clone());
+        } else {
+            self.write(target, message);
+        }
+    }
+
+    fn say_owned(&mut self, this: Rank, target: Rank, message: Message) {
+        if target == this {
+            self.local.push_back(message);
+        } else {
+            self.write(target, &message);
+        }
+    }
+
+    fn write(&mut self, target: Rank, message: &Message) {
+        let frame = &mut self.frames[target.index()];
+        if frame.is_empty() {
+            self.filled.push(target);
+        }
+        encode(message, frame);
+    }
+}
+
+impl Host for Engine {
+    fn ended(&self) {
+        self.visit();
+    }
+
+    fn linger(&self) -> bool {
+        let Some(pool) = self.pool.as_ref().filter(|_| self.may_drive()) else { return false };
+        if self.over.load(Ordering::SeqCst) {
+            return false;
+        }
+        let Ok(roles) = self.roles.try_lock() else {
+            // Another thread of this rank is at it; it may bring work in a moment.
+            let until = Instant::now() + self.spin;
+            while !pool.has_queued() && Instant::now() < until {
+                std::hint::spin_loop();
+            }
+            return pool.has_queued();
+        };
+        let queued = || pool.has_queued().then_some(());
+        let until = Some(Instant::now() + LINGER);
+        self.drive(roles, &mut { queued }, || false, until).is_some()
+    }
+
+    fn context(&self) -> Context {
+        self.context.get().expect("set when the engine was made").clone()
+    }
+}
+
+/// Says, as long as it lives, that a task of this rank waits and needs no thread.
+struct Blocked<'a>(&'a Engine);
+
+impl<'a> Blocked<'a> {
+    fn new(engine: &'a Engine) -> Self {
+        Self::say(engine, 1);
+        Self(engine)
+    }
+
+    fn say(engine: &Engine, delta: i32) {
+        let message = Message::ToScheduler(ToScheduler::Blocked(delta));
+        engine.table.request(Request::Say(Rank::SCHEDULER, message));
+    }
+}
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        Self::say(self.0, -1);
+    }
+}
+
+/// How a thread waits that finds nothing to do: hard at first, then asleep for longer and longer.
+struct Idle {
+    spin: Duration,
+    since: Option<Instant>,
+    nap: Duration,
+}
+
+impl Idle {
+    const NAP_MIN: Duration = Duration::from_micros(20);
+
+    fn new(spin: Duration) -> Self {
+        Self { spin, since: None, nap: Self::NAP_MIN }
+    }
+
+    fn reset(&mut self) {
+        self.since = None;
+        self.nap = Self::NAP_MIN;
+    }
+
+    fn spins(&mut self) -> bool {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        since.elapsed() < self.spin
+    }
+
+    /// How long to sleep now; not long if nobody may ring.
+    fn nap(&mut self, unrung: bool) -> Duration {
+        if !unrung {
+            return bell::SLEEP_MAX;
+        }
+        let nap = self.nap;
+        self.nap = (nap * 2).min(bell::NAP_MAX);
+        nap
+    }
+}
+
+/// How long a rank on this host looks hard before it sleeps: not long where threads share cores, for
+/// then it only keeps others from working.
+fn spin_of(cluster: &Cluster, host: &str) -> Duration {
+    let here = cluster.ranks().iter().filter(|rank| rank.host == host);
+    let threads: usize = here.map(|rank| rank.threads.max(1) as usize).sum();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    Duration::from_micros(if threads < cores { 50 } else { 2 })
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine({:?})", self.this)
+    }
+}

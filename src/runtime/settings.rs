@@ -1,0 +1,160 @@
+//! What a run can be told: by the builder, else by `MANIPLE_*` variables, else not at all.
+
+use crate::{
+    error::{Error, Result},
+    scheduler::Backlog,
+};
+use std::{path::PathBuf, time::Duration};
+
+/// How much memory a worker may fill with values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MemoryLimit {
+    /// Its share of what its node, or its cgroup, has, by threads.
+    Auto,
+    /// So many bytes.
+    Bytes(u64),
+    /// This part of what its node, or its cgroup, has.
+    Fraction(f64),
+}
+
+impl std::str::FromStr for MemoryLimit {
+    type Err = Error;
+
+    /// Reads `auto`, a fraction such as `0.5`, or bytes such as `40GB`, `512MiB` or `1000000`.
+    fn from_str(text: &str) -> Result<Self> {
+        let text = text.trim();
+        let wrong = || Error::Option(format!("memory limit {text:?} is not auto, a fraction like 0.5, or bytes like 40GB"));
+        if text.eq_ignore_ascii_case("auto") {
+            return Ok(Self::Auto);
+        }
+        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let amount: f64 = text[..digits].parse().map_err(|_| wrong())?;
+        let unit = match text[digits..].trim().to_ascii_lowercase().as_str() {
+            "" if amount > 0.0 && amount <= 1.0 => return Ok(Self::Fraction(amount)),
+            "" | "b" => 1.0,
+            "k" | "kb" => 1e3,
+            "m" | "mb" => 1e6,
+            "g" | "gb" => 1e9,
+            "t" | "tb" => 1e12,
+            "kib" => 1024.0,
+            "mib" => 1048576.0,
+            "gib" => 1073741824.0,
+            "tib" => 1099511627776.0,
+            _ => return Err(wrong()),
+        };
+        let bytes = amount * unit;
+        if bytes < 1.0 { Err(wrong()) } else { Ok(Self::Bytes(bytes as u64)) }
+    }
+}
+
+/// Everything that a run was told.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub threads: Option<u32>,
+    pub memory_limit: MemoryLimit,
+    pub local_directory: Option<PathBuf>,
+    pub exclusive_workers: bool,
+    pub resources: Vec<(String, u32)>,
+    pub backlog: Backlog,
+    pub small_bytes_max: usize,
+    #[cfg_attr(not(feature = "mpi"), expect(dead_code, reason = "only MPI cuts frames"))]
+    pub frame_bytes_max: usize,
+    pub local_workers: Option<u32>,
+    pub shutdown_grace: Duration,
+}
+
+impl Settings {
+    /// What the environment says.
+    pub(crate) fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let read = |name: &str| variable(name).filter(|text| !text.trim().is_empty());
+        let default = Backlog::default();
+        let microseconds = number(&read, "MANIPLE_BACKLOG_MICROSECONDS")?;
+        Ok(Self {
+            threads: at_least_one(&read, "MANIPLE_THREADS")?,
+            memory_limit: read("MANIPLE_MEMORY_LIMIT").map_or(Ok(MemoryLimit::Auto), |text| text.parse())?,
+            local_directory: read("MANIPLE_LOCAL_DIRECTORY").map(PathBuf::from),
+            exclusive_workers: !flag(&read, "MANIPLE_INCLUSIVE")?,
+            resources: read("MANIPLE_RESOURCES").map_or(Ok(Vec::new()), |text| resources(&text))?,
+            backlog: Backlog {
+                nanoseconds: microseconds.map_or(default.nanoseconds, |us: u64| us * 1000),
+                tasks_max: at_least_one(&read, "MANIPLE_BACKLOG_TASKS")?.unwrap_or(default.tasks_max),
+            },
+            small_bytes_max: number(&read, "MANIPLE_SMALL_BYTES")?.unwrap_or(512),
+            frame_bytes_max: number(&read, "MANIPLE_FRAME_BYTES")?.unwrap_or(256 << 20),
+            local_workers: at_least_one(&read, "MANIPLE_LOCAL_WORKERS")?,
+            shutdown_grace: Duration::from_secs_f64(number(&read, "MANIPLE_SHUTDOWN_GRACE_SECONDS")?.unwrap_or(5.0)),
+        })
+    }
+}
+
+fn number<T: std::str::FromStr>(read: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<T>> {
+    let Some(text) = read(name) else { return Ok(None) };
+    match text.trim().parse() {
+        Ok(number) => Ok(Some(number)),
+        Err(_) => Err(Error::Option(format!("{name}={text:?} is not a number that it can be"))),
+    }
+}
+
+fn at_least_one(read: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<u32>> {
+    match number(read, name)? {
+        Some(0) => Err(Error::Option(format!("{name}=0: it must be at least 1"))),
+        other => Ok(other),
+    }
+}
+
+fn flag(read: &impl Fn(&str) -> Option<String>, name: &str) -> Result<bool> {
+    match read(name).as_deref().map(str::trim) {
+        None | Some("0" | "false" | "no") => Ok(false),
+        Some("1" | "true" | "yes") => Ok(true),
+        Some(text) => Err(Error::Option(format!("{name}={text:?} is neither 1 nor 0"))),
+    }
+}
+
+/// Reads resources such as `GPU=1,licence=4`.
+fn resources(text: &str) -> Result<Vec<(String, u32)>> {
+    let one = |part: &str| {
+        let (name, amount) = part.split_once('=')?;
+        Some((name.trim().to_string(), amount.trim().parse().ok()?)).filter(|(name, _)| !name.is_empty())
+    };
+    let wrong = |part: &str| Error::Option(format!("resource {part:?} is not a name and an amount, like GPU=1"));
+    text.split([',', ' ']).filter(|part| !part.is_empty()).map(|part| one(part).ok_or_else(|| wrong(part))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_limits_are_read_as_people_write_them() {
+        let read = |text: &str| text.parse::<MemoryLimit>().unwrap();
+        assert_eq!(read("auto"), MemoryLimit::Auto);
+        assert_eq!(read("0.5"), MemoryLimit::Fraction(0.5));
+        assert_eq!(read("40GB"), MemoryLimit::Bytes(40_000_000_000));
+        assert_eq!(read("1.5 MiB"), MemoryLimit::Bytes(1_572_864));
+        assert_eq!(read("1000"), MemoryLimit::Bytes(1000));
+        for wrong in ["", "GB", "-1", "4 parsecs", "0", "1e9"] {
+            assert!(wrong.parse::<MemoryLimit>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_variables_are_named() {
+        for (name, value) in [
+            ("MANIPLE_THREADS", "many"),
+            ("MANIPLE_THREADS", "0"),
+            ("MANIPLE_INCLUSIVE", "perhaps"),
+            ("MANIPLE_RESOURCES", "GPU"),
+        ] {
+            let error = Settings::from_environment(|asked| (asked == name).then(|| value.to_string())).unwrap_err();
+            assert!(error.to_string().contains(value), "{error}");
+        }
+        let settings = Settings::from_environment(|name| match name {
+            "MANIPLE_RESOURCES" => Some("GPU=2, licence=1".into()),
+            "MANIPLE_INCLUSIVE" => Some("1".into()),
+            _ => None,
+        });
+        let settings = settings.unwrap();
+        assert_eq!(settings.resources, [("GPU".to_string(), 2), ("licence".to_string(), 1)]);
+        assert!(!settings.exclusive_workers);
+    }
+}

@@ -1,0 +1,150 @@
+//! What all ranks tell each other at the start, and what is wrong if they do not agree.
+
+use super::{
+    cluster::{Cluster, RankRecord},
+    machine,
+    settings::{MemoryLimit, Settings},
+};
+use crate::{
+    error::{Error, Result},
+    rank::{Rank, Role},
+    task,
+};
+use serde::{Deserialize, Serialize};
+
+/// What one rank says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Hello {
+    pub version: String,
+    pub fingerprint: u64,
+    pub transport: String,
+    pub host: String,
+    pub pid: u32,
+    pub cores: u32,
+    pub machine_memory_bytes: u64,
+    pub threads: Option<u32>,
+    /// Bytes, or a negative fraction of the machine's, or zero for its share.
+    pub memory: f64,
+    pub resources: Vec<(String, u32)>,
+    pub exclusive_workers: bool,
+    /// What kept this rank from starting.
+    pub trouble: Option<String>,
+}
+
+impl Hello {
+    pub(super) fn new(settings: &Settings, transport: String, trouble: Option<String>) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            fingerprint: task::fingerprint(),
+            transport,
+            host: machine::host_name(),
+            pid: std::process::id(),
+            cores: machine::core_count(),
+            machine_memory_bytes: machine::memory_bytes(),
+            threads: settings.threads,
+            memory: match settings.memory_limit {
+                MemoryLimit::Auto => 0.0,
+                MemoryLimit::Bytes(bytes) => bytes as f64,
+                MemoryLimit::Fraction(fraction) => -fraction,
+            },
+            resources: settings.resources.clone(),
+            exclusive_workers: settings.exclusive_workers,
+            trouble,
+        }
+    }
+}
+
+/// The role table, if the ranks agree.
+pub(super) fn agree(hellos: &[Hello]) -> Result<Cluster> {
+    if let Some((rank, hello)) = hellos.iter().enumerate().find(|(_, hello)| hello.trouble.is_some()) {
+        let trouble = hello.trouble.as_deref().unwrap_or_default();
+        return Err(Error::World(format!("rank {rank} ({}) cannot start: {trouble}", hello.host)));
+    }
+    let first = &hellos[0];
+    let same = |what: &str, remedy: &str, differs: &dyn Fn(&Hello) -> bool| {
+        let others: Vec<String> = hellos
+            .iter()
+            .enumerate()
+            .filter(|(_, hello)| differs(hello))
+            .map(|(rank, hello)| format!("rank {rank} ({})", hello.host))
+            .collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        Err(Error::World(format!("{what} of rank 0 ({}) is not that of {}: {remedy}", first.host, others.join(", "))))
+    };
+    same("the maniple version", "start one program on all ranks", &|hello| hello.version != first.version)?;
+    same("the executable", "start the same build of one program on all ranks", &|hello| {
+        hello.fingerprint != first.fingerprint
+    })?;
+    same("the MPI library", "load the same MPI on all hosts", &|hello| hello.transport != first.transport)?;
+    same("the choice whether ranks 0 and 1 work", "give all ranks the same MANIPLE_INCLUSIVE", &|hello| {
+        hello.exclusive_workers != first.exclusive_workers
+    })?;
+    Ok(cluster(hellos))
+}
+
+fn cluster(hellos: &[Hello]) -> Cluster {
+    let size = hellos.len() as u32;
+    let roles: Vec<Role> =
+        (0..size).map(|rank| Role::of(Rank(rank), size, hellos[0].exclusive_workers)).collect();
+    let record = |(index, hello): (usize, &Hello)| {
+        let here = || hellos.iter().zip(&roles).enumerate().filter(|(_, (other, role))| role.worker && other.host == hello.host);
+        let workers = here().count().max(1) as u32;
+        // What is over goes to the first workers of the host, a core each.
+        let place = here().take_while(|(other, _)| *other < index).count() as u32;
+        let threads = hello.threads.unwrap_or((hello.cores / workers + u32::from(place < hello.cores % workers)).max(1));
+        let memory = match hello.memory {
+            0.0 => hello.machine_memory_bytes / u64::from(workers),
+            bytes if bytes > 0.0 => bytes as u64,
+            fraction => (-fraction * hello.machine_memory_bytes as f64) as u64,
+        };
+        let role = roles[index];
+        RankRecord {
+            rank: Rank(index as u32),
+            role,
+            host: hello.host.clone(),
+            pid: hello.pid,
+            threads: if role.worker { threads } else { 0 },
+            memory_bytes: if role.worker { memory } else { 0 },
+            resources: if role.worker { hello.resources.clone() } else { Vec::new() },
+            transport: hello.transport.clone(),
+        }
+    };
+    Cluster::new(hellos.iter().enumerate().map(record).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello(host: &str) -> Hello {
+        let settings = Settings::from_environment(|_| None).unwrap();
+        let mut hello = Hello::new(&settings, "MPI".into(), None);
+        hello.host = host.into();
+        hello.cores = 9;
+        hello.machine_memory_bytes = 1000;
+        hello
+    }
+
+    #[test]
+    fn the_cores_and_the_memory_of_a_host_are_shared_by_its_workers() {
+        let cluster = agree(&["a", "a", "a", "a", "b"].map(hello)).unwrap();
+        let shares: Vec<_> = cluster.workers().map(|worker| (worker.threads, worker.memory_bytes)).collect();
+        assert_eq!(shares, [(5, 500), (4, 500), (9, 1000)]);
+    }
+
+    #[test]
+    fn ranks_that_differ_are_named_with_their_hosts() {
+        let mut hellos = ["a", "b", "c"].map(hello);
+        hellos[2].fingerprint ^= 1;
+        let error = agree(&hellos).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the executable of rank 0 (a) is not that of rank 2 (c): start the same build of one program on all ranks"
+        );
+        let mut hellos = ["a", "b"].map(hello);
+        hellos[1].trouble = Some("no memory".into());
+        assert_eq!(agree(&hellos).unwrap_err().to_string(), "rank 1 (b) cannot start: no memory");
+    }
+}

@@ -1,0 +1,420 @@
+//! The values that a rank holds, and how they move between ranks.
+//!
+//! A rank that wants a value knows its size, makes room, and only then asks the holder: so the body
+//! arrives where it will stay. Who is asked for a value that is still to come answers when it has it.
+//!
+//! The store decides and holds; it sends nothing itself. What it wants sent it leaves as [`Action`]s,
+//! and which values have arrived as news.
+//!
+//! Architecture invariant: a value moves from one rank to another at most once.
+
+use crate::{
+    comm::{Body, BodyTag, Buffer},
+    message::{Held, TaskId, ToStore},
+    rank::Rank,
+    value::Value,
+};
+use rustc_hash::FxHashMap;
+
+/// Something the store wants done.
+#[derive(Debug)]
+pub enum Action {
+    /// Make room for a body.
+    Post {
+        /// Who will send it.
+        source: Rank,
+        /// Under which tag.
+        tag: BodyTag,
+        /// The room.
+        buffer: Buffer,
+    },
+    /// Tell another rank's store.
+    Say {
+        /// Which rank.
+        target: Rank,
+        /// What.
+        message: ToStore,
+    },
+    /// Send a body.
+    SendBody {
+        /// To which rank.
+        target: Rank,
+        /// Under which tag.
+        tag: BodyTag,
+        /// The body.
+        body: Body,
+    },
+}
+
+/// On whose behalf a value is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The worker's: until the scheduler frees it.
+    Worker = 1,
+    /// The client's: until it has read it, or others have fetched it.
+    Client = 2,
+}
+
+#[derive(Debug)]
+enum State {
+    Here(Value),
+    /// It was asked for. Head and body come in any order.
+    Coming {
+        head: Option<Vec<u8>>,
+        body: Option<Buffer>,
+    },
+    /// It will be made here, or arrive unasked.
+    Expected,
+}
+
+#[derive(Debug)]
+struct Entry {
+    state: State,
+    /// Whose claims it is here for; with none left it goes, as soon as it has come.
+    claims: u8,
+    /// Ranks that asked for it before it was here.
+    parked: Vec<(Rank, BodyTag)>,
+    /// Who told this rank to pull it, and wants to know when it is here.
+    teller: Option<Rank>,
+}
+
+impl Entry {
+    fn new(state: State) -> Self {
+        Self { state, claims: 0, parked: Vec::new(), teller: None }
+    }
+}
+
+/// A rank's values. See the module.
+#[derive(Debug)]
+pub struct Store {
+    this: Rank,
+    entries: FxHashMap<TaskId, Entry>,
+    /// Which value comes from which rank under which tag.
+    coming: FxHashMap<(Rank, BodyTag), TaskId>,
+    next_tag: BodyTag,
+    bytes: u64,
+    actions: Vec<Action>,
+    news: Vec<TaskId>,
+}
+
+impl Store {
+    /// An empty store of this rank.
+    pub fn new(this: Rank) -> Self {
+        Self {
+            this,
+            entries: FxHashMap::default(),
+            coming: FxHashMap::default(),
+            next_tag: 0,
+            bytes: 0,
+            actions: Vec::new(),
+            news: Vec::new(),
+        }
+    }
+
+    /// A value, if it is here.
+    pub fn get(&self, task: TaskId) -> Option<&Value> {
+        match &self.entries.get(&task)?.state {
+            State::Here(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// How many values are here or on their way.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many bytes the values here have.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Keeps a value that was made here.
+    pub fn put(&mut self, task: TaskId, value: Value, claim: Claim) {
+        let entry = self.entries.entry(task).or_insert_with(|| Entry::new(State::Expected));
+        entry.state = State::Here(value);
+        entry.claims |= claim as u8;
+        self.settle(task);
+    }
+
+    /// Whether a value is here; if so it stays for this claim.
+    pub fn claim(&mut self, task: TaskId, claim: Claim) -> bool {
+        match self.entries.get_mut(&task) {
+            Some(entry @ Entry { state: State::Here(_), .. }) => {
+                entry.claims |= claim as u8;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Sees to it that a value comes here. Returns whether it is here; else there will be news.
+    pub fn want(&mut self, held: Held, claim: Claim) -> bool {
+        let (task, this) = (held.task, self.this);
+        let entry = self.entries.entry(task).or_insert_with(|| Entry::new(State::Expected));
+        entry.claims |= claim as u8;
+        match entry.state {
+            State::Here(_) => return true,
+            State::Expected if held.holder != this => {}
+            State::Expected | State::Coming { .. } => return false,
+        }
+        let tag = (0..=TAG_MAX)
+            .map(|distance| self.next_tag.wrapping_add(distance) & TAG_MAX)
+            .find(|tag| !self.coming.contains_key(&(held.holder, *tag)))
+            .expect("fewer than 32768 values come from one rank at a time");
+        self.next_tag = tag.wrapping_add(1) & TAG_MAX;
+        self.coming.insert((held.holder, tag), task);
+        entry.state = State::Coming { head: None, body: None };
+        let buffer = Buffer::new(held.size.bytes as usize, usize::from(held.size.align).max(1));
+        self.actions.push(Action::Post { source: held.holder, tag, buffer });
+        let message = ToStore::Fetch { task, tag };
+        self.actions.push(Action::Say { target: held.holder, message });
+        false
+    }
+
+    /// Gives a claim up. With the last one the value goes; one that is on its way, when it has come.
+    pub fn free(&mut self, task: TaskId, claim: Claim) {
+        let Some(entry) = self.entries.get_mut(&task) else { return };
+        entry.claims &= !(claim as u8);
+        if entry.claims != 0 {
+            return;
+        }
+        match &entry.state {
+            State::Here(value) if entry.parked.is_empty() => {
+                self.bytes -= value.size().bytes;
+                self.entries.remove(&task);
+            }
+            State::Here(_) | State::Coming { .. } => {}
+            State::Expected => {
+                self.entries.remove(&task);
+            }
+        }
+    }
+
+    /// Takes in what another rank's store says.
+    pub fn handle(&mut self, source: Rank, message: ToStore) {
+        match message {
+            ToStore::Pull(held) => {
+                if self.want(held, Claim::Worker) {
+                    let message = ToStore::Pulled(held.task);
+                    self.actions.push(Action::Say { target: source, message });
+                } else if let Some(entry) = self.entries.get_mut(&held.task) {
+                    entry.teller = Some(source);
+                }
+            }
+            ToStore::Fetch { task, tag } => {
+                let entry = self.entries.entry(task).or_insert_with(|| Entry::new(State::Expected));
+                entry.parked.push((source, tag));
+                if matches!(entry.state, State::Here(_)) {
+                    self.answer_parked(task);
+                }
+            }
+            ToStore::Head { task, head } => {
+                if let Some(Entry { state: State::Coming { head: place, .. }, .. }) = self.entries.get_mut(&task) {
+                    *place = Some(head);
+                    self.complete(task);
+                }
+            }
+            // The room stays posted, and its tag taken: nothing will arrive there.
+            ToStore::Gone { task, reason } => self.put(task, Value::broken(reason), Claim::Worker),
+            ToStore::Pulled(_) => unreachable!("the client counts these"),
+        }
+    }
+
+    /// A body has arrived.
+    pub fn body_arrived(&mut self, source: Rank, tag: BodyTag, buffer: Buffer) {
+        let Some(task) = self.coming.remove(&(source, tag)) else { return };
+        if let Some(Entry { state: State::Coming { body, .. }, .. }) = self.entries.get_mut(&task) {
+            *body = Some(buffer);
+            self.complete(task);
+        }
+    }
+
+    /// What is to be done, in order.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Whether there is neither.
+    pub fn is_settled(&self) -> bool {
+        self.actions.is_empty() && self.news.is_empty()
+    }
+
+    /// Which values that were wanted are here now, in order.
+    pub fn take_news(&mut self) -> Vec<TaskId> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Makes a value of a head and a body once both are there.
+    fn complete(&mut self, task: TaskId) {
+        let Some(entry) = self.entries.get_mut(&task) else { return };
+        let State::Coming { head, body, .. } = &mut entry.state else { return };
+        if head.is_none() || body.is_none() {
+            return;
+        }
+        if let (Some(head), Some(body)) = (head.take(), body.take()) {
+            entry.state = State::Here(Value::from_wire(head, body));
+            self.settle(task);
+        }
+    }
+
+    /// A value has come: those who wait for it get it.
+    fn settle(&mut self, task: TaskId) {
+        let Some(entry) = self.entries.get_mut(&task) else { return };
+        let State::Here(value) = &entry.state else { return };
+        self.bytes += value.size().bytes;
+        if let Some(target) = entry.teller.take() {
+            self.actions.push(Action::Say { target, message: ToStore::Pulled(task) });
+        }
+        if entry.claims != 0 {
+            self.news.push(task);
+        }
+        self.answer_parked(task);
+    }
+
+    fn answer_parked(&mut self, task: TaskId) {
+        let Some(entry) = self.entries.get_mut(&task) else { return };
+        let State::Here(value) = &entry.state else { return };
+        let parked = std::mem::take(&mut entry.parked);
+        if !parked.is_empty() {
+            match value.to_wire() {
+                Ok((head, body)) => {
+                    for (target, tag) in parked {
+                        let message = ToStore::Head { task, head: head.clone() };
+                        self.actions.push(Action::Say { target, message });
+                        self.actions.push(Action::SendBody { target, tag, body: body.clone() });
+                    }
+                }
+                Err(reason) => {
+                    for (target, _) in parked {
+                        let message = ToStore::Gone { task, reason: reason.clone() };
+                        self.actions.push(Action::Say { target, message });
+                    }
+                }
+            }
+        }
+        if self.entries.get(&task).is_some_and(|entry| entry.claims == 0) {
+            self.free(task, Claim::Worker);
+        }
+    }
+}
+
+/// The largest tag that MPI promises.
+const TAG_MAX: BodyTag = 0x7fff;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::encode;
+
+    fn value(elements: usize) -> Value {
+        encode(vec![1.5f64; elements], 0, &mut Vec::new()).unwrap().unwrap()
+    }
+
+    /// Carries the actions of both stores out until there are none.
+    fn exchange(stores: &mut [Store; 2]) {
+        let mut posted: Vec<(Rank, Rank, BodyTag, Buffer)> = Vec::new();
+        loop {
+            let mut quiet = true;
+            for this in 0..2 {
+                for action in stores[this].take_actions() {
+                    quiet = false;
+                    let from = Rank(this as u32);
+                    match action {
+                        Action::Post { source, tag, buffer } => posted.push((from, source, tag, buffer)),
+                        Action::Say { target, message } => stores[target.index()].handle(from, message),
+                        Action::SendBody { target, tag, body } => {
+                            let place =
+                                posted.iter().position(|(to, source, t, _)| (*to, *source, *t) == (target, from, tag));
+                            let (_, _, _, mut buffer) = posted.remove(place.expect("posted before it is asked for"));
+                            buffer.as_mut_slice().copy_from_slice(body.as_slice());
+                            stores[target.index()].body_arrived(from, tag, buffer);
+                        }
+                    }
+                }
+            }
+            if quiet {
+                return assert!(posted.is_empty());
+            }
+        }
+    }
+
+    fn held(task: u64, holder: u32, value: &Value) -> Held {
+        Held { task: TaskId(task), holder: Rank(holder), size: value.size() }
+    }
+
+    #[test]
+    fn a_value_moves_once_to_who_wants_it() {
+        let mut stores = [Store::new(Rank(0)), Store::new(Rank(1))];
+        let value = value(100);
+        assert!(!stores[1].want(held(7, 0, &value), Claim::Worker));
+        assert!(!stores[1].want(held(7, 0, &value), Claim::Worker), "asked for once");
+        exchange(&mut stores);
+        assert!(stores[1].take_news().is_empty(), "not made yet");
+        stores[0].put(TaskId(7), value.clone(), Claim::Worker);
+        exchange(&mut stores);
+        assert_eq!(stores[1].take_news(), [TaskId(7)]);
+        assert_eq!(*stores[1].get(TaskId(7)).unwrap().get::<Vec<f64>>().unwrap(), vec![1.5; 100]);
+        assert_eq!((stores[0].bytes(), stores[1].bytes()), (800, 800));
+        stores[0].free(TaskId(7), Claim::Worker);
+        stores[1].free(TaskId(7), Claim::Worker);
+        assert_eq!((stores[0].len(), stores[1].len(), stores[0].bytes()), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_value_freed_on_its_way_goes_when_it_has_come() {
+        let mut stores = [Store::new(Rank(0)), Store::new(Rank(1))];
+        let value = value(3);
+        stores[1].want(held(7, 0, &value), Claim::Worker);
+        stores[1].free(TaskId(7), Claim::Worker);
+        stores[0].put(TaskId(7), value, Claim::Worker);
+        exchange(&mut stores);
+        assert!(stores[1].is_empty() && stores[1].take_news().is_empty());
+    }
+
+    #[test]
+    fn who_pulls_reports_to_who_told_it() {
+        let mut stores = [Store::new(Rank(0)), Store::new(Rank(1))];
+        let value = value(3);
+        stores[0].put(TaskId(1), value.clone(), Claim::Client);
+        stores[1].handle(Rank(0), ToStore::Pull(held(1, 0, &value)));
+        let fetch = stores[1].take_actions();
+        assert_eq!(fetch.len(), 2);
+        stores[0].handle(Rank(1), ToStore::Fetch { task: TaskId(1), tag: 0 });
+        let [Action::Say { .. }, Action::SendBody { body, .. }] = &stores[0].take_actions()[..] else { panic!() };
+        stores[1].body_arrived(Rank(0), 0, Buffer::copy_of(body.as_slice(), 8));
+        assert!(stores[1].take_actions().is_empty(), "the head is missing");
+        stores[1].handle(Rank(0), ToStore::Head { task: TaskId(1), head: vec![1] });
+        let [Action::Say { target: Rank(0), message: ToStore::Pulled(TaskId(1)) }] = stores[1].take_actions()[..]
+        else {
+            panic!()
+        };
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_sent_is_gone() {
+        let mut stores = [Store::new(Rank(0)), Store::new(Rank(1))];
+        let broken = Value::from_wire(vec![1], Buffer::new(9, 8));
+        assert!(broken.get::<Vec<f64>>().is_err());
+        stores[0].put(TaskId(7), broken, Claim::Worker);
+        stores[1].want(Held { task: TaskId(7), holder: Rank(0), size: crate::message::Size { bytes: 9, align: 8 } }, Claim::Worker);
+        for action in stores[1].take_actions() {
+            if let Action::Say { message, .. } = action {
+                stores[0].handle(Rank(1), message);
+            }
+        }
+        for action in stores[0].take_actions() {
+            if let Action::Say { message, .. } = action {
+                stores[1].handle(Rank(0), message);
+            }
+        }
+        assert_eq!(stores[1].take_news(), [TaskId(7)]);
+        let error = stores[1].get(TaskId(7)).unwrap().get::<Vec<f64>>().unwrap_err();
+        assert!(error.contains("Vec<f64>"), "{error}");
+    }
+}

@@ -1,0 +1,219 @@
+//! What a worker decides: which of its tasks can begin, and what is fetched for them.
+//!
+//! [`Worker`] is told what arrives and answers with [`Action`]s. It knows tasks and the numbers of
+//! values, not the values; [`execute`] runs the functions on the worker's threads.
+
+pub mod execute;
+
+use crate::{
+    message::{Argument, Held, Need, Packed, Run, TaskId, Tasks, ToScheduler, ToWorker},
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+
+/// Something a worker wants done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Begin these tasks: all they need is in the store.
+    Begin(Run),
+    /// Get this value; tell [`Worker::news`] when it is here, unless it is here already.
+    Want(Held),
+    /// Forget this value.
+    Free(TaskId),
+    /// Give back up to this many tasks that were told to begin and have not.
+    TakeBack(u32),
+    /// Give back these tasks, if they were told to begin and have not.
+    TakeBackThese(Vec<Tasks>),
+    /// Tell the scheduler.
+    Say(ToScheduler),
+}
+
+#[derive(Debug)]
+struct Waiting {
+    run: Run,
+    missing: u32,
+    cancelled: bool,
+}
+
+/// A worker's decisions. See the module.
+#[derive(Debug, Default)]
+pub struct Worker {
+    /// Single tasks that wait for values, by their number.
+    waiting: FxHashMap<TaskId, Waiting>,
+    /// Which of them wait for a value.
+    waiting_for: FxHashMap<TaskId, SmallVec<[TaskId; 2]>>,
+    /// Values that were asked for and are not here.
+    wanted: FxHashSet<TaskId>,
+}
+
+impl Worker {
+    /// Takes one message in. `is_here` tells whether the store has a value, which it then keeps.
+    pub fn handle(&mut self, message: ToWorker, mut is_here: impl FnMut(TaskId) -> bool) -> Vec<Action> {
+        match message {
+            ToWorker::Run(run) => self.run(run, &mut is_here),
+            ToWorker::Free(tasks) => tasks.into_iter().flat_map(Tasks::iter).map(Action::Free).collect(),
+            ToWorker::Yield(count) => vec![Action::TakeBack(count)],
+            ToWorker::Cancel(tasks) => {
+                for task in tasks.iter().copied().flat_map(Tasks::iter) {
+                    if let Some(waiting) = self.waiting.get_mut(&task) {
+                        waiting.cancelled = true;
+                    }
+                }
+                vec![Action::TakeBackThese(tasks)]
+            }
+        }
+    }
+
+    /// A value that was wanted is here.
+    pub fn news(&mut self, value: TaskId) -> Vec<Action> {
+        self.wanted.remove(&value);
+        let mut actions = Vec::new();
+        for task in self.waiting_for.remove(&value).unwrap_or_default() {
+            let Some(waiting) = self.waiting.get_mut(&task) else { continue };
+            waiting.missing -= 1;
+            if waiting.missing > 0 {
+                continue;
+            }
+            let Some(Waiting { run, cancelled, .. }) = self.waiting.remove(&task) else { continue };
+            actions.push(match cancelled {
+                true => Action::Say(ToScheduler::Yielded(vec![run.tasks])),
+                false => Action::Begin(run),
+            });
+        }
+        actions
+    }
+
+    /// How many tasks wait for values.
+    pub fn waiting_count(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn run(&mut self, run: Run, mut is_here: impl FnMut(TaskId) -> bool) -> Vec<Action> {
+        let mut missing = false;
+        for_each_held(&run, |held| missing |= !is_here(held.task));
+        if !missing {
+            return vec![Action::Begin(run)];
+        }
+        let mut actions = Vec::new();
+        for index in 0..run.tasks.count {
+            self.wait(single(&run, index), &mut is_here, &mut actions);
+        }
+        actions
+    }
+
+    fn wait(&mut self, run: Run, mut is_here: impl FnMut(TaskId) -> bool, actions: &mut Vec<Action>) {
+        let task = run.tasks.first;
+        let mut missing: SmallVec<[TaskId; 4]> = SmallVec::new();
+        for_each_held(&run, |held| {
+            if is_here(held.task) || missing.contains(&held.task) {
+                return;
+            }
+            missing.push(held.task);
+            if self.wanted.insert(held.task) {
+                actions.push(Action::Want(*held));
+            }
+        });
+        if missing.is_empty() {
+            actions.push(Action::Begin(run));
+            return;
+        }
+        for value in &missing {
+            self.waiting_for.entry(*value).or_default().push(task);
+        }
+        self.waiting.insert(task, Waiting { run, missing: missing.len() as u32, cancelled: false });
+    }
+}
+
+/// Calls `visit` with each value from a store that the tasks need.
+pub fn for_each_held(run: &Run, mut visit: impl FnMut(&Held)) {
+    let mut look = |need: &Need| {
+        if let Need::Held(held) = need {
+            visit(held);
+        }
+    };
+    for argument in &run.arguments {
+        match argument {
+            Argument::Same(_) | Argument::Each(_) => {}
+            Argument::Needs(needs) => needs.iter().for_each(&mut look),
+            Argument::Lists { lists, .. } => lists.iter().flatten().for_each(&mut look),
+        }
+    }
+}
+
+/// The task at `index` of a run, on its own.
+fn single(run: &Run, index: u32) -> Run {
+    let at = index as usize;
+    let argument = |argument: &Argument| match argument {
+        Argument::Same(bytes) => Argument::Same(bytes.clone()),
+        Argument::Each(values) => {
+            let value: Packed = [values.at(at)].into_iter().collect();
+            Argument::Each(value)
+        }
+        Argument::Needs(needs) => Argument::Needs(vec![needs[at].clone()]),
+        Argument::Lists { lists, collect } => {
+            Argument::Lists { lists: vec![lists[at].clone()], collect: *collect }
+        }
+    };
+    Run {
+        tasks: Tasks::one(run.tasks.first.plus(index)),
+        code: run.code,
+        attempt: run.attempt,
+        arguments: run.arguments.iter().map(argument).collect(),
+        label: run.label.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{message::Size, rank::Rank, task::Code};
+
+    fn held(task: u64) -> Held {
+        Held { task: TaskId(task), holder: Rank(3), size: Size { bytes: 8, align: 8 } }
+    }
+
+    fn run(first: u64, needs: &[&[u64]]) -> Run {
+        let arguments = needs
+            .iter()
+            .map(|values| Argument::Needs(values.iter().map(|value| Need::Held(held(*value))).collect()))
+            .collect();
+        let count = needs.first().map_or(1, |values| values.len() as u32);
+        let tasks = Tasks { first: TaskId(first), count };
+        Run { tasks, code: Code { module: 0, offset: 0 }, attempt: 0, arguments, label: None }
+    }
+
+    fn begun(actions: &[Action]) -> Vec<(u64, u32)> {
+        let begun = |action: &Action| match action {
+            Action::Begin(run) => Some((run.tasks.first.0, run.tasks.count)),
+            _ => None,
+        };
+        actions.iter().filter_map(begun).collect()
+    }
+
+    #[test]
+    fn tasks_whose_values_are_here_begin_together() {
+        let mut worker = Worker::default();
+        assert_eq!(begun(&worker.handle(ToWorker::Run(run(0, &[&[50, 51]])), |_| true)), [(0, 2)]);
+    }
+
+    #[test]
+    fn a_task_begins_when_its_last_value_has_come() {
+        let mut worker = Worker::default();
+        let is_here = |task: TaskId| task.0 == 50;
+        let actions = worker.handle(ToWorker::Run(run(0, &[&[50, 51], &[52, 52]])), is_here);
+        assert_eq!(actions, [Action::Want(held(52)), Action::Want(held(51))], "each is asked for once");
+        assert_eq!(begun(&worker.news(TaskId(52))), [(0, 1)]);
+        assert_eq!(begun(&worker.news(TaskId(51))), [(1, 1)]);
+        assert_eq!(worker.waiting_count(), 0);
+    }
+
+    #[test]
+    fn a_cancelled_task_goes_back_when_its_fetches_are_done() {
+        let mut worker = Worker::default();
+        worker.handle(ToWorker::Run(run(0, &[&[50]])), |_| false);
+        let tasks = vec![Tasks::one(TaskId(0))];
+        let actions = worker.handle(ToWorker::Cancel(tasks.clone()), |_| false);
+        assert_eq!(actions, [Action::TakeBackThese(tasks.clone())]);
+        assert_eq!(worker.news(TaskId(50)), [Action::Say(ToScheduler::Yielded(tasks))]);
+    }
+}
