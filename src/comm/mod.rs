@@ -9,6 +9,9 @@
 
 pub mod bell;
 pub mod buffer;
+pub mod launcher;
+#[cfg(feature = "mpi")]
+pub mod mpi;
 
 use crate::{Result, rank::Rank};
 pub use bell::Bells;

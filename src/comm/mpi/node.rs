@@ -1,0 +1,144 @@
+//! The ranks of one node, and the doorbells that they share.
+
+use super::{
+    asleep,
+    call::{Communicator, mpi_call},
+};
+use crate::{
+    Result,
+    comm::bell::{Bell, Bells},
+    rank::Rank,
+};
+use mpi::ffi;
+use std::{
+    ffi::{c_int, c_void},
+    ptr,
+};
+
+/// The ranks that share memory with this one.
+pub(super) struct Node {
+    /// Their communicator.
+    pub(super) communicator: Communicator,
+    window: ffi::MPI_Win,
+}
+
+impl Node {
+    /// Finds the ranks of this node and gives each a bell. Collective.
+    ///
+    /// The bells are mapped until [`free`](Self::free) is called.
+    pub(super) fn new(frames: &Communicator) -> Result<(Self, Bells)> {
+        let communicator = split(frames)?;
+        let (window, own) = allocate(&communicator)?;
+        // SAFETY: the segment has room for an aligned bell that nobody else has found yet.
+        unsafe { aligned(own).write(Bell::default()) };
+        asleep::barrier(&communicator)?;
+        let mut bells = vec![ptr::null::<Bell>(); frames.size as usize];
+        for (peer, rank) in ranks_within(&communicator, frames)?.into_iter().enumerate() {
+            bells[rank.index()] = aligned(segment_of(&communicator, window, peer as c_int)?);
+        }
+        // SAFETY: each address is null or that of a bell which its owner wrote before the barrier, in
+        // a window that is freed only when nobody else has the bells.
+        let bells = unsafe { Bells::new(frames.rank, bells.into_boxed_slice(), Box::new(())) };
+        Ok((Self { communicator, window }, bells))
+    }
+
+    /// Frees the shared memory. Collective over the node.
+    ///
+    /// # Safety
+    ///
+    /// No bell of it may be used afterwards, on any rank.
+    pub(super) unsafe fn free(mut self) -> Result<()> {
+        // SAFETY: window and communicator are valid and ours.
+        unsafe {
+            mpi_call!(self.communicator.rank, MPI_Win_free(&raw mut self.window))?;
+            self.communicator.free()
+        }
+    }
+}
+
+/// Bells in the memory of this process alone, for after the end.
+pub(super) fn bells_of_one(rank: Rank, size: u32) -> Bells {
+    let own = Box::new(Bell::default());
+    let mut bells = vec![ptr::null::<Bell>(); size as usize];
+    bells[rank.index()] = &raw const *own;
+    // SAFETY: the bell does not move within its box, which the bells keep.
+    unsafe { Bells::new(rank, bells.into_boxed_slice(), own) }
+}
+
+fn split(frames: &Communicator) -> Result<Communicator> {
+    // SAFETY: the communicator is valid; the new one is ours (MPI 3.1, section 6.4.2).
+    unsafe {
+        let mut raw = ffi::RSMPI_COMM_NULL;
+        mpi_call!(
+            frames.rank,
+            MPI_Comm_split_type(
+                frames.raw,
+                ffi::RSMPI_COMM_TYPE_SHARED,
+                frames.rank.0 as c_int,
+                ffi::RSMPI_INFO_NULL,
+                &raw mut raw
+            )
+        )?;
+        Communicator::adopt(raw)
+    }
+}
+
+/// A window with room for one bell a rank, wherever in it an aligned one starts.
+fn allocate(node: &Communicator) -> Result<(ffi::MPI_Win, *mut u8)> {
+    let bytes = (size_of::<Bell>() + align_of::<Bell>()) as ffi::MPI_Aint;
+    let mut base = ptr::null_mut::<u8>();
+    // SAFETY: collective over ranks that can share memory (MPI 3.1, section 11.2.3); writes to locals.
+    unsafe {
+        let mut window = ffi::RSMPI_WIN_NULL;
+        let target = (&raw mut base).cast::<c_void>();
+        mpi_call!(
+            node.rank,
+            MPI_Win_allocate_shared(bytes, 1, ffi::RSMPI_INFO_NULL, node.raw, target, &raw mut window)
+        )?;
+        mpi_call!(node.rank, MPI_Win_set_errhandler(window, ffi::RSMPI_ERRORS_RETURN))?;
+        Ok((window, base))
+    }
+}
+
+/// Where a peer's segment lies in this process.
+fn segment_of(node: &Communicator, window: ffi::MPI_Win, peer: c_int) -> Result<*mut u8> {
+    let (mut bytes, mut unit, mut base) = (0, 0, ptr::null_mut::<u8>());
+    // SAFETY: the window was allocated shared; the call writes to locals.
+    unsafe {
+        let target = (&raw mut base).cast::<c_void>();
+        mpi_call!(node.rank, MPI_Win_shared_query(window, peer, &raw mut bytes, &raw mut unit, target))?;
+    }
+    Ok(base)
+}
+
+/// The first aligned place for a bell. All ranks find the same one: a window is mapped at a multiple
+/// of the page size everywhere, so its addresses differ by multiples of it.
+fn aligned(segment: *mut u8) -> *mut Bell {
+    segment.wrapping_add(segment.align_offset(align_of::<Bell>())).cast()
+}
+
+/// The ranks of the node's members in the run, in the node's order.
+fn ranks_within(node: &Communicator, frames: &Communicator) -> Result<Vec<Rank>> {
+    let members: Vec<c_int> = (0..node.size as c_int).collect();
+    let mut ranks = vec![0; members.len()];
+    // SAFETY: both communicators are valid, both arrays have one element a member, and the groups are
+    // freed here (MPI 3.1, section 6.3).
+    unsafe {
+        let (mut node_group, mut group) = (ffi::RSMPI_GROUP_NULL, ffi::RSMPI_GROUP_NULL);
+        mpi_call!(frames.rank, MPI_Comm_group(node.raw, &raw mut node_group))?;
+        mpi_call!(frames.rank, MPI_Comm_group(frames.raw, &raw mut group))?;
+        mpi_call!(
+            frames.rank,
+            MPI_Group_translate_ranks(
+                node_group,
+                members.len() as c_int,
+                members.as_ptr(),
+                group,
+                ranks.as_mut_ptr()
+            )
+        )?;
+        mpi_call!(frames.rank, MPI_Group_free(&raw mut node_group))?;
+        mpi_call!(frames.rank, MPI_Group_free(&raw mut group))?;
+    }
+    Ok(ranks.into_iter().map(|rank| Rank(rank as u32)).collect())
+}
