@@ -200,6 +200,7 @@ fn everything(transport: &mut dyn Transport) -> Result<()> {
     frames(transport)?;
     gather(transport)?;
     bodies(transport)?;
+    gather(transport)?;
     token(transport)?;
     transport.close()
 }
@@ -327,8 +328,10 @@ fn embedding() -> Result<()> {
     let (universe, _) = mpi::initialize_with_threading(mpi::Threading::Serialized).expect("not initialised");
     let world = universe.world();
     let half = world.split_by_color(Color::with_value(world.rank() % 2)).expect("every rank has a half");
-    // SAFETY, here and below: the communicators are valid while the universe lives.
-    let on = |raw: ffi::MPI_Comm| unsafe { MpiTransport::on(raw, config()) };
+    let on = |raw: ffi::MPI_Comm| {
+        // SAFETY: the communicators are valid while the universe lives, or null.
+        unsafe { MpiTransport::on(raw, config()) }
+    };
     let handler = || {
         // SAFETY: the communicator is valid; writes to a local.
         unsafe {
@@ -346,7 +349,9 @@ fn embedding() -> Result<()> {
             // A second one at once, between all ranks.
             let mut wide = on(world.as_raw())?;
             frames(&mut wide)?;
+            gather(&mut wide)?;
             frames(&mut transport)?;
+            gather(&mut transport)?;
             token(&mut wide)?;
             wide.close()?;
         }
@@ -355,13 +360,14 @@ fn embedding() -> Result<()> {
         half.barrier();
     }
     assert!(!handler());
-    // SAFETY: the null communicator is allowed.
-    assert!(on(unsafe { ffi::RSMPI_COMM_NULL }).is_err());
+    // SAFETY: reads a constant.
+    let null = unsafe { ffi::RSMPI_COMM_NULL };
+    assert!(on(null).is_err());
     world.barrier();
     Ok(())
 }
 
-/// One rank keeps its bells, so no rank's may go.
+/// One rank keeps its bells for longer than its transport.
 fn late_bells() -> Result<()> {
     let mut transport = world();
     let early = transport.bells();

@@ -28,7 +28,7 @@ use std::{
     ffi::{c_int, c_void},
     mem,
     ops::Range,
-    process,
+    process, slice,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -38,8 +38,6 @@ use streams::{Piece, Place, Streams};
 const LAST_PIECE: c_int = 0;
 /// The tag of a piece that others of the same frame follow.
 const MORE_PIECES: c_int = 1;
-/// How many pieces one `poll` may take in before it comes to a whole frame.
-const PIECES_A_POLL: u32 = 4;
 /// How often `poll` may hand out a frame before it looks at what is under way.
 const FRAMES_BETWEEN_TESTS: u32 = 16;
 
@@ -68,10 +66,7 @@ pub struct MpiTransport {
     config: MpiConfig,
     frames: Communicator,
     bodies: Communicator,
-    /// Given up by `close`.
-    node: Option<Node>,
-    local_rank: u32,
-    local_size: u32,
+    node: Node,
     bells: Arc<Bells>,
     /// Sends, and frames that are arriving.
     moving: Requests<Moving>,
@@ -84,6 +79,7 @@ pub struct MpiTransport {
     owns_mpi: bool,
     main_thread_only: bool,
     closed: bool,
+    released: bool,
 }
 
 // SAFETY: MPI's handles may be used by any thread where MPI grants MPI_THREAD_SERIALIZED, one thread
@@ -94,9 +90,9 @@ unsafe impl Send for MpiTransport {}
 /// A send, or a piece of a frame that is arriving, and the memory it needs.
 enum Moving {
     /// A frame sent whole.
-    FrameOut { _memory: Vec<u8> },
+    FrameOut { target: Rank, _memory: Vec<u8> },
     /// A piece sent of something larger.
-    PieceOut { _memory: Body },
+    PieceOut { target: Rank, _memory: Body },
     /// A piece of a frame, arriving in the spare capacity of its bytes.
     PieceIn { place: Place, piece: Piece, length: usize },
     /// A piece of a body that nobody waits for any more.
@@ -174,9 +170,7 @@ impl MpiTransport {
             },
             frames,
             bodies,
-            local_rank: node.communicator.rank.0,
-            local_size: node.communicator.size,
-            node: Some(node),
+            node,
             bells: Arc::new(bells),
             moving: Requests::new(frames.rank),
             expected: Requests::new(frames.rank),
@@ -187,23 +181,23 @@ impl MpiTransport {
             owns_mpi: false,
             main_thread_only,
             closed: false,
+            released: false,
         })
     }
 
     /// This rank among the ranks of its node.
     pub fn local_rank(&self) -> u32 {
-        self.local_rank
+        self.node.rank
     }
 
     /// How many ranks the node has.
     pub fn local_size(&self) -> u32 {
-        self.local_size
+        self.node.size
     }
 
     /// Ends all ranks of the run at once, and with most launchers the whole job.
     pub fn abort(&self, code: i32) -> ! {
-        // The node is given up when the communicators are.
-        if self.node.is_some() {
+        if !self.released {
             // SAFETY: the communicator is valid; MPI_Abort needs nothing else (MPI 3.1, section 8.7).
             unsafe { ffi::MPI_Abort(self.frames.raw, code) };
         }
@@ -247,7 +241,9 @@ impl MpiTransport {
         at: Range<usize>,
     ) -> Result<()> {
         let request = Self::start_send(&on, target, tag, &body.as_slice()[at])?;
-        self.moving.push_unless_complete(request, Moving::PieceOut { _memory: body.clone() }).map(|_| ())
+        self.moving
+            .push_unless_complete(request, Moving::PieceOut { target, _memory: body.clone() })
+            .map(|_| ())
     }
 
     fn send_in_pieces(&mut self, target: Rank, control: Vec<u8>) -> Result<()> {
@@ -320,7 +316,13 @@ impl MpiTransport {
     fn test(&mut self) -> Result<()> {
         self.frames_since_test = 0;
         let (streams, arrived) = (&mut self.streams, &mut self.arrived);
-        let moved = self.moving.take_complete(|moving, _| moving.finish(streams, arrived));
+        // A send that MPI has put off leaves later than its ring, so its target may sleep.
+        ring_targets(&self.bells, self.moving.purposes());
+        let bells = &self.bells;
+        let moved = self.moving.take_complete(|moving, _| {
+            ring_targets(bells, slice::from_ref(&moving));
+            moving.finish(streams, arrived);
+        });
         let (posted, closed) = (&mut self.posted, self.closed);
         let (rank, mut fault) = (self.frames.rank, None);
         let received = self.expected.take_complete(|piece, status| {
@@ -332,10 +334,7 @@ impl MpiTransport {
     }
 
     fn moves_something_out(&self) -> bool {
-        self.moving
-            .purposes()
-            .iter()
-            .any(|moving| matches!(moving, Moving::FrameOut { .. } | Moving::PieceOut { .. }))
+        self.moving.purposes().iter().any(|moving| moving.target().is_some())
     }
 
     /// Takes in and drops what other ranks still send, so that they can come to an end.
@@ -369,17 +368,15 @@ impl MpiTransport {
         ))
     }
 
-    /// Waits for all ranks and ends all requests. Says whether the bells may be freed everywhere.
-    fn settle(&mut self, deadline: Instant) -> Result<bool> {
+    /// Waits for all ranks and ends all requests.
+    fn settle(&mut self, deadline: Instant) -> Result<()> {
         if !self.discard_until(deadline, |this| !this.moves_something_out())? {
             return Err(self.too_late("some rank does not receive what was sent to it"));
         }
-        let bells_are_unused = Arc::get_mut(&mut self.bells).is_some();
         let frames = self.frames;
-        let agreed = asleep::agree(&frames, bells_are_unused, deadline, || self.discard().map(|_| ()))?;
-        let Some(bells_are_unused) = agreed else {
+        if !asleep::barrier_until(&frames, Some(deadline), || self.discard().map(|_| ()))? {
             return Err(self.too_late("some rank has not come to its end"));
-        };
+        }
         // All ranks have sent all they will. What is here yet is dropped; what was posted will not come.
         while self.discard()? || self.discard()? {}
         self.expected.cancel_all()?;
@@ -387,20 +384,14 @@ impl MpiTransport {
             return Err(self.too_late("a receive does not end"));
         }
         self.posted.clear();
-        Ok(bells_are_unused)
+        Ok(())
     }
 
     /// Frees what MPI holds for us. Collective, and all ranks are there.
-    fn release(&mut self, bells_are_unused: bool) -> Result<()> {
-        self.bells = Arc::new(node::bells_of_one(self.frames.rank, self.frames.size));
-        let node = self.node.take();
-        // SAFETY: all ranks are past their last use of the communicators; the window goes only if no
-        // rank of the run has given its bells to anybody who still has them. If one has, the
-        // window stays mapped for good: a few bytes a rank.
+    fn release(&mut self) -> Result<()> {
+        self.released = true;
+        // SAFETY: all ranks are past their last use of the communicators.
         unsafe {
-            if let Some(node) = node.filter(|_| bells_are_unused) {
-                node.free()?;
-            }
             self.bodies.free()?;
             self.frames.free()?;
             if self.owns_mpi {
@@ -411,7 +402,25 @@ impl MpiTransport {
     }
 }
 
+/// Rings the ranks that something is being sent to. Neighbours mostly have the same target.
+fn ring_targets(bells: &Bells, moving: &[Moving]) {
+    let mut last = None;
+    for target in moving.iter().filter_map(Moving::target) {
+        if last.replace(target) != Some(target) {
+            bells.ring(target);
+        }
+    }
+}
+
 impl Moving {
+    /// The rank it is sent to, if it is a send.
+    fn target(&self) -> Option<Rank> {
+        match self {
+            Self::FrameOut { target, .. } | Self::PieceOut { target, .. } => Some(*target),
+            Self::PieceIn { .. } | Self::Stray { .. } => None,
+        }
+    }
+
     fn finish(self, streams: &mut Streams, arrived: &mut VecDeque<Arrival>) {
         let Self::PieceIn { place, mut piece, length } = self else { return };
         // SAFETY: room for `length` bytes was made, and a message of that length has filled it.
@@ -464,7 +473,7 @@ impl Transport for MpiTransport {
             self.send_in_pieces(target, control)?;
         } else {
             let request = Self::start_send(&self.frames, target, LAST_PIECE, &control)?;
-            self.moving.push_unless_complete(request, Moving::FrameOut { _memory: control })?;
+            self.moving.push_unless_complete(request, Moving::FrameOut { target, _memory: control })?;
         }
         self.bells.ring(target);
         Ok(())
@@ -520,10 +529,8 @@ impl Transport for MpiTransport {
             return Ok(None);
         }
         if self.arrived.is_empty() {
-            let mut looks = 0;
-            while looks < PIECES_A_POLL && self.receive_piece()? && self.arrived.is_empty() {
-                looks += 1;
-            }
+            // To the end of a frame, or of what is here: the caller sleeps when we find nothing.
+            while self.arrived.is_empty() && self.receive_piece()? {}
             self.frames_since_test += 1;
             // What is under way is looked at when there is nothing else, or not for long.
             if self.arrived.is_empty() || self.frames_since_test >= FRAMES_BETWEEN_TESTS {
@@ -537,8 +544,7 @@ impl Transport for MpiTransport {
         !(self.moving.is_empty() && self.expected.is_empty() && self.arrived.is_empty())
     }
 
-    /// The doorbells. They stay valid after the end: `close` frees their memory only if nobody has
-    /// them any more, on any rank.
+    /// The doorbells. They may be used as long as somebody has them, even after the end.
     fn bells(&self) -> Arc<Bells> {
         Arc::clone(&self.bells)
     }
@@ -558,8 +564,8 @@ impl Transport for MpiTransport {
         if mem::replace(&mut self.closed, true) {
             return Ok(());
         }
-        let bells_are_unused = self.settle(Instant::now() + self.config.close_timeout)?;
-        self.release(bells_are_unused)
+        self.settle(Instant::now() + self.config.close_timeout)?;
+        self.release()
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 
 /// The launcher: `MANIPLE_MPIRUN`, or the one of the MPI library that this program is linked with.
 /// `None` if it is not installed.
-pub fn launcher() -> Option<PathBuf> {
+pub(crate) fn launcher() -> Option<PathBuf> {
     if let Some(launcher) = env::var_os("MANIPLE_MPIRUN") {
         return Some(launcher.into());
     }
@@ -48,7 +48,7 @@ const FOR_OPEN_MPI: [(&str, &str); 6] = [
 /// # Panics
 ///
 /// Panics, with all that was printed, if the program takes longer than `timeout`, and kills it.
-pub fn mpirun<S: AsRef<str>>(
+pub(crate) fn mpirun<S: AsRef<str>>(
     ranks: u32,
     program: &Path,
     args: &[S],
@@ -83,13 +83,13 @@ pub fn mpirun<S: AsRef<str>>(
 }
 
 /// What a program printed, for the message of a failed test.
-pub fn tell(output: &Output) -> String {
+pub(crate) fn tell(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("{}\n--- stdout\n{}\n--- stderr\n{}", output.status, text(&output.stdout), text(&output.stderr))
 }
 
 /// Asserts that a program ended with status 0 and printed nothing to stderr.
-pub fn assert_clean(output: &Output) {
+pub(crate) fn assert_clean(output: &Output) {
     assert!(output.status.success() && output.stderr.is_empty(), "not a clean end: {}", tell(output));
 }
 

@@ -68,48 +68,25 @@ pub(super) fn wait(
 
 /// Waits until every rank has come here. Collective.
 pub(super) fn barrier(communicator: &Communicator) -> Result<()> {
+    barrier_until(communicator, None, || Ok(())).map(|_| ())
+}
+
+/// The same, doing something else meanwhile. Says whether all came in time.
+pub(super) fn barrier_until(
+    communicator: &Communicator,
+    deadline: Option<Instant>,
+    meanwhile: impl FnMut() -> Result<()>,
+) -> Result<bool> {
     // SAFETY: reads the null request.
     let mut request = unsafe { ffi::RSMPI_REQUEST_NULL };
     // SAFETY: the communicator is valid.
     unsafe { mpi_call!(communicator.rank, MPI_Ibarrier(communicator.raw, &raw mut request))? };
-    wait(communicator, request, None, || Ok(())).map(|_| ())
+    wait(communicator, request, deadline, meanwhile)
 }
 
-/// Waits until every rank has come here, and says whether all of them agree; `None` if some have not
-/// come in time. Collective.
-pub(super) fn agree(
-    communicator: &Communicator,
-    vote: bool,
-    deadline: Instant,
-    meanwhile: impl FnMut() -> Result<()>,
-) -> Result<Option<bool>> {
-    let mut votes = vec![u8::from(vote), 0];
-    let memory = votes.as_mut_ptr();
-    // SAFETY: reads the null request.
-    let mut request = unsafe { ffi::RSMPI_REQUEST_NULL };
-    // SAFETY: one byte is read and the next one written, and both outlive the request: see below.
-    unsafe {
-        mpi_call!(
-            communicator.rank,
-            MPI_Iallreduce(
-                memory.cast(),
-                memory.add(1).cast(),
-                1,
-                ffi::RSMPI_UINT8_T,
-                ffi::RSMPI_MIN,
-                communicator.raw,
-                &raw mut request
-            )
-        )?;
-    }
-    match wait(communicator, request, Some(deadline), meanwhile) {
-        Ok(true) => Ok(Some(votes[1] != 0)),
-        late => {
-            // The request is still under way and may write.
-            mem::forget(votes);
-            late.map(|_| None)
-        }
-    }
+/// Whether all ranks say yes. Collective.
+pub(super) fn agree(communicator: &Communicator, vote: bool) -> Result<bool> {
+    Ok(all_gather(communicator, vec![u8::from(vote)])?.iter().all(|vote| vote == &[1]))
 }
 
 /// Gives every rank's bytes to every rank. Collective.
@@ -126,7 +103,11 @@ pub(super) fn all_gather(communicator: &Communicator, mut bytes: Vec<u8>) -> Res
     let counts: Vec<c_int> = lengths.iter().map(|length| *length as c_int).collect();
     let offsets: Vec<c_int> =
         counts.iter().scan(0, |offset, count| Some(mem::replace(offset, *offset + count))).collect();
-    let mut all = vec![0u8; total as usize];
+    // Memory of their own even for nothing: the address of an empty vector is 1, and so is Open MPI's
+    // `MPI_IN_PLACE`.
+    bytes.reserve(1);
+    let mut all = Vec::with_capacity(total as usize + 1);
+    all.resize(total as usize, 0u8);
     // SAFETY: reads the null request.
     let mut request = unsafe { ffi::RSMPI_REQUEST_NULL };
     // SAFETY: counts and offsets cover `all`; all four arrays outlive the request: see below.

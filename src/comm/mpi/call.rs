@@ -174,14 +174,15 @@ impl Communicator {
         Ok(Self { raw, rank: Rank(rank as u32), size: size as u32 })
     }
 
-    /// The largest tag that MPI can send (MPI 3.1, section 8.1.2).
+    /// The largest tag that MPI can send (MPI 3.1, section 8.1.2). Only the world is sure to know it:
+    /// a communicator that was split off has no attributes.
     pub(super) fn largest_tag(&self) -> Result<c_int> {
         let (mut value, mut found) = (ptr::null_mut::<c_int>(), 0);
         // SAFETY: the attribute's value is a pointer to an integer that lives as long as MPI.
         unsafe {
             let target = (&raw mut value).cast::<c_void>();
             let key = ffi::MPI_TAG_UB as c_int;
-            mpi_call!(self.rank, MPI_Comm_get_attr(self.raw, key, target, &raw mut found))?;
+            mpi_call!(self.rank, MPI_Comm_get_attr(ffi::RSMPI_COMM_WORLD, key, target, &raw mut found))?;
             Ok(if found == 0 { 32767 } else { *value })
         }
     }

@@ -15,49 +15,87 @@ use std::{
     ptr,
 };
 
-/// The ranks that share memory with this one.
+/// The place of this rank among the ranks that share memory with it.
 pub(super) struct Node {
-    /// Their communicator.
-    pub(super) communicator: Communicator,
-    window: ffi::MPI_Win,
+    pub(super) rank: u32,
+    pub(super) size: u32,
 }
 
 impl Node {
     /// Finds the ranks of this node and gives each a bell. Collective.
     ///
-    /// The bells are mapped until [`free`](Self::free) is called.
+    /// MPI only lends the memory: each rank maps the bells' pages once more for itself, and the window
+    /// goes at once. So threads may ring as long as they have the bells, even after the end of MPI.
     pub(super) fn new(frames: &Communicator) -> Result<(Self, Bells)> {
         let communicator = split(frames)?;
-        let (window, own) = allocate(&communicator)?;
-        // SAFETY: the segment has room for an aligned bell that nobody else has found yet.
-        unsafe { aligned(own).write(Bell::default()) };
-        asleep::barrier(&communicator)?;
-        let mut bells = vec![ptr::null::<Bell>(); frames.size as usize];
-        for (peer, rank) in ranks_within(&communicator, frames)?.into_iter().enumerate() {
-            bells[rank.index()] = aligned(segment_of(&communicator, window, peer as c_int)?);
-        }
-        // SAFETY: each address is null or that of a bell which its owner wrote before the barrier, in
-        // a window that is freed only when nobody else has the bells.
-        let bells = unsafe { Bells::new(frames.rank, bells.into_boxed_slice(), Box::new(())) };
-        Ok((Self { communicator, window }, bells))
-    }
-
-    /// Frees the shared memory. Collective over the node.
-    ///
-    /// # Safety
-    ///
-    /// No bell of it may be used afterwards, on any rank.
-    pub(super) unsafe fn free(mut self) -> Result<()> {
-        // SAFETY: window and communicator are valid and ours.
-        unsafe {
-            mpi_call!(self.communicator.rank, MPI_Win_free(&raw mut self.window))?;
-            self.communicator.free()
-        }
+        let node = Self { rank: communicator.rank.0, size: communicator.size };
+        let bells = if node.size > 1 { shared_bells(frames, &communicator)? } else { None };
+        // SAFETY: nothing uses the communicator any more.
+        unsafe { communicator.free()? };
+        Ok((node, bells.unwrap_or_else(|| bells_of_one(frames.rank, frames.size))))
     }
 }
 
-/// Bells in the memory of this process alone, for after the end.
-pub(super) fn bells_of_one(rank: Rank, size: u32) -> Bells {
+/// The bells of the node; `None` if some rank of it cannot map them. Then all do without.
+fn shared_bells(frames: &Communicator, node: &Communicator) -> Result<Option<Bells>> {
+    let (mut window, own) = allocate(node)?;
+    // SAFETY: the segment has room for an aligned bell that nobody else has found yet.
+    unsafe { aligned(own).write(Bell::default()) };
+    asleep::barrier(node)?;
+    let mut pages = Pages(vec![]);
+    let mut bells = vec![ptr::null::<Bell>(); frames.size as usize];
+    for (peer, rank) in ranks_within(node, frames)?.into_iter().enumerate() {
+        let bell = aligned(segment_of(node, window, peer as c_int)?);
+        bells[rank.index()] = pages.map_again(bell).unwrap_or(ptr::null());
+    }
+    let all_mapped = asleep::agree(node, pages.0.len() == node.size as usize)?;
+    // SAFETY: all ranks of the node have mapped what they need, and use MPI's own mapping no more.
+    unsafe { mpi_call!(node.rank, MPI_Win_free(&raw mut window))? };
+    // SAFETY: each address is null or that of a bell which its owner wrote before the barrier, in
+    // pages that are mapped while the bells live.
+    Ok(all_mapped.then(|| unsafe { Bells::new(frames.rank, bells.into_boxed_slice(), Box::new(pages)) }))
+}
+
+/// Pages of shared memory that this process has mapped for itself.
+struct Pages(Vec<Page>);
+
+struct Page {
+    address: *mut c_void,
+    length: usize,
+}
+
+// SAFETY: the pages belong to the process, not to a thread, and are only unmapped through this.
+unsafe impl Send for Page {}
+// SAFETY: as above.
+unsafe impl Sync for Page {}
+
+impl Pages {
+    /// Maps the page of a bell a second time. `None` if this memory does not allow it.
+    fn map_again(&mut self, bell: *const Bell) -> Option<*const Bell> {
+        // SAFETY: asks for a constant of the system.
+        let length = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok()?;
+        let within = bell.addr() % length;
+        let page = bell.wrapping_byte_sub(within).cast_mut().cast::<c_void>();
+        // SAFETY: an old length of 0 leaves the old mapping of shared memory alone and makes another
+        // one of the same page. A bell is aligned to its size, so it lies in one page.
+        let address = unsafe { libc::mremap(page, 0, length, libc::MREMAP_MAYMOVE) };
+        if address == libc::MAP_FAILED {
+            return None;
+        }
+        self.0.push(Page { address, length });
+        Some(address.wrapping_byte_add(within).cast_const().cast())
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `map_again`, and unmapped once, with the bells.
+        unsafe { libc::munmap(self.address, self.length) };
+    }
+}
+
+/// Bells in the memory of this process alone.
+fn bells_of_one(rank: Rank, size: u32) -> Bells {
     let own = Box::new(Bell::default());
     let mut bells = vec![ptr::null::<Bell>(); size as usize];
     bells[rank.index()] = &raw const *own;
