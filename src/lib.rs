@@ -1,12 +1,55 @@
-//! An MPI-native SPMD task runtime.
+//! Maniple is an MPI-native SPMD task runtime, modelled on dask-mpi.
+//!
+//! One program is started by `mpirun`, `mpiexec` or `srun`. **Rank 0 schedules, rank 1 runs the driver,
+//! ranks 2 and up work.** Tasks and their values travel as MPI messages; nothing listens on a socket.
+//! Started without a launcher, the same program runs in one process.
+//!
+//! ```
+//! use maniple::prelude::*;
+//!
+//! fn multiply(x: i32) -> i32 {
+//!     x * 2
+//! }
+//!
+//! fn neg(x: i32) -> i32 {
+//!     -x
+//! }
+//!
+//! fn main() -> maniple::Result<()> {
+//!     maniple::run(|client| {
+//!         let a = client.map(multiply, vec![1; 48]); // 48 futures; nothing blocks
+//!         let b = client.map(neg, &a); // futures are arguments
+//!         let total = client.submit(|v: &[i32]| v.iter().sum::<i32>(), &b);
+//!         assert_eq!(total.result()?, -96);
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! - [`run`], [`Runtime::builder`]: a run from start to end; [`Builder::execute`] within an MPI program.
+//! - [`Client`]: `submit`, `map`, `scatter`, `gather`, `as_completed` ...
+//! - [`current`](current()): what a task knows of itself, and how it submits more.
+//!
+//! `ARCHITECTURE.md` in the repository draws the house.
+
+pub mod client;
 pub mod comm;
-pub mod error;
+mod current;
+mod error;
 pub mod message;
+pub mod prelude;
 pub mod rank;
+mod runtime;
 pub mod scheduler;
 pub mod store;
 pub mod task;
 pub mod value;
 pub mod worker;
 
-pub use error::{Error, Result};
+pub use client::{Client, Future, Place, Status, SubmitOptions, WaitFor};
+pub use current::{Current, current, is_in_task};
+pub use error::{Error, Reason, Result, TaskError};
+pub use rank::{Rank, Role};
+pub use runtime::{Builder, Cluster, MemoryLimit, RankRecord, Runtime, run};
+pub use task::Shared;
+pub use value::Data;

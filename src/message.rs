@@ -468,6 +468,10 @@ pub enum Outcome {
     Value(#[serde(with = "serde_bytes")] Vec<u8>),
     /// With this error.
     Error(String),
+    /// With this panic.
+    Panic(String),
+    /// Because of a signal.
+    Interrupted(String),
 }
 
 /// Everything that one rank says to another.

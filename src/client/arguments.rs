@@ -16,11 +16,10 @@ use crate::{
     task::{Code, Descriptor},
     value::{self, Data, Value},
 };
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// The arguments of the tasks of a layer, as they are collected. Argument by argument of one task,
 /// then of the next.
-#[derive(Debug)]
 pub struct Columns<'a> {
     table: &'a Arc<Table>,
     /// Who takes arguments that are too large to travel with the task.
@@ -43,13 +42,21 @@ enum Building {
 
 impl<'a> Columns<'a> {
     pub(super) fn new(table: &'a Arc<Table>, lend_to: &'a dyn Fn() -> Rank, small_bytes_max: usize) -> Self {
-        Self { table, lend_to, small_bytes_max, columns: Vec::new(), next: 0, kept: Vec::new(), failure: None }
+        Self {
+            table,
+            lend_to,
+            small_bytes_max,
+            columns: Vec::new(),
+            next: 0,
+            kept: Vec::new(),
+            failure: None,
+        }
     }
 
     /// The arguments of one more task.
     pub(super) fn push<P>(&mut self, arguments: impl Arguments<P>) {
         self.next = 0;
-        arguments.push(self);
+        arguments.add_to(self);
     }
 
     fn value<T: Data>(&mut self, value: T) {
@@ -148,6 +155,12 @@ impl<'a> Columns<'a> {
     }
 }
 
+impl fmt::Debug for Columns<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.columns).finish()
+    }
+}
+
 impl Drop for Columns<'_> {
     fn drop(&mut self) {
         for (tracked, index) in self.kept.drain(..) {
@@ -159,7 +172,8 @@ impl Drop for Columns<'_> {
 /// Tasks one after the other, or one again and again, need no list.
 fn strided(tasks: Vec<TaskId>) -> Column {
     let first = tasks[0];
-    let steps = |stride: u64| tasks.iter().enumerate().all(|(index, task)| task.0 == first.0 + index as u64 * stride);
+    let steps =
+        |stride: u64| tasks.iter().enumerate().all(|(index, task)| task.0 == first.0 + index as u64 * stride);
     match [0, 1].into_iter().find(|stride| steps(*stride)) {
         Some(stride) => Column::Stride { first, stride: stride as u32 },
         None => Column::Values(tasks),
@@ -229,15 +243,15 @@ impl<T: Data> IntoArgument<Vec<T>> for &[Future<T>] {
 )]
 pub trait Arguments<P> {
     /// Adds them, first to last.
-    fn push(self, columns: &mut Columns<'_>);
+    fn add_to(self, columns: &mut Columns<'_>);
 }
 
 impl Arguments<()> for () {
-    fn push(self, _: &mut Columns<'_>) {}
+    fn add_to(self, _: &mut Columns<'_>) {}
 }
 
 impl<X: IntoArgument<P>, P> Arguments<(P,)> for X {
-    fn push(self, columns: &mut Columns<'_>) {
+    fn add_to(self, columns: &mut Columns<'_>) {
         self.into_argument(columns);
     }
 }
@@ -245,7 +259,7 @@ impl<X: IntoArgument<P>, P> Arguments<(P,)> for X {
 macro_rules! tuples {
     ($(($($A:ident $P:ident $argument:ident),*))*) => { $(
         impl<$($A: IntoArgument<$P>, $P),*> Arguments<($($P,)*)> for ($($A,)*) {
-            fn push(self, columns: &mut Columns<'_>) {
+            fn add_to(self, columns: &mut Columns<'_>) {
                 let ($($argument,)*) = self;
                 $($argument.into_argument(columns);)*
             }

@@ -305,16 +305,19 @@ impl Client {
     ///
     /// As [`Future::result`], of the first future that has one.
     pub fn gather<T: Data, F: Borrow<Future<T>>>(&self, futures: &[F]) -> Result<Vec<T>> {
+        let futures: Vec<&Future<T>> = futures.iter().map(Borrow::borrow).collect();
         let mut asked = 0;
         let mut values = Vec::with_capacity(futures.len());
         for (index, future) in futures.iter().enumerate() {
             // Large values come a few at a time.
             asked = asked.max(index);
-            while asked < futures.len().min(index + 8) && !futures[asked].borrow().tracked().is_pending(futures[asked].borrow().index()) {
-                futures[asked].borrow().prefetch();
+            while asked < futures.len().min(index + 8)
+                && !futures[asked].tracked().is_pending(futures[asked].index())
+            {
+                futures[asked].prefetch();
                 asked += 1;
             }
-            values.push(future.borrow().result()?);
+            values.push(future.result()?);
         }
         Ok(values)
     }

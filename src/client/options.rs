@@ -111,7 +111,9 @@ impl SubmitOptions {
                 Place::Rank(rank) => options.workers.push(*rank),
                 Place::Host(host) => {
                     let before = options.workers.len();
-                    options.workers.extend(cluster.workers().filter(|rank| rank.host == *host).map(|rank| rank.rank));
+                    options
+                        .workers
+                        .extend(cluster.workers().filter(|rank| rank.host == *host).map(|rank| rank.rank));
                     if options.workers.len() == before {
                         unknown = Some(host);
                     }

@@ -48,9 +48,9 @@ impl Client {
     /// ```
     pub fn as_completed<'a, T, F: Borrow<Future<T>>>(&self, futures: &'a [F]) -> AsCompleted<'a, T, F> {
         let tasks = futures.iter().map(Borrow::borrow);
-        let watcher = self.table().watcher(
-            tasks.map(|future: &Future<T>| (future.task(), future.tracked(), future.index())),
-        );
+        let watcher = self
+            .table()
+            .watcher(tasks.map(|future: &Future<T>| (future.task(), future.tracked(), future.index())));
         AsCompleted {
             client: self.clone(),
             futures,

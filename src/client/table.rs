@@ -5,9 +5,7 @@
 use crate::{
     comm::Bells,
     error::{Reason, TaskError},
-    message::{
-        Column, Finished, Held, Layer, Message, Size, TaskId, Tasks, ToClient, ToScheduler, ToStore,
-    },
+    message::{Column, Finished, Held, Layer, Message, Size, TaskId, Tasks, ToClient, ToScheduler, ToStore},
     rank::Rank,
     store::Claim,
     value::Value,
@@ -208,7 +206,8 @@ impl Table {
     /// Submits a layer. Returns whether nothing else was waiting to be said.
     pub(crate) fn submit(&self, layer: Layer) -> bool {
         let mut state = self.state();
-        if let Some(Request::Say(_, Message::ToScheduler(ToScheduler::Submit(last)))) = state.requests.last_mut()
+        if let Some(Request::Say(_, Message::ToScheduler(ToScheduler::Submit(last)))) =
+            state.requests.last_mut()
             && append(last, &layer)
         {
             return false;
@@ -433,7 +432,8 @@ impl Table {
         for tracked in tracked {
             for (index, progress) in lock(&tracked.progress).iter_mut().enumerate() {
                 if progress.is_pending() {
-                    let error = TaskError::cancelled(tracked.tasks.first.plus(index as u32).sequence(), words);
+                    let error =
+                        TaskError::cancelled(tracked.tasks.first.plus(index as u32).sequence(), words);
                     *progress = Progress::Failed(Arc::new(error));
                 }
             }

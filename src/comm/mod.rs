@@ -9,6 +9,9 @@
 
 pub mod bell;
 pub mod buffer;
+pub mod launcher;
+#[cfg(feature = "mpi")]
+pub mod mpi;
 pub mod threads;
 
 use crate::{Result, rank::Rank};
@@ -56,6 +59,9 @@ pub trait Transport: Send {
     /// How many ranks there are.
     fn size(&self) -> u32;
 
+    /// What carries the bytes, for people: the MPI library, say.
+    fn name(&self) -> String;
+
     /// Sends a control message.
     fn send(&mut self, target: Rank, control: Vec<u8>) -> Result<()>;
 
@@ -86,4 +92,7 @@ pub trait Transport: Send {
 
     /// Waits until what was sent has left and every rank has come here. Collective; blocks, asleep.
     fn close(&mut self) -> Result<()>;
+
+    /// Ends all ranks of the run at once.
+    fn abort(&mut self, code: i32) -> !;
 }

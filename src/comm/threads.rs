@@ -73,6 +73,10 @@ impl Transport for ThreadTransport {
         self.world.boxes.len() as u32
     }
 
+    fn name(&self) -> String {
+        "threads".into()
+    }
+
     fn send(&mut self, target: Rank, control: Vec<u8>) -> Result<()> {
         self.put(target, Parcel::Frame { source: self.rank, control });
         Ok(())
@@ -93,7 +97,9 @@ impl Transport for ThreadTransport {
             let parcel = lock(&self.world.boxes[self.rank.index()]).pop_front();
             match parcel {
                 None => return Ok(None),
-                Some(Parcel::Frame { source, control }) => return Ok(Some(Arrival::Frame { source, control })),
+                Some(Parcel::Frame { source, control }) => {
+                    return Ok(Some(Arrival::Frame { source, control }));
+                }
                 Some(Parcel::Body { source, tag, body }) => {
                     let Some(mut buffer) = self.posted.remove(&(source, tag)) else { continue };
                     buffer.as_mut_slice().copy_from_slice(body.as_slice());
@@ -131,6 +137,10 @@ impl Transport for ThreadTransport {
 
     fn close(&mut self) -> Result<()> {
         self.all_gather(Vec::new()).map(|_| ())
+    }
+
+    fn abort(&mut self, code: i32) -> ! {
+        std::process::exit(code)
     }
 }
 

@@ -72,7 +72,7 @@ impl Cluster {
 }
 
 /// A number of bytes as people read it.
-pub(crate) fn human_bytes(bytes: u64) -> String {
+pub(super) fn human_bytes(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut amount = bytes as f64;
     let mut unit = 0;
@@ -95,7 +95,11 @@ impl fmt::Display for Cluster {
             human_bytes(self.memory_bytes())
         )?;
         if f.alternate() {
-            write!(f, "\n{:>5}  {:<24} {:<20} {:>8} {:>7} {:>12}  resources", "rank", "role", "host", "pid", "threads", "memory")?;
+            write!(
+                f,
+                "\n{:>5}  {:<24} {:<20} {:>8} {:>7} {:>12}  resources",
+                "rank", "role", "host", "pid", "threads", "memory"
+            )?;
             for rank in &self.ranks {
                 let memory = if rank.role.worker { human_bytes(rank.memory_bytes) } else { "-".into() };
                 let threads = if rank.role.worker { rank.threads.to_string() } else { "-".into() };

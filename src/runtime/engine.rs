@@ -12,7 +12,11 @@
 //!
 //! Idle ranks look hard for a few microseconds, then sleep.
 
-use super::{cluster::Cluster, settings::Settings};
+use super::{
+    STATUS_BROKEN,
+    cluster::{Cluster, RankRecord},
+    settings::Settings,
+};
 use crate::{
     client::{
         Client,
@@ -60,7 +64,7 @@ struct Roles {
 }
 
 /// One process of a run. See the module.
-pub struct Engine {
+pub(crate) struct Engine {
     this: Rank,
     cluster: Arc<Cluster>,
     roles: Mutex<Roles>,
@@ -153,6 +157,28 @@ impl Engine {
         self.outcome.get()
     }
 
+    /// This rank's line of the role table.
+    pub(crate) fn record(&self) -> &RankRecord {
+        &self.cluster.ranks()[self.this.index()]
+    }
+
+    /// Whether only this thread may use the transport.
+    pub(crate) fn needs_this_thread(&self) -> bool {
+        self.only_thread == Some(thread::current().id())
+    }
+
+    /// Ends all ranks at once, with one line that says why.
+    pub(crate) fn abort(&self, error: &Error, status: i32) -> ! {
+        let record = self.record();
+        eprintln!("Error: rank {} ({}): {error}", record.rank, record.host);
+        self.scratch.remove();
+        match self.roles.try_lock() {
+            Ok(mut roles) => roles.transport.abort(status),
+            Err(TryLockError::Poisoned(roles)) => roles.into_inner().transport.abort(status),
+            Err(TryLockError::WouldBlock) => std::process::exit(status),
+        }
+    }
+
     pub(crate) fn failure(&self) -> Option<&Error> {
         self.failure.get()
     }
@@ -169,10 +195,6 @@ impl Engine {
         let _ = self.interrupted.set(error);
         self.tell_waiters();
         self.bells.ring_self();
-    }
-
-    pub(crate) fn interrupted(&self) -> Option<&Error> {
-        self.interrupted.get()
     }
 
     /// Whether this thread may use the transport.
@@ -227,7 +249,11 @@ impl Engine {
     }
 
     /// Waits until `ready` gives something, and looks after the rank meanwhile.
-    pub(crate) fn wait<T>(&self, mut ready: impl FnMut() -> Option<T>, timeout: Option<Duration>) -> Result<T> {
+    pub(crate) fn wait<T>(
+        &self,
+        mut ready: impl FnMut() -> Option<T>,
+        timeout: Option<Duration>,
+    ) -> Result<T> {
         let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
         let blocked = current::is_in_task().then(|| Blocked::new(self));
         loop {
@@ -246,7 +272,8 @@ impl Engine {
             let until = deadline.map(|(deadline, _)| deadline);
             match self.may_drive().then(|| self.roles.try_lock()) {
                 Some(Ok(roles)) => {
-                    let queued = || blocked.is_some() && self.pool.as_ref().is_some_and(|pool| pool.has_queued());
+                    let queued =
+                        || blocked.is_some() && self.pool.as_ref().is_some_and(|pool| pool.has_queued());
                     if let Some(result) = self.drive(roles, &mut ready, queued, until) {
                         return Ok(result);
                     }
@@ -291,7 +318,8 @@ impl Engine {
                 self.bells.lie_down(Sleeper::Visitor);
                 if !self.progress(&mut roles) && !self.progress(&mut roles) && !self.has_news() {
                     let nap = idle.nap(self.bells.has_remote() || roles.transport.is_busy());
-                    let left = deadline.map_or(nap, |deadline| deadline.saturating_duration_since(Instant::now()));
+                    let left =
+                        deadline.map_or(nap, |deadline| deadline.saturating_duration_since(Instant::now()));
                     self.bells.wait(Sleeper::Visitor, rings, nap.min(left));
                 }
                 self.bells.get_up();
@@ -385,7 +413,10 @@ impl Engine {
 
     /// Takes in what has arrived, decides, and sends. Returns whether anything happened.
     fn progress(&self, roles: &mut Roles) -> bool {
-        match self.try_progress(roles) {
+        let guard = AbortOnPanic(self);
+        let outcome = self.try_progress(roles);
+        std::mem::forget(guard);
+        match outcome {
             Ok(active) => active,
             Err(error) => {
                 let _ = self.failure.set(error);
@@ -474,7 +505,9 @@ impl Engine {
         loop {
             for action in roles.store.take_actions() {
                 match action {
-                    store::Action::Post { source, tag, buffer } => roles.transport.post(source, tag, buffer)?,
+                    store::Action::Post { source, tag, buffer } => {
+                        roles.transport.post(source, tag, buffer)?
+                    }
                     store::Action::Say { target, message } => {
                         roles.say_owned(self.this, target, Message::ToStore(message));
                     }
@@ -598,6 +631,19 @@ impl Host for Engine {
 
     fn context(&self) -> Context {
         self.context.get().expect("set when the engine was made").clone()
+    }
+}
+
+/// A panic of this library's own must not leave other ranks waiting.
+struct AbortOnPanic<'a>(&'a Engine);
+
+impl Drop for AbortOnPanic<'_> {
+    fn drop(&mut self) {
+        let record = self.0.record();
+        eprintln!("Error: rank {} ({}): a bug in maniple (see above) ends the run", record.rank, record.host);
+        self.0.scratch.remove();
+        // The lock is held by this very thread; MPI's launchers end all ranks when one ends like this.
+        std::process::exit(STATUS_BROKEN);
     }
 }
 

@@ -43,7 +43,8 @@ fn cgroup_limit() -> Option<u64> {
     for (directory, file) in cgroup_places(&groups) {
         let mut directory = directory.as_path();
         while directory.starts_with("/sys/fs/cgroup") {
-            let limit = fs::read_to_string(directory.join(file)).ok().and_then(|text| text.trim().parse().ok());
+            let limit =
+                fs::read_to_string(directory.join(file)).ok().and_then(|text| text.trim().parse().ok());
             least = least.into_iter().chain(limit).min();
             match directory.parent() {
                 Some(parent) => directory = parent,
@@ -73,9 +74,17 @@ fn cgroup_places(groups: &str) -> Vec<(PathBuf, &'static str)> {
 
 /// Lets this process use all cores of its node again, where Open MPI has bound it to one without
 /// being asked to: it does that with two ranks, and all threads of a worker would share the core.
+#[cfg(feature = "mpi")]
 pub(crate) fn undo_default_binding(variable: impl Fn(&str) -> Option<String>) {
-    let asked = ["OMPI_MCA_hwloc_base_binding_policy", "OMPI_MCA_rmaps_base_mapping_policy", "PRTE_MCA_hwloc_default_binding_policy"];
-    if variable("OMPI_COMM_WORLD_SIZE").is_none() || asked.iter().any(|name| variable(name).is_some()) || core_count() > 1 {
+    let asked = [
+        "OMPI_MCA_hwloc_base_binding_policy",
+        "OMPI_MCA_rmaps_base_mapping_policy",
+        "PRTE_MCA_hwloc_default_binding_policy",
+    ];
+    if variable("OMPI_COMM_WORLD_SIZE").is_none()
+        || asked.iter().any(|name| variable(name).is_some())
+        || core_count() > 1
+    {
         return;
     }
     // SAFETY: a set of all ones is a valid set; the kernel cuts it to the cores that may be used.

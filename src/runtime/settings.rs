@@ -23,7 +23,11 @@ impl std::str::FromStr for MemoryLimit {
     /// Reads `auto`, a fraction such as `0.5`, or bytes such as `40GB`, `512MiB` or `1000000`.
     fn from_str(text: &str) -> Result<Self> {
         let text = text.trim();
-        let wrong = || Error::Option(format!("memory limit {text:?} is not auto, a fraction like 0.5, or bytes like 40GB"));
+        let wrong = || {
+            Error::Option(format!(
+                "memory limit {text:?} is not auto, a fraction like 0.5, or bytes like 40GB"
+            ))
+        };
         if text.eq_ignore_ascii_case("auto") {
             return Ok(Self::Auto);
         }
@@ -57,7 +61,6 @@ pub(crate) struct Settings {
     pub resources: Vec<(String, u32)>,
     pub backlog: Backlog,
     pub small_bytes_max: usize,
-    #[cfg_attr(not(feature = "mpi"), expect(dead_code, reason = "only MPI cuts frames"))]
     pub frame_bytes_max: usize,
     pub local_workers: Option<u32>,
     pub shutdown_grace: Duration,
@@ -82,7 +85,9 @@ impl Settings {
             small_bytes_max: number(&read, "MANIPLE_SMALL_BYTES")?.unwrap_or(512),
             frame_bytes_max: number(&read, "MANIPLE_FRAME_BYTES")?.unwrap_or(256 << 20),
             local_workers: at_least_one(&read, "MANIPLE_LOCAL_WORKERS")?,
-            shutdown_grace: Duration::from_secs_f64(number(&read, "MANIPLE_SHUTDOWN_GRACE_SECONDS")?.unwrap_or(5.0)),
+            shutdown_grace: Duration::from_secs_f64(
+                number(&read, "MANIPLE_SHUTDOWN_GRACE_SECONDS")?.unwrap_or(5.0),
+            ),
         })
     }
 }
@@ -116,8 +121,12 @@ fn resources(text: &str) -> Result<Vec<(String, u32)>> {
         let (name, amount) = part.split_once('=')?;
         Some((name.trim().to_string(), amount.trim().parse().ok()?)).filter(|(name, _)| !name.is_empty())
     };
-    let wrong = |part: &str| Error::Option(format!("resource {part:?} is not a name and an amount, like GPU=1"));
-    text.split([',', ' ']).filter(|part| !part.is_empty()).map(|part| one(part).ok_or_else(|| wrong(part))).collect()
+    let wrong =
+        |part: &str| Error::Option(format!("resource {part:?} is not a name and an amount, like GPU=1"));
+    text.split([',', ' '])
+        .filter(|part| !part.is_empty())
+        .map(|part| one(part).ok_or_else(|| wrong(part)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -145,7 +154,8 @@ mod tests {
             ("MANIPLE_INCLUSIVE", "perhaps"),
             ("MANIPLE_RESOURCES", "GPU"),
         ] {
-            let error = Settings::from_environment(|asked| (asked == name).then(|| value.to_string())).unwrap_err();
+            let error =
+                Settings::from_environment(|asked| (asked == name).then(|| value.to_string())).unwrap_err();
             assert!(error.to_string().contains(value), "{error}");
         }
         let settings = Settings::from_environment(|name| match name {

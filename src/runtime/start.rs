@@ -12,6 +12,10 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
+/// Said when another rank's greeting makes no sense.
+pub(super) const UNREADABLE: &str =
+    "the ranks do not understand each other: start the same build of one program on all ranks";
+
 /// What one rank says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Hello {
@@ -71,7 +75,11 @@ pub(super) fn agree(hellos: &[Hello]) -> Result<Cluster> {
         if others.is_empty() {
             return Ok(());
         }
-        Err(Error::World(format!("{what} of rank 0 ({}) is not that of {}: {remedy}", first.host, others.join(", "))))
+        Err(Error::World(format!(
+            "{what} of rank 0 ({}) is not that of {}: {remedy}",
+            first.host,
+            others.join(", ")
+        )))
     };
     same("the maniple version", "start one program on all ranks", &|hello| hello.version != first.version)?;
     same("the executable", "start the same build of one program on all ranks", &|hello| {
@@ -89,11 +97,19 @@ fn cluster(hellos: &[Hello]) -> Cluster {
     let roles: Vec<Role> =
         (0..size).map(|rank| Role::of(Rank(rank), size, hellos[0].exclusive_workers)).collect();
     let record = |(index, hello): (usize, &Hello)| {
-        let here = || hellos.iter().zip(&roles).enumerate().filter(|(_, (other, role))| role.worker && other.host == hello.host);
+        let here = || {
+            hellos
+                .iter()
+                .zip(&roles)
+                .enumerate()
+                .filter(|(_, (other, role))| role.worker && other.host == hello.host)
+        };
         let workers = here().count().max(1) as u32;
         // What is over goes to the first workers of the host, a core each.
         let place = here().take_while(|(other, _)| *other < index).count() as u32;
-        let threads = hello.threads.unwrap_or((hello.cores / workers + u32::from(place < hello.cores % workers)).max(1));
+        let threads = hello
+            .threads
+            .unwrap_or((hello.cores / workers + u32::from(place < hello.cores % workers)).max(1));
         let memory = match hello.memory {
             0.0 => hello.machine_memory_bytes / u64::from(workers),
             bytes if bytes > 0.0 => bytes as u64,

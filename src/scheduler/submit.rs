@@ -235,7 +235,11 @@ impl Scheduler {
         for id in tasks.iter() {
             let Some(slot) = self.record(id) else { continue };
             let task = &self.tasks[slot];
-            if task.layer == NONE || task.is_ended() || task.state == State::Abandoned || self.errors.contains_key(&slot) {
+            if task.layer == NONE
+                || task.is_ended()
+                || task.state == State::Abandoned
+                || self.errors.contains_key(&slot)
+            {
                 continue;
             }
             let error = Arc::new(TaskError {

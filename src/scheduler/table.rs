@@ -180,6 +180,7 @@ impl<T> Arena<T> {
         self.records.len() - self.free.len()
     }
 
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         self.records.iter().enumerate().filter_map(|(slot, record)| Some((slot as u32, record.as_ref()?)))
     }

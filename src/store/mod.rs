@@ -215,7 +215,9 @@ impl Store {
                 }
             }
             ToStore::Head { task, head } => {
-                if let Some(Entry { state: State::Coming { head: place, .. }, .. }) = self.entries.get_mut(&task) {
+                if let Some(Entry { state: State::Coming { head: place, .. }, .. }) =
+                    self.entries.get_mut(&task)
+                {
                     *place = Some(head);
                     self.complete(task);
                 }
@@ -329,9 +331,11 @@ mod tests {
                         Action::Post { source, tag, buffer } => posted.push((from, source, tag, buffer)),
                         Action::Say { target, message } => stores[target.index()].handle(from, message),
                         Action::SendBody { target, tag, body } => {
-                            let place =
-                                posted.iter().position(|(to, source, t, _)| (*to, *source, *t) == (target, from, tag));
-                            let (_, _, _, mut buffer) = posted.remove(place.expect("posted before it is asked for"));
+                            let place = posted
+                                .iter()
+                                .position(|(to, source, t, _)| (*to, *source, *t) == (target, from, tag));
+                            let (_, _, _, mut buffer) =
+                                posted.remove(place.expect("posted before it is asked for"));
                             buffer.as_mut_slice().copy_from_slice(body.as_slice());
                             stores[target.index()].body_arrived(from, tag, buffer);
                         }
@@ -386,11 +390,14 @@ mod tests {
         let fetch = stores[1].take_actions();
         assert_eq!(fetch.len(), 2);
         stores[0].handle(Rank(1), ToStore::Fetch { task: TaskId(1), tag: 0 });
-        let [Action::Say { .. }, Action::SendBody { body, .. }] = &stores[0].take_actions()[..] else { panic!() };
+        let [Action::Say { .. }, Action::SendBody { body, .. }] = &stores[0].take_actions()[..] else {
+            panic!()
+        };
         stores[1].body_arrived(Rank(0), 0, Buffer::copy_of(body.as_slice(), 8));
         assert!(stores[1].take_actions().is_empty(), "the head is missing");
         stores[1].handle(Rank(0), ToStore::Head { task: TaskId(1), head: vec![1] });
-        let [Action::Say { target: Rank(0), message: ToStore::Pulled(TaskId(1)) }] = stores[1].take_actions()[..]
+        let [Action::Say { target: Rank(0), message: ToStore::Pulled(TaskId(1)) }] =
+            stores[1].take_actions()[..]
         else {
             panic!()
         };
@@ -402,7 +409,10 @@ mod tests {
         let broken = Value::from_wire(vec![1], Buffer::new(9, 8));
         assert!(broken.get::<Vec<f64>>().is_err());
         stores[0].put(TaskId(7), broken, Claim::Worker);
-        stores[1].want(Held { task: TaskId(7), holder: Rank(0), size: crate::message::Size { bytes: 9, align: 8 } }, Claim::Worker);
+        stores[1].want(
+            Held { task: TaskId(7), holder: Rank(0), size: crate::message::Size { bytes: 9, align: 8 } },
+            Claim::Worker,
+        );
         for action in stores[1].take_actions() {
             if let Action::Say { message, .. } = action {
                 stores[0].handle(Rank(1), message);

@@ -197,7 +197,8 @@ impl Pool {
             for batch in queue.drain(..) {
                 let here = batch.tasks();
                 let start = here.first.0.max(wanted.first.0);
-                let end = (here.first.0 + u64::from(here.count)).min(wanted.first.0 + u64::from(wanted.count));
+                let end =
+                    (here.first.0 + u64::from(here.count)).min(wanted.first.0 + u64::from(wanted.count));
                 if start >= end {
                     kept.push_back(batch);
                     continue;
@@ -370,7 +371,9 @@ impl Results<'_> {
         finished.values.truncate(before);
         self.end_open();
         self.ended.push(match (large, failure) {
-            (_, Some((reason, message))) => Ended::Failed(Box::new(task_error(&piece.run, task, reason, message))),
+            (_, Some((reason, message))) => {
+                Ended::Failed(Box::new(task_error(&piece.run, task, reason, message)))
+            }
             (Some(value), None) => Ended::Stored { task, value, nanoseconds: 0 },
             (None, None) => unreachable!("returned above"),
         });
@@ -388,7 +391,9 @@ impl Results<'_> {
         let each = elapsed.as_nanos() as u64 / self.count.max(1);
         for ended in &mut self.ended {
             match ended {
-                Ended::Finished { finished, nanoseconds } => *nanoseconds = each * finished.values.len() as u64,
+                Ended::Finished { finished, nanoseconds } => {
+                    *nanoseconds = each * finished.values.len() as u64
+                }
                 Ended::Stored { nanoseconds, .. } => *nanoseconds = each,
                 Ended::Failed(_) => {}
             }

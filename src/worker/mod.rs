@@ -5,9 +5,7 @@
 
 pub mod execute;
 
-use crate::{
-    message::{Argument, Held, Need, Packed, Run, TaskId, Tasks, ToScheduler, ToWorker},
-};
+use crate::message::{Argument, Held, Need, Packed, Run, TaskId, Tasks, ToScheduler, ToWorker};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 

@@ -1,0 +1,483 @@
+//! A run from its start to its end: picks the transport and the role, and looks after both.
+
+mod cluster;
+mod engine;
+mod machine;
+mod settings;
+mod signals;
+mod start;
+
+use crate::{
+    client::Client,
+    comm::{Transport, launcher::Launcher, threads},
+    current,
+    error::{Error, Result},
+    message::Outcome,
+    rank::{Rank, driver_of},
+    scheduler::{Backlog, Scheduler, WorkerSpec},
+    value::{self, Data},
+};
+pub use cluster::{Cluster, RankRecord};
+pub(crate) use engine::Engine;
+pub use settings::MemoryLimit;
+use settings::Settings;
+use start::Hello;
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::PathBuf,
+    process,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+/// The exit status of a rank whose driver failed.
+const STATUS_FAILED: i32 = 1;
+/// The exit status of a rank whose driver panicked; the same as Rust's.
+const STATUS_PANICKED: i32 = 101;
+/// The exit status after a broken invariant of this library.
+const STATUS_BROKEN: i32 = 70;
+/// How long tasks may go on that run when the driver has failed.
+const GRACE_AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// Starts runs: `Runtime::builder()`.
+#[derive(Clone, Copy, Debug)]
+pub struct Runtime;
+
+impl Runtime {
+    /// Settings for a run, all at what the environment says.
+    pub fn builder() -> Builder {
+        Builder {
+            settings: Settings::from_environment(|name| std::env::var(name).ok()),
+            #[cfg(feature = "mpi")]
+            communicator: None,
+        }
+    }
+}
+
+/// Runs `driver` on the ranks that the launcher started: rank 0 schedules, rank 1 runs the closure, the
+/// others work. Every rank calls this. Without a launcher, this one process does all three.
+///
+/// On the driver's rank this returns what the closure returns. If that is an error, or the closure
+/// panics, every other rank ends here, with the same exit status and without a word.
+///
+/// # Errors
+///
+/// The closure's, and what keeps the run from starting.
+///
+/// # Examples
+///
+/// ```
+/// fn main() -> maniple::Result<()> {
+///     maniple::run(|client| {
+///         let squares = client.map(|x: u64| x * x, 1..=10);
+///         let sum = client.submit(|squares: &[u64]| squares.iter().sum::<u64>(), &squares);
+///         assert_eq!(sum.result()?, 385);
+///         Ok(())
+///     })
+/// }
+/// ```
+pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<T> {
+    Runtime::builder().run(driver)
+}
+
+/// Settings of a run. Each that is not set is read from the environment, else has its default.
+///
+/// | method | variable | default |
+/// |---|---|---|
+/// | [`threads`](Self::threads) | `MANIPLE_THREADS` | the host's cores, shared by its workers |
+/// | [`memory_limit`](Self::memory_limit) | `MANIPLE_MEMORY_LIMIT` | `auto`: the host's memory, shared |
+/// | [`local_directory`](Self::local_directory) | `MANIPLE_LOCAL_DIRECTORY` | `$TMPDIR`, else `/tmp` |
+/// | [`exclusive_workers`](Self::exclusive_workers) | `MANIPLE_INCLUSIVE=1` is `false` | `true` |
+/// | [`resource`](Self::resource) | `MANIPLE_RESOURCES=GPU=1,...` | none |
+/// | [`backlog`](Self::backlog) | `MANIPLE_BACKLOG_MICROSECONDS`, `MANIPLE_BACKLOG_TASKS` | 2000, 4096 |
+/// | [`small_bytes_max`](Self::small_bytes_max) | `MANIPLE_SMALL_BYTES` | 512 |
+/// | [`frame_bytes_max`](Self::frame_bytes_max) | `MANIPLE_FRAME_BYTES` | 256 MiB |
+/// | [`local_workers`](Self::local_workers) | `MANIPLE_LOCAL_WORKERS` | none: one process does all |
+/// | [`shutdown_grace`](Self::shutdown_grace) | `MANIPLE_SHUTDOWN_GRACE_SECONDS` | 5 s |
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    settings: Result<Settings>,
+    /// The communicator of an MPI program that embeds a run.
+    #[cfg(feature = "mpi")]
+    communicator: Option<mpi::ffi::MPI_Comm>,
+}
+
+impl Builder {
+    fn set(mut self, set: impl FnOnce(&mut Settings)) -> Self {
+        if let Ok(settings) = &mut self.settings {
+            set(settings);
+        }
+        self
+    }
+
+    /// How many tasks each worker runs at a time.
+    pub fn threads(self, threads: u32) -> Self {
+        self.set(|settings| settings.threads = Some(threads.max(1)))
+    }
+
+    /// How much memory each worker may fill with values.
+    pub fn memory_limit(self, limit: MemoryLimit) -> Self {
+        self.set(|settings| settings.memory_limit = limit)
+    }
+
+    /// Where each worker makes its scratch directory; a disk of its node.
+    pub fn local_directory(self, path: impl Into<PathBuf>) -> Self {
+        self.set(|settings| settings.local_directory = Some(path.into()))
+    }
+
+    /// Whether ranks 0 and 1 do nothing but schedule and drive. With `false` they work, too, so that
+    /// no core and no GPU of theirs idles.
+    pub fn exclusive_workers(self, exclusive: bool) -> Self {
+        self.set(|settings| settings.exclusive_workers = exclusive)
+    }
+
+    /// Declares what each worker has that tasks can take, such as `GPU`, 1.
+    pub fn resource(self, name: &str, amount: u32) -> Self {
+        self.set(|settings| settings.resources.push((name.into(), amount)))
+    }
+
+    /// How much work each thread of a worker is given ahead: so much time of it, but at most so many
+    /// tasks.
+    pub fn backlog(self, time: Duration, tasks_max: u32) -> Self {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.set(|settings| settings.backlog = Backlog { nanoseconds, tasks_max: tasks_max.max(1) })
+    }
+
+    /// The most bytes that an encoded value has that travels with messages, rather than on its own.
+    pub fn small_bytes_max(self, bytes: usize) -> Self {
+        self.set(|settings| settings.small_bytes_max = bytes)
+    }
+
+    /// The bytes over which what MPI carries is cut into pieces.
+    pub fn frame_bytes_max(self, bytes: usize) -> Self {
+        self.set(|settings| settings.frame_bytes_max = bytes)
+    }
+
+    /// Without a launcher, makes this many workers of threads of this process, with a scheduler beside
+    /// them: Dask's `LocalCluster`.
+    pub fn local_workers(self, workers: u32) -> Self {
+        self.set(|settings| settings.local_workers = Some(workers.max(1)))
+    }
+
+    /// How long, at the end of a run, tasks may go on that still run.
+    pub fn shutdown_grace(self, grace: Duration) -> Self {
+        self.set(|settings| settings.shutdown_grace = grace)
+    }
+
+    /// Runs on the ranks of this communicator rather than on all that the launcher started.
+    ///
+    /// It is duplicated, and stays the caller's. It must live until [`execute`](Self::execute) begins.
+    #[cfg(feature = "mpi")]
+    pub fn communicator(mut self, communicator: &impl mpi::raw::AsRaw<Raw = mpi::ffi::MPI_Comm>) -> Self {
+        self.communicator = Some(communicator.as_raw());
+        self
+    }
+
+    /// As [`run`](crate::run()), with these settings.
+    ///
+    /// # Errors
+    ///
+    /// The closure's, and what keeps the run from starting.
+    pub fn run<T: Data>(self, driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<T> {
+        let result = self.start(driver, true);
+        match result {
+            // The driver's rank has told, and another error concerns all ranks: rank 0 tells.
+            Err(Stopped { error, rank, told, status }) if told || rank != Rank::SCHEDULER && status != 0 => {
+                drop(error);
+                process::exit(status);
+            }
+            Err(Stopped { error, .. }) => Err(error),
+            Ok(value) => Ok(value),
+        }
+    }
+
+    /// Runs `driver` on the ranks of a communicator, from within an MPI program. Collective: every rank
+    /// of the communicator calls it, and every rank is given what the closure returned.
+    ///
+    /// MPI is not finalized, the communicator stays usable, and it can be called again, also on
+    /// several disjoint communicators at a time. Without a [`communicator`](Self::communicator) it
+    /// runs on the world, and without a launcher in this one process.
+    ///
+    /// ```
+    /// let sum = maniple::Runtime::builder().threads(2).execute(|client| {
+    ///     let squares = client.map(|x: u64| x * x, 1..=10);
+    ///     Ok(client.gather(&squares)?.iter().sum::<u64>())
+    /// })?;
+    /// assert_eq!(sum, 385);
+    /// # maniple::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// On the driver's rank the closure's own; on the others [`Error::Driver`] with its words. And what
+    /// keeps the run from starting.
+    pub fn execute<T: Data>(self, driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<T> {
+        self.start(driver, false).map_err(|stopped| stopped.error)
+    }
+
+    fn start<T: Data>(
+        self,
+        driver: impl FnOnce(&Client) -> Result<T> + Send,
+        owns_process: bool,
+    ) -> Result<T, Stopped> {
+        let launcher = Launcher::of_this_process();
+        let settings = self.settings.clone();
+        let mut ends = self.transports(launcher).map_err(Stopped::alone)?;
+        let size = ends[0].size();
+        let driver_end = if ends.len() > 1 { driver_of(size).index() } else { 0 };
+        let own = ends.remove(driver_end);
+        thread::scope(|scope| {
+            // The other ranks of a run within one process.
+            for transport in ends {
+                let settings = settings.clone();
+                scope.spawn(move || {
+                    let none: Option<fn(&Client) -> Result<T>> = None;
+                    // Its outcome is the driver's, which this thread's scope returns.
+                    let _ =
+                        Member::start(transport, settings, false).and_then(|member| member.take_part(none));
+                });
+            }
+            let is_driver = own.rank() == driver_of(size);
+            Member::start(own, settings, owns_process)?.take_part(is_driver.then_some(driver))
+        })
+    }
+
+    /// The ends of the transport that are in this process: one, or all.
+    fn transports(&self, launcher: Option<Launcher>) -> Result<Vec<Box<dyn Transport>>> {
+        #[cfg(feature = "mpi")]
+        {
+            use crate::comm::mpi::{MpiConfig, MpiTransport};
+            let bytes = self.settings.as_ref().map_or(256 << 20, |settings| settings.frame_bytes_max);
+            let config = MpiConfig { frame_bytes_max: bytes, body_bytes_max: bytes, ..MpiConfig::default() };
+            if let Some(communicator) = self.communicator {
+                // SAFETY: the caller has an MPI communicator, so MPI is initialised and it is valid.
+                let transport = unsafe { MpiTransport::on(communicator, config)? };
+                return Ok(vec![Box::new(transport)]);
+            }
+            if let Some(launcher) = launcher.filter(|launcher| launcher.size > 1) {
+                machine::undo_default_binding(|name| std::env::var(name).ok());
+                let transport = MpiTransport::world(config)?;
+                if transport.size() == 1 {
+                    return Err(singletons(launcher, &crate::comm::mpi::library_version()));
+                }
+                return Ok(vec![Box::new(transport)]);
+            }
+        }
+        #[cfg(not(feature = "mpi"))]
+        if let Some(launcher) = launcher.filter(|launcher| launcher.size > 1) {
+            return Err(singletons(launcher, "none: it was built without the feature `mpi`"));
+        }
+        let workers = self.settings.as_ref().ok().and_then(|settings| settings.local_workers);
+        let size = workers.map_or(1, |workers| workers + 2);
+        Ok(threads::world(size).into_iter().map(|end| Box::new(end) as Box<dyn Transport>).collect())
+    }
+}
+
+/// N programs each of which believes to be alone.
+fn singletons(launcher: Launcher, library: &str) -> Error {
+    Error::World(format!(
+        "host {}: {} started {} ranks, but the MPI library of this program ({library}) knows of one: start it with \
+         the launcher of that library, or build it with the other one (MPICC)",
+        machine::host_name(),
+        launcher.name,
+        launcher.size
+    ))
+}
+
+/// Why a run did not return a value, and what this rank has to say about it.
+#[derive(Debug)]
+struct Stopped {
+    error: Error,
+    rank: Rank,
+    /// Whether the driver's rank tells, or has told, the user.
+    told: bool,
+    /// The exit status for it.
+    status: i32,
+}
+
+impl Stopped {
+    /// An error that came before the ranks knew of each other: the first one tells.
+    fn alone(error: Error) -> Self {
+        let names =
+            ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PALS_RANKID", "MV2_COMM_WORLD_RANK", "SLURM_PROCID"];
+        let rank = names.iter().find_map(|name| std::env::var(name).ok()?.parse().ok()).unwrap_or(0);
+        Self { error, rank: Rank(rank), told: false, status: STATUS_FAILED }
+    }
+}
+
+/// One rank of a run, in its process.
+struct Member {
+    engine: Arc<Engine>,
+    settings: Settings,
+    owns_process: bool,
+    rank: Rank,
+}
+
+impl Member {
+    /// Tells the other ranks of this one, and hears of them.
+    fn start(
+        mut transport: Box<dyn Transport>,
+        settings: Result<Settings>,
+        owns_process: bool,
+    ) -> Result<Self, Stopped> {
+        current::catch_panics();
+        let (rank, size) = (transport.rank(), transport.size());
+        let stop = |error: Error| Stopped { error, rank, told: false, status: STATUS_FAILED };
+        // What is wrong here must be told to the others, or they would wait.
+        let trouble = settings.as_ref().err().map(Error::to_string);
+        let settings = settings.or_else(|_| Settings::from_environment(|_| None)).map_err(stop)?;
+        let hello = Hello::new(&settings, transport.name(), trouble);
+        let mut bytes = Vec::new();
+        crate::message::append(&hello, &mut bytes);
+        let hellos = transport.all_gather(bytes).map_err(stop)?;
+        let hellos: Result<Vec<Hello>> = hellos
+            .iter()
+            .map(|bytes| postcard::from_bytes(bytes).map_err(|_| Error::World(start::UNREADABLE.into())))
+            .collect();
+        let cluster = match hellos.and_then(|hellos| start::agree(&hellos)) {
+            Ok(cluster) => Arc::new(cluster),
+            Err(error) => {
+                // All ranks come to the same end; MPI wants to be finalized all the same.
+                let _ = transport.close();
+                return Err(stop(error));
+            }
+        };
+        let scheduler = (rank == Rank::SCHEDULER).then(|| {
+            let workers = cluster.workers().map(|worker| WorkerSpec {
+                rank: worker.rank,
+                host: worker.host.clone(),
+                threads: worker.threads,
+                memory_bytes: worker.memory_bytes,
+                resources: worker.resources.clone(),
+            });
+            Scheduler::new(workers.collect(), size, settings.backlog)
+        });
+        let engine = Engine::new(transport, scheduler, cluster, &settings).map_err(stop)?;
+        if owns_process {
+            signals::watch(&engine).map_err(stop)?;
+        }
+        Ok(Self { engine, settings, owns_process, rank })
+    }
+
+    /// Plays this rank's role to the end of the run.
+    fn take_part<T: Data, F>(self, driver: Option<F>) -> Result<T, Stopped>
+    where
+        F: FnOnce(&Client) -> Result<T> + Send,
+    {
+        let own = driver.and_then(|driver| self.drive(driver));
+        let engine = &self.engine;
+        engine.look_after(|| engine.outcome().is_some());
+        let Some(outcome) = engine.outcome() else {
+            let error = engine.failure().cloned().unwrap_or(Error::Ended);
+            engine.abort(&error, STATUS_FAILED);
+        };
+        let went_well = matches!(outcome, Outcome::Value(_));
+        let grace = if went_well { self.settings.shutdown_grace } else { GRACE_AFTER_FAILURE };
+        if !engine.stop_tasks(grace) && went_well {
+            let words = format!("a task still runs {grace:?} after the end of the run");
+            engine.abort(&Error::World(words), STATUS_FAILED);
+        }
+        let closed = engine.close();
+        self.conclude(outcome, own, closed)
+    }
+
+    /// Runs the closure, and tells all ranks how it ended. Returns its error, or its panic.
+    fn drive<T: Data>(&self, driver: impl FnOnce(&Client) -> Result<T> + Send) -> Option<Ending> {
+        let engine = &self.engine;
+        let client = engine.client(&self.settings);
+        let closure = || {
+            let ended = catch_unwind(AssertUnwindSafe(|| driver(&client)));
+            let (outcome, ending) = Ending::of(ended);
+            engine.shut_down(outcome);
+            ending
+        };
+        if engine.needs_this_thread() {
+            // Only this thread may call MPI, so the closure gets another.
+            return thread::scope(|scope| {
+                let closure = scope.spawn(closure);
+                engine.look_after(|| engine.outcome().is_some());
+                closure.join().ok().flatten()
+            });
+        }
+        let background = Arc::clone(engine);
+        let thread = thread::Builder::new()
+            .name("maniple".into())
+            .spawn(move || background.look_after(|| background.outcome().is_some()));
+        let ending = closure();
+        if let Ok(thread) = thread {
+            // A panic there has aborted the run.
+            let _ = thread.join();
+        }
+        ending
+    }
+
+    /// What this rank returns, or how it ends.
+    fn conclude<T: Data>(
+        &self,
+        outcome: &Outcome,
+        own: Option<Ending>,
+        closed: Result<()>,
+    ) -> Result<T, Stopped> {
+        let rank = self.rank;
+        match own {
+            Some(Ending::Panic(panic)) => {
+                if self.owns_process {
+                    process::exit(STATUS_PANICKED);
+                }
+                resume_unwind(panic)
+            }
+            Some(Ending::Error(error)) => {
+                if let (Error::Interrupted { .. }, true) = (&error, self.owns_process) {
+                    eprintln!("Error: {error}");
+                    process::exit(signals::STATUS_INTERRUPTED);
+                }
+                return Err(Stopped { error, rank, told: false, status: 0 });
+            }
+            None => {}
+        }
+        let told =
+            |words: &str, status| Stopped { error: Error::Driver(words.into()), rank, told: true, status };
+        match outcome {
+            Outcome::Error(words) => Err(told(words, STATUS_FAILED)),
+            Outcome::Panic(words) => Err(told(words, STATUS_PANICKED)),
+            Outcome::Interrupted(words) => Err(told(words, signals::STATUS_INTERRUPTED)),
+            Outcome::Value(bytes) => {
+                let value = value::decode(bytes).map_err(Error::Decode);
+                closed.and(value).map_err(|error| Stopped { error, rank, told: false, status: 0 })
+            }
+        }
+    }
+}
+
+/// How the driver's closure ended, if not well.
+enum Ending {
+    Error(Error),
+    Panic(Box<dyn Any + Send>),
+}
+
+impl Ending {
+    fn of<T: Data>(ended: thread::Result<Result<T>>) -> (Outcome, Option<Self>) {
+        match ended {
+            Ok(Ok(value)) => {
+                let mut bytes = Vec::new();
+                match value::encode(value, usize::MAX >> 1, &mut bytes) {
+                    Ok(_) => (Outcome::Value(bytes), None),
+                    Err(words) => (Outcome::Error(words.clone()), Some(Self::Error(Error::Decode(words)))),
+                }
+            }
+            Ok(Err(error @ Error::Interrupted { .. })) => {
+                (Outcome::Interrupted(error.to_string()), Some(Self::Error(error)))
+            }
+            Ok(Err(error)) => (Outcome::Error(error.to_string()), Some(Self::Error(error))),
+            Err(panic) => {
+                let words = panic.downcast_ref::<String>().cloned();
+                let words = words.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+                let words = format!("the driver panicked: {}", words.unwrap_or_default());
+                (Outcome::Panic(words), Some(Self::Panic(panic)))
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What a signal does to a run that owns its process.
+//!
+//! SIGINT and SIGTERM interrupt whatever the driver waits for, so that its closure can return and the
+//! run can end in order. Who has not ended a moment later is ended here, and a second signal ends a
+//! rank at once; nothing is left behind in either case.
+
+use super::Engine;
+use crate::error::{Error, Result};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+};
+use std::{
+    sync::{Arc, Weak},
+    thread,
+    time::Duration,
+};
+
+/// The exit status after a signal: 128 and the number of SIGINT, as shells have it.
+pub(super) const STATUS_INTERRUPTED: i32 = 130;
+/// How long a rank may take to end in order.
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// Watches for signals as long as the engine lives.
+pub(super) fn watch(engine: &Arc<Engine>) -> Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let engine = Arc::downgrade(engine);
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        let mut already = false;
+        for signal in signals.forever() {
+            if already {
+                end(&engine);
+            }
+            already = true;
+            interrupt(&engine, signal);
+        }
+    })?;
+    Ok(())
+}
+
+fn interrupt(engine: &Weak<Engine>, signal: i32) {
+    let Some(running) = engine.upgrade() else {
+        // The run is over: the signal means the program.
+        std::process::exit(STATUS_INTERRUPTED);
+    };
+    let own = running.record().clone();
+    let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+    running.interrupt(Error::Interrupted { signal: name, rank: own.rank.0, host: own.host.clone() });
+    let engine = engine.clone();
+    let late = move || {
+        thread::sleep(GRACE);
+        if own.role.driver && engine.strong_count() > 0 {
+            eprintln!("Error: interrupted by {name} on rank {} ({})", own.rank, own.host);
+        }
+        end(&engine);
+    };
+    // Without a thread the second signal still ends the rank.
+    let _ = thread::Builder::new().name("grace".into()).spawn(late);
+}
+
+/// Ends this process at once, and leaves nothing behind.
+fn end(engine: &Weak<Engine>) {
+    if let Some(engine) = engine.upgrade() {
+        engine.clean_up();
+        // SAFETY: ends the process; nothing of it is used afterwards.
+        unsafe { libc::_exit(STATUS_INTERRUPTED) };
+    }
+}
