@@ -1,8 +1,6 @@
 //! One process of a run: its roles, its transport, and who looks after them.
 //!
-//! All that a rank decides and sends happens in [`Engine::progress`], under one lock: what has arrived
-//! is handed to the roles, what the roles say is put into one frame a peer, what a rank says to itself
-//! never leaves the process.
+//! All that a rank decides and sends happens in [`Roles::progress`], under one lock.
 //!
 //! *Who waits, looks after the rank.* A thread of the rank's own does so when nobody else does; but a
 //! driver that waits for a result, or a worker's thread that has run out of tasks, takes the lock and
@@ -15,6 +13,7 @@
 use super::{
     STATUS_BROKEN,
     cluster::{Cluster, RankRecord},
+    roles::{Execute, Roles, Surroundings},
     settings::Settings,
 };
 use crate::{
@@ -22,20 +21,15 @@ use crate::{
         Client,
         table::{Request, Table, lock},
     },
-    comm::{Arrival, Bells, Transport, bell, bell::Sleeper},
+    comm::{Bells, Transport, bell, bell::Sleeper},
     current::{self, Context, Scratch},
     error::{Error, Result},
-    message::{Message, Outcome, TaskId, ToScheduler, ToStore, decode, encode},
+    message::{Message, Outcome, ToScheduler},
     rank::Rank,
     scheduler::Scheduler,
-    store::{self, Claim, Store},
-    worker::{
-        self, Worker,
-        execute::{Ended, Host, Pool},
-    },
+    worker::execute::{Host, Pool},
 };
 use std::{
-    collections::VecDeque,
     fmt,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, TryLockError,
@@ -45,23 +39,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many arrivals are taken in before what follows from them is sent.
-const ARRIVALS_MAX: usize = 256;
 /// How long a worker's thread without tasks looks after its rank before it rests.
 const LINGER: Duration = Duration::from_millis(2);
-
-/// A rank's roles and what is on its way between them.
-struct Roles {
-    transport: Box<dyn Transport>,
-    scheduler: Option<Scheduler>,
-    worker: Worker,
-    store: Store,
-    /// What was said to this very rank.
-    local: VecDeque<Message>,
-    /// What was said to others: a frame a peer, and which have something in them.
-    frames: Vec<Vec<u8>>,
-    filled: Vec<Rank>,
-}
 
 /// One process of a run. See the module.
 pub(crate) struct Engine {
@@ -95,7 +74,7 @@ impl Engine {
         cluster: Arc<Cluster>,
         settings: &Settings,
     ) -> Result<Arc<Self>> {
-        let (this, size) = (transport.rank(), transport.size());
+        let this = transport.rank();
         let record = &cluster.ranks()[this.index()];
         let parent = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
         let scratch = Arc::new(Scratch::new(parent, this, record.host.clone()));
@@ -113,15 +92,7 @@ impl Engine {
             this,
             spin: spin_of(&cluster, record.host.as_str()),
             only_thread: transport.main_thread_only().then(|| thread::current().id()),
-            roles: Mutex::new(Roles {
-                transport,
-                scheduler,
-                worker: Worker::default(),
-                store: Store::new(this),
-                local: VecDeque::new(),
-                frames: vec![Vec::new(); size as usize],
-                filled: Vec::new(),
-            }),
+            roles: Mutex::new(Roles::new(transport, scheduler)),
             table: Table::new(this, Arc::clone(&bells)),
             bells,
             pool,
@@ -414,195 +385,22 @@ impl Engine {
     /// Takes in what has arrived, decides, and sends. Returns whether anything happened.
     fn progress(&self, roles: &mut Roles) -> bool {
         let guard = AbortOnPanic(self);
-        let outcome = self.try_progress(roles);
+        let executor = self.pool.as_ref().map(|pool| pool as &dyn Execute);
+        let outcome = roles.progress(Surroundings { table: &self.table, executor, outcome: &self.outcome });
         std::mem::forget(guard);
         match outcome {
-            Ok(active) => active,
+            Ok(active) => {
+                if active {
+                    self.tell_waiters();
+                }
+                active
+            }
             Err(error) => {
                 let _ = self.failure.set(error);
                 self.tell_waiters();
                 false
             }
         }
-    }
-
-    fn try_progress(&self, roles: &mut Roles) -> Result<bool> {
-        let mut active = false;
-        for _ in 0..ARRIVALS_MAX {
-            let Some(arrival) = roles.transport.poll()? else { break };
-            active = true;
-            match arrival {
-                Arrival::Frame { source, control } => {
-                    for message in decode(source, &control)? {
-                        self.hear(roles, source, message);
-                    }
-                }
-                Arrival::Body { source, tag, buffer } => roles.store.body_arrived(source, tag, buffer),
-            }
-        }
-        active |= self.hear_client(roles);
-        active |= self.hear_pool(roles);
-        self.settle(roles)?;
-        if active {
-            if let Some(scheduler) = &mut roles.scheduler {
-                for (target, message) in scheduler.decide() {
-                    roles.say(self.this, target, &message);
-                }
-            }
-            self.settle(roles)?;
-        }
-        for target in std::mem::take(&mut roles.filled) {
-            let frame = std::mem::take(&mut roles.frames[target.index()]);
-            roles.transport.send(target, frame)?;
-        }
-        if active {
-            self.tell_waiters();
-        }
-        Ok(active)
-    }
-
-    fn hear_client(&self, roles: &mut Roles) -> bool {
-        let requests = self.table.take_requests();
-        let active = !requests.is_empty();
-        for request in requests {
-            match request {
-                Request::Say(target, message) => roles.say_owned(self.this, target, message),
-                Request::Put(task, value, claim) => roles.store.put(task, value, claim),
-                Request::Drop(task) => roles.store.free(task, Claim::Client),
-                Request::Want(held) => {
-                    if roles.store.want(held, Claim::Client)
-                        && let Some(value) = roles.store.get(held.task)
-                    {
-                        self.table.arrived(held.task, value);
-                    }
-                }
-            }
-        }
-        active
-    }
-
-    fn hear_pool(&self, roles: &mut Roles) -> bool {
-        let Some(pool) = &self.pool else { return false };
-        let ended = pool.take_ended();
-        let active = !ended.is_empty();
-        for ended in ended {
-            let message = match ended {
-                Ended::Finished { finished, nanoseconds } => ToScheduler::Finished { finished, nanoseconds },
-                Ended::Stored { task, value, nanoseconds } => {
-                    let size = value.size();
-                    roles.store.put(task, value, Claim::Worker);
-                    ToScheduler::Stored { task, size, nanoseconds }
-                }
-                Ended::Failed(error) => ToScheduler::Failed(error),
-            };
-            roles.say_owned(self.this, Rank::SCHEDULER, Message::ToScheduler(message));
-        }
-        active
-    }
-
-    /// Carries out what the store wants done and what was said to this rank, until nothing is left.
-    fn settle(&self, roles: &mut Roles) -> Result<()> {
-        loop {
-            for action in roles.store.take_actions() {
-                match action {
-                    store::Action::Post { source, tag, buffer } => {
-                        roles.transport.post(source, tag, buffer)?
-                    }
-                    store::Action::Say { target, message } => {
-                        roles.say_owned(self.this, target, Message::ToStore(message));
-                    }
-                    store::Action::SendBody { target, tag, body } => {
-                        roles.transport.send_body(target, tag, body)?;
-                    }
-                }
-            }
-            for task in roles.store.take_news() {
-                if let Some(value) = roles.store.get(task) {
-                    self.table.arrived(task, value);
-                }
-                let actions = roles.worker.news(task);
-                self.carry_out(roles, actions);
-            }
-            match roles.local.pop_front() {
-                Some(message) => self.hear(roles, self.this, message),
-                None if roles.store.is_settled() => return Ok(()),
-                None => {}
-            }
-        }
-    }
-
-    fn hear(&self, roles: &mut Roles, source: Rank, message: Message) {
-        match message {
-            Message::ToScheduler(message) => {
-                if let Some(scheduler) = &mut roles.scheduler {
-                    scheduler.handle(source, message);
-                }
-            }
-            Message::ToWorker(message) => {
-                let store = &mut roles.store;
-                let actions = roles.worker.handle(message, |task| store.claim(task, Claim::Worker));
-                self.carry_out(roles, actions);
-            }
-            Message::ToClient(message) => self.table.handle(message),
-            Message::ToStore(ToStore::Pulled(task)) => self.table.pulled(task),
-            Message::ToStore(message) => roles.store.handle(source, message),
-            Message::Stop(outcome) => {
-                let _ = self.outcome.set(outcome);
-            }
-        }
-    }
-
-    fn carry_out(&self, roles: &mut Roles, actions: Vec<worker::Action>) {
-        let Some(pool) = &self.pool else { return };
-        for action in actions {
-            match action {
-                worker::Action::Begin(run) => pool.begin(run, |task: TaskId| roles.store.get(task).cloned()),
-                worker::Action::Want(held) => {
-                    roles.store.want(held, Claim::Worker);
-                }
-                worker::Action::Free(task) => roles.store.free(task, Claim::Worker),
-                worker::Action::Say(message) => {
-                    roles.say_owned(self.this, Rank::SCHEDULER, Message::ToScheduler(message));
-                }
-                worker::Action::TakeBack(count) => {
-                    let back = ToScheduler::Yielded(pool.take_back(count));
-                    roles.say_owned(self.this, Rank::SCHEDULER, Message::ToScheduler(back));
-                }
-                worker::Action::TakeBackThese(tasks) => {
-                    let back = pool.take_back_these(&tasks);
-                    if !back.is_empty() {
-                        let back = Message::ToScheduler(ToScheduler::Yielded(back));
-                        roles.say_owned(self.this, Rank::SCHEDULER, back);
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl Roles {
-    fn say(&mut self, this: Rank, target: Rank, message: &Message) {
-        if target == this {
-            self.local.push_back(message.clone());
-        } else {
-            self.write(target, message);
-        }
-    }
-
-    fn say_owned(&mut self, this: Rank, target: Rank, message: Message) {
-        if target == this {
-            self.local.push_back(message);
-        } else {
-            self.write(target, &message);
-        }
-    }
-
-    fn write(&mut self, target: Rank, message: &Message) {
-        let frame = &mut self.frames[target.index()];
-        if frame.is_empty() {
-            self.filled.push(target);
-        }
-        encode(message, frame);
     }
 }
 

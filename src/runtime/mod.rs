@@ -3,6 +3,7 @@
 mod cluster;
 mod engine;
 mod machine;
+mod roles;
 mod settings;
 mod signals;
 mod start;
@@ -19,6 +20,7 @@ use crate::{
 };
 pub use cluster::{Cluster, RankRecord};
 pub(crate) use engine::Engine;
+pub(crate) use roles::Execute;
 pub use settings::MemoryLimit;
 use settings::Settings;
 use start::Hello;

@@ -12,6 +12,7 @@ use crate::{
     current::{self, Context},
     error::{Reason, TaskError},
     message::{Argument, Finished, Need, Packed, Run, TaskId, Tasks},
+    runtime::Execute,
     task::{Code, Input, Inputs, Output},
     value::Value,
 };
@@ -132,21 +133,6 @@ impl Pool {
         assert!(self.host.set(host).is_ok(), "a pool has one host");
     }
 
-    /// Queues tasks whose values `value` finds.
-    pub fn begin(self: &Arc<Self>, run: Run, value: impl Fn(TaskId) -> Option<Value>) {
-        let mut values = FxHashMap::default();
-        for_each_held(&run, |held| {
-            let missing = || Value::broken("an input is missing on this worker".into());
-            values.entry(held.task).or_insert_with(|| value(held.task).unwrap_or_else(missing));
-        });
-        let end = run.tasks.count;
-        let mut queue = self.queue();
-        queue.push_back(Batch { run: Arc::new(run), values: Arc::new(values), next: 0, end });
-        self.queued.fetch_add(end as usize, Ordering::SeqCst);
-        drop(queue);
-        self.call_threads();
-    }
-
     /// Whether tasks are queued.
     pub fn has_queued(&self) -> bool {
         self.queued.load(Ordering::SeqCst) > 0
@@ -157,66 +143,9 @@ impl Pool {
         self.active.load(Ordering::SeqCst) > 0
     }
 
-    /// What has ended since the last call.
-    pub fn take_ended(&self) -> Vec<Ended> {
-        if !self.has_ended.swap(false, Ordering::SeqCst) {
-            return Vec::new();
-        }
-        std::mem::take(&mut *lock(&self.ended))
-    }
-
     /// Whether something has ended that nobody has taken.
     pub fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::SeqCst)
-    }
-
-    /// Takes up to `count` tasks back, those last queued first.
-    pub fn take_back(&self, mut count: u32) -> Vec<Tasks> {
-        let mut back = Vec::new();
-        let mut queue = self.queue();
-        while count > 0 {
-            let Some(batch) = queue.back_mut() else { break };
-            let taken = batch.len().min(count);
-            batch.end -= taken;
-            back.push(Tasks { first: batch.run.tasks.first.plus(batch.end), count: taken });
-            if batch.len() == 0 {
-                queue.pop_back();
-            }
-            count -= taken;
-            self.queued.fetch_sub(taken as usize, Ordering::SeqCst);
-        }
-        back
-    }
-
-    /// Takes those of these tasks back that have not begun.
-    pub fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks> {
-        let mut back = Vec::new();
-        let mut queue = self.queue();
-        for wanted in tasks {
-            let mut kept = VecDeque::with_capacity(queue.len());
-            for batch in queue.drain(..) {
-                let here = batch.tasks();
-                let start = here.first.0.max(wanted.first.0);
-                let end =
-                    (here.first.0 + u64::from(here.count)).min(wanted.first.0 + u64::from(wanted.count));
-                if start >= end {
-                    kept.push_back(batch);
-                    continue;
-                }
-                back.push(Tasks { first: TaskId(start), count: (end - start) as u32 });
-                let base = batch.run.tasks.first.0;
-                for (next, end) in [(batch.next, (start - base) as u32), ((end - base) as u32, batch.end)] {
-                    if next < end {
-                        let (run, values) = (Arc::clone(&batch.run), Arc::clone(&batch.values));
-                        kept.push_back(Batch { run, values, next, end });
-                    }
-                }
-            }
-            *queue = kept;
-        }
-        let count: usize = back.iter().map(|tasks| tasks.count as usize).sum();
-        self.queued.fetch_sub(count, Ordering::SeqCst);
-        back
     }
 
     /// Forgets what is queued, and begins nothing more.
@@ -335,6 +264,76 @@ impl Pool {
         });
         results.close(begun.elapsed());
         self.hand_over(&mut results.ended);
+    }
+}
+
+impl Execute for Arc<Pool> {
+    fn begin(&self, run: Run, value: &dyn Fn(TaskId) -> Option<Value>) {
+        let mut values = FxHashMap::default();
+        for_each_held(&run, |held| {
+            let missing = || Value::broken("an input is missing on this worker".into());
+            values.entry(held.task).or_insert_with(|| value(held.task).unwrap_or_else(missing));
+        });
+        let end = run.tasks.count;
+        let mut queue = self.queue();
+        queue.push_back(Batch { run: Arc::new(run), values: Arc::new(values), next: 0, end });
+        self.queued.fetch_add(end as usize, Ordering::SeqCst);
+        drop(queue);
+        self.call_threads();
+    }
+
+    fn take_ended(&self) -> Vec<Ended> {
+        if !self.has_ended.swap(false, Ordering::SeqCst) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *lock(&self.ended))
+    }
+
+    fn take_back(&self, mut count: u32) -> Vec<Tasks> {
+        let mut back = Vec::new();
+        let mut queue = self.queue();
+        while count > 0 {
+            let Some(batch) = queue.back_mut() else { break };
+            let taken = batch.len().min(count);
+            batch.end -= taken;
+            back.push(Tasks { first: batch.run.tasks.first.plus(batch.end), count: taken });
+            if batch.len() == 0 {
+                queue.pop_back();
+            }
+            count -= taken;
+            self.queued.fetch_sub(taken as usize, Ordering::SeqCst);
+        }
+        back
+    }
+
+    fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks> {
+        let mut back = Vec::new();
+        let mut queue = self.queue();
+        for wanted in tasks {
+            let mut kept = VecDeque::with_capacity(queue.len());
+            for batch in queue.drain(..) {
+                let here = batch.tasks();
+                let start = here.first.0.max(wanted.first.0);
+                let end =
+                    (here.first.0 + u64::from(here.count)).min(wanted.first.0 + u64::from(wanted.count));
+                if start >= end {
+                    kept.push_back(batch);
+                    continue;
+                }
+                back.push(Tasks { first: TaskId(start), count: (end - start) as u32 });
+                let base = batch.run.tasks.first.0;
+                for (next, end) in [(batch.next, (start - base) as u32), ((end - base) as u32, batch.end)] {
+                    if next < end {
+                        let (run, values) = (Arc::clone(&batch.run), Arc::clone(&batch.values));
+                        kept.push_back(Batch { run, values, next, end });
+                    }
+                }
+            }
+            *queue = kept;
+        }
+        let count: usize = back.iter().map(|tasks| tasks.count as usize).sum();
+        self.queued.fetch_sub(count, Ordering::SeqCst);
+        back
     }
 }
 

@@ -1,0 +1,247 @@
+//! What one rank does with what it hears: its roles over one transport.
+//!
+//! What has arrived is handed to the roles, what they say is put into one frame a peer, and what a rank
+//! says to itself never leaves it. This module has no thread, no lock and no clock: the
+//! [`Engine`](super::Engine) calls it with real ones, the simulation with its own.
+
+use crate::{
+    client::table::{Request, Table},
+    comm::{Arrival, Transport},
+    error::Result,
+    message::{Message, Outcome, Run, TaskId, Tasks, ToScheduler, ToStore, decode, encode},
+    rank::Rank,
+    scheduler::Scheduler,
+    store::{self, Claim, Store},
+    value::Value,
+    worker::{self, Worker, execute::Ended},
+};
+use std::{collections::VecDeque, sync::OnceLock};
+
+/// How many arrivals are taken in before what follows from them is sent.
+const ARRIVALS_MAX: usize = 256;
+
+/// Runs a worker's tasks.
+pub(crate) trait Execute {
+    /// Queues tasks whose values `value` finds.
+    fn begin(&self, run: Run, value: &dyn Fn(TaskId) -> Option<Value>);
+    /// Takes up to `count` tasks back that have not begun.
+    fn take_back(&self, count: u32) -> Vec<Tasks>;
+    /// Takes those of these tasks back that have not begun.
+    fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks>;
+    /// What has ended since the last call.
+    fn take_ended(&self) -> Vec<Ended>;
+}
+
+/// What a rank's roles work with besides themselves.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    /// The rank's client.
+    pub table: &'a Table,
+    /// The rank's threads, if it works.
+    pub executor: Option<&'a dyn Execute>,
+    /// Where the end of the run is noted.
+    pub outcome: &'a OnceLock<Outcome>,
+}
+
+/// A rank's roles and what is on its way between them.
+pub(crate) struct Roles {
+    this: Rank,
+    pub(crate) transport: Box<dyn Transport>,
+    scheduler: Option<Scheduler>,
+    worker: Worker,
+    store: Store,
+    /// What was said to this very rank.
+    local: VecDeque<Message>,
+    /// What was said to others: a frame a peer, and which have something in them.
+    frames: Vec<Vec<u8>>,
+    filled: Vec<Rank>,
+}
+
+impl Roles {
+    pub(crate) fn new(transport: Box<dyn Transport>, scheduler: Option<Scheduler>) -> Self {
+        let this = transport.rank();
+        Self {
+            this,
+            scheduler,
+            worker: Worker::default(),
+            store: Store::new(this),
+            local: VecDeque::new(),
+            frames: vec![Vec::new(); transport.size() as usize],
+            filled: Vec::new(),
+            transport,
+        }
+    }
+
+    /// How many records the scheduler has, tasks wait on this worker, and values its store has: all
+    /// zero when nothing is left of a run.
+    #[cfg(test)]
+    pub(crate) fn left_over(&self) -> (usize, usize, usize) {
+        let records = self.scheduler.as_ref().map_or(0, Scheduler::record_count);
+        (records, self.worker.waiting_count(), self.store.len())
+    }
+
+    /// Takes in what has arrived, decides, and sends. Returns whether anything happened.
+    ///
+    /// # Errors
+    ///
+    /// The transport's, and [`Error::Decode`](crate::Error::Decode) for bytes that are no messages.
+    pub(crate) fn progress(&mut self, around: Surroundings<'_>) -> Result<bool> {
+        let mut active = false;
+        for _ in 0..ARRIVALS_MAX {
+            let Some(arrival) = self.transport.poll()? else { break };
+            active = true;
+            match arrival {
+                Arrival::Frame { source, control } => {
+                    for message in decode(source, &control)? {
+                        self.hear(source, message, around);
+                    }
+                }
+                Arrival::Body { source, tag, buffer } => self.store.body_arrived(source, tag, buffer),
+            }
+        }
+        active |= self.hear_client(around.table);
+        active |= self.hear_executor(around.executor);
+        self.settle(around)?;
+        if !active {
+            return Ok(false);
+        }
+        let decisions = self.scheduler.as_mut().map(Scheduler::decide);
+        for (target, message) in decisions.into_iter().flatten() {
+            self.say(target, message);
+        }
+        self.settle(around)?;
+        for target in std::mem::take(&mut self.filled) {
+            let frame = std::mem::take(&mut self.frames[target.index()]);
+            self.transport.send(target, frame)?;
+        }
+        Ok(true)
+    }
+
+    fn say(&mut self, target: Rank, message: Message) {
+        if target == self.this {
+            self.local.push_back(message);
+            return;
+        }
+        let frame = &mut self.frames[target.index()];
+        if frame.is_empty() {
+            self.filled.push(target);
+        }
+        encode(&message, frame);
+    }
+
+    fn tell_scheduler(&mut self, message: ToScheduler) {
+        self.say(Rank::SCHEDULER, Message::ToScheduler(message));
+    }
+
+    fn hear_client(&mut self, table: &Table) -> bool {
+        let requests = table.take_requests();
+        let active = !requests.is_empty();
+        for request in requests {
+            match request {
+                Request::Say(target, message) => self.say(target, message),
+                Request::Put(task, value, claim) => self.store.put(task, value, claim),
+                Request::Drop(task) => self.store.free(task, Claim::Client),
+                Request::Want(held) => {
+                    if self.store.want(held, Claim::Client)
+                        && let Some(value) = self.store.get(held.task)
+                    {
+                        table.arrived(held.task, value);
+                    }
+                }
+            }
+        }
+        active
+    }
+
+    fn hear_executor(&mut self, executor: Option<&dyn Execute>) -> bool {
+        let ended = executor.map(Execute::take_ended).unwrap_or_default();
+        let active = !ended.is_empty();
+        for ended in ended {
+            let message = match ended {
+                Ended::Finished { finished, nanoseconds } => ToScheduler::Finished { finished, nanoseconds },
+                Ended::Stored { task, value, nanoseconds } => {
+                    let size = value.size();
+                    self.store.put(task, value, Claim::Worker);
+                    ToScheduler::Stored { task, size, nanoseconds }
+                }
+                Ended::Failed(error) => ToScheduler::Failed(error),
+            };
+            self.tell_scheduler(message);
+        }
+        active
+    }
+
+    /// Carries out what the store wants done and what was said to this rank, until nothing is left.
+    fn settle(&mut self, around: Surroundings<'_>) -> Result<()> {
+        loop {
+            for action in self.store.take_actions() {
+                match action {
+                    store::Action::Post { source, tag, buffer } => {
+                        self.transport.post(source, tag, buffer)?
+                    }
+                    store::Action::Say { target, message } => self.say(target, Message::ToStore(message)),
+                    store::Action::SendBody { target, tag, body } => {
+                        self.transport.send_body(target, tag, body)?;
+                    }
+                }
+            }
+            for task in self.store.take_news() {
+                if let Some(value) = self.store.get(task) {
+                    around.table.arrived(task, value);
+                }
+                let actions = self.worker.news(task);
+                self.carry_out(actions, around.executor);
+            }
+            match self.local.pop_front() {
+                Some(message) => self.hear(self.this, message, around),
+                None if self.store.is_settled() => return Ok(()),
+                None => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, source: Rank, message: Message, around: Surroundings<'_>) {
+        match message {
+            Message::ToScheduler(message) => {
+                if let Some(scheduler) = &mut self.scheduler {
+                    scheduler.handle(source, message);
+                }
+            }
+            Message::ToWorker(message) => {
+                let store = &mut self.store;
+                let actions = self.worker.handle(message, |task| store.claim(task, Claim::Worker));
+                self.carry_out(actions, around.executor);
+            }
+            Message::ToClient(message) => around.table.handle(message),
+            Message::ToStore(ToStore::Pulled(task)) => around.table.pulled(task),
+            Message::ToStore(message) => self.store.handle(source, message),
+            Message::Stop(outcome) => {
+                // The first one counts.
+                let _ = around.outcome.set(outcome);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, actions: Vec<worker::Action>, executor: Option<&dyn Execute>) {
+        let Some(executor) = executor else { return };
+        for action in actions {
+            match action {
+                worker::Action::Begin(run) => executor.begin(run, &|task| self.store.get(task).cloned()),
+                worker::Action::Want(held) => {
+                    self.store.want(held, Claim::Worker);
+                }
+                worker::Action::Free(task) => self.store.free(task, Claim::Worker),
+                worker::Action::Say(message) => self.tell_scheduler(message),
+                worker::Action::TakeBack(count) => {
+                    self.tell_scheduler(ToScheduler::Yielded(executor.take_back(count)));
+                }
+                worker::Action::TakeBackThese(tasks) => {
+                    let back = executor.take_back_these(&tasks);
+                    if !back.is_empty() {
+                        self.tell_scheduler(ToScheduler::Yielded(back));
+                    }
+                }
+            }
+        }
+    }
+}
