@@ -385,7 +385,7 @@ mod tests {
 
     #[test]
     fn who_pulls_reports_to_who_told_it() {
-        let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
+        let (mut stores, _posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
         let value = value(3);
         stores[0].put(TaskId(1), value.clone(), Claim::Client);
         stores[1].handle(Rank(0), ToStore::Pull(held(1, 0, &value)));
