@@ -156,7 +156,7 @@ maniple_at_least() { [[ $(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1) == 
 maniple_find_rust() {
     local need have=
     need=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' "$maniple_root/Cargo.toml")
-    type -P cargo >/dev/null || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+    type -P cargo >/dev/null || PATH=$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin
     # From the root of the project, where a toolchain file would count.
     have=$(cd -- "$maniple_root" && cargo --version 2>/dev/null | cut -d ' ' -f 2)
     [[ -n $have ]] && maniple_at_least "$have" "$need" && return 0
@@ -320,7 +320,7 @@ maniple_target_dir() {
         printf '%s\n' "$maniple_root/target"
     else
         # Someone else's checkout.
-        printf '%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}/maniple/target"
+        printf '%s\n' "${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/maniple/target"
     fi
 }
 
