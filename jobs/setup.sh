@@ -335,6 +335,9 @@ maniple_launch_settings() {
     # its threads would share it. The second name is that of Open MPI 5.
     export OMPI_MCA_hwloc_base_binding_policy=${OMPI_MCA_hwloc_base_binding_policy:-none}
     export PRTE_MCA_hwloc_default_binding_policy=${PRTE_MCA_hwloc_default_binding_policy:-none}
+    # The other way to pair network interfaces, netlink, fills standard error on some machines with
+    # Open MPI 5.0.7 (Debian 13). Between ranks of one machine neither is used.
+    export OMPI_MCA_reachable=${OMPI_MCA_reachable:-weighted}
     if ((ranks > $(nproc))); then
         export OMPI_MCA_rmaps_base_oversubscribe=${OMPI_MCA_rmaps_base_oversubscribe:-1}
         export PRTE_MCA_rmaps_default_mapping_policy=${PRTE_MCA_rmaps_default_mapping_policy:-:oversubscribe}
