@@ -259,8 +259,8 @@ impl Builder {
                 let transport = unsafe { MpiTransport::on(communicator, config)? };
                 return Ok(vec![Box::new(transport)]);
             }
+            machine::undo_default_binding(|name| std::env::var(name).ok());
             if let Some(launcher) = launcher.filter(|launcher| launcher.size > 1) {
-                machine::undo_default_binding(|name| std::env::var(name).ok());
                 let transport = MpiTransport::world(config)?;
                 if transport.size() == 1 {
                     return Err(singletons(launcher, &crate::comm::mpi::library_version()));
