@@ -1,7 +1,7 @@
 //! What a task costs, end to end, beside raw MPI in the same run.
 //!
-//! `mpirun -n 4 <this>` or alone; `jobs/bench.sh` builds it and runs both. Prints a line a figure:
-//! median, least and most of the repetitions.
+//! `mpirun -n 4 <this> [map] [single] [latency] [chain] [transfer]`, or without `mpirun`; `<this> floor` is
+//! raw MPI. Prints a line a figure: median, least and most of the repetitions.
 
 use maniple::{Client, Future, Result, Runtime};
 use std::time::{Duration, Instant};
@@ -98,34 +98,47 @@ fn transfer(client: &Client) -> Result<f64> {
     Ok(BYTES as f64 / seconds(start.elapsed()))
 }
 
+/// Whether a part was asked for: all are, unless words on the command line choose.
+fn wanted(part: &str) -> bool {
+    let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-')).peekable();
+    words.peek().is_none() || words.any(|word| word == part)
+}
+
 fn measure(client: &Client) -> Result<()> {
     println!("{:#}", client.cluster());
-    repeat("map of 1,000,000 no-op tasks, gathered", "tasks/s", || map_and_gather(client))?;
-    repeat("200,000 no-op tasks submitted one at a time, gathered", "tasks/s", || one_at_a_time(client))?;
-    round_trips(client)?;
-    repeat("chain of 10,000 dependent tasks, a link", "s", || chain(client))?;
-    if client.cluster().worker_count() > 1 {
-        repeat("64 MiB from worker to worker, with its task", "B/s", || transfer(client))?;
+    for (part, run) in PARTS {
+        if wanted(part) {
+            run(client)?;
+        }
     }
     Ok(())
 }
+type Part = fn(&Client) -> Result<()>;
+
+const PARTS: [(&str, Part); 5] = [
+    ("map", |client| repeat("map of 1,000,000 no-op tasks, gathered", "tasks/s", || map_and_gather(client))),
+    ("single", |client| {
+        repeat("200,000 no-op tasks submitted one at a time, gathered", "tasks/s", || one_at_a_time(client))
+    }),
+    ("latency", round_trips),
+    ("chain", |client| repeat("chain of 10,000 dependent tasks, a link", "s", || chain(client))),
+    ("transfer", |client| {
+        if client.cluster().worker_count() < 2 {
+            return Ok(());
+        }
+        repeat("64 MiB from worker to worker, with its task", "B/s", || transfer(client))
+    }),
+];
 
 /// A master and workers in raw MPI: the floor. Rank 0 hands out numbers, the others send them back.
 #[cfg(feature = "mpi")]
 mod floor {
     use super::{REPETITIONS, TASKS, report, seconds};
     use mpi::{
-        Threading,
-        environment::Universe,
         point_to_point::{Destination, Source},
         topology::Communicator,
     };
     use std::time::Instant;
-
-    pub(super) fn initialize() -> Option<Universe> {
-        maniple::comm::launcher::Launcher::of_this_process().filter(|launcher| launcher.size > 1)?;
-        mpi::initialize_with_threading(Threading::Serialized).map(|(universe, _)| universe)
-    }
 
     /// Tasks a second, `batch` of them a message.
     pub(super) fn measure(world: &impl Communicator, batch: usize) {
@@ -173,11 +186,13 @@ mod floor {
 
 fn main() -> Result<()> {
     #[cfg(feature = "mpi")]
-    if let Some(universe) = floor::initialize() {
-        let world = universe.world();
-        floor::measure(&world, 1);
-        floor::measure(&world, 64);
-        return Runtime::builder().communicator(&world).execute(measure);
+    if std::env::args().any(|word| word == "floor") {
+        // On its own: raw MPI waits in MPI and wants Open MPI's yielding, which tasks don't.
+        let (universe, _) = mpi::initialize_with_threading(mpi::Threading::Funneled)
+            .ok_or_else(|| maniple::Error::other("MPI is initialised already"))?;
+        floor::measure(&universe.world(), 1);
+        floor::measure(&universe.world(), 64);
+        return Ok(());
     }
     Runtime::builder().run(measure)
 }

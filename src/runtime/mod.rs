@@ -391,7 +391,7 @@ impl Member {
         let engine = &self.engine;
         let client = engine.client(&self.settings);
         let closure = || {
-            let ended = catch_unwind(AssertUnwindSafe(|| driver(&client)));
+            let ended = engine.driving(|| catch_unwind(AssertUnwindSafe(|| driver(&client))));
             let (outcome, ending) = Ending::of(ended);
             engine.shut_down(outcome);
             ending

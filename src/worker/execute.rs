@@ -62,6 +62,8 @@ pub enum Ended {
 pub trait Host: Send + Sync {
     /// Something waits in [`Pool::take_ended`].
     fn ended(&self);
+    /// A thread begins to run tasks, or (`false`) has run them.
+    fn works(&self, works: bool);
     /// Called when the last thread has nothing left to do: may look for work a little longer, and
     /// returns whether there is some.
     fn linger(&self) -> bool;
@@ -243,6 +245,7 @@ impl Pool {
 
     fn run_piece(&self, piece: Batch) {
         let Some(host) = self.host() else { return };
+        host.works(true);
         let mut begun = Instant::now();
         let mut results = Results { pool: self, ended: Vec::new(), open: None, count: 0 };
         let collected = collects(&piece.run);
@@ -263,6 +266,7 @@ impl Pool {
             }
         });
         results.close(begun.elapsed());
+        host.works(false);
         self.hand_over(&mut results.ended);
     }
 }
