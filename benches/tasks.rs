@@ -6,6 +6,9 @@
 use maniple::{Client, Future, Result, Runtime};
 use std::time::{Duration, Instant};
 
+#[global_allocator]
+static ALLOCATOR: maniple::Allocator = maniple::Allocator::new();
+
 const TASKS: u64 = 1_000_000;
 const REPETITIONS: usize = 5;
 

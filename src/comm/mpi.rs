@@ -437,11 +437,13 @@ fn finish_body_piece(
     body.pieces_missing -= 1;
     if body.pieces_missing == 0 {
         let (source, tag) = piece.body;
-        let Posted { buffer, fault, .. } = posted.remove(&piece.body).expect("found above");
-        match fault {
-            Some(fault) => return Err(fault),
-            None => arrived.push_back(Arrival::Body { source, tag, buffer }),
+        let Posted { mut buffer, fault, .. } = posted.remove(&piece.body).expect("found above");
+        if let Some(fault) = fault {
+            return Err(fault);
         }
+        // SAFETY: all its pieces have arrived, each of the length that was asked for.
+        unsafe { buffer.set_filled() };
+        arrived.push_back(Arrival::Body { source, tag, buffer });
     }
     Ok(())
 }
@@ -473,13 +475,13 @@ impl Transport for MpiTransport {
 
     fn post(&mut self, source: Rank, tag: BodyTag, buffer: Buffer) -> Result<()> {
         self.check_open()?;
-        let length = buffer.as_slice().len();
+        let length = buffer.length();
         let pieces = pieces(length, self.config.body_bytes_max);
         let body = (source, tag);
         let posted = Posted { buffer, pieces_missing: pieces.len(), fault: None };
         // A buffer under a pending request must not be freed, so this cannot be left to the caller.
         assert!(!self.posted.contains_key(&body), "body {tag} of rank {source} is posted already");
-        let memory = self.posted.entry(body).or_insert(posted).buffer.as_mut_slice().as_mut_ptr();
+        let memory = self.posted.entry(body).or_insert(posted).buffer.as_mut_ptr();
         for piece in pieces {
             // SAFETY: reads the null request.
             let mut request = unsafe { ffi::RSMPI_REQUEST_NULL };
