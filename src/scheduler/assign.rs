@@ -15,7 +15,7 @@
 //! [`Backlog`]: super::Backlog
 
 use super::{
-    Scheduler,
+    Assigned, Scheduler,
     table::{LayerSlot, Slot, State, WorkerIndex},
 };
 use crate::message::{Argument, Column, Held, Message, Need, Packed, Run, TaskId, Tasks, ToWorker};
@@ -59,6 +59,9 @@ impl Scheduler {
 
     /// The worker that holds most bytes of what a task needs, if any are held.
     fn nearest_worker(&self, slot: Slot) -> Option<WorkerIndex> {
+        if self.held_count == 0 {
+            return None;
+        }
         let task = &self.tasks[slot];
         let record = &self.layers[task.layer];
         let index = (task.id.0 - record.layer.tasks.first.0) as u32;
@@ -347,10 +350,15 @@ impl Scheduler {
             worker.take(record.resources());
         }
         match worker.runs.last_mut() {
-            Some((last, first, count)) if *last == layer && *first + *count == index && attempt == 0 => {
-                *count += 1
+            Some(run) if run.layer == layer && run.attempt == attempt && run.first + run.count == index => {
+                run.count += 1;
             }
-            _ => worker.runs.push((layer, index, 1)),
+            // The queues give the latest first.
+            Some(run) if run.layer == layer && run.attempt == attempt && run.first == index + 1 => {
+                run.first = index;
+                run.count += 1;
+            }
+            _ => worker.runs.push(Assigned { layer, first: index, count: 1, attempt }),
         }
     }
 
@@ -418,8 +426,8 @@ impl Scheduler {
     pub(super) fn write_to_workers(&mut self) {
         for worker in std::mem::take(&mut self.touched) {
             let rank = self.workers[worker as usize].spec.rank;
-            for (layer, first, count) in std::mem::take(&mut self.workers[worker as usize].runs) {
-                let run = self.run(worker, layer, first, count);
+            for assigned in std::mem::take(&mut self.workers[worker as usize].runs) {
+                let run = self.run(worker, &assigned);
                 self.out.push((rank, Message::ToWorker(ToWorker::Run(run))));
             }
             let messages = self.workers[worker as usize].messages();
@@ -427,16 +435,15 @@ impl Scheduler {
         }
     }
 
-    fn run(&mut self, worker: WorkerIndex, layer: LayerSlot, first: u32, count: u32) -> Run {
+    fn run(&mut self, worker: WorkerIndex, assigned: &Assigned) -> Run {
+        let Assigned { layer, first, count, attempt } = *assigned;
         let record = &self.layers[layer];
         let tasks = Tasks { first: record.layer.tasks.first.plus(first), count };
-        let (code, label) =
-            (record.layer.code, record.layer.options.as_ref().and_then(|options| options.label.clone()));
-        let attempt = self.pages.get(tasks.first).map_or(0, |slot| u32::from(self.tasks[slot].attempt));
-        let columns = record.layer.columns.len();
+        let label = record.layer.options.as_ref().and_then(|options| options.label.clone());
+        let (code, columns) = (record.layer.code, record.layer.columns.len());
         let arguments =
             (0..columns).map(|column| self.argument(worker, layer, column, first, count)).collect();
-        Run { tasks, code, attempt, arguments, label }
+        Run { tasks, code, attempt: u32::from(attempt), arguments, label }
     }
 
     /// One argument of `count` tasks of a layer, from the one at `first` on.

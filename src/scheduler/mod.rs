@@ -63,6 +63,16 @@ impl Default for Backlog {
     }
 }
 
+/// Tasks of one layer, one after the other, that a worker is given.
+#[derive(Debug)]
+struct Assigned {
+    layer: LayerSlot,
+    /// The place of the first one in the layer.
+    first: u32,
+    count: u32,
+    attempt: u16,
+}
+
 #[derive(Debug)]
 struct Worker {
     spec: WorkerSpec,
@@ -79,8 +89,8 @@ struct Worker {
     queue: Queue,
     /// Tasks that may run nowhere else.
     pinned: VecDeque<Slot>,
-    /// What it is given in this decision: layer, first index, count.
-    runs: Vec<(LayerSlot, u32, u32)>,
+    /// What it is given in this decision.
+    runs: Vec<Assigned>,
     freed: Vec<Tasks>,
     cancelled: Vec<Tasks>,
     /// Whether it has been asked to give tasks back and has not answered.
@@ -103,6 +113,8 @@ pub struct Scheduler {
     layer_index: LayerIndex,
     chains: Chains,
     errors: Errors,
+    /// How many values are held by workers.
+    held_count: usize,
     /// Layers with withheld tasks, by priority.
     roots: BTreeMap<i32, VecDeque<LayerSlot>>,
     /// How many tasks are withheld.
@@ -146,6 +158,7 @@ impl Scheduler {
             layer_index: LayerIndex::default(),
             chains: Chains::default(),
             errors: Errors::new(),
+            held_count: 0,
             roots: BTreeMap::new(),
             withheld: 0,
             ready: Queue::default(),
