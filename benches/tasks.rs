@@ -1,6 +1,6 @@
 //! What a task costs, end to end, beside raw MPI in the same run.
 //!
-//! `mpirun -n 4 <this> [map] [single] [latency] [chain] [transfer]`, or without `mpirun`; `<this> floor` is
+//! `mpirun -n 4 <this> [start] [idle] [map] [single] [latency] [chain] [transfer]`, or without `mpirun`; `<this> floor` is
 //! raw MPI. Prints a line a figure: median, least and most of the repetitions.
 
 use maniple::{Client, Future, Result, Runtime};
@@ -116,9 +116,51 @@ fn measure(client: &Client) -> Result<()> {
     }
     Ok(())
 }
+/// The seconds of processor time that a process of this host has used.
+fn processor_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+    // A tick is 10 ms on Linux, whatever the kernel's own clock.
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+/// What the ranks use of a core while the driver waits for a task that sleeps.
+fn idle(client: &Client) -> Result<()> {
+    const SECONDS: u64 = 3;
+    let ranks = client.cluster().ranks();
+    let used = || ranks.iter().map(|rank| processor_seconds(rank.pid)).collect::<Vec<f64>>();
+    let before = used();
+    client.submit(|seconds: u64| std::thread::sleep(Duration::from_secs(seconds)), SECONDS).result()?;
+    let shares: Vec<String> = used()
+        .iter()
+        .zip(&before)
+        .map(|(after, before)| format!("{:.1} %", (after - before) / SECONDS as f64 * 100.0))
+        .collect();
+    println!("{:<58} {}", "idle for 3 s: each rank's share of a core", shares.join(", "));
+    Ok(())
+}
+
+/// From the start of the program, and of the driver, to the first result.
+fn first_result(client: &Client) -> Result<()> {
+    let start = Instant::now();
+    assert_eq!(client.submit(increment, 1).result()?, 2);
+    let driver = seconds(start.elapsed());
+    let program = STARTED.get().map_or(0.0, |started| seconds(started.elapsed()));
+    println!(
+        "{:<58} {driver:>14.4e} s        (since the program began, with MPI_Init: {program:.3} s)",
+        "first result after the driver began"
+    );
+    Ok(())
+}
+
+static STARTED: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+
 type Part = fn(&Client) -> Result<()>;
 
-const PARTS: [(&str, Part); 5] = [
+const PARTS: [(&str, Part); 7] = [
+    ("start", first_result),
+    ("idle", idle),
     ("map", |client| repeat("map of 1,000,000 no-op tasks, gathered", "tasks/s", || map_and_gather(client))),
     ("single", |client| {
         repeat("200,000 no-op tasks submitted one at a time, gathered", "tasks/s", || one_at_a_time(client))
@@ -138,10 +180,20 @@ const PARTS: [(&str, Part); 5] = [
 mod floor {
     use super::{REPETITIONS, TASKS, report, seconds};
     use mpi::{
+        collective::CommunicatorCollectives,
         point_to_point::{Destination, Source},
         topology::Communicator,
     };
     use std::time::Instant;
+
+    /// From the start of the program to the first message.
+    pub(super) fn start(world: &impl CommunicatorCollectives) {
+        world.barrier();
+        if world.rank() == 0 {
+            let started = super::STARTED.get().map_or(0.0, |started| seconds(started.elapsed()));
+            println!("{:<58} {started:>14.4e} s", "floor: MPI_Init and a barrier");
+        }
+    }
 
     /// Tasks a second, `batch` of them a message.
     pub(super) fn measure(world: &impl Communicator, batch: usize) {
@@ -188,11 +240,13 @@ mod floor {
 }
 
 fn main() -> Result<()> {
+    STARTED.get_or_init(Instant::now);
     #[cfg(feature = "mpi")]
     if std::env::args().any(|word| word == "floor") {
         // On its own: raw MPI waits in MPI and wants Open MPI's yielding, which tasks don't.
         let (universe, _) = mpi::initialize_with_threading(mpi::Threading::Funneled)
             .ok_or_else(|| maniple::Error::other("MPI is initialised already"))?;
+        floor::start(&universe.world());
         floor::measure(&universe.world(), 1);
         floor::measure(&universe.world(), 64);
         return Ok(());
