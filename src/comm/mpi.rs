@@ -195,11 +195,15 @@ impl MpiTransport {
         self.node.size
     }
 
-    /// Ends all ranks of the run at once, and with most launchers the whole job.
+    /// Ends the whole job at once, also the ranks that are not of this run.
+    ///
+    /// MPI lets one abort the ranks of a communicator alone, but Open MPI ends all of them anyway, and
+    /// MPICH 4 then waits until the others call MPI, which a rank that hangs never does.
     pub fn abort(&self, code: i32) -> ! {
+        // After the release MPI may have been finalized, by us or by the program around us.
         if !self.released {
-            // SAFETY: the communicator is valid; MPI_Abort needs nothing else (MPI 3.1, section 8.7).
-            unsafe { ffi::MPI_Abort(self.frames.raw, code) };
+            // SAFETY: MPI is initialised as long as we have communicators (MPI 3.1, section 8.7).
+            unsafe { ffi::MPI_Abort(ffi::RSMPI_COMM_WORLD, code) };
         }
         process::exit(code)
     }
