@@ -549,19 +549,26 @@ impl Transport for MpiTransport {
 
     fn all_gather(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>> {
         self.check_open()?;
-        asleep::all_gather(&self.frames, bytes)
+        // What was sent before goes on, and those it is sent to are rung.
+        let frames = self.frames;
+        asleep::all_gather(&frames, bytes, || self.test())
     }
 
-    /// Frames and bodies that nobody has polled are dropped. After an error nothing is freed and MPI
-    /// is not finalized, for some rank may still be at work.
+    /// Ends the whole job at once, also the ranks that are not of this run.
+    ///
+    /// MPI lets one abort the ranks of a communicator alone, but Open MPI ends all of them anyway, and
+    /// MPICH 4 then waits until the others call MPI, which a rank that hangs never does.
     fn abort(&mut self, code: i32) -> ! {
+        // After the release MPI may have been finalized, by us or by the program around us.
         if !self.released {
-            // SAFETY: the communicator is valid; MPI_Abort needs nothing else (MPI 3.1, section 8.7).
-            unsafe { ffi::MPI_Abort(self.frames.raw, code) };
+            // SAFETY: MPI is initialised as long as we have communicators (MPI 3.1, section 8.7).
+            unsafe { ffi::MPI_Abort(ffi::RSMPI_COMM_WORLD, code) };
         }
         process::exit(code)
     }
 
+    /// Frames and bodies that nobody has polled are dropped. After an error nothing is freed and MPI
+    /// is not finalized, for some rank may still be at work.
     fn close(&mut self) -> Result<()> {
         if mem::replace(&mut self.closed, true) {
             return Ok(());
