@@ -457,8 +457,12 @@ impl Transport for MpiTransport {
         self.frames.size
     }
 
+    /// As short as it is clear: `Open MPI v4.1.4`, `MPICH 4.0.2`.
     fn name(&self) -> String {
-        library_version()
+        let version = library_version();
+        let words = version.replace("Version:", " ");
+        let words = words.split(',').next().unwrap_or_default();
+        words.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     fn send(&mut self, target: Rank, control: Vec<u8>) -> Result<()> {
