@@ -72,7 +72,7 @@ pub trait Host: Send + Sync {
 }
 
 /// Tasks that may begin, with the values they need.
-struct Batch {
+pub(crate) struct Batch {
     run: Arc<Run>,
     values: Arc<FxHashMap<TaskId, Value>>,
     next: u32,
@@ -84,9 +84,91 @@ impl Batch {
         self.end - self.next
     }
 
-    fn tasks(&self) -> Tasks {
+    pub(crate) fn tasks(&self) -> Tasks {
         Tasks { first: self.run.tasks.first.plus(self.next), count: self.len() }
     }
+
+    pub(crate) fn attempt(&self) -> u32 {
+        self.run.attempt
+    }
+}
+
+/// Tasks that may begin, in the order they came.
+#[derive(Default)]
+pub(crate) struct Queue(VecDeque<Batch>);
+
+impl Queue {
+    /// Adds tasks whose values `value` finds.
+    pub(crate) fn push(&mut self, run: Run, value: &dyn Fn(TaskId) -> Option<Value>) {
+        let mut values = FxHashMap::default();
+        for_each_held(&run, |held| {
+            let missing = || Value::broken("an input is missing on this worker".into());
+            values.entry(held.task).or_insert_with(|| value(held.task).unwrap_or_else(missing));
+        });
+        let end = run.tasks.count;
+        self.0.push_back(Batch { run: Arc::new(run), values: Arc::new(values), next: 0, end });
+    }
+
+    /// Takes up to `most` tasks of one run off the front.
+    pub(crate) fn next_piece(&mut self, most: u32) -> Option<Batch> {
+        let batch = self.0.front_mut()?;
+        let count = batch.len().min(most);
+        let (run, values) = (Arc::clone(&batch.run), Arc::clone(&batch.values));
+        let piece = Batch { run, values, next: batch.next, end: batch.next + count };
+        batch.next += count;
+        if batch.len() == 0 {
+            self.0.pop_front();
+        }
+        Some(piece)
+    }
+
+    /// Takes up to `count` tasks off the back.
+    pub(crate) fn take_back(&mut self, mut count: u32) -> Vec<Tasks> {
+        let mut back = Vec::new();
+        while count > 0 {
+            let Some(batch) = self.0.back_mut() else { break };
+            let taken = batch.len().min(count);
+            batch.end -= taken;
+            back.push(Tasks { first: batch.run.tasks.first.plus(batch.end), count: taken });
+            if batch.len() == 0 {
+                self.0.pop_back();
+            }
+            count -= taken;
+        }
+        back
+    }
+
+    /// Takes those of these tasks out that are here.
+    pub(crate) fn take_back_these(&mut self, tasks: &[Tasks]) -> Vec<Tasks> {
+        let mut back = Vec::new();
+        for wanted in tasks {
+            let mut kept = VecDeque::with_capacity(self.0.len());
+            for batch in self.0.drain(..) {
+                let here = batch.tasks();
+                let start = here.first.0.max(wanted.first.0);
+                let end =
+                    (here.first.0 + u64::from(here.count)).min(wanted.first.0 + u64::from(wanted.count));
+                if start >= end {
+                    kept.push_back(batch);
+                    continue;
+                }
+                back.push(Tasks { first: TaskId(start), count: (end - start) as u32 });
+                let base = batch.run.tasks.first.0;
+                for (next, end) in [(batch.next, (start - base) as u32), ((end - base) as u32, batch.end)] {
+                    if next < end {
+                        let (run, values) = (Arc::clone(&batch.run), Arc::clone(&batch.values));
+                        kept.push_back(Batch { run, values, next, end });
+                    }
+                }
+            }
+            self.0 = kept;
+        }
+        back
+    }
+}
+
+fn count(tasks: &[Tasks]) -> usize {
+    tasks.iter().map(|tasks| tasks.count as usize).sum()
 }
 
 /// A worker's threads and what they are to do.
@@ -94,7 +176,7 @@ pub struct Pool {
     threads: ThreadPool,
     count: usize,
     small_bytes_max: usize,
-    queue: Mutex<VecDeque<Batch>>,
+    queue: Mutex<Queue>,
     queued: AtomicUsize,
     /// How many threads look after the queue.
     active: AtomicUsize,
@@ -153,7 +235,7 @@ impl Pool {
     /// Forgets what is queued, and begins nothing more.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
-        self.queue().clear();
+        *self.queue() = Queue::default();
         self.queued.store(0, Ordering::SeqCst);
     }
 
@@ -169,7 +251,7 @@ impl Pool {
         }
     }
 
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Batch>> {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
         lock(&self.queue)
     }
 
@@ -220,15 +302,8 @@ impl Pool {
         let mut queue = self.queue();
         let share = self.queued.load(Ordering::SeqCst) / (2 * self.count);
         let most = if single { 1 } else { (share as u32).clamp(1, PIECE_MAX) };
-        let batch = queue.front_mut()?;
-        let count = batch.len().min(most);
-        let (run, values) = (Arc::clone(&batch.run), Arc::clone(&batch.values));
-        let piece = Batch { run, values, next: batch.next, end: batch.next + count };
-        batch.next += count;
-        if batch.len() == 0 {
-            queue.pop_front();
-        }
-        self.queued.fetch_sub(count as usize, Ordering::SeqCst);
+        let piece = queue.next_piece(most)?;
+        self.queued.fetch_sub(piece.len() as usize, Ordering::SeqCst);
         Some(piece)
     }
 
@@ -247,13 +322,10 @@ impl Pool {
         let Some(host) = self.host() else { return };
         host.works(true);
         let mut begun = Instant::now();
-        let mut results = Results { pool: self, ended: Vec::new(), open: None, count: 0 };
-        let collected = collects(&piece.run);
+        let mut results = Results::new(self.small_bytes_max, &piece);
         current::enter(host.context(), || {
             for index in piece.next..piece.end {
-                let task = piece.run.tasks.first.plus(index);
-                current::set_task(task, piece.run.attempt);
-                results.run(&piece, index, task, &collected);
+                results.run(&piece, index);
                 let now = (piece.end - piece.next > 1).then(Instant::now);
                 if let Some(now) = now.filter(|now| *now - begun >= HAND_OVER_AFTER) {
                     results.close(now - begun);
@@ -273,15 +345,10 @@ impl Pool {
 
 impl Execute for Arc<Pool> {
     fn begin(&self, run: Run, value: &dyn Fn(TaskId) -> Option<Value>) {
-        let mut values = FxHashMap::default();
-        for_each_held(&run, |held| {
-            let missing = || Value::broken("an input is missing on this worker".into());
-            values.entry(held.task).or_insert_with(|| value(held.task).unwrap_or_else(missing));
-        });
-        let end = run.tasks.count;
+        let count = run.tasks.count as usize;
         let mut queue = self.queue();
-        queue.push_back(Batch { run: Arc::new(run), values: Arc::new(values), next: 0, end });
-        self.queued.fetch_add(end as usize, Ordering::SeqCst);
+        queue.push(run, value);
+        self.queued.fetch_add(count, Ordering::SeqCst);
         drop(queue);
         self.call_threads();
     }
@@ -293,57 +360,25 @@ impl Execute for Arc<Pool> {
         std::mem::take(&mut *lock(&self.ended))
     }
 
-    fn take_back(&self, mut count: u32) -> Vec<Tasks> {
-        let mut back = Vec::new();
+    fn take_back(&self, most: u32) -> Vec<Tasks> {
         let mut queue = self.queue();
-        while count > 0 {
-            let Some(batch) = queue.back_mut() else { break };
-            let taken = batch.len().min(count);
-            batch.end -= taken;
-            back.push(Tasks { first: batch.run.tasks.first.plus(batch.end), count: taken });
-            if batch.len() == 0 {
-                queue.pop_back();
-            }
-            count -= taken;
-            self.queued.fetch_sub(taken as usize, Ordering::SeqCst);
-        }
+        let back = queue.take_back(most);
+        self.queued.fetch_sub(count(&back), Ordering::SeqCst);
         back
     }
 
     fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks> {
-        let mut back = Vec::new();
         let mut queue = self.queue();
-        for wanted in tasks {
-            let mut kept = VecDeque::with_capacity(queue.len());
-            for batch in queue.drain(..) {
-                let here = batch.tasks();
-                let start = here.first.0.max(wanted.first.0);
-                let end =
-                    (here.first.0 + u64::from(here.count)).min(wanted.first.0 + u64::from(wanted.count));
-                if start >= end {
-                    kept.push_back(batch);
-                    continue;
-                }
-                back.push(Tasks { first: TaskId(start), count: (end - start) as u32 });
-                let base = batch.run.tasks.first.0;
-                for (next, end) in [(batch.next, (start - base) as u32), ((end - base) as u32, batch.end)] {
-                    if next < end {
-                        let (run, values) = (Arc::clone(&batch.run), Arc::clone(&batch.values));
-                        kept.push_back(Batch { run, values, next, end });
-                    }
-                }
-            }
-            *queue = kept;
-        }
-        let count: usize = back.iter().map(|tasks| tasks.count as usize).sum();
-        self.queued.fetch_sub(count, Ordering::SeqCst);
+        let back = queue.take_back_these(tasks);
+        self.queued.fetch_sub(count(&back), Ordering::SeqCst);
         back
     }
 }
 
 /// What a piece has brought so far.
-struct Results<'a> {
-    pool: &'a Pool,
+struct Results {
+    small_bytes_max: usize,
+    collected: Vec<Option<Code>>,
     ended: Vec<Ended>,
     /// Small values, one task after the other.
     open: Option<Finished>,
@@ -351,16 +386,35 @@ struct Results<'a> {
     count: u64,
 }
 
-impl Results<'_> {
-    fn run(&mut self, piece: &Batch, index: u32, task: TaskId, collected: &[Option<Code>]) {
+/// Runs all tasks of a piece on this thread, in virtual time: they are said to have taken `elapsed`.
+pub(crate) fn run_whole_piece(
+    piece: &Batch,
+    small_bytes_max: usize,
+    context: Context,
+    elapsed: Duration,
+) -> Vec<Ended> {
+    let mut results = Results::new(small_bytes_max, piece);
+    current::enter(context, || (piece.next..piece.end).for_each(|index| results.run(piece, index)));
+    results.close(elapsed);
+    results.ended
+}
+
+impl Results {
+    fn new(small_bytes_max: usize, piece: &Batch) -> Self {
+        Self { small_bytes_max, collected: collects(&piece.run), ended: Vec::new(), open: None, count: 0 }
+    }
+
+    fn run(&mut self, piece: &Batch, index: u32) {
+        let task = piece.run.tasks.first.plus(index);
+        current::set_task(task, piece.run.attempt);
         self.count += 1;
         let finished = self.open.get_or_insert_with(|| Finished { first: task, values: Packed::default() });
         let mut output =
-            Output { small: &mut finished.values, small_bytes_max: self.pool.small_bytes_max, large: None };
+            Output { small: &mut finished.values, small_bytes_max: self.small_bytes_max, large: None };
         let before = output.small.len();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let descriptor = piece.run.code.descriptor().map_err(|error| error.to_string())?;
-            (descriptor.run)(&mut Inputs::new(inputs(piece, index as usize, collected)?), &mut output)
+            (descriptor.run)(&mut Inputs::new(inputs(piece, index as usize, &self.collected)?), &mut output)
         }));
         let large = output.large.take();
         let failure = match outcome {
