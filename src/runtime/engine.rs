@@ -380,6 +380,11 @@ impl Engine {
         true
     }
 
+    /// What still runs here.
+    pub(crate) fn running(&self) -> Vec<String> {
+        self.pool.as_ref().map(|pool| pool.running()).unwrap_or_default()
+    }
+
     /// Waits for all ranks and closes the transport. Nobody else uses it any more.
     pub(crate) fn close(&self) -> Result<()> {
         self.scratch.remove();

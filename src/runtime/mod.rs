@@ -40,6 +40,12 @@ const STATUS_FAILED: i32 = 1;
 const STATUS_PANICKED: i32 = 101;
 /// The exit status after a broken invariant of this library.
 const STATUS_BROKEN: i32 = 70;
+/// How long ranks wait for each other at the end, besides the grace for tasks.
+#[cfg(feature = "mpi")]
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a rank that has nothing to say waits before it exits with an error's status: some launchers
+/// kill the others at the first such exit, and the driver is to have its word.
+const WORD_BEFORE_EXIT: Duration = Duration::from_millis(250);
 /// How long tasks may go on that run when the driver has failed.
 const GRACE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 
@@ -189,6 +195,7 @@ impl Builder {
             // The driver's rank has told, and another error concerns all ranks: rank 0 tells.
             Err(Stopped { error, rank, told, status }) if told || rank != Rank::SCHEDULER && status != 0 => {
                 drop(error);
+                thread::sleep(WORD_BEFORE_EXIT);
                 process::exit(status);
             }
             Err(Stopped { error, .. }) => Err(error),
@@ -253,7 +260,10 @@ impl Builder {
         {
             use crate::comm::mpi::{MpiConfig, MpiTransport};
             let bytes = self.settings.as_ref().map_or(256 << 20, |settings| settings.frame_bytes_max);
-            let config = MpiConfig { frame_bytes_max: bytes, body_bytes_max: bytes, ..MpiConfig::default() };
+            let grace = self.settings.as_ref().map_or(Duration::ZERO, |settings| settings.shutdown_grace);
+            // Who waits for others at the end gives up later than a rank whose task will not end.
+            let close_timeout = grace + CLOSE_TIMEOUT;
+            let config = MpiConfig { frame_bytes_max: bytes, body_bytes_max: bytes, close_timeout };
             if let Some(communicator) = self.communicator {
                 // SAFETY: the caller has an MPI communicator, so MPI is initialised and it is valid.
                 let transport = unsafe { MpiTransport::on(communicator, config)? };
@@ -379,7 +389,8 @@ impl Member {
         let went_well = matches!(outcome, Outcome::Value(_));
         let grace = if went_well { self.settings.shutdown_grace } else { GRACE_AFTER_FAILURE };
         if !engine.stop_tasks(grace) && went_well {
-            let words = format!("a task still runs {grace:?} after the end of the run");
+            let names = engine.running().join(", ");
+            let words = format!("{names} still runs {grace:?} after the end of the run");
             engine.abort(&Error::World(words), STATUS_FAILED);
         }
         let closed = engine.close();
