@@ -75,15 +75,12 @@ impl Engine {
         transport: Box<dyn Transport>,
         scheduler: Option<Scheduler>,
         cluster: Arc<Cluster>,
+        scratch: Scratch,
         settings: &Settings,
     ) -> Result<Arc<Self>> {
+        let scratch = Arc::new(scratch);
         let this = transport.rank();
         let record = &cluster.ranks()[this.index()];
-        let parent = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
-        let scratch = Arc::new(Scratch::new(parent, this, record.host.clone()));
-        if settings.local_directory.is_some() && record.role.worker {
-            scratch.check()?;
-        }
         let pool = match record.role.worker {
             false => None,
             true => Some(Pool::new(record.threads as usize, settings.small_bytes_max).map_err(|words| {

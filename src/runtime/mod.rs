@@ -11,10 +11,10 @@ mod start;
 use crate::{
     client::Client,
     comm::{Transport, launcher::Launcher, threads},
-    current,
+    current::{self, Scratch},
     error::{Error, Result},
     message::Outcome,
-    rank::{Rank, driver_of},
+    rank::{Rank, Role, driver_of},
     scheduler::{Backlog, Scheduler, WorkerSpec},
     value::{self, Data},
 };
@@ -339,8 +339,13 @@ impl Member {
         let (rank, size) = (transport.rank(), transport.size());
         let stop = |error: Error| Stopped { error, rank, told: false, status: STATUS_FAILED };
         // What is wrong here must be told to the others, or they would wait.
-        let trouble = settings.as_ref().err().map(Error::to_string);
+        let wrong = settings.as_ref().err().map(Error::to_string);
         let settings = settings.or_else(|_| Settings::from_environment(|_| None)).map_err(stop)?;
+        let parent = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
+        let scratch = Scratch::new(parent, rank, machine::host_name());
+        let works = Role::of(rank, size, settings.exclusive_workers).worker;
+        let checked = if works && settings.local_directory.is_some() { scratch.check() } else { Ok(()) };
+        let trouble = wrong.or(checked.err().map(|error| error.to_string()));
         let hello = Hello::new(&settings, transport.name(), trouble);
         let mut bytes = Vec::new();
         crate::message::append(&hello, &mut bytes);
@@ -367,7 +372,7 @@ impl Member {
             });
             Scheduler::new(workers.collect(), size, settings.backlog)
         });
-        let engine = Engine::new(transport, scheduler, cluster, &settings).map_err(stop)?;
+        let engine = Engine::new(transport, scheduler, cluster, scratch, &settings).map_err(stop)?;
         if owns_process {
             signals::watch(&engine).map_err(stop)?;
         }
