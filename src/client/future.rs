@@ -51,7 +51,7 @@ impl<T> Future<T> {
         self.index
     }
 
-    pub(super) fn task(&self) -> TaskId {
+    pub(crate) fn task(&self) -> TaskId {
         self.tracked.tasks.first.plus(self.index)
     }
 
@@ -120,8 +120,29 @@ impl<T: Data> Future<T> {
         }
     }
 
+    /// As [`result`](Self::result), but does not wait. `asked` tells whether the value was asked for.
+    pub(crate) fn poll(&self, asked: &mut bool) -> Option<Result<T>> {
+        match self.tracked.progress(self.index) {
+            Progress::Pending => None,
+            Progress::Small(bytes) => {
+                Some(value::decode(&bytes).map_err(|words| self.decode_error(words)))
+            }
+            Progress::Held(held) => {
+                let table = self.client.table();
+                if !std::mem::replace(asked, true) {
+                    table.fetch_to_read(held);
+                }
+                let value = table.read(held.task)?;
+                table.has_read(held.task);
+                *asked = false;
+                Some(value.to_owned_value().map_err(|words| self.decode_error(words)))
+            }
+            Progress::Failed(error) => Some(Err(error.into())),
+        }
+    }
+
     /// Asks for a large value, so that several come at a time.
-    pub(super) fn prefetch(&self) {
+    pub(crate) fn prefetch(&self) {
         if let Progress::Held(held) = self.tracked.progress(self.index) {
             self.client.table().fetch(held);
         }

@@ -67,7 +67,7 @@ impl Client {
         Self { engine, shared: Arc::new(Shared { table, cluster, small_bytes_max, next_worker }) }
     }
 
-    fn table(&self) -> &Arc<Table> {
+    pub(crate) fn table(&self) -> &Arc<Table> {
         &self.shared.table
     }
 

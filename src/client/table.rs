@@ -426,6 +426,20 @@ impl Table {
         }
     }
 
+    /// How much of what is left by the end of a run: all zero when every future was dropped.
+    pub(crate) fn left_over(&self) -> [(&'static str, usize); 7] {
+        let state = self.state();
+        [
+            ("layers that are tracked", state.tracked.len()),
+            ("requests", state.requests.len()),
+            ("releases to be said", state.released.len()),
+            ("values lent", state.lent.len()),
+            ("values to be released later", state.release_later.len()),
+            ("values asked for", state.fetches.len()),
+            ("tasks pending", self.pending_count() as usize),
+        ]
+    }
+
     /// Fails what is pending: the run ends.
     pub(crate) fn end_all(&self, words: &str) {
         let tracked: Vec<Arc<Tracked>> = self.state().tracked.values().filter_map(Weak::upgrade).collect();

@@ -196,6 +196,22 @@ impl Scheduler {
         self.tasks.len()
     }
 
+    /// How much there is of what goes with the futures: all zero when every one was dropped.
+    pub(crate) fn left_over(&self) -> [(&'static str, usize); 8] {
+        let sum = |of: fn(&Worker) -> u64| self.workers.iter().map(of).sum::<u64>() as usize;
+        let (waiting, assigned) = self.load();
+        [
+            ("records", self.tasks.len()),
+            ("layers", self.layers.len()),
+            ("cells in chains", self.chains.len()),
+            ("errors", self.errors.len()),
+            ("tasks in queues", waiting as usize),
+            ("tasks on workers", assigned as usize),
+            ("bytes held by workers", sum(|worker| worker.held_bytes)),
+            ("blocked tasks", sum(|worker| u64::from(worker.blocked.unsigned_abs()))),
+        ]
+    }
+
     /// How many tasks wait for a worker, and how many have one.
     pub fn load(&self) -> (u64, u64) {
         let queued: usize = self.workers.iter().map(|worker| worker.queue.len() + worker.pinned.len()).sum();

@@ -243,7 +243,6 @@ impl Chains {
         })
     }
 
-    #[cfg(any(test, debug_assertions))]
     pub(super) fn len(&self) -> usize {
         self.cells.len() - self.free.len()
     }

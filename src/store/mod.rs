@@ -134,6 +134,11 @@ impl Store {
         self.bytes
     }
 
+    /// How many bodies are expected.
+    pub(crate) fn coming_count(&self) -> usize {
+        self.coming.len()
+    }
+
     /// Keeps a value that was made here.
     pub fn put(&mut self, task: TaskId, value: Value, claim: Claim) {
         let entry = self.entries.entry(task).or_insert_with(|| Entry::new(State::Expected));
