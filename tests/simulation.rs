@@ -651,15 +651,19 @@ fn run(seed: u64) -> Result<u64, String> {
     played.map(|()| simulation.trace_hash()).map_err(|panic| words_of(&*panic))
 }
 
-/// Plays a seed again and prints what happened: to the task that its words begin with, or at all.
+/// The first task that these words name.
+fn task_in(words: &str) -> Option<TaskId> {
+    words.split([' ', ':', '\n']).find_map(|word| {
+        let (owner, sequence) = word.split_once('.')?;
+        Some(TaskId::new(maniple::Rank(owner.parse().ok()?), sequence.parse().ok()?))
+    })
+}
+
+/// Plays a seed again and prints what happened: to the task that its words name, or at all.
 fn tell(seed: u64, words: &str, everything: bool) {
     let mut simulation = Simulation::new(Options::of_seed(seed), true);
     let _ = catch_unwind(AssertUnwindSafe(|| play(&mut simulation, seed)));
-    let id = words.strip_prefix("task ").and_then(|words| words.split_once(':'));
-    let id = id.and_then(|(id, _)| id.split_once('.'));
-    let task = id.and_then(|(owner, sequence)| {
-        Some(TaskId::new(maniple::Rank(owner.parse().ok()?), sequence.parse().ok()?))
-    });
+    let task = task_in(words);
     let told = simulation.lines().iter().filter(|line| everything || task.is_some_and(|task| line.concerns(task)));
     told.for_each(|line| eprintln!("{line}"));
 }
@@ -686,6 +690,26 @@ fn every_future_is_answered_and_nothing_is_left() {
         return check(seed);
     }
     SEEDS_KEPT.into_iter().chain(0..variable("MANIPLE_SEEDS").unwrap_or(SEEDS)).for_each(check);
+}
+
+#[test]
+fn survey() {
+    let Some(count) = variable("MANIPLE_SURVEY") else { return };
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut all = std::collections::BTreeMap::<String, Vec<u64>>::new();
+    for seed in 0..count {
+        if let Err(words) = run(seed) {
+            let line: Vec<&str> = words.lines().filter(|line| !line.contains("Options {")).take(4).collect();
+            let line: String = line.join(" | ").chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).take(260).collect();
+            all.entry(line).or_default().push(seed);
+        }
+    }
+    let mut all: Vec<_> = all.into_iter().collect();
+    all.sort_by_key(|(_, seeds)| std::cmp::Reverse(seeds.len()));
+    for (line, seeds) in all.iter().take(25) {
+        eprintln!("{:4} {:?} {line}", seeds.len(), &seeds[..seeds.len().min(3)]);
+    }
+    eprintln!("{} of {count} failed", all.iter().map(|(_, seeds)| seeds.len()).sum::<usize>());
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(crate) enum Progress {
     Held(Held),
     /// Failed.
     Failed(Arc<TaskError>),
+    /// Dropped before it ended: nobody will ask.
+    Dropped,
 }
 
 impl Progress {
@@ -66,18 +68,23 @@ impl Tracked {
         if self.references[index as usize].fetch_sub(1, Ordering::AcqRel) == 1
             && let Some(table) = self.table.upgrade()
         {
+            if self.is_pending(index) {
+                table.count_ended(self.set(index, Progress::Dropped));
+            }
             table.release(self.tasks.first.plus(index));
         }
     }
 
-    fn set(&self, index: u32, progress: Progress) {
-        lock(&self.progress)[index as usize] = progress;
+    /// Returns whether it was pending.
+    fn set(&self, index: u32, progress: Progress) -> bool {
+        std::mem::replace(&mut lock(&self.progress)[index as usize], progress).is_pending()
     }
 }
 
 impl Drop for Tracked {
     fn drop(&mut self) {
-        if let Some(table) = self.table.upgrade() {
+        // An empty one was not noted: its number is that of the one after it.
+        if let Some(table) = self.table.upgrade().filter(|_| self.tasks.count > 0) {
             lock(&table.state).tracked.remove(&self.tasks.first);
         }
     }
@@ -165,6 +172,11 @@ impl Table {
     /// How many tasks have not ended.
     pub(crate) fn pending_count(&self) -> u64 {
         self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Counts a task that is not pending any more, if it was.
+    fn count_ended(&self, was_pending: bool) {
+        self.pending.fetch_sub(u64::from(was_pending), Ordering::Relaxed);
     }
 
     /// Numbers for `count` tasks, which are `progress` at first.
@@ -296,7 +308,7 @@ impl Table {
 
     fn finished(&self, finished: &Finished) {
         let count = finished.values.len() as u32;
-        self.pending.fetch_sub(u64::from(count), Ordering::Relaxed);
+        let mut ended = 0;
         let mut index = 0;
         while index < count {
             let id = finished.first.plus(index);
@@ -309,18 +321,20 @@ impl Table {
             let mut progress = lock(&tracked.progress);
             for offset in 0..here {
                 let bytes = finished.values.at((index + offset) as usize);
-                progress[(at + offset) as usize] = Progress::Small(SmallVec::from_slice(bytes));
+                let place = &mut progress[(at + offset) as usize];
+                ended += u64::from(place.is_pending());
+                *place = Progress::Small(SmallVec::from_slice(bytes));
             }
             drop(progress);
             index += here;
         }
+        self.pending.fetch_sub(ended, Ordering::Relaxed);
         self.watch((0..count).map(|index| finished.first.plus(index)));
     }
 
     fn end(&self, task: TaskId, progress: Progress) {
-        self.pending.fetch_sub(1, Ordering::Relaxed);
         if let Some((tracked, index)) = self.find(task) {
-            tracked.set(index, progress);
+            self.count_ended(tracked.set(index, progress));
         }
         self.watch([task]);
     }

@@ -259,7 +259,7 @@ impl Scheduler {
                 _ => {}
             }
             assert!(
-                task.wanted || task.needed_by > 0 || !task.is_ended(),
+                task.wanted || task.needed_by > 0 || task.queued || task.missing > 0 || !task.is_ended(),
                 "{:?} is kept for somebody",
                 task.id
             );
