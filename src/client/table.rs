@@ -151,6 +151,15 @@ struct State {
     watchers: Vec<Weak<Watcher>>,
 }
 
+impl State {
+    /// Lets the store drop a value, unless it is still read here or lent to others.
+    fn drop_claim(&mut self, task: TaskId) {
+        if !self.lent.contains_key(&task) && !self.fetches.contains_key(&task) {
+            self.requests.push(Request::Drop(task));
+        }
+    }
+}
+
 /// A client's table. See the module.
 pub(crate) struct Table {
     this: Rank,
@@ -266,7 +275,7 @@ impl Table {
     fn release(&self, task: TaskId) {
         let mut state = self.state();
         if state.fetches.remove(&task).is_some() {
-            state.requests.push(Request::Drop(task));
+            state.drop_claim(task);
         }
         if state.lent.contains_key(&task) {
             state.release_later.insert(task);
@@ -388,7 +397,7 @@ impl Table {
             return;
         }
         state.lent.remove(&task);
-        state.requests.push(Request::Drop(task));
+        state.drop_claim(task);
         if state.release_later.remove(&task) {
             Tasks::push(&mut state.released, task);
         }
@@ -424,7 +433,7 @@ impl Table {
             fetch.readers -= 1;
             if fetch.readers == 0 {
                 state.fetches.remove(&task);
-                state.requests.push(Request::Drop(task));
+                state.drop_claim(task);
             }
         }
     }

@@ -280,7 +280,8 @@ impl Scheduler {
     fn give_roots(&mut self, worker: WorkerIndex, room: u32) -> u32 {
         let record = &self.workers[worker as usize];
         let full = record.held_bytes as f64 > ROOT_MEMORY_SHARE * record.spec.memory_bytes as f64;
-        if full && record.outstanding > 0 {
+        // Tasks that wait within may wait for these very ones, so they are no reason to hold them back.
+        if full && record.outstanding > 0 && record.blocked <= 0 {
             return 0;
         }
         let found = self.roots.iter().rev().find_map(|(priority, layers)| {

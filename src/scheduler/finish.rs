@@ -212,6 +212,10 @@ impl Scheduler {
     pub(super) fn fail(&mut self, slot: Slot, error: Arc<TaskError>) {
         let mut failing = vec![(slot, error)];
         while let Some((slot, error)) = failing.pop() {
+            if self.errors.contains_key(&slot) {
+                // It needs what failed more than once.
+                continue;
+            }
             let task = &mut self.tasks[slot];
             let (id, wanted) = (task.id, task.wanted);
             let mut dependents = std::mem::replace(&mut task.dependents, NONE);

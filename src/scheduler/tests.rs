@@ -261,6 +261,38 @@ fn a_failed_task_fails_what_needs_it() {
 }
 
 #[test]
+fn a_task_that_needs_a_failed_one_twice_fails_once() {
+    let mut story = Story::of(1);
+    let both = vec![Column::Values(vec![id(0)]), Column::Values(vec![id(0)])];
+    story.hear(1, [roots(0, 1), ToScheduler::Submit(layer(1, 1, both))]);
+    story.hear(2, [failed(0)]);
+    assert_eq!(story.told_client().len(), 2, "one word for each of the two");
+    story.hear(1, [ToScheduler::Release(vec![range(0, 2)])]);
+    story.assert_empty();
+}
+
+#[test]
+fn a_task_cancelled_before_its_layer_comes_to_it_may_be_released() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 4)]);
+    story.hear(1, [ToScheduler::Cancel(vec![range(3, 1)]), ToScheduler::Release(vec![range(3, 1)])]);
+    story.hear(2, [finished(0, 2)]).hear(2, [finished(2, 1)]);
+    story.hear(1, [ToScheduler::Release(vec![range(0, 3)])]);
+    story.assert_empty();
+}
+
+#[test]
+fn a_full_worker_whose_tasks_wait_runs_what_they_wait_for() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 2)]);
+    story.hear(2, [stored(0, 700)]);
+    story.hear(1, [roots(10, 1)]);
+    assert!(story.given().is_empty(), "it is full");
+    story.hear(2, [ToScheduler::Blocked(1)]);
+    assert_eq!(story.given(), [(2, 10, 1)]);
+}
+
+#[test]
 fn a_task_is_tried_again_as_often_as_asked() {
     let mut story = Story::of(1);
     story.hear(1, [with(layer(0, 1, vec![]), Options { retries: 2, ..Options::default() })]);
