@@ -698,6 +698,11 @@ fn survey() {
     std::panic::set_hook(Box::new(|_| {}));
     let mut all = std::collections::BTreeMap::<String, Vec<u64>>::new();
     for seed in 0..count {
+        let start = std::time::Instant::now();
+        if start.elapsed().as_nanos() == 0 { eprintln!() }
+        struct T(u64, std::time::Instant);
+        impl Drop for T { fn drop(&mut self) { if self.1.elapsed().as_millis() > 200 { eprintln!("seed {} took {:?}", self.0, self.1.elapsed()) } } }
+        let _t = T(seed, start);
         if let Err(words) = run(seed) {
             let line: Vec<&str> = words.lines().filter(|line| !line.contains("Options {")).take(4).collect();
             let line: String = line.join(" | ").chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).take(260).collect();
