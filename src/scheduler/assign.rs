@@ -50,6 +50,7 @@ impl Scheduler {
             let rank = record.layer.options.as_ref().and_then(|options| options.workers.get(index).copied());
             if let Some(worker) = rank.and_then(|rank| self.worker_at(rank)) {
                 self.workers[worker as usize].pinned.push_back(slot);
+                self.pinned += 1;
                 return self.offer(worker);
             }
         }
@@ -115,8 +116,12 @@ impl Scheduler {
 
     pub(super) fn give_out_work(&mut self) {
         self.fill_idle();
-        self.fill_roomy();
+        // Before backlogs are filled: what came back from one must not go there again.
         self.share();
+        self.fill_roomy();
+        if self.common_work() == 0 && !self.idle.is_empty() {
+            self.ask_back();
+        }
         self.forget_unneeded();
     }
 
@@ -140,17 +145,12 @@ impl Scheduler {
             } else {
                 self.offer(worker);
             }
-            if self.common_work() == 0 && self.loaded.is_empty() && !self.any_pinned_idle() {
+            if self.common_work() == 0 && self.loaded.is_empty() && self.pinned == 0 {
                 break;
             }
         }
         still_idle.reverse();
         self.idle.extend(still_idle);
-    }
-
-    /// Whether an idle worker may have tasks that only it can run.
-    fn any_pinned_idle(&self) -> bool {
-        self.idle.last().is_some_and(|worker| !self.workers[*worker as usize].pinned.is_empty())
     }
 
     /// Fills backlogs, a share of what is left at a time.
@@ -229,6 +229,7 @@ impl Scheduler {
 
     fn give_pinned(&mut self, worker: WorkerIndex) -> bool {
         while let Some(slot) = self.workers[worker as usize].pinned.pop_front() {
+            self.pinned -= 1;
             if !self.leave_queue(slot) {
                 continue;
             }
@@ -238,6 +239,7 @@ impl Scheduler {
             }
             self.tasks[slot].queued = true;
             self.workers[worker as usize].pinned.push_front(slot);
+            self.pinned += 1;
             return false;
         }
         false
@@ -360,6 +362,7 @@ impl Scheduler {
 
     fn assign(&mut self, slot: Slot, worker: WorkerIndex) {
         let task = &mut self.tasks[slot];
+        self.workers[worker as usize].got_back |= task.worker == worker;
         task.state = State::Assigned;
         task.worker = worker;
         task.cancelled = false;
@@ -380,7 +383,7 @@ impl Scheduler {
         }
     }
 
-    /// Idle workers take from the queues of others, or ask others to give back.
+    /// Idle workers take from the queues of others.
     fn share(&mut self) {
         while let (Some(worker), Some(victim)) = (self.idle.last().copied(), self.loaded.last().copied()) {
             if self.workers[victim as usize].queue.is_empty() {
@@ -391,9 +394,6 @@ impl Scheduler {
             if worker == victim || !self.take_from(worker, victim) {
                 break;
             }
-        }
-        if self.common_work() == 0 && !self.idle.is_empty() {
-            self.ask_back();
         }
     }
 
@@ -431,7 +431,7 @@ impl Scheduler {
             let worth = record
                 .task_nanoseconds
                 .is_none_or(|nanoseconds| nanoseconds * u64::from(surplus) >= YIELD_NANOSECONDS_MIN);
-            if surplus > 0 && worth && !record.yielding {
+            if surplus > 0 && worth && !record.yielding && !record.got_back {
                 record.yielding = true;
                 let rank = record.spec.rank;
                 self.out.push((rank, Message::ToWorker(ToWorker::Yield(surplus.div_ceil(2)))));

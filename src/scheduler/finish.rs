@@ -141,6 +141,7 @@ impl Scheduler {
     fn learn(&mut self, worker: WorkerIndex, nanoseconds: u64, count: u32) {
         let mean = nanoseconds / u64::from(count.max(1));
         let record = &mut self.workers[worker as usize];
+        record.got_back = false;
         let old = record.task_nanoseconds.unwrap_or(mean);
         record.task_nanoseconds = Some((old * 3 + mean) / 4);
     }

@@ -85,6 +85,9 @@ struct Worker {
     cancelled: Vec<Tasks>,
     /// Whether it has been asked to give tasks back and has not answered.
     yielding: bool,
+    /// Whether it was given again what it had given back: nobody else may run it. There is no point
+    /// in asking again before it has run something.
+    got_back: bool,
     in_idle: bool,
     in_roomy: bool,
     in_loaded: bool,
@@ -109,6 +112,8 @@ pub struct Scheduler {
     withheld: u64,
     /// Tasks that are ready and may as well run anywhere.
     ready: Queue,
+    /// How many tasks are pinned to workers.
+    pinned: usize,
     /// Workers with a thread to spare, workers with room in their backlog, workers with tasks of
     /// their own to give away. An entry may be out of date; the worker's flags say whether it has one.
     idle: Vec<WorkerIndex>,
@@ -149,6 +154,7 @@ impl Scheduler {
             roots: BTreeMap::new(),
             withheld: 0,
             ready: Queue::default(),
+            pinned: 0,
             idle,
             roomy: Vec::new(),
             loaded: Vec::new(),
@@ -265,6 +271,8 @@ impl Scheduler {
             );
         }
         assert_eq!(cells, self.chains.len(), "every cell is in a chain");
+        let pinned: usize = self.workers.iter().map(|worker| worker.pinned.len()).sum();
+        assert_eq!(self.pinned, pinned, "pinned tasks");
         for (index, worker) in self.workers.iter().enumerate() {
             assert_eq!(worker.outstanding, outstanding[index], "tasks of {:?}", worker.spec.rank);
         }
@@ -286,6 +294,7 @@ impl Worker {
             freed: Vec::new(),
             cancelled: Vec::new(),
             yielding: false,
+            got_back: false,
             in_idle: true,
             in_roomy: false,
             in_loaded: false,
