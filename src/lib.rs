@@ -52,6 +52,8 @@ pub use client::{Client, Future, Place, Status, SubmitOptions, WaitFor};
 pub use current::{Current, current, is_in_task};
 pub use error::{Error, Reason, Result, TaskError};
 pub use rank::{Rank, Role};
+#[doc(hidden)]
+pub use runtime::simulation;
 pub use runtime::{Builder, Cluster, MemoryLimit, RankRecord, Runtime, run};
 pub use task::Shared;
 pub use value::Data;

@@ -348,6 +348,13 @@ pub struct Finished {
     pub values: Packed,
 }
 
+impl Finished {
+    /// Which tasks.
+    pub(crate) fn tasks(&self) -> Tasks {
+        Tasks { first: self.first, count: self.values.len() as u32 }
+    }
+}
+
 /// What the scheduler is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToScheduler {

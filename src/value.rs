@@ -165,7 +165,12 @@ pub fn encode<T: Data>(value: T, limit: usize, small: &mut Vec<u8>) -> Result<Op
         return Ok(None);
     }
     small.truncate(start);
-    Ok(Some(Value::live(Arc::new(value), Size { bytes: total as u64, align: 1 })))
+    // Numbers travel as they are even where their encoding is the longer one.
+    let size = match raw_view(&value) {
+        Some(raw) => Size { bytes: raw.bytes.len() as u64, align: raw.align as u8 },
+        None => Size { bytes: total as u64, align: 1 },
+    };
+    Ok(Some(Value::live(Arc::new(value), size)))
 }
 
 /// Decodes a small value.
@@ -332,6 +337,18 @@ mod tests {
         let (head, arrived) = travel(transposed.clone());
         assert!(head.is_empty());
         assert_eq!(*arrived, transposed);
+    }
+
+    #[test]
+    fn a_value_has_the_size_of_its_body_where_only_its_encoding_is_large() {
+        for (value, limit) in [(vec![u64::MAX; 2], 16), (vec![], 0)] {
+            let large = encode(value.clone(), limit, &mut Vec::new()).unwrap().expect("too large when encoded");
+            let (head, body) = large.to_wire().unwrap();
+            let size = Size { bytes: body.as_slice().len() as u64, align: body.align() as u8 };
+            assert_eq!(large.size(), size);
+            let arrived = Value::from_wire(head, Buffer::copy_of(body.as_slice(), body.align()));
+            assert_eq!(arrived.to_owned_value(), Ok(value));
+        }
     }
 
     #[test]

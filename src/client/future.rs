@@ -51,7 +51,7 @@ impl<T> Future<T> {
         self.index
     }
 
-    pub(super) fn task(&self) -> TaskId {
+    pub(crate) fn task(&self) -> TaskId {
         self.tracked.tasks.first.plus(self.index)
     }
 
@@ -65,7 +65,7 @@ impl<T> Future<T> {
     pub fn status(&self) -> Status {
         self.client.look();
         match self.tracked.progress(self.index) {
-            Progress::Pending => Status::Pending,
+            Progress::Pending | Progress::Dropped => Status::Pending,
             Progress::Small(_) | Progress::Held(_) => Status::Finished,
             Progress::Failed(error) if error.reason == Reason::Cancelled => Status::Cancelled,
             Progress::Failed(_) => Status::Failed,
@@ -116,12 +116,33 @@ impl<T: Data> Future<T> {
                 value?.to_owned_value().map_err(|words| self.decode_error(words))
             }
             Progress::Failed(error) => Err(error.into()),
-            Progress::Pending => unreachable!("it has ended"),
+            Progress::Pending | Progress::Dropped => unreachable!("it has ended"),
+        }
+    }
+
+    /// As [`result`](Self::result), but does not wait. `asked` tells whether the value was asked for.
+    pub(crate) fn poll(&self, asked: &mut bool) -> Option<Result<T>> {
+        match self.tracked.progress(self.index) {
+            Progress::Pending | Progress::Dropped => None,
+            Progress::Small(bytes) => {
+                Some(value::decode(&bytes).map_err(|words| self.decode_error(words)))
+            }
+            Progress::Held(held) => {
+                let table = self.client.table();
+                if !std::mem::replace(asked, true) {
+                    table.fetch_to_read(held);
+                }
+                let value = table.read(held.task)?;
+                table.has_read(held.task);
+                *asked = false;
+                Some(value.to_owned_value().map_err(|words| self.decode_error(words)))
+            }
+            Progress::Failed(error) => Some(Err(error.into())),
         }
     }
 
     /// Asks for a large value, so that several come at a time.
-    pub(super) fn prefetch(&self) {
+    pub(crate) fn prefetch(&self) {
         if let Progress::Held(held) = self.tracked.progress(self.index) {
             self.client.table().fetch(held);
         }
@@ -147,7 +168,7 @@ impl<T> Drop for Future<T> {
 impl<T> fmt::Debug for Future<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.tracked.progress(self.index) {
-            Progress::Pending => "pending".to_string(),
+            Progress::Pending | Progress::Dropped => "pending".to_string(),
             Progress::Small(bytes) => format!("finished, {} bytes", bytes.len()),
             Progress::Held(held) => format!("finished, {} bytes on rank {}", held.size.bytes, held.holder),
             Progress::Failed(error) => error.to_string(),

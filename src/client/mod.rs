@@ -67,7 +67,7 @@ impl Client {
         Self { engine, shared: Arc::new(Shared { table, cluster, small_bytes_max, next_worker }) }
     }
 
-    fn table(&self) -> &Arc<Table> {
+    pub(crate) fn table(&self) -> &Arc<Table> {
         &self.shared.table
     }
 
@@ -178,7 +178,7 @@ impl Client {
         workers.iter().for_each(|_| columns.push(arguments.clone()));
         let count = workers.len() as u32;
         let options = Options { workers, one_each: true, ..Options::default() };
-        let tracked = self.submit_resolved(code, Ok(options), count, &mut columns);
+        let tracked = self.submit_resolved(code, code.name(), Ok(options), count, &mut columns);
         (0..count).map(|index| Future::new(self.clone(), &tracked, index)).collect()
     }
 
@@ -242,12 +242,14 @@ impl Client {
         count: u32,
         columns: &mut Columns<'_>,
     ) -> Arc<Tracked> {
-        self.submit_resolved(code, options.resolve(self.cluster()), count, columns)
+        let name = options.label_or(code);
+        self.submit_resolved(code, name, options.resolve(self.cluster()), count, columns)
     }
 
     fn submit_resolved(
         &self,
         code: Code,
+        name: &str,
         options: Result<Options, String>,
         count: u32,
         columns: &mut Columns<'_>,
@@ -255,8 +257,8 @@ impl Client {
         let failure = columns.failure.take().map(|words| (Reason::Decode, words));
         let options = match (failure, options) {
             (None, Ok(options)) => options,
-            (Some((reason, words)), _) => return self.fail_at_once(code, count, reason, words),
-            (None, Err(words)) => return self.fail_at_once(code, count, Reason::NoWorker, words),
+            (Some((reason, words)), _) => return self.fail_at_once(name, count, reason, words),
+            (None, Err(words)) => return self.fail_at_once(name, count, Reason::NoWorker, words),
         };
         let options = (options != Options::default()).then(|| Box::new(options));
         let columns: Vec<Column> = columns.finish();
@@ -267,10 +269,10 @@ impl Client {
     }
 
     /// Tasks that have failed before they could be submitted.
-    fn fail_at_once(&self, code: Code, count: u32, reason: Reason, message: String) -> Arc<Tracked> {
+    fn fail_at_once(&self, name: &str, count: u32, reason: Reason, message: String) -> Arc<Tracked> {
         let error = TaskError {
             reason,
-            function: code.name().to_string(),
+            function: name.to_string(),
             task: 0,
             rank: None,
             host: String::new(),

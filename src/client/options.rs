@@ -1,6 +1,6 @@
 //! Where and how tasks are to run: what `submit` and `map` can be told besides the arguments.
 
-use crate::{message, rank::Rank, runtime::Cluster};
+use crate::{message, rank::Rank, runtime::Cluster, task::Code};
 
 /// A worker, or all workers of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +96,11 @@ impl SubmitOptions {
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.options.label = Some(label.into());
         self
+    }
+
+    /// What errors call tasks of this function.
+    pub(super) fn label_or(&self, code: Code) -> &str {
+        self.options.label.as_deref().unwrap_or_else(|| code.name())
     }
 
     /// The options as the scheduler takes them.

@@ -36,6 +36,8 @@ pub(crate) enum Progress {
     Held(Held),
     /// Failed.
     Failed(Arc<TaskError>),
+    /// Dropped before it ended: nobody will ask.
+    Dropped,
 }
 
 impl Progress {
@@ -70,18 +72,23 @@ impl Tracked {
         if self.references[index as usize].fetch_sub(1, Ordering::AcqRel) == 1
             && let Some(table) = self.table.upgrade()
         {
+            if self.is_pending(index) {
+                table.count_ended(self.set(index, Progress::Dropped));
+            }
             table.release(self.tasks.first.plus(index));
         }
     }
 
-    fn set(&self, index: u32, progress: Progress) {
-        lock(&self.progress)[index as usize] = progress;
+    /// Returns whether it was pending.
+    fn set(&self, index: u32, progress: Progress) -> bool {
+        std::mem::replace(&mut lock(&self.progress)[index as usize], progress).is_pending()
     }
 }
 
 impl Drop for Tracked {
     fn drop(&mut self) {
-        if let Some(table) = self.table.upgrade() {
+        // An empty one was not noted: its number is that of the one after it.
+        if let Some(table) = self.table.upgrade().filter(|_| self.tasks.count > 0) {
             lock(&table.state).tracked.remove(&self.tasks.first);
         }
     }
@@ -148,6 +155,15 @@ struct State {
     watchers: Vec<Weak<Watcher>>,
 }
 
+impl State {
+    /// Lets the store drop a value, unless it is still read here or lent to others.
+    fn drop_claim(&mut self, task: TaskId) {
+        if !self.lent.contains_key(&task) && !self.fetches.contains_key(&task) {
+            self.requests.push(Request::Drop(task));
+        }
+    }
+}
+
 /// A client's table. See the module.
 pub(crate) struct Table {
     this: Rank,
@@ -169,6 +185,11 @@ impl Table {
     /// How many tasks have not ended.
     pub(crate) fn pending_count(&self) -> u64 {
         self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Counts a task that is not pending any more, if it was.
+    fn count_ended(&self, was_pending: bool) {
+        self.pending.fetch_sub(u64::from(was_pending), Ordering::Relaxed);
     }
 
     /// Numbers for `count` tasks, which are `progress` at first.
@@ -258,7 +279,7 @@ impl Table {
     fn release(&self, task: TaskId) {
         let mut state = self.state();
         if state.fetches.remove(&task).is_some() {
-            state.requests.push(Request::Drop(task));
+            state.drop_claim(task);
         }
         if state.lent.contains_key(&task) {
             state.release_later.insert(task);
@@ -299,7 +320,7 @@ impl Table {
 
     fn finished(&self, finished: &Finished) {
         let count = finished.values.len() as u32;
-        self.pending.fetch_sub(u64::from(count), Ordering::Relaxed);
+        let mut ended = 0;
         let mut index = 0;
         while index < count {
             let id = finished.first.plus(index);
@@ -312,18 +333,20 @@ impl Table {
             let mut progress = lock(&tracked.progress);
             for offset in 0..here {
                 let bytes = finished.values.at((index + offset) as usize);
-                progress[(at + offset) as usize] = Progress::Small(SmallVec::from_slice(bytes));
+                let place = &mut progress[(at + offset) as usize];
+                ended += u64::from(place.is_pending());
+                *place = Progress::Small(SmallVec::from_slice(bytes));
             }
             drop(progress);
             index += here;
         }
+        self.pending.fetch_sub(ended, Ordering::Relaxed);
         self.watch((0..count).map(|index| finished.first.plus(index)));
     }
 
     fn end(&self, task: TaskId, progress: Progress) {
-        self.pending.fetch_sub(1, Ordering::Relaxed);
         if let Some((tracked, index)) = self.find(task) {
-            tracked.set(index, progress);
+            self.count_ended(tracked.set(index, progress));
         }
         self.watch([task]);
     }
@@ -377,7 +400,7 @@ impl Table {
             return;
         }
         state.lent.remove(&task);
-        state.requests.push(Request::Drop(task));
+        state.drop_claim(task);
         if state.release_later.remove(&task) {
             Tasks::push(&mut state.released, task);
         }
@@ -413,7 +436,7 @@ impl Table {
             fetch.readers -= 1;
             if fetch.readers == 0 {
                 state.fetches.remove(&task);
-                state.requests.push(Request::Drop(task));
+                state.drop_claim(task);
             }
         }
     }
@@ -427,6 +450,20 @@ impl Table {
             }
             None => false,
         }
+    }
+
+    /// How much of what is left by the end of a run: all zero when every future was dropped.
+    pub(crate) fn left_over(&self) -> [(&'static str, usize); 7] {
+        let state = self.state();
+        [
+            ("layers that are tracked", state.tracked.len()),
+            ("requests", state.requests.len()),
+            ("releases to be said", state.released.len()),
+            ("values lent", state.lent.len()),
+            ("values to be released later", state.release_later.len()),
+            ("values asked for", state.fetches.len()),
+            ("tasks pending", self.pending_count() as usize),
+        ]
     }
 
     /// Fails what is pending: the run ends.

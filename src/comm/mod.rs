@@ -12,6 +12,8 @@ pub mod buffer;
 pub mod launcher;
 #[cfg(feature = "mpi")]
 pub mod mpi;
+#[doc(hidden)]
+pub mod simulated;
 pub mod threads;
 
 use crate::{Result, rank::Rank};

@@ -1,6 +1,9 @@
 //! The role table: who does what, where, with what.
 
-use crate::rank::{Rank, Role};
+use crate::{
+    rank::{Rank, Role},
+    scheduler::WorkerSpec,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -23,6 +26,18 @@ pub struct RankRecord {
     pub resources: Vec<(String, u32)>,
     /// How ranks reach each other: the MPI library, or `threads`.
     pub transport: String,
+}
+
+impl From<&RankRecord> for WorkerSpec {
+    fn from(worker: &RankRecord) -> Self {
+        Self {
+            rank: worker.rank,
+            host: worker.host.clone(),
+            threads: worker.threads,
+            memory_bytes: worker.memory_bytes,
+            resources: worker.resources.clone(),
+        }
+    }
 }
 
 /// All ranks of a run, in order.

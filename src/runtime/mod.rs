@@ -6,6 +6,8 @@ mod machine;
 mod roles;
 mod settings;
 mod signals;
+#[doc(hidden)]
+pub mod simulation;
 mod start;
 
 use crate::{
@@ -363,13 +365,7 @@ impl Member {
             }
         };
         let scheduler = (rank == Rank::SCHEDULER).then(|| {
-            let workers = cluster.workers().map(|worker| WorkerSpec {
-                rank: worker.rank,
-                host: worker.host.clone(),
-                threads: worker.threads,
-                memory_bytes: worker.memory_bytes,
-                resources: worker.resources.clone(),
-            });
+            let workers = cluster.workers().map(WorkerSpec::from);
             Scheduler::new(workers.collect(), size, settings.backlog)
         });
         let engine = Engine::new(transport, scheduler, cluster, scratch, &settings).map_err(stop)?;

@@ -72,12 +72,17 @@ impl Roles {
         }
     }
 
-    /// How many records the scheduler has, tasks wait on this worker, and values its store has: all
-    /// zero when nothing is left of a run.
-    #[cfg(test)]
-    pub(crate) fn left_over(&self) -> (usize, usize, usize) {
-        let records = self.scheduler.as_ref().map_or(0, Scheduler::record_count);
-        (records, self.worker.waiting_count(), self.store.len())
+    /// How much there is of what goes with the futures: all zero when every one was dropped.
+    pub(crate) fn left_over(&self) -> Vec<(&'static str, usize)> {
+        let mut left = vec![
+            ("tasks that wait for values", self.worker.waiting_count()),
+            ("values that tasks wait for", self.worker.wanted_count()),
+            ("values in the store", self.store.len()),
+            ("bytes in the store", self.store.bytes() as usize),
+            ("values that are coming", self.store.coming_count()),
+        ];
+        left.extend(self.scheduler.iter().flat_map(Scheduler::left_over));
+        left
     }
 
     /// Takes in what has arrived, decides, and sends. Returns whether anything happened.

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::message::{Argument, Column, Held, Message, Need, Packed, Run, TaskId, Tasks, ToWorker};
 use smallvec::SmallVec;
+use std::cmp::Reverse;
 
 /// The share of a worker's memory that may be full when it is given tasks that need nothing.
 const ROOT_MEMORY_SHARE: f64 = 0.6;
@@ -27,6 +28,14 @@ const ROOT_MEMORY_SHARE: f64 = 0.6;
 const YIELD_NANOSECONDS_MIN: u64 = 200_000;
 /// How many workers a search for one that can give back looks at.
 const VICTIMS_MAX: usize = 64;
+
+/// Where a worker's next task comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Own,
+    Ready,
+    Roots,
+}
 
 impl Scheduler {
     /// A task has all it needs: it queues.
@@ -41,6 +50,7 @@ impl Scheduler {
             let rank = record.layer.options.as_ref().and_then(|options| options.workers.get(index).copied());
             if let Some(worker) = rank.and_then(|rank| self.worker_at(rank)) {
                 self.workers[worker as usize].pinned.push_back(slot);
+                self.pinned += 1;
                 return self.offer(worker);
             }
         }
@@ -109,8 +119,12 @@ impl Scheduler {
 
     pub(super) fn give_out_work(&mut self) {
         self.fill_idle();
-        self.fill_roomy();
+        // Before backlogs are filled: what came back from one must not go there again.
         self.share();
+        self.fill_roomy();
+        if self.common_work() == 0 && !self.idle.is_empty() {
+            self.ask_back();
+        }
         self.forget_unneeded();
     }
 
@@ -134,17 +148,12 @@ impl Scheduler {
             } else {
                 self.offer(worker);
             }
-            if self.common_work() == 0 && self.loaded.is_empty() && !self.any_pinned_idle() {
+            if self.common_work() == 0 && self.loaded.is_empty() && self.pinned == 0 {
                 break;
             }
         }
         still_idle.reverse();
         self.idle.extend(still_idle);
-    }
-
-    /// Whether an idle worker may have tasks that only it can run.
-    fn any_pinned_idle(&self) -> bool {
-        self.idle.last().is_some_and(|worker| !self.workers[*worker as usize].pinned.is_empty())
     }
 
     /// Fills backlogs, a share of what is left at a time.
@@ -184,33 +193,8 @@ impl Scheduler {
                 given += 1;
                 continue;
             }
-            let own = self.workers[worker as usize].queue.priority();
-            let ready = self.ready.priority();
-            let root = self.roots.last_key_value().map(|(priority, _)| *priority);
-            let count = if own.is_some() && own >= ready && own >= root {
-                self.give_queued(worker, true)
-            } else if common >= share {
-                if own.is_some() { self.give_queued(worker, true) } else { 0 }
-            } else if ready.is_some() && ready >= root {
-                let count = self.give_queued(worker, false);
-                common += count;
-                count
-            } else if root.is_some() {
-                let count = self.give_roots(worker, (room - given).min(share - common));
-                common += count;
-                // Where its roots are not for this worker, what is ready may be.
-                if count > 0 {
-                    count
-                } else if own.is_some() {
-                    self.give_queued(worker, true)
-                } else if ready.is_some() {
-                    self.give_queued(worker, false)
-                } else {
-                    0
-                }
-            } else {
-                0
-            };
+            let (count, is_common) = self.give_next(worker, room - given, share - common);
+            common += if is_common { count } else { 0 };
             if count == 0 {
                 break;
             }
@@ -219,8 +203,36 @@ impl Scheduler {
         given
     }
 
+    /// Gives a worker what comes first of what it may take: of its own queue, or, up to `share`, of
+    /// what is common. Returns how many tasks, and whether these were common.
+    fn give_next(&mut self, worker: WorkerIndex, room: u32, share: u32) -> (u32, bool) {
+        let root = self.roots.last_key_value().map(|(priority, _)| *priority);
+        let mut sources = [
+            (self.workers[worker as usize].queue.priority(), Source::Own),
+            (self.ready.priority(), Source::Ready),
+            (root, Source::Roots),
+        ];
+        // Of one priority, those that come first here do so there.
+        sources.sort_by_key(|(priority, _)| Reverse(*priority));
+        for source in sources.into_iter().filter_map(|(priority, source)| priority.map(|_| source)) {
+            let is_common = source != Source::Own;
+            let count = match source {
+                _ if is_common && share == 0 => 0,
+                Source::Own => self.give_queued(worker, true),
+                Source::Ready => self.give_queued(worker, false),
+                Source::Roots => self.give_roots(worker, room.min(share)),
+            };
+            // What comes first may not be for this worker; what comes next may.
+            if count > 0 {
+                return (count, is_common);
+            }
+        }
+        (0, false)
+    }
+
     fn give_pinned(&mut self, worker: WorkerIndex) -> bool {
         while let Some(slot) = self.workers[worker as usize].pinned.pop_front() {
+            self.pinned -= 1;
             if !self.leave_queue(slot) {
                 continue;
             }
@@ -230,6 +242,7 @@ impl Scheduler {
             }
             self.tasks[slot].queued = true;
             self.workers[worker as usize].pinned.push_front(slot);
+            self.pinned += 1;
             return false;
         }
         false
@@ -283,16 +296,30 @@ impl Scheduler {
     fn give_roots(&mut self, worker: WorkerIndex, room: u32) -> u32 {
         let record = &self.workers[worker as usize];
         let full = record.held_bytes as f64 > ROOT_MEMORY_SHARE * record.spec.memory_bytes as f64;
-        if full && record.outstanding > 0 {
+        // Tasks that wait within may wait for these very ones, so they are no reason to hold them back.
+        if full && record.outstanding > 0 && record.blocked <= 0 {
             return 0;
         }
-        let found = self.roots.iter().rev().find_map(|(priority, layers)| {
-            let layer = layers.iter().take(VICTIMS_MAX).position(|layer| self.may_run(worker, *layer))?;
-            Some((*priority, layer))
-        });
-        let Some((priority, place)) = found else { return 0 };
-        let layers = self.roots.get_mut(&priority).expect("found above");
-        let layer = layers[place];
+        // Nobody may want what is left of a layer any more; then the next one's turn comes.
+        loop {
+            let found = self.roots.iter().rev().find_map(|(priority, layers)| {
+                let place =
+                    layers.iter().take(VICTIMS_MAX).position(|layer| self.may_run(worker, *layer))?;
+                Some((*priority, place))
+            });
+            let Some((priority, place)) = found else { return 0 };
+            let (given, is_done) = self.give_roots_of(self.roots[&priority][place], worker, room);
+            if is_done {
+                self.remove_roots(priority, place);
+            }
+            if given > 0 || !is_done {
+                return given;
+            }
+        }
+    }
+
+    /// Gives up to `room` withheld tasks of a layer, and tells whether none are left.
+    fn give_roots_of(&mut self, layer: LayerSlot, worker: WorkerIndex, room: u32) -> (u32, bool) {
         let mut given = 0;
         let record = &self.layers[layer];
         let (count, has_resources) = (record.layer.tasks.count, record.has_resources());
@@ -302,14 +329,15 @@ impl Scheduler {
             }
             given += u32::from(self.give_root(worker, layer));
         }
-        if self.layers[layer].cursor == count {
-            let layers = self.roots.get_mut(&priority).expect("found above");
-            layers.remove(place);
-            if layers.is_empty() {
-                self.roots.remove(&priority);
-            }
+        (given, self.layers[layer].cursor == count)
+    }
+
+    fn remove_roots(&mut self, priority: i32, place: usize) {
+        let layers = self.roots.get_mut(&priority).expect("the layer was found there");
+        layers.remove(place);
+        if layers.is_empty() {
+            self.roots.remove(&priority);
         }
-        given
     }
 
     fn may_run(&self, worker: WorkerIndex, layer: LayerSlot) -> bool {
@@ -337,6 +365,7 @@ impl Scheduler {
 
     fn assign(&mut self, slot: Slot, worker: WorkerIndex) {
         let task = &mut self.tasks[slot];
+        self.workers[worker as usize].got_back |= task.worker == worker;
         task.state = State::Assigned;
         task.worker = worker;
         task.cancelled = false;
@@ -362,7 +391,7 @@ impl Scheduler {
         }
     }
 
-    /// Idle workers take from the queues of others, or ask others to give back.
+    /// Idle workers take from the queues of others.
     fn share(&mut self) {
         while let (Some(worker), Some(victim)) = (self.idle.last().copied(), self.loaded.last().copied()) {
             if self.workers[victim as usize].queue.is_empty() {
@@ -373,9 +402,6 @@ impl Scheduler {
             if worker == victim || !self.take_from(worker, victim) {
                 break;
             }
-        }
-        if self.common_work() == 0 && !self.idle.is_empty() {
-            self.ask_back();
         }
     }
 
@@ -413,7 +439,7 @@ impl Scheduler {
             let worth = record
                 .task_nanoseconds
                 .is_none_or(|nanoseconds| nanoseconds * u64::from(surplus) >= YIELD_NANOSECONDS_MIN);
-            if surplus > 0 && worth && !record.yielding {
+            if surplus > 0 && worth && !record.yielding && !record.got_back {
                 record.yielding = true;
                 let rank = record.spec.rank;
                 self.out.push((rank, Message::ToWorker(ToWorker::Yield(surplus.div_ceil(2)))));

@@ -142,6 +142,7 @@ impl Scheduler {
     fn learn(&mut self, worker: WorkerIndex, nanoseconds: u64, count: u32) {
         let mean = nanoseconds / u64::from(count.max(1));
         let record = &mut self.workers[worker as usize];
+        record.got_back = false;
         let old = record.task_nanoseconds.unwrap_or(mean);
         record.task_nanoseconds = Some((old * 3 + mean) / 4);
     }
@@ -213,6 +214,10 @@ impl Scheduler {
     pub(super) fn fail(&mut self, slot: Slot, error: Arc<TaskError>) {
         let mut failing = vec![(slot, error)];
         while let Some((slot, error)) = failing.pop() {
+            if self.errors.contains_key(&slot) {
+                // It needs what failed more than once.
+                continue;
+            }
             let task = &mut self.tasks[slot];
             let (id, wanted) = (task.id, task.wanted);
             let mut dependents = std::mem::replace(&mut task.dependents, NONE);

@@ -95,6 +95,9 @@ struct Worker {
     cancelled: Vec<Tasks>,
     /// Whether it has been asked to give tasks back and has not answered.
     yielding: bool,
+    /// Whether it was given again what it had given back: nobody else may run it. There is no point
+    /// in asking again before it has run something.
+    got_back: bool,
     in_idle: bool,
     in_roomy: bool,
     in_loaded: bool,
@@ -121,6 +124,8 @@ pub struct Scheduler {
     withheld: u64,
     /// Tasks that are ready and may as well run anywhere.
     ready: Queue,
+    /// How many tasks are pinned to workers.
+    pinned: usize,
     /// Workers with a thread to spare, workers with room in their backlog, workers with tasks of
     /// their own to give away. An entry may be out of date; the worker's flags say whether it has one.
     idle: Vec<WorkerIndex>,
@@ -162,6 +167,7 @@ impl Scheduler {
             roots: BTreeMap::new(),
             withheld: 0,
             ready: Queue::default(),
+            pinned: 0,
             idle,
             roomy: Vec::new(),
             loaded: Vec::new(),
@@ -207,6 +213,22 @@ impl Scheduler {
     /// How many tasks have a record: nothing leaks if it is none once every future is dropped.
     pub fn record_count(&self) -> usize {
         self.tasks.len()
+    }
+
+    /// How much there is of what goes with the futures: all zero when every one was dropped.
+    pub(crate) fn left_over(&self) -> [(&'static str, usize); 8] {
+        let sum = |of: fn(&Worker) -> u64| self.workers.iter().map(of).sum::<u64>() as usize;
+        let (waiting, assigned) = self.load();
+        [
+            ("records", self.tasks.len()),
+            ("layers", self.layers.len()),
+            ("cells in chains", self.chains.len()),
+            ("errors", self.errors.len()),
+            ("tasks in queues", waiting as usize),
+            ("tasks on workers", assigned as usize),
+            ("bytes held by workers", sum(|worker| worker.held_bytes)),
+            ("blocked tasks", sum(|worker| u64::from(worker.blocked.unsigned_abs()))),
+        ]
     }
 
     /// How many tasks wait for a worker, and how many have one.
@@ -256,12 +278,14 @@ impl Scheduler {
                 _ => {}
             }
             assert!(
-                task.wanted || task.needed_by > 0 || !task.is_ended(),
+                task.wanted || task.needed_by > 0 || task.queued || task.missing > 0 || !task.is_ended(),
                 "{:?} is kept for somebody",
                 task.id
             );
         }
         assert_eq!(cells, self.chains.len(), "every cell is in a chain");
+        let pinned: usize = self.workers.iter().map(|worker| worker.pinned.len()).sum();
+        assert_eq!(self.pinned, pinned, "pinned tasks");
         for (index, worker) in self.workers.iter().enumerate() {
             assert_eq!(worker.outstanding, outstanding[index], "tasks of {:?}", worker.spec.rank);
         }
@@ -283,6 +307,7 @@ impl Worker {
             freed: Vec::new(),
             cancelled: Vec::new(),
             yielding: false,
+            got_back: false,
             in_idle: true,
             in_roomy: false,
             in_loaded: false,

@@ -71,7 +71,7 @@ pub(super) struct Task {
     pub needed_by: u32,
     /// The tasks that wait for it: a chain of cells.
     pub dependents: u32,
-    /// The worker that has it, or the first holder of its value.
+    /// The worker that has it, or had it last, or the first holder of its value.
     pub worker: WorkerIndex,
     /// The other holders of its value: a chain of cells.
     pub other_holders: u32,
@@ -246,7 +246,6 @@ impl Chains {
         })
     }
 
-    #[cfg(any(test, debug_assertions))]
     pub(super) fn len(&self) -> usize {
         self.cells.len() - self.free.len()
     }

@@ -261,6 +261,38 @@ fn a_failed_task_fails_what_needs_it() {
 }
 
 #[test]
+fn a_task_that_needs_a_failed_one_twice_fails_once() {
+    let mut story = Story::of(1);
+    let both = vec![Column::Values(vec![id(0)]), Column::Values(vec![id(0)])];
+    story.hear(1, [roots(0, 1), ToScheduler::Submit(layer(1, 1, both))]);
+    story.hear(2, [failed(0)]);
+    assert_eq!(story.told_client().len(), 2, "one word for each of the two");
+    story.hear(1, [ToScheduler::Release(vec![range(0, 2)])]);
+    story.assert_empty();
+}
+
+#[test]
+fn a_task_cancelled_before_its_layer_comes_to_it_may_be_released() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 4)]);
+    story.hear(1, [ToScheduler::Cancel(vec![range(3, 1)]), ToScheduler::Release(vec![range(3, 1)])]);
+    story.hear(2, [finished(0, 2)]).hear(2, [finished(2, 1)]);
+    story.hear(1, [ToScheduler::Release(vec![range(0, 3)])]);
+    story.assert_empty();
+}
+
+#[test]
+fn a_full_worker_whose_tasks_wait_runs_what_they_wait_for() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 2)]);
+    story.hear(2, [stored(0, 700)]);
+    story.hear(1, [roots(10, 1)]);
+    assert!(story.given().is_empty(), "it is full");
+    story.hear(2, [ToScheduler::Blocked(1)]);
+    assert_eq!(story.given(), [(2, 10, 1)]);
+}
+
+#[test]
 fn a_task_is_tried_again_as_often_as_asked() {
     let mut story = Story::of(1);
     story.hear(1, [with(layer(0, 1, vec![]), Options { retries: 2, ..Options::default() })]);
@@ -346,6 +378,78 @@ fn one_each_runs_once_a_worker() {
         story.hear(rank, [finished(task, 1)]);
         assert_eq!(story.given(), [(rank, u64::from(rank) - 2, 1)]);
     }
+}
+
+#[test]
+fn one_each_reaches_a_worker_under_others_that_idle() {
+    let mut story = Story::of(3);
+    story.hear(1, [roots(0, 1)]);
+    let first = story.given()[0].0;
+    let workers = vec![Rank(2), Rank(3), Rank(4)];
+    let options = Options { workers: workers.clone(), one_each: true, ..Options::default() };
+    let needs = vec![Column::Stride { first: id(0), stride: 0 }];
+    story.hear(1, [with(layer(1, 3, needs), options)]);
+    // Only one of the three is left when they can run; whichever it is, its worker gets it.
+    let kept = workers.iter().position(|rank| rank.0 != first).unwrap() as u64 + 1;
+    let others = (1..4).filter(|task| *task != kept).map(|task| range(task, 1)).collect();
+    story.hear(1, [ToScheduler::Release(others)]);
+    story.hear(first, [finished(0, 1)]);
+    assert_eq!(story.given(), [(kept as u32 + 1, kept, 1)]);
+}
+
+#[test]
+fn a_worker_may_run_what_comes_after_what_it_may_not_run() {
+    let mut story = Story::of(2);
+    story.hear(1, [roots(0, 4)]);
+    // Ready, for rank 3 only, which is full: rank 2 goes on with what is withheld.
+    let options = Options { workers: vec![Rank(3)], ..Options::default() };
+    let values: Packed = [[1u8].as_slice()].into_iter().collect();
+    let needs = vec![Column::Values(vec![id(9)])];
+    story.hear(1, [ToScheduler::Give(Finished { first: id(9), values })]);
+    story.hear(1, [with(layer(10, 1, needs), options), roots(11, 2)]);
+    let given: Vec<u64> =
+        story.scheduler.tasks.iter().filter(|(_, task)| task.worker == 0).map(|(_, task)| task.id.sequence()).collect();
+    let done = given.iter().filter(|task| **task < 4).map(|task| finished(*task, 1)).collect::<Vec<_>>();
+    story.hear(2, done);
+    assert!(story.given().iter().any(|(rank, first, _)| (*rank, *first) == (2, 11)), "{:?}", story.said);
+}
+
+#[test]
+fn a_layer_whose_rest_nobody_wants_keeps_none_from_the_next() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 4), roots(4, 1)]);
+    story.hear(1, [ToScheduler::Cancel(vec![range(2, 2)])]);
+    story.hear(2, [finished(0, 2)]);
+    assert_eq!(story.given(), [(2, 4, 1)]);
+}
+
+#[test]
+fn who_gives_back_what_only_it_may_run_is_not_asked_again_at_once() {
+    let mut story = Story::of(2);
+    let options = Options { workers: vec![Rank(2)], ..Options::default() };
+    let asked = (Rank(2), Message::ToWorker(ToWorker::Yield(1)));
+    story.hear(1, [with(layer(0, 2, vec![]), options)]);
+    assert!(story.said.contains(&asked), "rank 3 idles");
+    story.hear(2, [ToScheduler::Yielded(vec![range(1, 1)])]);
+    assert_eq!(story.given(), [(2, 1, 1)]);
+    assert!(!story.said.contains(&asked), "{:?}", story.said);
+}
+
+#[test]
+fn what_is_given_back_goes_to_who_idles_though_its_inputs_are_elsewhere() {
+    let mut story = Story::of(2);
+    story.hear(1, [roots(0, 1)]);
+    let (holder, other) = (story.given()[0].0, 5 - story.given()[0].0);
+    story.hear(holder, [stored(0, 100)]);
+    let needs = vec![Column::Stride { first: id(0), stride: 0 }];
+    story.hear(1, [ToScheduler::Submit(layer(1, 3, needs))]);
+    let taken = story.given().iter().find(|given| given.0 == other).unwrap().1;
+    story.hear(other, [finished(taken, 1)]);
+    let asked = (Rank(holder), Message::ToWorker(ToWorker::Yield(1)));
+    assert!(story.said.contains(&asked), "{:?}", story.said);
+    let queued = (1..4).filter(|task| *task != taken).max().unwrap();
+    story.hear(holder, [ToScheduler::Yielded(vec![range(queued, 1)])]);
+    assert_eq!(story.given(), [(other, queued, 1)]);
 }
 
 #[test]

@@ -134,12 +134,20 @@ impl Store {
         self.bytes
     }
 
+    /// How many bodies are expected.
+    pub(crate) fn coming_count(&self) -> usize {
+        self.coming.len()
+    }
+
     /// Keeps a value that was made here.
     pub fn put(&mut self, task: TaskId, value: Value, claim: Claim) {
         let entry = self.entries.entry(task).or_insert_with(|| Entry::new(State::Expected));
-        entry.state = State::Here(value);
         entry.claims |= claim as u8;
-        self.settle(task);
+        // The worker and the client of a rank may both put the same value.
+        if !matches!(entry.state, State::Here(_)) {
+            entry.state = State::Here(value);
+            self.settle(task);
+        }
     }
 
     /// Whether a value is here; if so it stays for this claim.
@@ -381,6 +389,17 @@ mod tests {
         stores[0].put(TaskId(7), value, Claim::Worker);
         exchange(&mut stores, &mut posted);
         assert!(stores[1].is_empty() && stores[1].take_news().is_empty());
+    }
+
+    #[test]
+    fn a_value_put_for_the_worker_and_for_the_client_is_counted_once() {
+        let (mut store, value) = (Store::new(Rank(0)), value(3));
+        store.put(TaskId(1), value.clone(), Claim::Worker);
+        store.put(TaskId(1), value, Claim::Client);
+        assert_eq!(store.bytes(), 24);
+        store.free(TaskId(1), Claim::Client);
+        store.free(TaskId(1), Claim::Worker);
+        assert_eq!((store.len(), store.bytes()), (0, 0));
     }
 
     #[test]

@@ -109,6 +109,11 @@ impl Queue {
         self.0.push_back(Batch { run: Arc::new(run), values: Arc::new(values), next: 0, end });
     }
 
+    /// How many tasks there are.
+    pub(crate) fn len(&self) -> u32 {
+        self.0.iter().map(Batch::len).sum()
+    }
+
     /// Takes up to `most` tasks of one run off the front.
     pub(crate) fn next_piece(&mut self, most: u32) -> Option<Batch> {
         let batch = self.0.front_mut()?;

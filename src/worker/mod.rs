@@ -86,6 +86,11 @@ impl Worker {
         self.waiting.len()
     }
 
+    /// How many values tasks wait for.
+    pub(crate) fn wanted_count(&self) -> usize {
+        self.waiting_for.len().max(self.wanted.len())
+    }
+
     fn run(&mut self, run: Run, mut is_here: impl FnMut(TaskId) -> bool) -> Vec<Action> {
         let mut missing = false;
         for_each_held(&run, |held| missing |= !is_here(held.task));

@@ -1,0 +1,593 @@
+//! All ranks of a run in one thread, where a seed decides what happens when.
+//!
+//! Scheduler, workers, stores and clients are the real ones ([`Roles`]), on a [`Network`] whose order
+//! is drawn from a seed. Tasks are really run, by what runs them on a worker's threads; only how long
+//! they take is drawn, and when a rank looks at what has arrived. The same [`Options`] and the same
+//! calls give the same events, so whatever goes wrong can be replayed.
+//!
+//! For `tests/simulation.rs`; no part of the public interface.
+
+use super::{
+    cluster::{Cluster, RankRecord},
+    roles::{Execute, Roles, Surroundings},
+};
+use crate::{
+    client::{
+        Client, Future,
+        table::{Request, Table},
+    },
+    comm::{
+        Transport,
+        simulated::{Network, NetworkOptions, Random, Sent, lock},
+    },
+    current::{self, Context, Scratch},
+    error::Result,
+    message::{self, Message, Outcome, Run, TaskId, Tasks, ToClient, ToScheduler, ToStore, ToWorker},
+    rank::{Rank, Role, driver_of},
+    scheduler::{Backlog, Scheduler, WorkerSpec},
+    value::{Data, Value},
+    worker::execute::{Batch, Ended, Queue, run_whole_piece},
+};
+use rustc_hash::FxHasher;
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::{Arc, Mutex, OnceLock, Weak},
+    time::Duration,
+};
+
+/// What a simulated run is like.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What all that happens is drawn from.
+    pub seed: u64,
+    /// Whether ranks 0 and 1 only schedule and drive.
+    pub exclusive_workers: bool,
+    /// The ranks.
+    pub ranks: Vec<RankOptions>,
+    /// The most bytes of a small value.
+    pub small_bytes_max: usize,
+    /// How far ahead workers are given tasks.
+    pub backlog: Backlog,
+    /// How long a message mostly travels at most, in nanoseconds.
+    pub delay_nanoseconds: u64,
+    /// How long a task mostly takes at most, in nanoseconds.
+    pub task_nanoseconds: u64,
+    /// How long a rank mostly takes at most to look at what has arrived, in nanoseconds.
+    pub wake_nanoseconds: u64,
+    /// The most bytes of a frame that travel in one piece.
+    pub piece_bytes_max: usize,
+}
+
+/// What one rank is like.
+#[derive(Clone, Debug)]
+pub struct RankOptions {
+    /// How many tasks it runs at a time, if it works.
+    pub threads: u32,
+    /// How many times as long as elsewhere its tasks take.
+    pub slowness: u64,
+    /// How many bytes of values it may hold.
+    pub memory_bytes: u64,
+    /// How many `GPU`s it declares.
+    pub gpus: u32,
+}
+
+impl Options {
+    /// A world that this seed draws.
+    pub fn of_seed(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let size = *random.choose(&[1, 2, 3, 3, 4, 6]);
+        let memory_bytes = *random.choose(&[100, 5_000, 1 << 30, 1 << 30]);
+        let rank = |random: &mut Random| RankOptions {
+            threads: 1 + random.below(3) as u32,
+            slowness: *random.choose(&[1, 1, 1, 30]),
+            memory_bytes,
+            gpus: random.below(3) as u32,
+        };
+        Self {
+            seed,
+            exclusive_workers: random.chance(2, 3),
+            ranks: (0..size).map(|_| rank(&mut random)).collect(),
+            small_bytes_max: *random.choose(&[0, 8, 8, 512, 1 << 30]),
+            backlog: Backlog {
+                nanoseconds: *random.choose(&[1_000, 2_000_000]),
+                tasks_max: *random.choose(&[1, 4, 4096]),
+            },
+            delay_nanoseconds: *random.choose(&[1_000, 20_000, 5_000_000]),
+            task_nanoseconds: *random.choose(&[100, 10_000, 3_000_000]),
+            wake_nanoseconds: *random.choose(&[1, 1_000, 100_000]),
+            piece_bytes_max: *random.choose(&[13, 1 << 30, 1 << 30]),
+        }
+    }
+}
+
+/// Runs a worker's tasks on threads that do not exist.
+struct Machine {
+    queue: RefCell<Queue>,
+    ended: RefCell<Vec<Ended>>,
+    threads: u32,
+    /// How many threads run a piece that does not wait.
+    busy: u32,
+    /// Pieces that wait for tasks of their own.
+    waiting: Vec<Piece>,
+}
+
+impl Execute for Machine {
+    fn begin(&self, run: Run, value: &dyn Fn(TaskId) -> Option<Value>) {
+        self.queue.borrow_mut().push(run, value);
+    }
+
+    fn take_back(&self, count: u32) -> Vec<Tasks> {
+        self.queue.borrow_mut().take_back(count)
+    }
+
+    fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks> {
+        self.queue.borrow_mut().take_back_these(tasks)
+    }
+
+    fn take_ended(&self) -> Vec<Ended> {
+        self.ended.take()
+    }
+}
+
+/// Looks whether what a task waits for has come.
+type Wait = Box<dyn FnMut() -> bool>;
+
+thread_local! {
+    /// What the tasks of the piece that runs wait for.
+    static WAITS: RefCell<Vec<Wait>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Tasks that a simulated thread runs together.
+struct Piece {
+    tasks: Tasks,
+    /// How they will have ended.
+    ended: Vec<Ended>,
+    waits: Vec<Wait>,
+}
+
+/// One rank.
+struct Node {
+    rank: Rank,
+    roles: Roles,
+    table: Arc<Table>,
+    client: Client,
+    context: Context,
+    machine: Option<Machine>,
+    outcome: OnceLock<Outcome>,
+    /// Whether it will look at what has arrived.
+    is_called: bool,
+}
+
+impl Node {
+    fn has_something_to_do(&self) -> bool {
+        let ended = |machine: &Machine| !machine.ended.borrow().is_empty();
+        self.table.has_requests() || self.machine.as_ref().is_some_and(ended)
+    }
+}
+
+/// Something that happens at a rank.
+enum Event {
+    /// It looks at what has arrived.
+    Look(Rank),
+    /// A thread comes to the end of a piece, or to a place where it waits.
+    End(Rank, Piece),
+}
+
+/// How far a task has come, as those who run it saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Runs,
+    Failed,
+    Succeeded,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// What it has to do with.
+    tasks: Vec<Tasks>,
+    words: String,
+}
+
+impl Line {
+    /// Whether it has to do with this task.
+    pub fn concerns(&self, task: TaskId) -> bool {
+        self.tasks.iter().any(|tasks| task >= tasks.first && task < tasks.first.plus(tasks.count))
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+/// A run. See the module.
+pub struct Simulation {
+    options: Options,
+    network: Arc<Mutex<Network>>,
+    nodes: Vec<Node>,
+    events: BTreeMap<(u64, u64), Event>,
+    next_number: u64,
+    now: u64,
+    random: Random,
+    /// Each task's attempts and how the last one stands.
+    runs: BTreeMap<TaskId, (u32, Step)>,
+    /// How often a rank asked for a value of another's task.
+    fetches: BTreeMap<(Rank, TaskId), u32>,
+    message_count: u64,
+    body_count: u64,
+    hasher: FxHasher,
+    /// What happened, if somebody wants to know.
+    lines: Option<Vec<Line>>,
+}
+
+impl Simulation {
+    /// A run in which nothing has happened. With `traced`, it remembers all that will.
+    pub fn new(options: Options, traced: bool) -> Self {
+        current::catch_panics();
+        let size = options.ranks.len() as u32;
+        let (network, ends) = Network::new(NetworkOptions {
+            size,
+            seed: options.seed ^ 0x5eed,
+            delay_nanoseconds: options.delay_nanoseconds,
+            piece_bytes_max: options.piece_bytes_max,
+        });
+        let cluster = Arc::new(cluster(&options));
+        let node = |end| node(Box::new(end), &cluster, &options);
+        Self {
+            nodes: ends.into_iter().map(node).collect(),
+            network,
+            events: BTreeMap::new(),
+            next_number: 0,
+            now: 0,
+            random: Random::new(options.seed ^ 0xc10c),
+            runs: BTreeMap::new(),
+            fetches: BTreeMap::new(),
+            message_count: 0,
+            body_count: 0,
+            hasher: FxHasher::default(),
+            lines: traced.then(Vec::new),
+            options,
+        }
+    }
+
+    /// The driver's client. Its calls that wait return [`Error::Ended`](crate::Error::Ended) here.
+    pub fn client(&self) -> Client {
+        self.nodes[driver_of(self.nodes.len() as u32).index()].client.clone()
+    }
+
+    /// Lets the next thing happen. Returns whether there was one.
+    ///
+    /// # Panics
+    ///
+    /// Panics if one of the roles does, or does what it must not.
+    pub fn step(&mut self) -> bool {
+        self.call_ranks();
+        let arrival = lock(&self.network).next_arrival();
+        let event = self.events.first_key_value().map(|((time, _), _)| *time);
+        match (arrival, event) {
+            (None, None) => return false,
+            (Some(arrival), event) if event.is_none_or(|event| arrival <= event) => {
+                self.now = arrival;
+                lock(&self.network).advance(arrival);
+            }
+            _ => {
+                let ((time, _), event) = self.events.pop_first().expect("one is there");
+                self.now = time;
+                match event {
+                    Event::Look(rank) => self.look(rank),
+                    Event::End(rank, piece) => self.end(rank, piece),
+                }
+            }
+        }
+        true
+    }
+
+    /// Everything that happened, if it was to be remembered.
+    pub fn lines(&self) -> &[Line] {
+        self.lines.as_deref().unwrap_or_default()
+    }
+
+    /// A number that two runs share only if the same happened in them.
+    pub fn trace_hash(&self) -> u64 {
+        self.hasher.finish()
+    }
+
+    /// How many messages and bodies were sent.
+    pub fn traffic(&self) -> (u64, u64) {
+        (self.message_count, self.body_count)
+    }
+
+    /// What is left on each rank, in words: nothing if all is gone.
+    pub fn left_over(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        for node in &self.nodes {
+            let machine = node.machine.as_ref();
+            let counts = node.roles.left_over().into_iter().chain(node.table.left_over()).chain([
+                ("threads that run tasks", machine.map_or(0, |machine| machine.busy as usize)),
+                ("tasks that wait within", machine.map_or(0, |machine| machine.waiting.len())),
+            ]);
+            let counts = counts.filter(|(_, count)| *count > 0);
+            left.extend(counts.map(|(what, count)| format!("{:?}: {count} {what}", node.rank)));
+        }
+        let posted = lock(&self.network).posted_count();
+        if posted > 0 {
+            left.push(format!("{posted} rooms posted"));
+        }
+        left
+    }
+
+    /// Says that the driver is done.
+    pub fn shut_down(&self) {
+        let message = Message::ToScheduler(ToScheduler::Shutdown(Outcome::Value(Vec::new())));
+        self.client().table().request(Request::Say(Rank::SCHEDULER, message));
+    }
+
+    /// Whether every rank has heard that the driver is done.
+    pub fn is_over(&self) -> bool {
+        self.nodes.iter().all(|node| node.outcome.get().is_some())
+    }
+
+    fn insert(&mut self, delay: u64, event: Event) {
+        self.events.insert((self.now + delay, self.next_number), event);
+        self.next_number += 1;
+    }
+
+    /// Sees to it that ranks that have something to do come to do it.
+    fn call_ranks(&mut self) {
+        for index in 0..self.nodes.len() {
+            let node = &mut self.nodes[index];
+            let rank = node.rank;
+            if !node.is_called
+                && (node.has_something_to_do() || lock(&self.network).has_arrivals(rank))
+            {
+                node.is_called = true;
+                let delay = self.random.delay(self.options.wake_nanoseconds);
+                self.insert(delay, Event::Look(rank));
+            }
+        }
+    }
+
+    /// A rank looks at what has arrived, and acts on it.
+    fn look(&mut self, rank: Rank) {
+        let most = if self.random.chance(1, 2) { u32::MAX } else { 1 + self.random.below(3) as u32 };
+        lock(&self.network).allow(rank, most);
+        let node = &mut self.nodes[rank.index()];
+        node.is_called = false;
+        let executor = node.machine.as_ref().map(|machine| machine as &dyn Execute);
+        let around = Surroundings { table: &node.table, executor, outcome: &node.outcome };
+        node.roles.progress(around).expect("nothing is wrong with what was sent");
+        let sent = lock(&self.network).take_sent();
+        sent.into_iter().for_each(|sent| self.note_sent(sent));
+        self.go_on_after_waits(rank);
+        self.begin_pieces(rank);
+    }
+
+    /// Threads without work take some.
+    fn begin_pieces(&mut self, rank: Rank) {
+        loop {
+            let Some(machine) = &mut self.nodes[rank.index()].machine else { return };
+            if machine.busy >= machine.threads {
+                return;
+            }
+            // As much as a real thread takes, or less.
+            let share = (machine.queue.get_mut().len() / (2 * machine.threads)).max(1);
+            let most = 1 + self.random.below(share.into()) as u32;
+            let Some(piece) = machine.queue.get_mut().next_piece(most) else { return };
+            machine.busy += 1;
+            self.begin(rank, &piece);
+        }
+    }
+
+    /// Runs a piece; it will end later.
+    fn begin(&mut self, rank: Rank, batch: &Batch) {
+        let tasks = batch.tasks();
+        for task in tasks.iter() {
+            let (attempts, step) = self.runs.entry(task).or_insert((0, Step::Failed));
+            assert_eq!(*step, Step::Failed, "task {task:?}: runs again on {rank:?}");
+            assert_eq!(*attempts, batch.attempt(), "task {task:?}: its attempts are counted");
+            (*attempts, *step) = (*attempts + 1, Step::Runs);
+        }
+        let node = &self.nodes[rank.index()];
+        let slowness = self.options.ranks[rank.index()].slowness;
+        let each = self.random.delay(self.options.task_nanoseconds) * slowness;
+        let elapsed = each * u64::from(tasks.count);
+        let context = node.context.clone();
+        let ended =
+            run_whole_piece(batch, self.options.small_bytes_max, context, Duration::from_nanos(elapsed));
+        let waits = WAITS.take();
+        self.note(vec![tasks], || format!("{rank:?} begins {tasks:?}"));
+        self.insert(elapsed, Event::End(rank, Piece { tasks, ended, waits }));
+    }
+
+    /// A piece ends, or comes to where its tasks wait for others.
+    fn end(&mut self, rank: Rank, mut piece: Piece) {
+        self.note(vec![piece.tasks], || format!("{rank:?} ends {:?}", piece.tasks));
+        let node = &mut self.nodes[rank.index()];
+        let machine = node.machine.as_mut().expect("who runs tasks is a worker");
+        machine.busy -= 1;
+        if piece.waits.is_empty() {
+            for task in piece.tasks.iter() {
+                self.runs.entry(task).and_modify(|(_, step)| *step = Step::Succeeded);
+            }
+            for ended in &piece.ended {
+                if let Ended::Failed(error) = ended {
+                    self.runs.entry(TaskId(error.task)).and_modify(|(_, step)| *step = Step::Failed);
+                }
+            }
+            machine.ended.get_mut().append(&mut piece.ended);
+        } else {
+            machine.waiting.push(piece);
+            say_blocked(&node.table, 1);
+        }
+        self.begin_pieces(rank);
+    }
+
+    /// Pieces that waited, and need not any more, go on.
+    fn go_on_after_waits(&mut self, rank: Rank) {
+        let node = &mut self.nodes[rank.index()];
+        let Some(machine) = &mut node.machine else { return };
+        let waiting = std::mem::take(&mut machine.waiting);
+        for mut piece in waiting {
+            piece.waits.retain_mut(|wait| !wait());
+            let node = &mut self.nodes[rank.index()];
+            let machine = node.machine.as_mut().expect("looked at above");
+            if !piece.waits.is_empty() {
+                machine.waiting.push(piece);
+                continue;
+            }
+            machine.busy += 1;
+            say_blocked(&node.table, -1);
+            let delay = self.random.delay(self.options.task_nanoseconds);
+            self.insert(delay, Event::End(rank, piece));
+        }
+    }
+
+    fn note(&mut self, tasks: Vec<Tasks>, words: impl FnOnce() -> String) {
+        for tasks in &tasks {
+            (self.now, tasks.first, tasks.count).hash(&mut self.hasher);
+        }
+        if let Some(lines) = &mut self.lines {
+            let words = format!("{:>12} {}", self.now, words());
+            lines.push(Line { tasks, words });
+        }
+    }
+
+    fn note_sent(&mut self, sent: Sent) {
+        let Sent { source, target, control, bytes } = sent;
+        (self.now, source, target, bytes).hash(&mut self.hasher);
+        let Some(control) = control else {
+            self.body_count += 1;
+            return self.note(Vec::new(), || format!("{source} -> {target}: a body of {bytes} bytes"));
+        };
+        control.hash(&mut self.hasher);
+        for message in message::decode(source, &control).expect("what was encoded can be decoded") {
+            self.message_count += 1;
+            if let Message::ToStore(ToStore::Fetch { task, .. }) = &message {
+                self.count_fetch(source, *task);
+            }
+            self.note(concerned(&message), || format!("{source} -> {target}: {message:?}"));
+        }
+    }
+
+    /// A worker fetches a value once. Who owns the future of it may read it again and again.
+    fn count_fetch(&mut self, rank: Rank, task: TaskId) {
+        let count = self.fetches.entry((rank, task)).or_default();
+        *count += 1;
+        assert!(*count == 1 || task.owner() == rank, "task {task:?}: its value moves to {rank:?} again");
+    }
+}
+
+impl fmt::Debug for Simulation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} ns, {:?}", self.now, self.options)?;
+        self.left_over().into_iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+fn say_blocked(table: &Table, delta: i32) {
+    table.request(Request::Say(Rank::SCHEDULER, Message::ToScheduler(ToScheduler::Blocked(delta))));
+}
+
+fn cluster(options: &Options) -> Cluster {
+    let size = options.ranks.len() as u32;
+    let record = |(index, rank): (usize, &RankOptions)| {
+        let role = Role::of(Rank(index as u32), size, options.exclusive_workers);
+        let resources = if rank.gpus > 0 { vec![("GPU".to_string(), rank.gpus)] } else { Vec::new() };
+        RankRecord {
+            rank: Rank(index as u32),
+            role,
+            host: format!("host{index}"),
+            pid: 0,
+            threads: if role.worker { rank.threads } else { 0 },
+            memory_bytes: if role.worker { rank.memory_bytes } else { 0 },
+            resources: if role.worker { resources } else { Vec::new() },
+            transport: "simulated".into(),
+        }
+    };
+    Cluster::new(options.ranks.iter().enumerate().map(record).collect())
+}
+
+fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> Node {
+    let rank = end.rank();
+    let record = &cluster.ranks()[rank.index()];
+    let scheduler = record.role.scheduler.then(|| {
+        let workers = cluster.workers().map(WorkerSpec::from);
+        Scheduler::new(workers.collect(), end.size(), options.backlog)
+    });
+    let table = Table::new(rank, end.bells());
+    let client = Client::new(Weak::new(), Arc::clone(&table), Arc::clone(cluster), options.small_bytes_max);
+    let scratch = Arc::new(Scratch::new(std::env::temp_dir(), rank, record.host.clone()));
+    let worker = cluster.workers().position(|worker| worker.rank == rank).unwrap_or(0);
+    let machine = Machine {
+        queue: RefCell::default(),
+        ended: RefCell::default(),
+        threads: record.threads,
+        busy: 0,
+        waiting: Vec::new(),
+    };
+    Node {
+        rank,
+        roles: Roles::new(end, scheduler),
+        table,
+        context: Context::new(client.clone(), rank, worker as u32, scratch),
+        client,
+        machine: record.role.worker.then_some(machine),
+        outcome: OnceLock::new(),
+        is_called: false,
+    }
+}
+
+/// Which tasks a message speaks of.
+fn concerned(message: &Message) -> Vec<Tasks> {
+    match message {
+        Message::ToScheduler(message) => match message {
+            ToScheduler::Submit(layer) => vec![layer.tasks],
+            ToScheduler::Give(ended) | ToScheduler::Finished { finished: ended, .. } => vec![ended.tasks()],
+            ToScheduler::Place { task, .. } | ToScheduler::Stored { task, .. } => vec![Tasks::one(*task)],
+            ToScheduler::Refuse { tasks, .. } => vec![*tasks],
+            ToScheduler::Release(tasks) | ToScheduler::Cancel(tasks) | ToScheduler::Yielded(tasks) => {
+                tasks.clone()
+            }
+            ToScheduler::Failed(error) => vec![Tasks::one(TaskId(error.task))],
+            ToScheduler::Blocked(_) | ToScheduler::Shutdown(_) => Vec::new(),
+        },
+        Message::ToWorker(ToWorker::Run(run)) => vec![run.tasks],
+        Message::ToWorker(ToWorker::Cancel(tasks) | ToWorker::Free(tasks)) => tasks.clone(),
+        Message::ToClient(ToClient::Finished(ended)) => vec![ended.tasks()],
+        Message::ToClient(ToClient::Stored(held)) => vec![Tasks::one(held.task)],
+        Message::ToClient(ToClient::Failed { task, .. }) => vec![Tasks::one(*task)],
+        Message::ToStore(ToStore::Pull(held)) => vec![Tasks::one(held.task)],
+        Message::ToStore(
+            ToStore::Fetch { task, .. } | ToStore::Head { task, .. } | ToStore::Gone { task, .. },
+        )
+        | Message::ToStore(ToStore::Pulled(task)) => vec![Tasks::one(*task)],
+        Message::ToWorker(ToWorker::Yield(_)) | Message::Stop(_) => Vec::new(),
+    }
+}
+
+/// The number of a future's task.
+pub fn task_of<T>(future: &Future<T>) -> TaskId {
+    future.task()
+}
+
+/// As [`Future::result`], but does not wait: nothing as long as the value is not here. `asked` says
+/// whether it was asked for already, and is false at first.
+pub fn poll<T: Data>(future: &Future<T>, asked: &mut bool) -> Option<Result<T>> {
+    future.poll(asked)
+}
+
+/// Asks for a value as [`Client::gather`] does before it comes to it.
+pub fn prefetch<T: Data>(future: &Future<T>) {
+    future.prefetch();
+}
+
+/// Has the task that calls this go on until `wait` says that what it waits for has come; meanwhile its
+/// thread runs others.
+pub fn wait_in_task(wait: impl FnMut() -> bool + 'static) {
+    WAITS.with_borrow_mut(|waits| waits.push(Box::new(wait)));
+}

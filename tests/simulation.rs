@@ -1,0 +1,726 @@
+//! Whole runs in one thread, hundreds of them, each with what a seed draws: the world, a program of
+//! the driver's, how long everything takes and in which order it arrives.
+//!
+//! Beside each run goes a plain model: which value each task has, or with which error it fails. At the
+//! end every future has the right answer, and when all are dropped nothing is left on any rank.
+//!
+//! `MANIPLE_SEED=7` runs one seed and prints every message; `MANIPLE_SEEDS=10000` runs more seeds.
+
+use maniple::{
+    Client, Error, Future, Reason, Shared, SubmitOptions, TaskError,
+    comm::simulated::Random,
+    current,
+    message::TaskId,
+    simulation::{Options, Simulation, poll, prefetch, task_of, wait_in_task},
+};
+use std::{
+    any::type_name_of_val,
+    env,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+/// How many seeds a test run tries.
+const SEEDS: u64 = 400;
+/// Seeds that once found a bug.
+const SEEDS_KEPT: [u64; 0] = [];
+
+fn number(x: u64) -> u64 {
+    // Large numbers take more bytes encoded than in memory.
+    x.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (x % 64)
+}
+
+fn constant() -> u64 {
+    42
+}
+
+fn add(a: u64, b: u64) -> u64 {
+    a.wrapping_add(b)
+}
+
+fn sum(values: &[u64]) -> u64 {
+    values.iter().fold(0, |sum, value| sum.wrapping_add(*value))
+}
+
+fn grow(x: u64, count: u64) -> Vec<u64> {
+    (0..count).map(|index| x.wrapping_add(number(index))).collect()
+}
+
+fn extend(mut values: Vec<u64>, x: u64) -> Vec<u64> {
+    values.push(x);
+    values
+}
+
+fn merge(lists: Vec<Shared<Vec<u64>>>) -> Vec<u64> {
+    lists.iter().flat_map(|list| list.iter().copied()).collect()
+}
+
+fn flaky(x: u64, failures: u32) -> u64 {
+    let attempt = current().attempt();
+    assert!(attempt >= failures, "attempt {attempt} of {x} fails");
+    x
+}
+
+/// Runs on one of these ranks only.
+fn placed(x: u64, ranks: Vec<u32>) -> u64 {
+    assert!(ranks.contains(&current().rank().0), "not on {}", current().rank());
+    x
+}
+
+fn where_am_i(x: u64) -> u64 {
+    x.wrapping_add(current().rank().0.into())
+}
+
+/// Has tasks of its own run, and waits for them.
+fn nest(x: u64, depth: u64) -> u64 {
+    let client = current().client().clone();
+    let parts = client.map(grow, (0..3).map(|index| (x, 20 * index)));
+    let joined = client.submit(merge, &parts);
+    let deeper = client.submit(if_deeper, (x, depth));
+    let answer = client.submit(add, (client.submit(sum, &joined), &deeper));
+    let expected = nested(x, depth);
+    let mut asked = false;
+    wait_in_task(move || {
+        let answered = poll(&answer, &mut asked);
+        answered.is_some_and(|result| {
+            assert_eq!(result.expect("a nested task has a value"), expected);
+            true
+        })
+    });
+    expected
+}
+
+fn if_deeper(x: u64, depth: u64) -> u64 {
+    if depth > 0 { nest(x, depth - 1) } else { x }
+}
+
+fn nested(x: u64, depth: u64) -> u64 {
+    let lists = (0..3).flat_map(|index| grow(x, 20 * index)).collect::<Vec<u64>>();
+    sum(&lists).wrapping_add(if depth > 0 { nested(x, depth - 1) } else { x })
+}
+
+/// The name that errors give a function.
+fn name<F>(function: &F) -> String {
+    type_name_of_val(function).to_string()
+}
+
+/// What a task can come to, if all that it needs has a value.
+#[derive(Clone, Debug)]
+enum Fate {
+    Value,
+    Fails(Failure),
+}
+
+/// A failure as the model knows it.
+#[derive(Clone, Debug, PartialEq)]
+struct Failure {
+    reason: Reason,
+    function: String,
+    dependents: Vec<String>,
+    /// How its words begin.
+    words: String,
+    /// How often the task was tried, where that is certain.
+    attempts: Option<u32>,
+}
+
+impl Failure {
+    fn is(&self, error: &TaskError) -> bool {
+        self.reason == error.reason
+            && self.function == error.function
+            && self.dependents == error.dependents
+            && error.message.starts_with(&self.words)
+            && self.attempts.is_none_or(|attempts| attempts == error.attempts)
+    }
+}
+
+#[derive(Debug)]
+enum Hold {
+    Number(Future<u64>),
+    List(Future<Vec<u64>>),
+}
+
+impl Hold {
+    /// The value as a list, once it is here.
+    fn poll(&self, asked: &mut bool) -> Option<Result<Vec<u64>, Error>> {
+        match self {
+            Self::Number(future) => poll(future, asked).map(|result| result.map(|value| vec![value])),
+            Self::List(future) => poll(future, asked),
+        }
+    }
+}
+
+/// A task, or a value of the driver's, and what the model knows of it.
+struct Entry {
+    id: TaskId,
+    name: String,
+    needs: Vec<usize>,
+    value: Vec<u64>,
+    fate: Fate,
+    is_cancelled: bool,
+    hold: Option<Hold>,
+    asked: bool,
+    is_read: bool,
+    answer: Option<Result<Vec<u64>, TaskError>>,
+}
+
+/// Options, and what they mean for the model.
+struct Chosen {
+    options: SubmitOptions,
+    label: Option<String>,
+    retries: u32,
+    /// Why it can run nowhere.
+    refusal: Option<String>,
+    ranks: Vec<u32>,
+}
+
+/// A driver that does what a seed says.
+struct Program {
+    client: Client,
+    random: Random,
+    entries: Vec<Entry>,
+    actions_left: u64,
+}
+
+impl Program {
+    fn new(client: Client, seed: u64) -> Self {
+        let mut random = Random::new(seed ^ 0xd21_7e2);
+        let actions_left = 3 + random.below(40);
+        Self { client, random, entries: Vec::new(), actions_left }
+    }
+
+    fn chosen(&mut self) -> Chosen {
+        let workers: Vec<(u32, u32)> = self
+            .client
+            .cluster()
+            .workers()
+            .map(|worker| (worker.rank.0, worker.resources.first().map_or(0, |(_, amount)| *amount)))
+            .collect();
+        let random = &mut self.random;
+        let all: Vec<u32> = workers.iter().map(|(rank, _)| *rank).collect();
+        let mut chosen = Chosen {
+            options: SubmitOptions::new(),
+            label: None,
+            retries: 0,
+            refusal: None,
+            ranks: all.clone(),
+        };
+        if random.chance(1, 2) {
+            return chosen;
+        }
+        let mut options = SubmitOptions::new();
+        if random.chance(1, 3) {
+            options = options.priority(random.below(5) as i32 - 2);
+        }
+        if random.chance(1, 3) {
+            options = options.label("labelled");
+            chosen.label = Some("labelled".into());
+        }
+        if random.chance(1, 3) {
+            chosen.retries = random.below(3) as u32;
+            options = options.retries(chosen.retries);
+        }
+        match random.below(12) {
+            0 => {
+                let allow = random.chance(1, 2);
+                options = options.workers([99]).allow_other(allow);
+                chosen.refusal = (!allow).then(|| "no worker has rank 99".into());
+            }
+            1 => {
+                options = options.workers(["nowhere"]);
+                chosen.refusal = Some("no worker is on host \"nowhere\"".into());
+            }
+            2..=5 => {
+                let mut ranks = vec![*random.choose(&all), *random.choose(&all)];
+                ranks.dedup();
+                options = options.workers(ranks.iter().copied());
+                chosen.ranks = ranks;
+            }
+            _ => {}
+        }
+        if chosen.refusal.is_none() && random.chance(1, 4) {
+            let amount = 1 + random.below(2) as u32;
+            options = options.resource("GPU", amount);
+            chosen.ranks.retain(|rank| workers.iter().any(|(worker, gpus)| worker == rank && *gpus >= amount));
+            if chosen.ranks.is_empty() {
+                chosen.refusal =
+                    Some(format!("no worker that may run it declares GPU={amount} or more"));
+            }
+        }
+        chosen.options = options;
+        chosen
+    }
+
+    /// Notes a task, and returns its place.
+    fn add(&mut self, hold: Hold, name: String, needs: &[usize], value: Vec<u64>) -> usize {
+        let id = match &hold {
+            Hold::Number(future) => task_of(future),
+            Hold::List(future) => task_of(future),
+        };
+        self.entries.push(Entry {
+            id,
+            name,
+            needs: needs.to_vec(),
+            value,
+            fate: Fate::Value,
+            is_cancelled: false,
+            hold: Some(hold),
+            asked: false,
+            is_read: false,
+            answer: None,
+        });
+        self.entries.len() - 1
+    }
+
+    /// Notes a task that was submitted with options.
+    fn add_chosen(&mut self, hold: Hold, chosen: &Chosen, name: String, needs: &[usize], value: Vec<u64>) {
+        let name = chosen.label.clone().unwrap_or(name);
+        let place = self.add(hold, name.clone(), needs, value);
+        if let Some(words) = &chosen.refusal {
+            self.entries[place].fate = Fate::Fails(Failure {
+                reason: Reason::NoWorker,
+                function: name,
+                dependents: Vec::new(),
+                words: words.clone(),
+                attempts: Some(0),
+            });
+        }
+    }
+
+    fn is_number(&self, place: usize) -> bool {
+        matches!(self.entries[place].hold, Some(Hold::Number(_)))
+    }
+
+    fn is_list(&self, place: usize) -> bool {
+        matches!(self.entries[place].hold, Some(Hold::List(_)))
+    }
+
+    /// Up to `most` places of futures that are held, numbers or lists.
+    fn some(&mut self, most: u64, is: fn(&Self, usize) -> bool) -> Vec<usize> {
+        let all: Vec<usize> = (0..self.entries.len()).filter(|place| is(self, *place)).collect();
+        if all.is_empty() {
+            return all;
+        }
+        let count = self.random.below(most + 1);
+        // Those of late more often, so that chains grow.
+        let late = all.len().saturating_sub(6);
+        (0..count)
+            .map(|_| {
+                let late = self.random.chance(1, 2).then_some(&all[late..]).unwrap_or(&all);
+                *self.random.choose(late)
+            })
+            .collect()
+    }
+
+    fn number_at(&self, place: usize) -> (Future<u64>, u64) {
+        match &self.entries[place].hold {
+            Some(Hold::Number(future)) => (future.clone(), self.entries[place].value[0]),
+            other => panic!("{other:?} is no number"),
+        }
+    }
+
+    fn list_at(&self, place: usize) -> (Future<Vec<u64>>, Vec<u64>) {
+        match &self.entries[place].hold {
+            Some(Hold::List(future)) => (future.clone(), self.entries[place].value.clone()),
+            other => panic!("{other:?} is no list"),
+        }
+    }
+
+    /// Does the next thing.
+    fn act(&mut self) {
+        self.actions_left -= 1;
+        match self.random.below(30) {
+            0 | 1 => self.submit_roots(),
+            2 | 3 => self.submit_large(),
+            4..=6 => self.submit_sums(),
+            7 | 8 => self.submit_pairs(),
+            9 | 10 => self.submit_lists(),
+            11 | 12 => self.submit_merges(),
+            13 => self.submit_extended(),
+            14 | 15 => self.hand_out(),
+            16 | 17 => self.submit_flaky(),
+            18 | 19 => self.submit_nested(),
+            20 => self.submit_placed(),
+            21 => self.run_everywhere(),
+            22 | 23 => self.cancel(),
+            24..=26 => self.drop_some(),
+            27 => self.prefetch(),
+            _ => self.read(),
+        }
+    }
+
+    fn submit_roots(&mut self) {
+        let chosen = self.chosen();
+        if self.random.chance(1, 2) {
+            let future = self.client.submit_with(&chosen.options, constant, ());
+            return self.add_chosen(Hold::Number(future), &chosen, name(&constant), &[], vec![42]);
+        }
+        let count = self.random.below(12);
+        let items = (0..count).map(|index| (number(index), 1));
+        for (index, future) in (0..).zip(self.client.map_with(&chosen.options, add, items)) {
+            let value = vec![number(index).wrapping_add(1)];
+            self.add_chosen(Hold::Number(future), &chosen, name(&add), &[], value);
+        }
+    }
+
+    fn submit_large(&mut self) {
+        let (chosen, count) = (self.chosen(), self.random.below(6));
+        let sizes: Vec<u64> = (0..count).map(|_| self.random.below(90)).collect();
+        let items = sizes.iter().map(|size| (*size, *size));
+        for (size, future) in sizes.iter().zip(self.client.map_with(&chosen.options, grow, items)) {
+            self.add_chosen(Hold::List(future), &chosen, name(&grow), &[], grow(*size, *size));
+        }
+    }
+
+    /// One by one, with futures and values as arguments.
+    fn submit_sums(&mut self) {
+        for place in self.some(5, Self::is_number) {
+            let (chosen, (future, value)) = (self.chosen(), self.number_at(place));
+            let by_value = self.random.below(9);
+            let submitted = match self.random.chance(1, 2) {
+                true => self.client.submit_with(&chosen.options, add, (&future, by_value)),
+                false => self.client.submit_with(&chosen.options, add, (by_value, future)),
+            };
+            let value = vec![value.wrapping_add(by_value)];
+            self.add_chosen(Hold::Number(submitted), &chosen, name(&add), &[place], value);
+        }
+    }
+
+    fn submit_pairs(&mut self) {
+        let (left, right) = (self.some(6, Self::is_number), self.some(6, Self::is_number));
+        let pairs: Vec<(usize, usize)> = left.into_iter().zip(right).collect();
+        let items: Vec<_> =
+            pairs.iter().map(|(a, b)| (self.number_at(*a).0, self.number_at(*b).0)).collect();
+        let chosen = self.chosen();
+        for ((a, b), future) in pairs.into_iter().zip(self.client.map_with(&chosen.options, add, items)) {
+            let value = vec![self.number_at(a).1.wrapping_add(self.number_at(b).1)];
+            self.add_chosen(Hold::Number(future), &chosen, name(&add), &[a, b], value);
+        }
+    }
+
+    /// Tasks that take a list, and tasks that take a list of futures of numbers.
+    fn submit_lists(&mut self) {
+        let chosen = self.chosen();
+        if self.random.chance(1, 2) {
+            let places = self.some(8, Self::is_number);
+            let (futures, values): (Vec<_>, Vec<_>) =
+                places.iter().map(|place| self.number_at(*place)).unzip();
+            let future = self.client.submit_with(&chosen.options, sum, &futures);
+            return self.add_chosen(Hold::Number(future), &chosen, name(&sum), &places, vec![sum(&values)]);
+        }
+        let places = self.some(6, Self::is_list);
+        let futures: Vec<_> = places.iter().map(|place| self.list_at(*place).0).collect();
+        for (place, future) in places.into_iter().zip(self.client.map_with(&chosen.options, sum, futures)) {
+            let value = vec![sum(&self.list_at(place).1)];
+            self.add_chosen(Hold::Number(future), &chosen, name(&sum), &[place], value);
+        }
+    }
+
+    fn submit_merges(&mut self) {
+        let (chosen, places) = (self.chosen(), self.some(5, Self::is_list));
+        let (futures, values): (Vec<_>, Vec<_>) = places.iter().map(|place| self.list_at(*place)).unzip();
+        let future = self.client.submit_with(&chosen.options, merge, futures);
+        self.add_chosen(Hold::List(future), &chosen, name(&merge), &places, values.concat());
+    }
+
+    /// Arguments that are too large to travel with the task.
+    fn submit_extended(&mut self) {
+        let (chosen, values) = (self.chosen(), grow(self.random.below(9), self.random.below(90)));
+        for place in self.some(2, Self::is_number) {
+            let (future, value) = self.number_at(place);
+            let future = self.client.submit_with(&chosen.options, extend, (values.clone(), future));
+            let value = extend(values.clone(), value);
+            self.add_chosen(Hold::List(future), &chosen, name(&extend), &[place], value);
+        }
+    }
+
+    fn hand_out(&mut self) {
+        let values = grow(self.random.below(9), self.random.below(90));
+        let given = match self.random.below(3) {
+            0 => self.client.scatter(values.clone()).map(Hold::List),
+            1 => self.client.broadcast(values.clone()).map(Hold::List),
+            _ => {
+                let future = self.client.scatter(7);
+                self.add(Hold::Number(future.expect("7 can be encoded")), "a value".into(), &[], vec![7]);
+                return;
+            }
+        };
+        self.add(given.expect("numbers can be encoded"), "a value".into(), &[], values);
+    }
+
+    fn submit_flaky(&mut self) {
+        let (mut chosen, failures) = (self.chosen(), self.random.below(4) as u32);
+        let count = 1 + self.random.below(3);
+        let items = (0..count).map(|x| (x, if x == 1 { 0 } else { failures }));
+        let futures = self.client.map_with(&chosen.options, flaky, items);
+        for (x, future) in (0..).zip(futures) {
+            self.add_chosen(Hold::Number(future), &chosen, name(&flaky), &[], vec![x]);
+            if x != 1 && failures > chosen.retries && chosen.refusal.is_none() {
+                let entry = self.entries.last_mut().expect("just added");
+                entry.fate = Fate::Fails(Failure {
+                    reason: Reason::Panic,
+                    function: entry.name.clone(),
+                    dependents: Vec::new(),
+                    words: format!("attempt {} of {x} fails", chosen.retries),
+                    attempts: Some(chosen.retries + 1),
+                });
+            }
+        }
+        chosen.retries = 0;
+    }
+
+    fn submit_nested(&mut self) {
+        let chosen = self.chosen();
+        let count = 1 + self.random.below(4);
+        let depth = self.random.below(3);
+        let futures = self.client.map_with(&chosen.options, nest, (0..count).map(|x| (x, depth)));
+        for (x, future) in (0..).zip(futures) {
+            self.add_chosen(Hold::Number(future), &chosen, name(&nest), &[], vec![nested(x, depth)]);
+        }
+    }
+
+    fn submit_placed(&mut self) {
+        let chosen = self.chosen();
+        for place in self.some(3, Self::is_number) {
+            let (future, value) = self.number_at(place);
+            let arguments = (future, chosen.ranks.clone());
+            let future = self.client.submit_with(&chosen.options, placed, arguments);
+            self.add_chosen(Hold::Number(future), &chosen, name(&placed), &[place], vec![value]);
+        }
+    }
+
+    fn run_everywhere(&mut self) {
+        let ranks: Vec<u64> = self.client.cluster().workers().map(|worker| worker.rank.0.into()).collect();
+        let place = self.some(1, Self::is_number).pop();
+        let (futures, value) = match place.map(|place| self.number_at(place)) {
+            Some((future, value)) => (self.client.run_on_workers(where_am_i, &future), value),
+            None => (self.client.run_on_workers(where_am_i, 5), 5),
+        };
+        let needs: Vec<usize> = place.into_iter().collect();
+        for (rank, future) in ranks.into_iter().zip(futures) {
+            let value = vec![value.wrapping_add(rank)];
+            self.add(Hold::Number(future), name(&where_am_i), &needs, value);
+        }
+    }
+
+    fn cancel(&mut self) {
+        for place in self.some(4, Self::is_number) {
+            self.entries[place].is_cancelled = true;
+            self.number_at(place).0.cancel();
+        }
+        for place in self.some(1, Self::is_list) {
+            self.entries[place].is_cancelled = true;
+            self.list_at(place).0.cancel();
+        }
+    }
+
+    fn drop_some(&mut self) {
+        let mut places = self.some(8, Self::is_number);
+        places.extend(self.some(3, Self::is_list));
+        for place in places {
+            let entry = &mut self.entries[place];
+            // Who waits for a result holds the future.
+            if !entry.asked {
+                entry.hold = None;
+            }
+        }
+    }
+
+    fn prefetch(&mut self) {
+        for place in self.some(3, Self::is_list) {
+            prefetch(&self.list_at(place).0);
+        }
+    }
+
+    fn read(&mut self) {
+        let mut places = self.some(4, Self::is_number);
+        places.extend(self.some(3, Self::is_list));
+        places.into_iter().for_each(|place| self.entries[place].is_read = true);
+    }
+
+    /// Looks for the answers that somebody waits for.
+    fn poll(&mut self) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.is_read) {
+            let Some(hold) = &entry.hold else { continue };
+            let Some(result) = hold.poll(&mut entry.asked) else { continue };
+            entry.is_read = false;
+            let answer = match result {
+                Ok(value) => Ok(value),
+                Err(Error::Task(error)) => Err((*error).clone()),
+                Err(error) => panic!("task {:?}: {error}", entry.id),
+            };
+            if let Some(before) = entry.answer.replace(answer.clone()) {
+                assert_eq!(before, answer, "task {:?}: it keeps its answer", entry.id);
+            }
+        }
+    }
+
+    /// Whether every future that is held has been answered.
+    fn unanswered(&self) -> Option<TaskId> {
+        let waits = |entry: &&Entry| entry.hold.is_some() && entry.answer.is_none();
+        self.entries.iter().find(waits).map(|entry| entry.id)
+    }
+
+    /// Compares all answers with the model.
+    fn check(&self) {
+        let mut known: Vec<(bool, Vec<Failure>)> = Vec::new();
+        for entry in &self.entries {
+            let (mut has_value, mut failures) = entry.possible(&known);
+            match &entry.answer {
+                None => {}
+                Some(Ok(value)) => {
+                    assert!(has_value, "task {:?}: has a value, and must fail: {failures:?}", entry.id);
+                    assert_eq!(*value, entry.value, "task {:?}: {}", entry.id, entry.name);
+                    failures.clear();
+                }
+                Some(Err(error)) => {
+                    failures.retain(|failure| failure.is(error));
+                    let expected = entry.possible(&known);
+                    assert!(!failures.is_empty(), "task {:?}: {error:?}, not {expected:?}", entry.id);
+                    has_value = false;
+                }
+            }
+            known.push((has_value, failures));
+        }
+    }
+}
+
+impl Entry {
+    /// Whether it may have a value, and how it may fail, given the same of what it needs.
+    fn possible(&self, known: &[(bool, Vec<Failure>)]) -> (bool, Vec<Failure>) {
+        if let Fate::Fails(failure @ Failure { reason: Reason::NoWorker, .. }) = &self.fate {
+            return (false, vec![failure.clone()]);
+        }
+        let mut failures = Vec::new();
+        for need in &self.needs {
+            for failure in &known[*need].1 {
+                let mut failure = failure.clone();
+                failure.dependents.push(self.name.clone());
+                failures.push(failure);
+            }
+        }
+        if self.is_cancelled && self.name != "a value" {
+            let function = self.name.clone();
+            let (reason, words) = (Reason::Cancelled, String::new());
+            failures.push(Failure { reason, function, dependents: Vec::new(), words, attempts: None });
+        }
+        let all_have_values = self.needs.iter().all(|need| known[*need].0);
+        match &self.fate {
+            Fate::Fails(failure) if all_have_values => failures.push(failure.clone()),
+            _ => {}
+        }
+        (all_have_values && matches!(self.fate, Fate::Value), failures)
+    }
+}
+
+/// Runs a seed's program to its end.
+fn play(simulation: &mut Simulation, seed: u64) {
+    let mut program = Program::new(simulation.client(), seed);
+    let haste = 1 + program.random.below(30);
+    while program.actions_left > 0 {
+        if program.random.chance(1, haste) || !simulation.step() {
+            program.act();
+        }
+        program.poll();
+    }
+    program.entries.iter_mut().for_each(|entry| entry.is_read = entry.hold.is_some());
+    loop {
+        program.poll();
+        if simulation.step() {
+            continue;
+        }
+        let Some(task) = program.unanswered() else { break };
+        panic!("task {task:?}: nobody will ever answer\n{simulation:?}");
+    }
+    program.check();
+    program.entries.clear();
+    while simulation.step() {}
+    assert!(simulation.left_over().is_empty(), "something is left\n{simulation:?}");
+    simulation.shut_down();
+    while simulation.step() {}
+    assert!(simulation.is_over(), "every rank hears of the end");
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let words = panic.downcast_ref::<String>().cloned();
+    words.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
+}
+
+/// Plays a seed. Returns the hash of all that happened.
+fn run(seed: u64) -> Result<u64, String> {
+    let mut simulation = Simulation::new(Options::of_seed(seed), false);
+    let played = catch_unwind(AssertUnwindSafe(|| play(&mut simulation, seed)));
+    played.map(|()| simulation.trace_hash()).map_err(|panic| words_of(&*panic))
+}
+
+/// The first task that these words name.
+fn task_in(words: &str) -> Option<TaskId> {
+    words.split([' ', ':', '\n']).find_map(|word| {
+        let (owner, sequence) = word.split_once('.')?;
+        Some(TaskId::new(maniple::Rank(owner.parse().ok()?), sequence.parse().ok()?))
+    })
+}
+
+/// Plays a seed again and prints what happened: to the task that its words name, or at all.
+fn tell(seed: u64, words: &str, everything: bool) {
+    let mut simulation = Simulation::new(Options::of_seed(seed), true);
+    let _ = catch_unwind(AssertUnwindSafe(|| play(&mut simulation, seed)));
+    let task = task_in(words);
+    let told = simulation.lines().iter().filter(|line| everything || task.is_some_and(|task| line.concerns(task)));
+    told.for_each(|line| eprintln!("{line}"));
+}
+
+/// Plays a seed, and if it fails tells all there is to know.
+fn check(seed: u64) {
+    if let Err(words) = run(seed) {
+        tell(seed, &words, false);
+        panic!(
+            "{words}\nseed {seed} failed: replay with MANIPLE_SEED={seed} cargo test --no-default-features --test \
+             simulation"
+        );
+    }
+}
+
+fn variable(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+#[test]
+fn every_future_is_answered_and_nothing_is_left() {
+    if let Some(seed) = variable("MANIPLE_SEED") {
+        tell(seed, "", true);
+        return check(seed);
+    }
+    SEEDS_KEPT.into_iter().chain(0..variable("MANIPLE_SEEDS").unwrap_or(SEEDS)).for_each(check);
+}
+
+#[test]
+fn survey() {
+    let Some(count) = variable("MANIPLE_SURVEY") else { return };
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut all = std::collections::BTreeMap::<String, Vec<u64>>::new();
+    for seed in 0..count {
+        let start = std::time::Instant::now();
+        if start.elapsed().as_nanos() == 0 { eprintln!() }
+        struct T(u64, std::time::Instant);
+        impl Drop for T { fn drop(&mut self) { if self.1.elapsed().as_millis() > 200 { eprintln!("seed {} took {:?}", self.0, self.1.elapsed()) } } }
+        let _t = T(seed, start);
+        if let Err(words) = run(seed) {
+            let line: Vec<&str> = words.lines().filter(|line| !line.contains("Options {")).take(4).collect();
+            let line: String = line.join(" | ").chars().map(|c| if c.is_ascii_digit() { '#' } else { c }).take(260).collect();
+            all.entry(line).or_default().push(seed);
+        }
+    }
+    let mut all: Vec<_> = all.into_iter().collect();
+    all.sort_by_key(|(_, seeds)| std::cmp::Reverse(seeds.len()));
+    for (line, seeds) in all.iter().take(25) {
+        eprintln!("{:4} {:?} {line}", seeds.len(), &seeds[..seeds.len().min(3)]);
+    }
+    eprintln!("{} of {count} failed", all.iter().map(|(_, seeds)| seeds.len()).sum::<usize>());
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in 0..20 {
+        let (first, second) = (run(seed), run(seed));
+        assert!(first.is_ok() && first == second, "seed {seed}: {first:?} and {second:?}");
+    }
+}
