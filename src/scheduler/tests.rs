@@ -407,8 +407,13 @@ fn a_worker_may_run_what_comes_after_what_it_may_not_run() {
     let needs = vec![Column::Values(vec![id(9)])];
     story.hear(1, [ToScheduler::Give(Finished { first: id(9), values })]);
     story.hear(1, [with(layer(10, 1, needs), options), roots(11, 2)]);
-    let given: Vec<u64> =
-        story.scheduler.tasks.iter().filter(|(_, task)| task.worker == 0).map(|(_, task)| task.id.sequence()).collect();
+    let given: Vec<u64> = story
+        .scheduler
+        .tasks
+        .iter()
+        .filter(|(_, task)| task.worker == 0)
+        .map(|(_, task)| task.id.sequence())
+        .collect();
     let done = given.iter().filter(|task| **task < 4).map(|task| finished(*task, 1)).collect::<Vec<_>>();
     story.hear(2, done);
     assert!(story.given().iter().any(|(rank, first, _)| (*rank, *first) == (2, 11)), "{:?}", story.said);
