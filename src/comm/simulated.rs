@@ -338,7 +338,8 @@ mod tests {
     }
 
     fn arrivals(network: &Mutex<Network>, end: &mut SimulatedTransport) -> Vec<Arrival> {
-        while let Some(time) = lock(network).next_arrival() {
+        let next = || lock(network).next_arrival();
+        while let Some(time) = next() {
             lock(network).advance(time);
         }
         std::iter::from_fn(|| end.poll().unwrap()).collect()
