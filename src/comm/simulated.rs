@@ -217,7 +217,7 @@ impl Network {
         let room = lane(&mut self.lanes, self.options.size, source, target).posted.get(&tag);
         let room = room.unwrap_or_else(|| panic!("{source} sends {target} a body with tag {tag}: no room"));
         let bytes = body.as_slice().len();
-        assert_eq!(room.as_slice().len(), bytes, "a body from {source} fits its room on {target}");
+        assert_eq!(room.length(), bytes, "a body from {source} fits its room on {target}");
         let time = self.now + self.random.delay(self.options.delay_nanoseconds);
         self.dispatch(time, source, target, Parcel::Body { tag, body });
         self.sent.push(Sent { source, target, control: None, bytes });
