@@ -239,6 +239,11 @@ fn interrupt(way: Option<u32>, signal: i32, whole_group: bool) {
         assert!(Instant::now() < until, "process {worker} is left of {way:?} ranks");
         thread::sleep(Duration::from_millis(10));
     }
+    if way.is_some() {
+        // Launchers may kill ranks before they can remove their directories: the next run does.
+        let next = run(None, "scratch", &[("MANIPLE_LOCAL_DIRECTORY", scratch.path().to_str().unwrap())]);
+        assert!(next.status.success() && next.stderr.is_empty(), "{next:?}");
+    }
     let left: Vec<PathBuf> =
         fs::read_dir(scratch.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(left.is_empty(), "{left:?} is left of {way:?} ranks after signal {signal}");
