@@ -144,7 +144,7 @@ struct State {
     released: Vec<Tasks>,
     /// Values put for others, and how many of them have not fetched theirs.
     lent: FxHashMap<TaskId, u32>,
-    /// Released while lent.
+    /// Released while lent, or while the value is on its way here.
     release_later: FxHashSet<TaskId>,
     /// Values that were asked for.
     fetches: FxHashMap<TaskId, Fetch>,
@@ -156,6 +156,27 @@ impl State {
     fn drop_claim(&mut self, task: TaskId) {
         if !self.lent.contains_key(&task) && !self.fetches.contains_key(&task) {
             self.requests.push(Request::Drop(task));
+        }
+    }
+
+    /// Whether no value is on its way from here or to here, so that whoever holds it may let it go.
+    fn is_at_rest(&self, task: TaskId) -> bool {
+        let is_coming = self.fetches.get(&task).is_some_and(|fetch| fetch.value.is_none());
+        !is_coming && !self.lent.contains_key(&task)
+    }
+
+    /// Releases a task without futures whose value is at rest.
+    fn release(&mut self, task: TaskId) {
+        if self.fetches.remove(&task).is_some() {
+            self.drop_claim(task);
+        }
+        Tasks::push(&mut self.released, task);
+    }
+
+    /// A value has come, or has been fetched: now a task may be released that could not be before.
+    fn release_late(&mut self, task: TaskId) {
+        if self.is_at_rest(task) && self.release_later.remove(&task) {
+            self.release(task);
         }
     }
 }
@@ -274,14 +295,11 @@ impl Table {
     /// The last future of a task is gone.
     fn release(&self, task: TaskId) {
         let mut state = self.state();
-        if state.fetches.remove(&task).is_some() {
-            state.drop_claim(task);
-        }
-        if state.lent.contains_key(&task) {
+        if !state.is_at_rest(task) {
             state.release_later.insert(task);
             return;
         }
-        Tasks::push(&mut state.released, task);
+        state.release(task);
         if state.released.len() == 1 {
             drop(state);
             // Values are to go even if this client says nothing more.
@@ -398,9 +416,7 @@ impl Table {
         }
         state.lent.remove(&task);
         state.drop_claim(task);
-        if state.release_later.remove(&task) {
-            Tasks::push(&mut state.released, task);
-        }
+        state.release_late(task);
     }
 
     /// Asks for a value, if nobody has. It is kept until its last reader, or its last future, is gone.
@@ -440,13 +456,11 @@ impl Table {
 
     /// A value has come. Returns whether it was asked for here.
     pub(crate) fn arrived(&self, task: TaskId, value: &Value) -> bool {
-        match self.state().fetches.get_mut(&task) {
-            Some(fetch) => {
-                fetch.value = Some(value.clone());
-                true
-            }
-            None => false,
-        }
+        let mut state = self.state();
+        let Some(fetch) = state.fetches.get_mut(&task) else { return false };
+        fetch.value = Some(value.clone());
+        state.release_late(task);
+        true
     }
 
     /// How much of what is left by the end of a run: all zero when every future was dropped.

@@ -332,8 +332,10 @@ mod tests {
     }
 
     fn arrivals(network: &Mutex<Network>, end: &mut SimulatedTransport) -> Vec<Arrival> {
-        while let Some(time) = lock(network).next_arrival() {
-            lock(network).advance(time);
+        loop {
+            let mut network = lock(network);
+            let Some(time) = network.next_arrival() else { break };
+            network.advance(time);
         }
         std::iter::from_fn(|| end.poll().unwrap()).collect()
     }

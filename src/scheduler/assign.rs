@@ -15,7 +15,7 @@
 //! [`Backlog`]: super::Backlog
 
 use super::{
-    Scheduler,
+    Given, Scheduler,
     table::{LayerSlot, Slot, State, WorkerIndex},
 };
 use crate::message::{Argument, Column, Held, Message, Need, Packed, Run, TaskId, Tasks, ToWorker};
@@ -362,7 +362,7 @@ impl Scheduler {
 
     fn assign(&mut self, slot: Slot, worker: WorkerIndex) {
         let task = &mut self.tasks[slot];
-        self.workers[worker as usize].got_back |= task.worker == worker;
+        self.workers[worker as usize].has_nothing_to_give = task.worker == worker;
         task.state = State::Assigned;
         task.worker = worker;
         task.cancelled = false;
@@ -376,10 +376,10 @@ impl Scheduler {
             worker.take(record.resources());
         }
         match worker.runs.last_mut() {
-            Some((last, first, count)) if *last == layer && *first + *count == index && attempt == 0 => {
-                *count += 1
+            Some(last) if (last.layer, last.first + last.count, last.attempt) == (layer, index, attempt) => {
+                last.count += 1;
             }
-            _ => worker.runs.push((layer, index, 1)),
+            _ => worker.runs.push(Given { layer, first: index, count: 1, attempt }),
         }
     }
 
@@ -431,7 +431,7 @@ impl Scheduler {
             let worth = record
                 .task_nanoseconds
                 .is_none_or(|nanoseconds| nanoseconds * u64::from(surplus) >= YIELD_NANOSECONDS_MIN);
-            if surplus > 0 && worth && !record.yielding && !record.got_back {
+            if surplus > 0 && worth && !record.yielding && !record.has_nothing_to_give {
                 record.yielding = true;
                 let rank = record.spec.rank;
                 self.out.push((rank, Message::ToWorker(ToWorker::Yield(surplus.div_ceil(2)))));
@@ -444,8 +444,8 @@ impl Scheduler {
     pub(super) fn write_to_workers(&mut self) {
         for worker in std::mem::take(&mut self.touched) {
             let rank = self.workers[worker as usize].spec.rank;
-            for (layer, first, count) in std::mem::take(&mut self.workers[worker as usize].runs) {
-                let run = self.run(worker, layer, first, count);
+            for given in std::mem::take(&mut self.workers[worker as usize].runs) {
+                let run = self.run(worker, given);
                 self.out.push((rank, Message::ToWorker(ToWorker::Run(run))));
             }
             let messages = self.workers[worker as usize].messages();
@@ -453,16 +453,22 @@ impl Scheduler {
         }
     }
 
-    fn run(&mut self, worker: WorkerIndex, layer: LayerSlot, first: u32, count: u32) -> Run {
+    fn run(&mut self, worker: WorkerIndex, given: Given) -> Run {
+        let Given { layer, first, count, attempt } = given;
         let record = &self.layers[layer];
         let tasks = Tasks { first: record.layer.tasks.first.plus(first), count };
         let (code, label) =
             (record.layer.code, record.layer.options.as_ref().and_then(|options| options.label.clone()));
-        let attempt = self.pages.get(tasks.first).map_or(0, |slot| u32::from(self.tasks[slot].attempt));
         let columns = record.layer.columns.len();
         let arguments =
             (0..columns).map(|column| self.argument(worker, layer, column, first, count)).collect();
-        Run { tasks, code, attempt, arguments, label }
+        // Only now, so that wherever a value is needed in this run, it is said who has it.
+        for slot in std::mem::take(&mut self.fetched) {
+            if !self.holds(worker, slot) {
+                self.add_holder(slot, worker);
+            }
+        }
+        Run { tasks, code, attempt: attempt.into(), arguments, label }
     }
 
     /// One argument of `count` tasks of a layer, from the one at `first` on.
@@ -513,20 +519,26 @@ impl Scheduler {
         }
     }
 
-    /// Where the worker gets a value. From now on it counts as a holder of it.
+    /// Whether a worker has a value, or will.
+    fn holds(&self, worker: WorkerIndex, slot: Slot) -> bool {
+        let task = &self.tasks[slot];
+        task.worker == worker || self.chains.iter(task.other_holders).any(|other| other == worker)
+    }
+
+    /// Where the worker gets a value.
     fn need(&mut self, worker: WorkerIndex, id: TaskId) -> Need {
         let slot = self.pages.get(id).expect("a needed value has a record");
         let task = &self.tasks[slot];
         if task.state == State::Small {
             return Need::Inline(task.small.to_vec());
         }
-        let size = task.size;
-        let holds =
-            task.worker == worker || self.chains.iter(task.other_holders).any(|other| other == worker);
-        let holder = if holds { worker } else { task.worker };
-        if !holds {
-            self.add_holder(slot, worker);
-        }
+        let (size, first_holder) = (task.size, task.worker);
+        let holder = if self.holds(worker, slot) {
+            worker
+        } else {
+            self.fetched.push(slot);
+            first_holder
+        };
         Need::Held(Held { task: id, holder: self.workers[holder as usize].spec.rank, size })
     }
 }
