@@ -342,7 +342,8 @@ mod tests {
     #[test]
     fn a_value_has_the_size_of_its_body_where_only_its_encoding_is_large() {
         for (value, limit) in [(vec![u64::MAX; 2], 16), (vec![], 0)] {
-            let large = encode(value.clone(), limit, &mut Vec::new()).unwrap().expect("too large when encoded");
+            let large =
+                encode(value.clone(), limit, &mut Vec::new()).unwrap().expect("too large when encoded");
             let (head, body) = large.to_wire().unwrap();
             let size = Size { bytes: body.as_slice().len() as u64, align: body.align() as u8 };
             assert_eq!(large.size(), size);

@@ -124,9 +124,7 @@ impl<T: Data> Future<T> {
     pub(crate) fn poll(&self, asked: &mut bool) -> Option<Result<T>> {
         match self.tracked.progress(self.index) {
             Progress::Pending | Progress::Dropped => None,
-            Progress::Small(bytes) => {
-                Some(value::decode(&bytes).map_err(|words| self.decode_error(words)))
-            }
+            Progress::Small(bytes) => Some(value::decode(&bytes).map_err(|words| self.decode_error(words))),
             Progress::Held(held) => {
                 let table = self.client.table();
                 if !std::mem::replace(asked, true) {

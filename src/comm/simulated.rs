@@ -70,8 +70,14 @@ pub struct NetworkOptions {
 #[derive(Debug)]
 enum Parcel {
     /// A piece of a frame; with the last one the frame is complete.
-    Piece { bytes: Vec<u8>, is_last: bool },
-    Body { tag: BodyTag, body: Body },
+    Piece {
+        bytes: Vec<u8>,
+        is_last: bool,
+    },
+    Body {
+        tag: BodyTag,
+        body: Body,
+    },
 }
 
 /// A frame that was sent, for who watches.
@@ -376,7 +382,8 @@ mod tests {
         let (network, mut ends) = Network::new(options(1));
         ends[0].post(Rank(1), 5, Buffer::new(3, 1)).unwrap();
         ends[1].send_body(Rank(0), 5, Body::of(Arc::new(vec![1u8, 2, 3]), 1, |bytes| bytes)).unwrap();
-        let [Arrival::Body { source: Rank(1), tag: 5, buffer }] = &arrivals(&network, &mut ends[0])[..] else {
+        let [Arrival::Body { source: Rank(1), tag: 5, buffer }] = &arrivals(&network, &mut ends[0])[..]
+        else {
             panic!()
         };
         assert_eq!(buffer.as_slice(), [1, 2, 3]);

@@ -342,9 +342,7 @@ impl Simulation {
         for index in 0..self.nodes.len() {
             let node = &mut self.nodes[index];
             let rank = node.rank;
-            if !node.is_called
-                && (node.has_something_to_do() || lock(&self.network).has_arrivals(rank))
-            {
+            if !node.is_called && (node.has_something_to_do() || lock(&self.network).has_arrivals(rank)) {
                 node.is_called = true;
                 let delay = self.random.delay(self.options.wake_nanoseconds);
                 self.insert(delay, Event::Look(rank));

@@ -300,8 +300,7 @@ impl Scheduler {
         // Nobody may want what is left of a layer any more; then the next one's turn comes.
         loop {
             let found = self.roots.iter().rev().find_map(|(priority, layers)| {
-                let place =
-                    layers.iter().take(VICTIMS_MAX).position(|layer| self.may_run(worker, *layer))?;
+                let place = layers.iter().take(VICTIMS_MAX).position(|layer| self.may_run(worker, *layer))?;
                 Some((*priority, place))
             });
             let Some((priority, place)) = found else { return 0 };

@@ -407,8 +407,13 @@ fn a_worker_may_run_what_comes_after_what_it_may_not_run() {
     let needs = vec![Column::Values(vec![id(9)])];
     story.hear(1, [ToScheduler::Give(Finished { first: id(9), values })]);
     story.hear(1, [with(layer(10, 1, needs), options), roots(11, 2)]);
-    let given: Vec<u64> =
-        story.scheduler.tasks.iter().filter(|(_, task)| task.worker == 0).map(|(_, task)| task.id.sequence()).collect();
+    let given: Vec<u64> = story
+        .scheduler
+        .tasks
+        .iter()
+        .filter(|(_, task)| task.worker == 0)
+        .map(|(_, task)| task.id.sequence())
+        .collect();
     let done = given.iter().filter(|task| **task < 4).map(|task| finished(*task, 1)).collect::<Vec<_>>();
     story.hear(2, done);
     assert!(story.given().iter().any(|(rank, first, _)| (*rank, *first) == (2, 11)), "{:?}", story.said);
@@ -472,11 +477,12 @@ fn every_task_of_a_run_hears_who_has_the_value_it_needs() {
     story.hear(1, [roots(0, 2)]);
     let other = story.given().iter().find(|given| given.1 == 0).unwrap().0;
     let worker = 5 - other;
-    story.hear(other, [stored(0, 10)]).hear(worker, [stored(1, 1000)]);
+    story.hear(worker, [stored(1, 1000)]);
     // The second task comes to value 0 in an earlier column than the first.
     let (first, second) = (Column::Values(vec![id(1), id(0)]), Column::Values(vec![id(0), id(1)]));
     let options = Options { workers: vec![Rank(worker)], ..Options::default() };
     story.hear(1, [with(layer(2, 2, vec![first, second]), options)]);
+    story.hear(other, [stored(0, 10)]);
     let holder = |need: &Need| match need {
         Need::Held(held) => (held.task.sequence(), held.holder.0),
         Need::Inline(_) => panic!("large"),
@@ -501,8 +507,11 @@ fn a_task_tried_again_and_one_tried_first_are_two_runs() {
     story.hear(1, [with(layer(0, 3, vec![]), again)]);
     assert_eq!(story.given(), [(2, 0, 2)]);
     story.hear(2, [failed(1), finished(0, 1)]);
-    let attempts: Vec<_> =
-        story.runs().iter().map(|(_, run)| (run.tasks.first.sequence(), run.tasks.count, run.attempt)).collect();
+    let attempts: Vec<_> = story
+        .runs()
+        .iter()
+        .map(|(_, run)| (run.tasks.first.sequence(), run.tasks.count, run.attempt))
+        .collect();
     assert_eq!(attempts, [(1, 1, 1), (2, 1, 0)]);
 }
 
