@@ -142,8 +142,7 @@ impl Scratch {
 
     fn error(&self, path: PathBuf, source: std::io::Error) -> Error {
         let message = format!(
-            "rank {} ({}) cannot make its scratch directory (choose another with --local-directory or \
-             MANIPLE_LOCAL_DIRECTORY)",
+            "rank {} ({}) cannot make its scratch directory (choose another with MANIPLE_LOCAL_DIRECTORY)",
             self.rank, self.host
         );
         Error::File { message, path, source: Arc::new(source) }

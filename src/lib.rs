@@ -32,6 +32,7 @@
 //!
 //! `ARCHITECTURE.md` in the repository draws the house.
 
+mod allocator;
 pub mod client;
 pub mod comm;
 mod current;
@@ -46,6 +47,7 @@ pub mod task;
 pub mod value;
 pub mod worker;
 
+pub use allocator::Allocator;
 pub use client::{Client, Future, Place, Status, SubmitOptions, WaitFor};
 pub use current::{Current, current, is_in_task};
 pub use error::{Error, Reason, Result, TaskError};

@@ -21,6 +21,10 @@ use std::{
     },
 };
 
+/// How many runs of released tasks may wait for the next time that the rank is looked after, which is
+/// within [`SLEEP_MAX`](crate::comm::bell::SLEEP_MAX).
+const RELEASED_MAX: usize = 256;
+
 /// Where a task stands, as its client sees it.
 #[derive(Clone, Debug)]
 pub(crate) enum Progress {
@@ -300,9 +304,8 @@ impl Table {
             return;
         }
         state.release(task);
-        if state.released.len() == 1 {
+        if state.released.len() == RELEASED_MAX {
             drop(state);
-            // Values are to go even if this client says nothing more.
             self.bells.ring_self();
         }
     }

@@ -5,6 +5,9 @@
 //! rank then costs nothing and wakes in microseconds. Ranks of other nodes cannot ring: with such
 //! peers a sleep is a nap of at most [`NAP_MAX`].
 //!
+//! Before it sleeps, a rank looks hard for a moment: but only while there is a core for it besides
+//! those that work ([`Bells::may_spin`]), which the bells of the node also tell.
+//!
 //! Two kinds of threads sleep here ([`Sleeper`]): the one that always looks after the rank, and a
 //! visitor that waits for something of its own and looks after the rank meanwhile. One of them is
 //! woken, never both.
@@ -39,6 +42,10 @@ pub struct Bell {
     asleep: AtomicU32,
     /// How often each kind of sleeper was rung: the futex words.
     rings: [AtomicU32; 2],
+    /// How many threads of the rank run tasks, or the driver.
+    working: AtomicU32,
+    /// How many threads of the rank look hard for messages.
+    spinning: AtomicU32,
 }
 
 impl Bell {
@@ -116,6 +123,41 @@ impl Bells {
         self.has_remote
     }
 
+    /// Says that a thread of this rank works, or (`false`) no longer does.
+    pub fn work(&self, works: bool) {
+        count(&self.own().working, works);
+    }
+
+    /// Says that a thread of this rank looks hard for messages, or (`false`) no longer does.
+    pub fn spin(&self, spins: bool) {
+        count(&self.own().spinning, spins);
+    }
+
+    /// Whether a thread of this rank, one that has said that it spins, may go on: whether there is a
+    /// core for it besides those of the threads of this node that work, of the ranks that were rung
+    /// and have something to do, and of the ranks that spin and go before it.
+    ///
+    /// Rank 1, where the user waits, goes first, rank 0 last: the ranks that sleep then share a core
+    /// and wake each other there, which takes a tenth of the time that waking an idle core takes.
+    pub fn may_spin(&self, cores: u32) -> bool {
+        let size = self.bells.len();
+        let precedence = |rank: usize| (rank + size - 1) % size;
+        let own = precedence(self.this.index());
+        let mut taken = 0;
+        for (rank, bell) in self.bells.iter().enumerate() {
+            // SAFETY: null or valid, by the contract of `new`.
+            let Some(bell) = (unsafe { bell.as_ref() }) else { continue };
+            let spinning = bell.spinning.load(Ordering::Relaxed);
+            taken += bell.working.load(Ordering::Relaxed);
+            taken += match precedence(rank).cmp(&own) {
+                std::cmp::Ordering::Equal => spinning,
+                std::cmp::Ordering::Greater if spinning > 0 => 0,
+                _ => u32::from(bell.asleep.load(Ordering::Relaxed) == AWAKE),
+            };
+        }
+        taken <= cores
+    }
+
     /// How often this kind of sleeper was rung. Take it before the last look for work, and
     /// [`wait`](Self::wait) with it.
     pub fn rings(&self, sleeper: Sleeper) -> u32 {
@@ -142,6 +184,14 @@ impl Bells {
 impl std::fmt::Debug for Bells {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Bells({} ranks)", self.bells.len())
+    }
+}
+
+fn count(counter: &AtomicU32, up: bool) {
+    if up {
+        counter.fetch_add(1, Ordering::Relaxed);
+    } else {
+        counter.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -204,6 +254,17 @@ mod tests {
         let start = Instant::now();
         bells.wait(Sleeper::Visitor, rings, Duration::from_secs(10));
         assert!(start.elapsed() < Duration::from_secs(9));
+    }
+
+    #[test]
+    fn a_rank_spins_only_on_a_core_that_nobody_needs() {
+        let bells = single();
+        bells.spin(true);
+        assert!(bells.may_spin(1));
+        bells.work(true);
+        assert!(!bells.may_spin(1) && bells.may_spin(2));
+        bells.work(false);
+        bells.spin(false);
     }
 
     #[test]

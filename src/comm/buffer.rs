@@ -7,7 +7,7 @@
 //! [`HUGE_PAGE_BYTES`] and more therefore ask for huge pages before anything touches them.
 
 use std::{
-    alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
+    alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error},
     any::Any,
     fmt,
     ptr::NonNull,
@@ -23,6 +23,8 @@ pub struct Buffer {
     pointer: NonNull<u8>,
     length: usize,
     align: usize,
+    /// Whether every byte has been written.
+    filled: bool,
 }
 
 // SAFETY: a Buffer owns its memory alone, as a Vec does.
@@ -37,35 +39,82 @@ impl Buffer {
     ///
     /// Panics if `align` is not a power of two, or the length does not fit the address space.
     pub fn new(length: usize, align: usize) -> Self {
+        Self::allocate(length, align, true)
+    }
+
+    /// Allocates `length` bytes that are still to be written, by a transport: zeroing them first
+    /// would take as long as the transfer.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    pub fn unfilled(length: usize, align: usize) -> Self {
+        Self::allocate(length, align, length == 0)
+    }
+
+    fn allocate(length: usize, align: usize, filled: bool) -> Self {
         let layout =
             Layout::from_size_align(length, align).expect("a buffer's length and alignment are valid");
         if length == 0 {
-            return Self { pointer: NonNull::<u128>::dangling().cast(), length, align };
+            return Self { pointer: NonNull::<u128>::dangling().cast(), length, align, filled };
         }
         // SAFETY: the layout's size is not zero. Large fresh memory comes zeroed from the kernel and
         // is not touched here, so the advice below still decides its pages.
-        let Some(pointer) = NonNull::new(unsafe { alloc_zeroed(layout) }) else { handle_alloc_error(layout) };
+        let pointer = unsafe { if filled { alloc_zeroed(layout) } else { alloc(layout) } };
+        let Some(pointer) = NonNull::new(pointer) else { handle_alloc_error(layout) };
         advise_huge_pages(pointer.as_ptr(), length);
-        Self { pointer, length, align }
+        Self { pointer, length, align, filled }
     }
 
     /// Copies bytes into a new buffer.
     pub fn copy_of(bytes: &[u8], align: usize) -> Self {
-        let mut buffer = Self::new(bytes.len(), align);
-        buffer.as_mut_slice().copy_from_slice(bytes);
+        let mut buffer = Self::unfilled(bytes.len(), align);
+        buffer.fill_from(bytes);
         buffer
     }
 
+    /// How many bytes it has.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
     /// The bytes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if they have not all been written.
     pub fn as_slice(&self) -> &[u8] {
-        // SAFETY: `pointer` is valid for `length` initialised bytes while `self` lives.
+        assert!(self.filled, "a buffer is read after it is filled");
+        // SAFETY: `pointer` is valid for `length` bytes while `self` lives, and all are written.
         unsafe { slice::from_raw_parts(self.pointer.as_ptr(), self.length) }
     }
 
-    /// The bytes, to be written.
-    pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        // SAFETY: as above, and `self` is borrowed uniquely.
-        unsafe { slice::from_raw_parts_mut(self.pointer.as_ptr(), self.length) }
+    /// Writes all bytes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are not as many.
+    pub fn fill_from(&mut self, bytes: &[u8]) {
+        assert_eq!(bytes.len(), self.length, "a buffer is filled with as many bytes as it has");
+        // SAFETY: both are valid for `length` bytes, and memory that is owned does not overlap.
+        unsafe { self.pointer.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), self.length) };
+        self.filled = true;
+    }
+
+    /// Where the bytes are, for a transport to write them.
+    #[cfg(feature = "mpi")]
+    pub(super) fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.pointer.as_ptr()
+    }
+
+    /// Says that all bytes have been written.
+    #[cfg(feature = "mpi")]
+    ///
+    /// # Safety
+    ///
+    /// They must have been.
+    pub(super) unsafe fn set_filled(&mut self) {
+        self.filled = true;
     }
 
     /// The alignment of the first byte.
@@ -78,7 +127,7 @@ impl Buffer {
     /// Returns the buffer if its length is no multiple of the element's size.
     pub fn into_vec<T: bytemuck::Pod>(self) -> Result<Vec<T>, Self> {
         let size = size_of::<T>();
-        if size == 0 || !self.length.is_multiple_of(size) {
+        if size == 0 || !self.length.is_multiple_of(size) || !self.filled {
             return Err(self);
         }
         let count = self.length / size;
@@ -168,8 +217,8 @@ mod tests {
 
     #[test]
     fn a_buffer_becomes_a_vector_without_moving() {
-        let mut buffer = Buffer::new(16, 8);
-        buffer.as_mut_slice()[0] = 7;
+        let mut buffer = Buffer::unfilled(16, 8);
+        buffer.fill_from(bytemuck::cast_slice(&[7u64, 0]));
         let address = buffer.as_slice().as_ptr() as usize;
         let vector: Vec<u64> = buffer.into_vec().unwrap();
         assert_eq!(vector, [7, 0]);

@@ -168,7 +168,7 @@ impl Network {
             }
             Parcel::Body { tag, body } => {
                 let mut buffer = lane.posted.remove(&tag).expect("checked when it was sent");
-                buffer.as_mut_slice().copy_from_slice(body.as_slice());
+                buffer.fill_from(body.as_slice());
                 Arrival::Body { source, tag, buffer }
             }
         };
@@ -217,7 +217,7 @@ impl Network {
         let room = lane(&mut self.lanes, self.options.size, source, target).posted.get(&tag);
         let room = room.unwrap_or_else(|| panic!("{source} sends {target} a body with tag {tag}: no room"));
         let bytes = body.as_slice().len();
-        assert_eq!(room.as_slice().len(), bytes, "a body from {source} fits its room on {target}");
+        assert_eq!(room.length(), bytes, "a body from {source} fits its room on {target}");
         let time = self.now + self.random.delay(self.options.delay_nanoseconds);
         self.dispatch(time, source, target, Parcel::Body { tag, body });
         self.sent.push(Sent { source, target, control: None, bytes });
@@ -338,10 +338,9 @@ mod tests {
     }
 
     fn arrivals(network: &Mutex<Network>, end: &mut SimulatedTransport) -> Vec<Arrival> {
-        loop {
-            let mut network = lock(network);
-            let Some(time) = network.next_arrival() else { break };
-            network.advance(time);
+        let next = || lock(network).next_arrival();
+        while let Some(time) = next() {
+            lock(network).advance(time);
         }
         std::iter::from_fn(|| end.poll().unwrap()).collect()
     }

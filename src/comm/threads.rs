@@ -102,7 +102,7 @@ impl Transport for ThreadTransport {
                 }
                 Some(Parcel::Body { source, tag, body }) => {
                     let Some(mut buffer) = self.posted.remove(&(source, tag)) else { continue };
-                    buffer.as_mut_slice().copy_from_slice(body.as_slice());
+                    buffer.fill_from(body.as_slice());
                     return Ok(Some(Arrival::Body { source, tag, buffer }));
                 }
             }

@@ -13,6 +13,7 @@
 use super::{
     STATUS_BROKEN,
     cluster::{Cluster, RankRecord},
+    machine,
     roles::{Execute, Roles, Surroundings},
     settings::Settings,
 };
@@ -39,6 +40,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How long a thread looks hard for something to do before it sleeps, if there is a core for it.
+const SPIN: Duration = Duration::from_micros(50);
 /// How long a worker's thread without tasks looks after its rank before it rests.
 const LINGER: Duration = Duration::from_millis(2);
 
@@ -51,8 +54,8 @@ pub(crate) struct Engine {
     table: Arc<Table>,
     pool: Option<Arc<Pool>>,
     scratch: Arc<Scratch>,
-    /// How long to look hard before sleeping.
-    spin: Duration,
+    /// How many cores this process may use.
+    cores: u32,
     /// The only thread that may use the transport, if only one may.
     only_thread: Option<ThreadId>,
     /// Threads that wait to be told that something has changed.
@@ -72,15 +75,12 @@ impl Engine {
         transport: Box<dyn Transport>,
         scheduler: Option<Scheduler>,
         cluster: Arc<Cluster>,
+        scratch: Scratch,
         settings: &Settings,
     ) -> Result<Arc<Self>> {
+        let scratch = Arc::new(scratch);
         let this = transport.rank();
         let record = &cluster.ranks()[this.index()];
-        let parent = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
-        let scratch = Arc::new(Scratch::new(parent, this, record.host.clone()));
-        if settings.local_directory.is_some() && record.role.worker {
-            scratch.check()?;
-        }
         let pool = match record.role.worker {
             false => None,
             true => Some(Pool::new(record.threads as usize, settings.small_bytes_max).map_err(|words| {
@@ -90,7 +90,7 @@ impl Engine {
         let bells = transport.bells();
         let engine = Arc::new(Self {
             this,
-            spin: spin_of(&cluster, record.host.as_str()),
+            cores: machine::core_count(),
             only_thread: transport.main_thread_only().then(|| thread::current().id()),
             roles: Mutex::new(Roles::new(transport, scheduler)),
             table: Table::new(this, Arc::clone(&bells)),
@@ -187,6 +187,12 @@ impl Engine {
         self.visit();
     }
 
+    /// Runs the driver's closure: it works, but while it waits.
+    pub(crate) fn driving<R>(&self, closure: impl FnOnce() -> R) -> R {
+        let _working = Working::new(self);
+        closure()
+    }
+
     /// Moves everything along once, or sees to it that whoever is at it does.
     fn visit(&self) {
         if self.may_drive() {
@@ -210,8 +216,8 @@ impl Engine {
     /// Gives the rank back to its own thread, which sleeps.
     fn leave(&self, mut roles: MutexGuard<'_, Roles>) {
         self.bells.lie_down(Sleeper::Background);
-        // What came before others were told to ring.
-        while self.progress(&mut roles) {}
+        // What came before others were told to ring: MPI shows some messages at the second look only.
+        while self.progress(&mut roles) || self.progress(&mut roles) {}
         let busy = roles.transport.is_busy();
         drop(roles);
         if busy || self.over.load(Ordering::SeqCst) {
@@ -226,7 +232,11 @@ impl Engine {
         timeout: Option<Duration>,
     ) -> Result<T> {
         let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
+        if let Some(result) = ready() {
+            return Ok(result);
+        }
         let blocked = current::is_in_task().then(|| Blocked::new(self));
+        let _resting = Resting::new(self);
         loop {
             if let Some(result) = ready() {
                 return Ok(result);
@@ -271,7 +281,7 @@ impl Engine {
         deadline: Option<Instant>,
     ) -> Option<T> {
         self.bells.get_up();
-        let mut idle = Idle::new(self.spin);
+        let mut idle = Idle::new(self);
         loop {
             let active = self.progress(&mut roles);
             let result = ready();
@@ -282,9 +292,7 @@ impl Engine {
             }
             if active {
                 idle.reset();
-            } else if idle.spins() {
-                std::hint::spin_loop();
-            } else {
+            } else if !idle.spins() {
                 let rings = self.bells.rings(Sleeper::Visitor);
                 self.bells.lie_down(Sleeper::Visitor);
                 if !self.progress(&mut roles) && !self.progress(&mut roles) && !self.has_news() {
@@ -328,7 +336,7 @@ impl Engine {
     /// Looks after the rank until the run is over; what the rank's own thread does.
     pub(crate) fn look_after(&self, is_over: impl Fn() -> bool) {
         bell::sharpen_timers();
-        let mut idle = Idle::new(self.spin);
+        let mut idle = Idle::new(self);
         while !is_over() && self.failure.get().is_none() {
             let rings = self.bells.rings(Sleeper::Background);
             let Ok(mut roles) = self.roles.try_lock() else {
@@ -338,9 +346,7 @@ impl Engine {
             self.bells.get_up();
             if self.progress(&mut roles) {
                 idle.reset();
-            } else if idle.spins() {
-                std::hint::spin_loop();
-            } else {
+            } else if !idle.spins() {
                 self.bells.lie_down(Sleeper::Background);
                 let active = self.progress(&mut roles) || self.progress(&mut roles);
                 let nap = idle.nap(self.bells.has_remote() || roles.transport.is_busy());
@@ -369,6 +375,11 @@ impl Engine {
             thread::sleep(Duration::from_micros(200));
         }
         true
+    }
+
+    /// What still runs here.
+    pub(crate) fn running(&self) -> Vec<String> {
+        self.pool.as_ref().map(|pool| pool.running()).unwrap_or_default()
     }
 
     /// Waits for all ranks and closes the transport. Nobody else uses it any more.
@@ -409,6 +420,10 @@ impl Host for Engine {
         self.visit();
     }
 
+    fn works(&self, works: bool) {
+        self.bells.work(works);
+    }
+
     fn linger(&self) -> bool {
         let Some(pool) = self.pool.as_ref().filter(|_| self.may_drive()) else { return false };
         if self.over.load(Ordering::SeqCst) {
@@ -416,10 +431,8 @@ impl Host for Engine {
         }
         let Ok(roles) = self.roles.try_lock() else {
             // Another thread of this rank is at it; it may bring work in a moment.
-            let until = Instant::now() + self.spin;
-            while !pool.has_queued() && Instant::now() < until {
-                std::hint::spin_loop();
-            }
+            let mut idle = Idle::new(self);
+            while !pool.has_queued() && idle.spins() {}
             return pool.has_queued();
         };
         let queued = || pool.has_queued().then_some(());
@@ -445,6 +458,38 @@ impl Drop for AbortOnPanic<'_> {
     }
 }
 
+/// Says, as long as it lives, that this thread works.
+struct Working<'a>(&'a Engine);
+
+impl<'a> Working<'a> {
+    fn new(engine: &'a Engine) -> Self {
+        engine.bells.work(true);
+        Self(engine)
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.bells.work(false);
+    }
+}
+
+/// Says, as long as it lives, that this thread, which works, waits.
+struct Resting<'a>(&'a Engine);
+
+impl<'a> Resting<'a> {
+    fn new(engine: &'a Engine) -> Self {
+        engine.bells.work(false);
+        Self(engine)
+    }
+}
+
+impl Drop for Resting<'_> {
+    fn drop(&mut self) {
+        self.0.bells.work(true);
+    }
+}
+
 /// Says, as long as it lives, that a task of this rank waits and needs no thread.
 struct Blocked<'a>(&'a Engine);
 
@@ -467,27 +512,50 @@ impl Drop for Blocked<'_> {
 }
 
 /// How a thread waits that finds nothing to do: hard at first, then asleep for longer and longer.
-struct Idle {
-    spin: Duration,
-    since: Option<Instant>,
+struct Idle<'a> {
+    engine: &'a Engine,
+    spinning_since: Option<Instant>,
+    has_spun: bool,
     nap: Duration,
 }
 
-impl Idle {
+impl<'a> Idle<'a> {
     const NAP_MIN: Duration = Duration::from_micros(20);
 
-    fn new(spin: Duration) -> Self {
-        Self { spin, since: None, nap: Self::NAP_MIN }
+    fn new(engine: &'a Engine) -> Self {
+        Self { engine, spinning_since: None, has_spun: false, nap: Self::NAP_MIN }
     }
 
+    /// There was something to do.
     fn reset(&mut self) {
-        self.since = None;
+        self.stop_spinning();
+        self.has_spun = false;
         self.nap = Self::NAP_MIN;
     }
 
+    /// Whether to look again at once.
     fn spins(&mut self) -> bool {
-        let since = *self.since.get_or_insert_with(Instant::now);
-        since.elapsed() < self.spin
+        if self.has_spun {
+            return false;
+        }
+        let bells = &self.engine.bells;
+        let since = *self.spinning_since.get_or_insert_with(|| {
+            bells.spin(true);
+            Instant::now()
+        });
+        if since.elapsed() < SPIN && bells.may_spin(self.engine.cores) {
+            std::hint::spin_loop();
+            return true;
+        }
+        self.has_spun = true;
+        self.stop_spinning();
+        false
+    }
+
+    fn stop_spinning(&mut self) {
+        if self.spinning_since.take().is_some() {
+            self.engine.bells.spin(false);
+        }
     }
 
     /// How long to sleep now; not long if nobody may ring.
@@ -501,13 +569,10 @@ impl Idle {
     }
 }
 
-/// How long a rank on this host looks hard before it sleeps: not long where threads share cores, for
-/// then it only keeps others from working.
-fn spin_of(cluster: &Cluster, host: &str) -> Duration {
-    let here = cluster.ranks().iter().filter(|rank| rank.host == host);
-    let threads: usize = here.map(|rank| rank.threads.max(1) as usize).sum();
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    Duration::from_micros(if threads < cores { 50 } else { 2 })
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        self.stop_spinning();
+    }
 }
 
 impl fmt::Debug for Engine {

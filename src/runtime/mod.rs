@@ -13,10 +13,10 @@ mod start;
 use crate::{
     client::Client,
     comm::{Transport, launcher::Launcher, threads},
-    current,
+    current::{self, Scratch},
     error::{Error, Result},
     message::Outcome,
-    rank::{Rank, driver_of},
+    rank::{Rank, Role, driver_of},
     scheduler::{Backlog, Scheduler, WorkerSpec},
     value::{self, Data},
 };
@@ -42,6 +42,12 @@ const STATUS_FAILED: i32 = 1;
 const STATUS_PANICKED: i32 = 101;
 /// The exit status after a broken invariant of this library.
 const STATUS_BROKEN: i32 = 70;
+/// How long ranks wait for each other at the end, besides the grace for tasks.
+#[cfg(feature = "mpi")]
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a rank that has nothing to say waits before it exits with an error's status: some launchers
+/// kill the others at the first such exit, and the driver is to have its word.
+const WORD_BEFORE_EXIT: Duration = Duration::from_millis(250);
 /// How long tasks may go on that run when the driver has failed.
 const GRACE_AFTER_FAILURE: Duration = Duration::from_millis(100);
 
@@ -191,6 +197,7 @@ impl Builder {
             // The driver's rank has told, and another error concerns all ranks: rank 0 tells.
             Err(Stopped { error, rank, told, status }) if told || rank != Rank::SCHEDULER && status != 0 => {
                 drop(error);
+                thread::sleep(WORD_BEFORE_EXIT);
                 process::exit(status);
             }
             Err(Stopped { error, .. }) => Err(error),
@@ -255,14 +262,17 @@ impl Builder {
         {
             use crate::comm::mpi::{MpiConfig, MpiTransport};
             let bytes = self.settings.as_ref().map_or(256 << 20, |settings| settings.frame_bytes_max);
-            let config = MpiConfig { frame_bytes_max: bytes, body_bytes_max: bytes, ..MpiConfig::default() };
+            let grace = self.settings.as_ref().map_or(Duration::ZERO, |settings| settings.shutdown_grace);
+            // Who waits for others at the end gives up later than a rank whose task will not end.
+            let close_timeout = grace + CLOSE_TIMEOUT;
+            let config = MpiConfig { frame_bytes_max: bytes, body_bytes_max: bytes, close_timeout };
             if let Some(communicator) = self.communicator {
                 // SAFETY: the caller has an MPI communicator, so MPI is initialised and it is valid.
                 let transport = unsafe { MpiTransport::on(communicator, config)? };
                 return Ok(vec![Box::new(transport)]);
             }
+            machine::undo_default_binding(|name| std::env::var(name).ok());
             if let Some(launcher) = launcher.filter(|launcher| launcher.size > 1) {
-                machine::undo_default_binding(|name| std::env::var(name).ok());
                 let transport = MpiTransport::world(config)?;
                 if transport.size() == 1 {
                     return Err(singletons(launcher, &crate::comm::mpi::library_version()));
@@ -331,8 +341,13 @@ impl Member {
         let (rank, size) = (transport.rank(), transport.size());
         let stop = |error: Error| Stopped { error, rank, told: false, status: STATUS_FAILED };
         // What is wrong here must be told to the others, or they would wait.
-        let trouble = settings.as_ref().err().map(Error::to_string);
+        let wrong = settings.as_ref().err().map(Error::to_string);
         let settings = settings.or_else(|_| Settings::from_environment(|_| None)).map_err(stop)?;
+        let parent = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
+        let scratch = Scratch::new(parent, rank, machine::host_name());
+        let works = Role::of(rank, size, settings.exclusive_workers).worker;
+        let checked = if works && settings.local_directory.is_some() { scratch.check() } else { Ok(()) };
+        let trouble = wrong.or(checked.err().map(|error| error.to_string()));
         let hello = Hello::new(&settings, transport.name(), trouble);
         let mut bytes = Vec::new();
         crate::message::append(&hello, &mut bytes);
@@ -353,7 +368,7 @@ impl Member {
             let workers = cluster.workers().map(WorkerSpec::from);
             Scheduler::new(workers.collect(), size, settings.backlog)
         });
-        let engine = Engine::new(transport, scheduler, cluster, &settings).map_err(stop)?;
+        let engine = Engine::new(transport, scheduler, cluster, scratch, &settings).map_err(stop)?;
         if owns_process {
             signals::watch(&engine).map_err(stop)?;
         }
@@ -375,7 +390,8 @@ impl Member {
         let went_well = matches!(outcome, Outcome::Value(_));
         let grace = if went_well { self.settings.shutdown_grace } else { GRACE_AFTER_FAILURE };
         if !engine.stop_tasks(grace) && went_well {
-            let words = format!("a task still runs {grace:?} after the end of the run");
+            let names = engine.running().join(", ");
+            let words = format!("{names} still runs {grace:?} after the end of the run");
             engine.abort(&Error::World(words), STATUS_FAILED);
         }
         let closed = engine.close();
@@ -387,7 +403,7 @@ impl Member {
         let engine = &self.engine;
         let client = engine.client(&self.settings);
         let closure = || {
-            let ended = catch_unwind(AssertUnwindSafe(|| driver(&client)));
+            let ended = engine.driving(|| catch_unwind(AssertUnwindSafe(|| driver(&client))));
             let (outcome, ending) = Ending::of(ended);
             engine.shut_down(outcome);
             ending

@@ -60,8 +60,9 @@ impl Hello {
 
 /// The role table, if the ranks agree.
 pub(super) fn agree(hellos: &[Hello]) -> Result<Cluster> {
-    if let Some((rank, hello)) = hellos.iter().enumerate().find(|(_, hello)| hello.trouble.is_some()) {
-        let trouble = hello.trouble.as_deref().unwrap_or_default();
+    if let Some((rank, hello, trouble)) =
+        hellos.iter().enumerate().find_map(|(rank, hello)| Some((rank, hello, hello.trouble.as_ref()?)))
+    {
         return Err(Error::World(format!("rank {rank} ({}) cannot start: {trouble}", hello.host)));
     }
     let first = &hellos[0];

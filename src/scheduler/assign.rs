@@ -15,7 +15,7 @@
 //! [`Backlog`]: super::Backlog
 
 use super::{
-    Given, Scheduler,
+    Assigned, Scheduler,
     table::{LayerSlot, Slot, State, WorkerIndex},
 };
 use crate::message::{Argument, Column, Held, Message, Need, Packed, Run, TaskId, Tasks, ToWorker};
@@ -69,6 +69,9 @@ impl Scheduler {
 
     /// The worker that holds most bytes of what a task needs, if any are held.
     fn nearest_worker(&self, slot: Slot) -> Option<WorkerIndex> {
+        if self.held_count == 0 {
+            return None;
+        }
         let task = &self.tasks[slot];
         let record = &self.layers[task.layer];
         let index = (task.id.0 - record.layer.tasks.first.0) as u32;
@@ -375,10 +378,15 @@ impl Scheduler {
             worker.take(record.resources());
         }
         match worker.runs.last_mut() {
-            Some(last) if (last.layer, last.first + last.count, last.attempt) == (layer, index, attempt) => {
-                last.count += 1;
+            Some(run) if run.layer == layer && run.attempt == attempt && run.first + run.count == index => {
+                run.count += 1;
             }
-            _ => worker.runs.push(Given { layer, first: index, count: 1, attempt }),
+            // The queues give the latest first.
+            Some(run) if run.layer == layer && run.attempt == attempt && run.first == index + 1 => {
+                run.first = index;
+                run.count += 1;
+            }
+            _ => worker.runs.push(Assigned { layer, first: index, count: 1, attempt }),
         }
     }
 
@@ -443,8 +451,8 @@ impl Scheduler {
     pub(super) fn write_to_workers(&mut self) {
         for worker in std::mem::take(&mut self.touched) {
             let rank = self.workers[worker as usize].spec.rank;
-            for given in std::mem::take(&mut self.workers[worker as usize].runs) {
-                let run = self.run(worker, given);
+            for assigned in std::mem::take(&mut self.workers[worker as usize].runs) {
+                let run = self.run(worker, &assigned);
                 self.out.push((rank, Message::ToWorker(ToWorker::Run(run))));
             }
             let messages = self.workers[worker as usize].messages();
@@ -452,22 +460,21 @@ impl Scheduler {
         }
     }
 
-    fn run(&mut self, worker: WorkerIndex, given: Given) -> Run {
-        let Given { layer, first, count, attempt } = given;
+    fn run(&mut self, worker: WorkerIndex, assigned: &Assigned) -> Run {
+        let Assigned { layer, first, count, attempt } = *assigned;
         let record = &self.layers[layer];
         let tasks = Tasks { first: record.layer.tasks.first.plus(first), count };
-        let (code, label) =
-            (record.layer.code, record.layer.options.as_ref().and_then(|options| options.label.clone()));
-        let columns = record.layer.columns.len();
+        let label = record.layer.options.as_ref().and_then(|options| options.label.clone());
+        let (code, columns) = (record.layer.code, record.layer.columns.len());
         let arguments =
             (0..columns).map(|column| self.argument(worker, layer, column, first, count)).collect();
-        // Only now, so that wherever a value is needed in this run, it is said who has it.
-        for slot in std::mem::take(&mut self.fetched) {
+        // Only now, so that wherever this run needs a value, it is said who has it.
+        while let Some(slot) = self.fetched.pop() {
             if !self.holds(worker, slot) {
                 self.add_holder(slot, worker);
             }
         }
-        Run { tasks, code, attempt: attempt.into(), arguments, label }
+        Run { tasks, code, attempt: u32::from(attempt), arguments, label }
     }
 
     /// One argument of `count` tasks of a layer, from the one at `first` on.

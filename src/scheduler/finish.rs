@@ -78,6 +78,7 @@ impl Scheduler {
         self.leave_worker(slot, worker);
         let task = &mut self.tasks[slot];
         task.state = State::Held;
+        self.held_count += 1;
         task.worker = NONE;
         task.size = size;
         let wanted = task.wanted;
@@ -297,6 +298,7 @@ impl Scheduler {
             self.tasks[dependent].missing -= 1;
             self.unneeded.push(dependent);
         }
+        self.held_count -= usize::from(task.state == State::Held);
         let mut chain = task.other_holders;
         let mut holder = (task.state == State::Held).then_some(task.worker).filter(|worker| *worker != NONE);
         while let Some(worker) = holder {

@@ -63,10 +63,11 @@ impl Default for Backlog {
     }
 }
 
-/// Tasks of one layer that a worker is given in one decision, by their places in the layer.
+/// Tasks of one layer, one after the other, that a worker is given.
 #[derive(Debug)]
-struct Given {
+struct Assigned {
     layer: LayerSlot,
+    /// The place of the first one in the layer.
     first: u32,
     count: u32,
     attempt: u16,
@@ -89,7 +90,7 @@ struct Worker {
     /// Tasks that may run nowhere else.
     pinned: VecDeque<Slot>,
     /// What it is given in this decision.
-    runs: Vec<Given>,
+    runs: Vec<Assigned>,
     freed: Vec<Tasks>,
     cancelled: Vec<Tasks>,
     /// Whether it has been asked to give tasks back and has not answered.
@@ -115,6 +116,8 @@ pub struct Scheduler {
     layer_index: LayerIndex,
     chains: Chains,
     errors: Errors,
+    /// How many values are held by workers.
+    held_count: usize,
     /// Layers with withheld tasks, by priority.
     roots: BTreeMap<i32, VecDeque<LayerSlot>>,
     /// How many tasks are withheld.
@@ -162,6 +165,7 @@ impl Scheduler {
             layer_index: LayerIndex::default(),
             chains: Chains::default(),
             errors: Errors::new(),
+            held_count: 0,
             roots: BTreeMap::new(),
             withheld: 0,
             ready: Queue::default(),

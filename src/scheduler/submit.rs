@@ -175,6 +175,7 @@ impl Scheduler {
 
     pub(super) fn place_value(&mut self, id: TaskId, size: Size, holders: &[Rank]) {
         let slot = self.insert(id, NONE, State::Held);
+        self.held_count += 1;
         self.tasks[slot].size = size;
         for rank in holders {
             if let Some(worker) = self.worker_at(*rank) {

@@ -10,7 +10,10 @@ use crate::{
     message::{Column, Layer, Size, TaskId, Tasks},
 };
 use smallvec::SmallVec;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 /// The place of a task's record.
 pub(super) type Slot = u32;
@@ -256,40 +259,68 @@ struct Page {
     live: u32,
 }
 
+/// The pages of one submitting rank: it numbers its tasks one after the other, so they are found by
+/// their place.
+#[derive(Debug, Default)]
+struct Directory {
+    /// The number of the first page.
+    first: u64,
+    pages: VecDeque<Option<Page>>,
+}
+
 /// From a task's number to its slot.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
-    pages: rustc_hash::FxHashMap<u64, Page>,
+    /// By rank.
+    directories: Vec<Directory>,
 }
 
 impl Pages {
-    fn split(id: TaskId) -> (u64, usize) {
-        (id.0 / PAGE, (id.0 % PAGE) as usize)
-    }
-
     pub(super) fn get(&self, id: TaskId) -> Option<Slot> {
-        let (page, index) = Self::split(id);
-        let slot = self.pages.get(&page)?.slots[index];
+        let directory = self.directories.get(id.owner().index())?;
+        let (number, index) = (id.sequence() / PAGE, (id.sequence() % PAGE) as usize);
+        let page = directory.pages.get(number.checked_sub(directory.first)? as usize)?.as_ref()?;
+        let slot = page.slots[index];
         (slot != NONE).then_some(slot)
     }
 
     pub(super) fn insert(&mut self, id: TaskId, slot: Slot) {
-        let (page, index) = Self::split(id);
-        let page = self
-            .pages
-            .entry(page)
-            .or_insert_with(|| Page { slots: Box::new([NONE; PAGE as usize]), live: 0 });
+        let owner = id.owner().index();
+        if owner >= self.directories.len() {
+            self.directories.resize_with(owner + 1, Directory::default);
+        }
+        let directory = &mut self.directories[owner];
+        let (number, index) = (id.sequence() / PAGE, (id.sequence() % PAGE) as usize);
+        if directory.pages.is_empty() {
+            directory.first = number;
+        }
+        while number < directory.first {
+            directory.pages.push_front(None);
+            directory.first -= 1;
+        }
+        let place = (number - directory.first) as usize;
+        if place >= directory.pages.len() {
+            directory.pages.resize_with(place + 1, || None);
+        }
+        let page = directory.pages[place]
+            .get_or_insert_with(|| Page { slots: Box::new([NONE; PAGE as usize]), live: 0 });
         page.live += u32::from(page.slots[index] == NONE);
         page.slots[index] = slot;
     }
 
     pub(super) fn remove(&mut self, id: TaskId) {
-        let (number, index) = Self::split(id);
-        if let Some(page) = self.pages.get_mut(&number) {
-            page.live -= u32::from(page.slots[index] != NONE);
-            page.slots[index] = NONE;
-            if page.live == 0 {
-                self.pages.remove(&number);
+        let Some(directory) = self.directories.get_mut(id.owner().index()) else { return };
+        let (number, index) = (id.sequence() / PAGE, (id.sequence() % PAGE) as usize);
+        let Some(place) = number.checked_sub(directory.first) else { return };
+        let Some(entry) = directory.pages.get_mut(place as usize) else { return };
+        let Some(page) = entry else { return };
+        page.live -= u32::from(page.slots[index] != NONE);
+        page.slots[index] = NONE;
+        if page.live == 0 {
+            *entry = None;
+            while let Some(None) = directory.pages.front() {
+                directory.pages.pop_front();
+                directory.first += 1;
             }
         }
     }

@@ -178,7 +178,7 @@ impl Store {
         self.next_tag = tag.wrapping_add(1) & TAG_MAX;
         self.coming.insert((held.holder, tag), task);
         entry.state = State::Coming { head: None, body: None };
-        let buffer = Buffer::new(held.size.bytes as usize, usize::from(held.size.align).max(1));
+        let buffer = Buffer::unfilled(held.size.bytes as usize, usize::from(held.size.align).max(1));
         self.actions.push(Action::Post { source: held.holder, tag, buffer });
         let message = ToStore::Fetch { task, tag };
         self.actions.push(Action::Say { target: held.holder, message });
@@ -345,7 +345,7 @@ mod tests {
                                 .position(|(to, source, t, _)| (*to, *source, *t) == (target, from, tag));
                             let (_, _, _, mut buffer) =
                                 posted.remove(place.expect("posted before it is asked for"));
-                            buffer.as_mut_slice().copy_from_slice(body.as_slice());
+                            buffer.fill_from(body.as_slice());
                             stores[target.index()].body_arrived(from, tag, buffer);
                         }
                     }
@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn who_pulls_reports_to_who_told_it() {
-        let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
+        let (mut stores, _posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
         let value = value(3);
         stores[0].put(TaskId(1), value.clone(), Claim::Client);
         stores[1].handle(Rank(0), ToStore::Pull(held(1, 0, &value)));

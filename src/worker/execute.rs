@@ -2,8 +2,8 @@
 //!
 //! The threads are a `rayon` pool: `par_iter` inside a task uses the worker's threads and no more. A
 //! thread takes a piece of what is queued at a time, small when little is queued, and hands results
-//! over when the piece is done or [`HAND_OVER_AFTER`] has passed: many short tasks cost one hand-over,
-//! and no result waits long.
+//! over when the piece is done or [`HAND_OVER_AFTER`] has passed, when the rest goes back: many short
+//! tasks cost one hand-over, and no result and no task waits long for others of its piece.
 //!
 //! A panic in a task is caught here and becomes its error.
 
@@ -62,6 +62,8 @@ pub enum Ended {
 pub trait Host: Send + Sync {
     /// Something waits in [`Pool::take_ended`].
     fn ended(&self);
+    /// A thread begins to run tasks, or (`false`) has run them.
+    fn works(&self, works: bool);
     /// Called when the last thread has nothing left to do: may look for work a little longer, and
     /// returns whether there is some.
     fn linger(&self) -> bool;
@@ -185,6 +187,8 @@ pub struct Pool {
     active: AtomicUsize,
     ended: Mutex<Vec<Ended>>,
     has_ended: AtomicBool,
+    /// What each thread runs.
+    running: Vec<Mutex<Option<Arc<Run>>>>,
     stopped: AtomicBool,
     host: OnceLock<std::sync::Weak<dyn Host>>,
 }
@@ -210,6 +214,7 @@ impl Pool {
             active: AtomicUsize::new(0),
             ended: Mutex::default(),
             has_ended: AtomicBool::new(false),
+            running: (0..count).map(|_| Mutex::default()).collect(),
             stopped: AtomicBool::new(false),
             host: OnceLock::new(),
         }))
@@ -280,8 +285,11 @@ impl Pool {
     fn look_after_queue(self: Arc<Self>) {
         // A thread that waits for its part of a parallel iterator may come here: its own task goes
         // first. The queue is looked after when that has ended.
-        let nested = current::is_in_task();
-        while !nested {
+        if current::is_in_task() {
+            self.active.fetch_sub(1, Ordering::SeqCst);
+            return;
+        }
+        loop {
             while let Some(piece) = self.next_piece(false) {
                 self.run_piece(piece);
                 self.call_threads();
@@ -292,10 +300,8 @@ impl Pool {
             }
         }
         self.active.fetch_sub(1, Ordering::SeqCst);
-        if !nested {
-            // Something may have been queued after the last look and before this thread left.
-            self.call_threads();
-        }
+        // Something may have been queued after the last look and before this thread left.
+        self.call_threads();
     }
 
     fn next_piece(&self, single: bool) -> Option<Batch> {
@@ -321,27 +327,54 @@ impl Pool {
         }
     }
 
-    fn run_piece(&self, piece: Batch) {
+    fn run_piece(&self, mut piece: Batch) {
         let Some(host) = self.host() else { return };
-        let mut begun = Instant::now();
+        host.works(true);
+        let place = rayon::current_thread_index();
+        let outer = self.note_running(place, Some(Arc::clone(&piece.run)));
+        let begun = Instant::now();
         let mut results = Results::new(self.small_bytes_max, &piece);
         current::enter(host.context(), || {
-            for index in piece.next..piece.end {
-                results.run(&piece, index);
-                let now = (piece.end - piece.next > 1).then(Instant::now);
-                if let Some(now) = now.filter(|now| *now - begun >= HAND_OVER_AFTER) {
-                    results.close(now - begun);
-                    self.hand_over(&mut results.ended);
-                    begun = Instant::now();
-                    if self.stopped.load(Ordering::Relaxed) {
-                        break;
-                    }
+            while piece.next < piece.end {
+                results.run(&piece, piece.next);
+                piece.next += 1;
+                if piece.next < piece.end && begun.elapsed() >= HAND_OVER_AFTER {
+                    break;
                 }
             }
         });
         results.close(begun.elapsed());
+        self.note_running(place, outer);
+        host.works(false);
+        self.put_back(piece);
         self.hand_over(&mut results.ended);
     }
+
+    /// What is left of a piece goes back, for others to take: its tasks are longer than was thought.
+    fn put_back(&self, piece: Batch) {
+        if piece.len() > 0 && !self.stopped.load(Ordering::SeqCst) {
+            let mut queue = self.queue();
+            self.queued.fetch_add(piece.len() as usize, Ordering::SeqCst);
+            queue.0.push_front(piece);
+        }
+    }
+
+    /// Notes what the thread at `place` runs now. Returns what it ran before.
+    fn note_running(&self, place: Option<usize>, run: Option<Arc<Run>>) -> Option<Arc<Run>> {
+        let running = self.running.get(place?)?;
+        std::mem::replace(&mut *lock(running), run)
+    }
+
+    /// The names of the functions that the threads run.
+    pub fn running(&self) -> Vec<String> {
+        let running = self.running.iter().filter_map(|running| lock(running).as_ref().map(name));
+        running.collect()
+    }
+}
+
+/// What a task is called.
+fn name(run: &Arc<Run>) -> String {
+    run.label.clone().unwrap_or_else(|| run.code.name().to_string())
 }
 
 impl Execute for Arc<Pool> {
@@ -496,10 +529,10 @@ fn inputs<'a>(
     Ok(inputs)
 }
 
-fn task_error(run: &Run, task: TaskId, reason: Reason, message: String) -> TaskError {
+fn task_error(run: &Arc<Run>, task: TaskId, reason: Reason, message: String) -> TaskError {
     TaskError {
         reason,
-        function: run.label.clone().unwrap_or_else(|| run.code.name().to_string()),
+        function: name(run),
         task: task.0,
         rank: current::rank().map(|rank| rank.0),
         host: String::new(),

@@ -41,6 +41,20 @@ const FOR_OPEN_MPI: [(&str, &str); 6] = [
     ("PRTE_MCA_hwloc_default_binding_policy", "none"),
 ];
 
+/// The command that starts a program on several ranks; arguments, and more, are still to be added.
+pub(crate) fn launch(ranks: u32, program: &Path) -> Command {
+    launch_with(&launcher().expect("an MPI launcher is installed"), ranks, program)
+}
+
+/// As [`launch`], with this launcher, which may be a command with options.
+pub(crate) fn launch_with(launcher: &Path, ranks: u32, program: &Path) -> Command {
+    let words = launcher.to_string_lossy().into_owned();
+    let mut words = words.split_whitespace();
+    let mut command = Command::new(words.next().expect("a launcher has a name"));
+    command.args(words).args(["-n", &ranks.to_string()]).arg(program).envs(FOR_OPEN_MPI);
+    command
+}
+
 /// Runs a program on several ranks and waits for its end.
 ///
 /// One launch at a time: the tests of one program would otherwise fight for the processors.
@@ -57,11 +71,8 @@ pub(crate) fn mpirun<S: AsRef<str>>(
 ) -> Output {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut child = Command::new(launcher().expect("an MPI launcher is installed"))
-        .args(["-n", &ranks.to_string()])
-        .arg(program)
+    let mut child = launch(ranks, program)
         .args(args.iter().map(AsRef::as_ref))
-        .envs(FOR_OPEN_MPI)
         .envs(env.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -86,12 +86,16 @@ pub(super) fn barrier_until(
 
 /// Whether all ranks say yes. Collective.
 pub(super) fn agree(communicator: &Communicator, vote: bool) -> Result<bool> {
-    Ok(all_gather(communicator, vec![u8::from(vote)])?.iter().all(|vote| vote == &[1]))
+    Ok(all_gather(communicator, vec![u8::from(vote)], || Ok(()))?.iter().all(|vote| vote == &[1]))
 }
 
-/// Gives every rank's bytes to every rank. Collective.
-pub(super) fn all_gather(communicator: &Communicator, mut bytes: Vec<u8>) -> Result<Vec<Vec<u8>>> {
-    let lengths = gather_lengths(communicator, bytes.len() as u64)?;
+/// Gives every rank's bytes to every rank, and does something else meanwhile. Collective.
+pub(super) fn all_gather(
+    communicator: &Communicator,
+    mut bytes: Vec<u8>,
+    mut meanwhile: impl FnMut() -> Result<()>,
+) -> Result<Vec<Vec<u8>>> {
+    let lengths = gather_lengths(communicator, bytes.len() as u64, &mut meanwhile)?;
     let total: u64 = lengths.iter().sum();
     // Every rank sees the same lengths, so all of them stop here, or none.
     if total > c_int::MAX as u64 {
@@ -127,7 +131,7 @@ pub(super) fn all_gather(communicator: &Communicator, mut bytes: Vec<u8>) -> Res
             )
         )
     }
-    .and_then(|()| wait(communicator, request, None, || Ok(())));
+    .and_then(|()| wait(communicator, request, None, meanwhile));
     if let Err(error) = waited {
         // The request may be under way still.
         mem::forget((bytes, all, counts, offsets));
@@ -140,7 +144,11 @@ pub(super) fn all_gather(communicator: &Communicator, mut bytes: Vec<u8>) -> Res
         .collect())
 }
 
-fn gather_lengths(communicator: &Communicator, length: u64) -> Result<Vec<u64>> {
+fn gather_lengths(
+    communicator: &Communicator,
+    length: u64,
+    meanwhile: impl FnMut() -> Result<()>,
+) -> Result<Vec<u64>> {
     let own = Box::new(length);
     let mut lengths = vec![0u64; communicator.size as usize];
     // SAFETY: reads the null request.
@@ -161,7 +169,7 @@ fn gather_lengths(communicator: &Communicator, length: u64) -> Result<Vec<u64>> 
             )
         )
     }
-    .and_then(|()| wait(communicator, request, None, || Ok(())));
+    .and_then(|()| wait(communicator, request, None, meanwhile));
     if let Err(error) = waited {
         // The request may be under way still.
         mem::forget((own, lengths));

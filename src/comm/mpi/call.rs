@@ -4,7 +4,7 @@ use crate::{Error, Result, rank::Rank};
 use mpi::ffi;
 use std::{
     env,
-    ffi::{c_char, c_int, c_void},
+    ffi::{c_char, c_int},
     mem, ptr,
 };
 

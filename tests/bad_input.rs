@@ -1,0 +1,312 @@
+//! What goes wrong for users: each ends all ranks, soon, with a status that says so and one clear line.
+
+#[cfg(feature = "mpi")]
+mod support;
+
+use maniple::{Result, SubmitOptions, current};
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Set in the processes that a test has started: which program they are.
+const PROGRAM: &str = "MANIPLE_BAD_PROGRAM";
+
+fn nap(seconds: u64) {
+    thread::sleep(Duration::from_secs(seconds));
+}
+
+fn fails(x: u64) -> u64 {
+    panic!("the task's own words about {x}")
+}
+
+/// What the started processes do.
+#[test]
+fn program() {
+    let Ok(program) = env::var(PROGRAM) else { return };
+    let run = maniple::run(move |client| -> Result<()> {
+        match program.as_str() {
+            "well" => assert_eq!(client.submit(|x: u64| x, 7).result()?, 7),
+            "error" => return Err("the driver's own words".into()),
+            "panic" => panic!("the driver's panic"),
+            "task" => drop(client.submit(fails, 7).result()?),
+            "no such rank" => {
+                drop(client.submit_with(&SubmitOptions::new().workers([77u32]), fails, 7).result()?)
+            }
+            "does not decode" => drop(client.submit(|| Odd(3), ()).result()?),
+            "scratch" => client.gather(&client.run_on_workers(use_scratch, ())).map(drop)?,
+            "waits" => {
+                println!("waiting in {}", client.submit(|| std::process::id(), ()).result()?);
+                client.gather(&client.run_on_workers(use_scratch, ()))?;
+                client.submit(nap, 60).result()?;
+            }
+            "left" => drop((client.submit(nap, 60), thread::sleep(Duration::from_millis(200)))),
+            other => panic!("no program {other}"),
+        }
+        Ok(())
+    });
+    if let Err(error) = run {
+        eprintln!("Error: {error}");
+        std::process::exit(1);
+    }
+}
+
+fn use_scratch() {
+    let directory = current().scratch_directory().expect("a scratch directory");
+    fs::write(directory.join("file"), "content").expect("a file in it");
+}
+
+/// A value that is written as one thing and read as another.
+#[derive(serde::Serialize)]
+struct Odd(u8);
+
+impl<'de> serde::Deserialize<'de> for Odd {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> std::result::Result<Self, D::Error> {
+        Err(serde::de::Error::custom("never"))
+    }
+}
+
+const ARGS: [&str; 4] = ["--exact", "program", "--nocapture", "--test-threads=1"];
+
+/// How a program is started: by itself, or under MPI on so many ranks.
+fn ways() -> Vec<Option<u32>> {
+    #[cfg(feature = "mpi")]
+    if env::var_os(PROGRAM).is_none() {
+        if support::launcher().is_some() {
+            return vec![None, Some(2), Some(4)];
+        }
+        assert!(env::var_os("MANIPLE_REQUIRE_MPI").is_none(), "no MPI launcher is installed");
+        println!("skipped under MPI: no launcher is installed");
+    }
+    vec![None]
+}
+
+fn run(way: Option<u32>, program: &str, variables: &[(&str, &str)]) -> Output {
+    let this = env::current_exe().unwrap();
+    let variables = [&[(PROGRAM, program)], variables].concat();
+    match way {
+        None => Command::new(this).args(ARGS).envs(variables).output().unwrap(),
+        #[cfg(feature = "mpi")]
+        Some(ranks) => support::mpirun(ranks, &this, &ARGS, &variables, Duration::from_secs(30)),
+        #[cfg(not(feature = "mpi"))]
+        Some(_) => unreachable!("no way without MPI"),
+    }
+}
+
+/// Runs the program each way; it fails within `seconds`, and its words are said once.
+fn assert_fails(program: &str, variables: &[(&str, &str)], words: &str, seconds: f64) {
+    if env::var_os(PROGRAM).is_some() {
+        return;
+    }
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    for way in ways() {
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = Instant::now();
+        let output = run(way, program, variables);
+        drop(turn);
+        let took = start.elapsed().as_secs_f64();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{program} on {way:?} ranks: it fails\n{stderr}");
+        assert_eq!(stderr.matches(words).count(), 1, "{program} on {way:?} ranks: {words:?} once\n{stderr}");
+        // The launcher takes up to a second of it.
+        assert!(took < seconds + 2.0, "{program} on {way:?} ranks took {took} s");
+    }
+}
+
+#[test]
+fn a_run_that_goes_well_says_nothing() {
+    if env::var_os(PROGRAM).is_none() {
+        for way in ways() {
+            let output = run(way, "well", &[]);
+            assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        }
+    }
+}
+
+#[test]
+fn an_error_of_the_driver_ends_all_ranks() {
+    assert_fails("error", &[], "Error: the driver's own words", 1.0);
+}
+
+#[test]
+fn a_panic_of_the_driver_ends_all_ranks() {
+    assert_fails("panic", &[], "the driver's panic", 1.0);
+}
+
+#[test]
+fn a_task_that_panics_is_told_with_function_rank_and_place() {
+    assert_fails("task", &[], "bad_input::fails) panicked on rank", 1.0);
+}
+
+#[test]
+fn a_worker_that_does_not_exist_is_told() {
+    assert_fails("no such rank", &[], "cannot run: no worker has rank 77", 1.0);
+}
+
+#[test]
+fn a_value_that_does_not_decode_is_told() {
+    assert_fails("does not decode", &[], "the value of task 0 cannot be read", 1.0);
+}
+
+#[test]
+fn a_scratch_directory_that_cannot_be_made_is_told_with_rank_and_remedy() {
+    let variables = [("MANIPLE_LOCAL_DIRECTORY", "/proc/nowhere")];
+    assert_fails("scratch", &variables, "MANIPLE_LOCAL_DIRECTORY): /proc/nowhere", 1.0);
+}
+
+#[test]
+fn variables_that_make_no_sense_are_told() {
+    for (name, value) in
+        [("MANIPLE_THREADS", "many"), ("MANIPLE_MEMORY_LIMIT", "lots"), ("MANIPLE_INCLUSIVE", "perhaps")]
+    {
+        assert_fails("well", &[(name, value)], value, 1.0);
+    }
+}
+
+#[test]
+fn a_task_that_never_ends_is_named_after_the_grace() {
+    let variables = [("MANIPLE_SHUTDOWN_GRACE_SECONDS", "0.5")];
+    assert_fails("left", &variables, "bad_input::nap still runs", 2.0);
+}
+
+/// A program that was started, and the files that its ranks use.
+struct Started {
+    child: Child,
+    scratch: tempfile::TempDir,
+    /// A process that runs a task.
+    worker: i32,
+}
+
+fn start(way: Option<u32>) -> Started {
+    let scratch = tempfile::tempdir().unwrap();
+    let this = env::current_exe().unwrap();
+    let mut command = match way {
+        None => Command::new(this),
+        #[cfg(feature = "mpi")]
+        Some(ranks) => support::launch(ranks, &this),
+        #[cfg(not(feature = "mpi"))]
+        Some(_) => unreachable!("no way without MPI"),
+    };
+    let mut child = command
+        .args(ARGS)
+        .env(PROGRAM, "waits")
+        .env("MANIPLE_LOCAL_DIRECTORY", scratch.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line =
+        lines.map_while(|line| line.ok()).find(|line| line.contains("waiting in ")).expect("it starts");
+    let worker = line.rsplit(' ').next().unwrap().parse().unwrap();
+    thread::sleep(Duration::from_millis(300));
+    Started { child, scratch, worker }
+}
+
+/// Interrupts a run in the middle: it ends soon, with a status, and leaves neither files nor processes.
+fn interrupt(way: Option<u32>, signal: i32, whole_group: bool) {
+    let Started { mut child, scratch, worker } = start(way);
+    let id = i32::try_from(child.id()).unwrap();
+    // SAFETY: signals a process group, or a process, that this test has started.
+    unsafe { libc::kill(if whole_group { -id } else { id }, signal) };
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if start.elapsed() > Duration::from_secs(15) {
+            // SAFETY: as above.
+            unsafe { libc::kill(-id, libc::SIGKILL) };
+            panic!("{way:?} ranks do not end after signal {signal}");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{way:?} ranks, signal {signal}: {stderr}");
+    if way.is_none() {
+        assert_eq!(output.status.code(), Some(130), "{stderr}");
+        assert_eq!(stderr.matches("Error: interrupted by SIG").count(), 1, "{stderr}");
+    }
+    let until = Instant::now() + Duration::from_secs(5);
+    // SAFETY: signal 0 only asks whether the process is there.
+    while unsafe { libc::kill(worker, 0) } == 0 {
+        assert!(Instant::now() < until, "process {worker} is left of {way:?} ranks");
+        thread::sleep(Duration::from_millis(10));
+    }
+    let left: Vec<PathBuf> =
+        fs::read_dir(scratch.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "{left:?} is left of {way:?} ranks after signal {signal}");
+}
+
+#[test]
+fn an_interrupt_ends_all_ranks_and_leaves_nothing() {
+    if env::var_os(PROGRAM).is_some() {
+        return;
+    }
+    for way in ways() {
+        interrupt(way, libc::SIGINT, true);
+        interrupt(way, libc::SIGTERM, false);
+    }
+}
+
+/// Programs of another MPI's launcher each believe to be alone.
+#[cfg(feature = "mpi")]
+#[test]
+fn the_launcher_of_another_mpi_is_told() {
+    let other = if maniple::comm::mpi::library_version().contains("Open MPI") {
+        "mpiexec.mpich"
+    } else {
+        "mpirun.openmpi"
+    };
+    if env::var_os(PROGRAM).is_some() {
+        return;
+    }
+    let this = env::current_exe().unwrap();
+    let mut command = support::launch_with(other.as_ref(), 3, &this);
+    let Ok(output) = command.args(ARGS).env(PROGRAM, "well").stdin(Stdio::null()).output() else {
+        return println!("skipped: only one MPI is installed");
+    };
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{stderr}");
+    assert_eq!(stderr.matches("started 3 ranks, but the MPI library of this program").count(), 1, "{stderr}");
+}
+
+/// Ranks of different programs stop before they call each other's functions.
+#[cfg(feature = "mpi")]
+#[test]
+fn different_executables_are_told_with_rank_and_host() {
+    if env::var_os(PROGRAM).is_some() || support::launcher().is_none() {
+        return;
+    }
+    let this = env::current_exe().unwrap();
+    // A copy with another build id.
+    let other = tempfile::tempdir().unwrap();
+    let example = other.path().join("another_build");
+    let mut bytes = fs::read(&this).unwrap();
+    let place = bytes
+        .windows(16)
+        .position(|window| window == b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0")
+        .expect("a build id");
+    bytes[place + 16] ^= 1;
+    fs::write(&example, bytes).unwrap();
+    fs::set_permissions(&example, fs::metadata(&this).unwrap().permissions()).unwrap();
+    let mut command = support::launch(2, &this);
+    let command = command
+        .args(ARGS)
+        .args([":", "-n", "1"])
+        .arg(example)
+        .args(ARGS)
+        .env(PROGRAM, "well")
+        .stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{stderr}");
+    assert_eq!(stderr.matches("the executable of rank 0").count(), 1, "{stderr}");
+    assert!(stderr.contains("is not that of rank 2 ("), "{stderr}");
+}

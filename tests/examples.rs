@@ -1,0 +1,160 @@
+//! Every example, alone and under MPI with 1 to 6 ranks: answers, exit status, empty standard error.
+
+#[cfg(feature = "mpi")]
+mod support;
+
+use serde_json::Value;
+use std::{
+    env,
+    path::PathBuf,
+    process::{Command, Output},
+    sync::Once,
+};
+
+const RANKS: [u32; 5] = [1, 2, 3, 4, 6];
+
+/// Where cargo puts an example, next to this program. Built first: `cargo test` does not build all.
+fn example(name: &str) -> PathBuf {
+    static BUILT: Once = Once::new();
+    let this = env::current_exe().unwrap();
+    let folder = this.parent().unwrap().parent().unwrap();
+    BUILT.call_once(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args([
+            "build",
+            "--quiet",
+            "--examples",
+            "--manifest-path",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+        ]);
+        cargo.arg("--target-dir").arg(folder.parent().unwrap());
+        if cfg!(not(feature = "mpi")) {
+            cargo.arg("--no-default-features");
+        }
+        if folder.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().unwrap().success(), "the examples build");
+    });
+    folder.join("examples").join(name)
+}
+
+/// Runs an example without a launcher, in a directory that cannot be written.
+fn alone(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Output {
+    let variables = variables.iter().copied();
+    Command::new(example(name)).args(args).envs(variables).current_dir("/proc").output().unwrap()
+}
+
+/// Runs an example under MPI, if there is a launcher.
+#[cfg(feature = "mpi")]
+fn launched(ranks: u32, name: &str, args: &[&str], variables: &[(&str, &str)]) -> Option<Output> {
+    if support::launcher().is_none() {
+        assert!(env::var_os("MANIPLE_REQUIRE_MPI").is_none(), "no MPI launcher is installed");
+        println!("skipped: no MPI launcher is installed");
+        return None;
+    }
+    Some(support::mpirun(ranks, &example(name), args, variables, std::time::Duration::from_secs(60)))
+}
+
+#[cfg(not(feature = "mpi"))]
+fn launched(_: u32, _: &str, _: &[&str], _: &[(&str, &str)]) -> Option<Output> {
+    None
+}
+
+fn clean(output: &Output) -> String {
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && stderr.is_empty(), "{}\n{stdout}\n{stderr}", output.status);
+    stdout
+}
+
+/// Runs an example alone and on all numbers of ranks, and checks what it prints.
+fn check(name: &str, args: &[&str], check: impl Fn(&str)) {
+    check(&clean(&alone(name, args, &[])));
+    for output in RANKS.into_iter().filter_map(|ranks| launched(ranks, name, args, &[])) {
+        check(&clean(&output));
+    }
+}
+
+#[test]
+fn chain_gives_minus_96() {
+    check("chain", &[], |printed| assert!(printed.contains("OUTPUT:\n-96\n"), "{printed}"));
+}
+
+#[test]
+fn tree_sum_sums() {
+    check("tree_sum", &["--leaves", "1000", "--fan-in", "7"], |printed| {
+        assert_eq!(printed, "sum of 1000 leaves: 499500\n");
+    });
+}
+
+#[test]
+fn worker_info_tells_of_every_worker_once() {
+    check("worker_info", &[], |printed| {
+        let lines = printed.lines().filter(|line| line.starts_with("Worker ")).count();
+        assert!(printed.contains(&format!("\n{lines} workers\n")), "{printed}");
+        let directory = printed.lines().last().unwrap().rsplit(' ').next().unwrap();
+        assert!(!PathBuf::from(directory).exists(), "{directory} is gone after the run");
+    });
+}
+
+#[cfg(feature = "mpi")]
+#[test]
+fn embed_uses_its_communicator_before_and_after() {
+    for ranks in RANKS {
+        if let Some(output) = launched(ranks, "embed", &[], &[]) {
+            let sum = ranks * (ranks - 1) / 2;
+            assert_eq!(clean(&output), format!("{ranks} ranks: sum {sum} before and after\n"));
+        }
+    }
+}
+
+/// The counts of each run of pi.
+fn counts(output: &Output) -> Vec<u64> {
+    let report: Value = serde_json::from_str(&clean(output)).unwrap();
+    let runs = report["runs"].as_array().unwrap();
+    for run in runs {
+        let error = run["error"].as_f64().unwrap();
+        assert!(error < 0.005, "pi is off by {error}");
+    }
+    runs.iter().map(|run| run["inside"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn pi_counts_the_same_points_on_any_number_of_ranks_and_threads() {
+    for generator in ["splitmix64", "xoshiro256++"] {
+        let args = ["--samples", "3000001", "--runs", "2", "--json", "--generator", generator];
+        let expected = counts(&alone("pi", &args, &[("MANIPLE_THREADS", "1")]));
+        assert_ne!(expected[0], expected[1], "each run has points of its own");
+        for threads in ["2", "3", "4"] {
+            assert_eq!(counts(&alone("pi", &args, &[("MANIPLE_THREADS", threads)])), expected);
+        }
+        assert_eq!(counts(&alone("pi", &args, &[("MANIPLE_LOCAL_WORKERS", "3")])), expected);
+        for ranks in RANKS {
+            for threads in ["1", "2"] {
+                if let Some(output) = launched(ranks, "pi", &args, &[("MANIPLE_THREADS", threads)]) {
+                    assert_eq!(counts(&output), expected, "{ranks} ranks");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pi_prints_the_cluster_and_a_line_a_run() {
+    check("pi", &["--samples", "1e6", "--runs", "3"], |printed| {
+        let lines: Vec<&str> = printed.lines().collect();
+        assert_eq!(lines.len(), 4, "{printed}");
+        assert!(lines[0].starts_with("<Client: "), "{printed}");
+        assert!(lines[3].starts_with("Run 2    Num samples: 1.00E6    Estimate: 3.14"), "{printed}");
+    });
+}
+
+#[test]
+fn wrong_options_are_told() {
+    for args in [&["--samples", "-3"][..], &["--samples", "1.5"], &["--generator", "dice"], &["--no-such"]] {
+        let output = alone("pi", args, &[]);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: "), "{args:?}");
+    }
+}

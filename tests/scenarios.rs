@@ -1,0 +1,410 @@
+//! Whole programs, each run in one process, as ranks that are threads, and under MPI with 1 to 6 ranks.
+//!
+//! This test program runs itself under the launcher: a rank then finds in its environment what to do.
+
+#[cfg(feature = "mpi")]
+mod support;
+
+use maniple::{Client, Error, Reason, Result, Runtime, Shared, Status, SubmitOptions, WaitFor, current};
+use std::{
+    collections::HashSet,
+    env,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Set in the ranks that a test has launched.
+const PROGRAM: &str = "MANIPLE_TEST_PROGRAM";
+
+fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+fn sum(values: &[i64]) -> i64 {
+    values.iter().sum()
+}
+
+fn ones(count: usize) -> Vec<f64> {
+    vec![1.0; count]
+}
+
+fn nap(milliseconds: u64) -> u64 {
+    thread::sleep(Duration::from_millis(milliseconds));
+    milliseconds
+}
+
+fn fibonacci(n: u64) -> u64 {
+    if n < 2 {
+        return n;
+    }
+    let task = current();
+    let (a, b) = (task.client().submit(fibonacci, n - 1), task.client().submit(fibonacci, n - 2));
+    a.result().unwrap() + b.result().unwrap()
+}
+
+/// Runs every scenario one after the other.
+fn all(client: &Client) -> Result<()> {
+    arguments(client)?;
+    lists_and_large_values(client)?;
+    scattered_values(client)?;
+    waiting(client)?;
+    errors(client)?;
+    options(client)?;
+    where_tasks_run(client)?;
+    tasks_within_tasks(client)?;
+    cancelling(client)?;
+    many_tasks(client)?;
+    values_go_when_futures_do(client)
+}
+
+fn arguments(client: &Client) -> Result<()> {
+    let three = client.submit(add, (1, 2));
+    let eight = client.submit(add, (&three, 5));
+    assert_eq!(client.submit(sum, &vec![three.clone(), eight]).result()?, 11);
+    let squares = client.map(|x: i64| x * x, 1..=20);
+    let negatives = client.map(|x: i64| -x, &squares);
+    let zeros = client.map(add, squares.iter().zip(&negatives));
+    assert_eq!(client.gather(&zeros)?, [0; 20]);
+    let shifted = client.map(add, squares.iter().zip(std::iter::repeat(100)));
+    assert_eq!(client.submit(sum, &shifted).result()?, 2870 + 2000);
+    let same = client.map(add, squares.iter().zip(std::iter::repeat(&three)));
+    assert_eq!(client.submit(sum, same).result()?, 2870 + 60);
+    assert_eq!(client.submit(f64::sqrt, 2.0).result()?, 2f64.sqrt());
+    assert_eq!(client.submit(|| 42u8, ()).result()?, 42);
+    let failed: std::result::Result<u8, String> =
+        client.submit(|x: u8| -> std::result::Result<u8, String> { Err(format!("not {x}")) }, 3).result()?;
+    assert_eq!(failed, Err("not 3".to_string()));
+    assert!(client.map(|x: u8| x, Vec::<u8>::new()).is_empty());
+    Ok(())
+}
+
+fn lists_and_large_values(client: &Client) -> Result<()> {
+    let parts = client.map(ones, vec![1000usize; 12]);
+    let total = client.submit(|parts: Vec<Vec<f64>>| parts.iter().flatten().sum::<f64>(), &parts);
+    assert_eq!(total.result()?, 12_000.0);
+    let shared = |parts: Vec<Shared<Vec<f64>>>| parts.iter().map(|part| part.len()).sum::<usize>();
+    assert_eq!(client.submit(shared, &parts).result()?, 12_000);
+    let dots = client.map(
+        |a: &[f64], b: &Vec<f64>| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>(),
+        parts.iter().zip(parts.iter().rev()),
+    );
+    assert_eq!(client.gather(&dots)?, [1000.0; 12]);
+    let gathered = client.gather(&parts)?;
+    assert!(gathered.iter().all(|part| *part == vec![1.0; 1000]));
+    // Arguments that are too large to travel with their tasks, and mixed ones.
+    let lengths = client.map(|text: String| text.len(), [10usize, 100_000, 20].map(|n| "x".repeat(n)));
+    assert_eq!(client.gather(&lengths)?, [10, 100_000, 20]);
+    let array = ndarray::Array2::from_shape_fn((300, 200), |(i, j)| (i * 200 + j) as f32);
+    let sum = client.submit(|a: &ndarray::Array2<f32>| a[[299, 199]], array.clone());
+    assert_eq!(sum.result()?, 59_999.0);
+    assert_eq!(client.submit(|a: ndarray::Array2<f32>| a, array.clone()).result()?, array);
+    Ok(())
+}
+
+fn scattered_values(client: &Client) -> Result<()> {
+    let (small, large) = (client.scatter(7i64)?, client.scatter(vec![2.0f64; 50_000])?);
+    let everywhere = client.broadcast(vec![3.0f64; 50_000])?;
+    let count = 3 * client.cluster().worker_count() as i64;
+    let add = |x: i64, a: &[f64], b: &[f64], i: i64| x + (a[1] + b[1]) as i64 + i;
+    let tasks = (0..count).map(|i| (&small, &large, &everywhere, i));
+    assert_eq!(client.gather(&client.map(add, tasks))?, (12..12 + count).collect::<Vec<_>>());
+    assert_eq!((small.result()?, large.result()?.len(), everywhere.result()?[0]), (7, 50_000, 3.0));
+    Ok(())
+}
+
+fn waiting(client: &Client) -> Result<()> {
+    let naps = client.map(nap, [60, 5, 30]);
+    client.wait(&naps, WaitFor::Any, Duration::from_secs(20))?;
+    assert!(naps.iter().any(|nap| nap.is_done()));
+    let mut seen: Vec<u64> = Vec::new();
+    for future in client.as_completed(&naps) {
+        seen.push(future.result()?);
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, [5, 30, 60]);
+    client.progress(&naps)?;
+    client.wait(&naps, WaitFor::All, None)?;
+    let long = client.submit(nap, 300);
+    assert_eq!(long.status(), Status::Pending);
+    let error = long.wait(Duration::from_millis(10)).unwrap_err();
+    assert!(matches!(error, Error::Timeout(_)), "{error}");
+    assert_eq!(long.result()?, 300);
+    assert_eq!(long.status(), Status::Finished);
+    Ok(())
+}
+
+fn errors(client: &Client) -> Result<()> {
+    let failed =
+        client.submit_with(&SubmitOptions::new().label("divide"), |x: u32| -> u32 { panic!("by {x}") }, 0);
+    let after = client.submit(|x: u32| x, &failed);
+    let last = client.submit_with(&SubmitOptions::new().label("last"), |x: u32| x, &after);
+    let Err(Error::Task(error)) = last.result() else { panic!("it must fail") };
+    assert_eq!((&error.reason, error.function.as_str()), (&Reason::Panic, "divide"));
+    assert!(error.message.starts_with("by 0 (") && error.message.contains("scenarios.rs:"), "{error}");
+    let worker = client.cluster().workers().find(|worker| Some(worker.rank.0) == error.rank).unwrap();
+    assert_eq!(error.host, worker.host);
+    assert_eq!(error.dependents.last().map(String::as_str), Some("last"));
+    assert_eq!(error.dependents.len(), 2);
+    assert_eq!(failed.status(), Status::Failed);
+    // The others go on.
+    assert_eq!(client.submit(add, (1, 1)).result()?, 2);
+    let zero = client.submit(|| 0u8, ());
+    let broken = client.submit(|x: std::num::NonZeroU8| x.get(), std::num::NonZeroU8::new(1).unwrap());
+    assert_eq!((zero.result()?, broken.result()?), (0, 1));
+    Ok(())
+}
+
+fn options(client: &Client) -> Result<()> {
+    let third_time = || -> u32 {
+        let attempt = current().attempt();
+        assert!(attempt >= 2, "not yet");
+        attempt
+    };
+    assert_eq!(client.submit_with(&SubmitOptions::new().retries(2), third_time, ()).result()?, 2);
+    let Err(Error::Task(error)) =
+        client.submit_with(&SubmitOptions::new().retries(1), third_time, ()).result()
+    else {
+        panic!("it must fail")
+    };
+    assert_eq!(error.attempts, 2);
+    let last = client.cluster().workers().last().unwrap().clone();
+    let rank = || current().rank().0;
+    for options in
+        [SubmitOptions::new().workers([last.rank]), SubmitOptions::new().workers([999u32]).allow_other(true)]
+    {
+        let ran = client.map_with(&options, rank, vec![(); 10]);
+        let ranks: HashSet<u32> = client.gather(&ran)?.into_iter().collect();
+        assert!(ranks.iter().all(|rank| client.cluster().workers().any(|worker| worker.rank.0 == *rank)));
+    }
+    let on_host = SubmitOptions::new().workers([last.host.as_str()]);
+    assert!(client.submit_with(&on_host, rank, ()).result().is_ok());
+    for nowhere in [SubmitOptions::new().workers(["no-such-host"]), SubmitOptions::new().workers([999u32])] {
+        let Err(Error::Task(error)) = client.submit_with(&nowhere, rank, ()).result() else {
+            panic!("it must fail")
+        };
+        assert_eq!(error.reason, Reason::NoWorker);
+        let after = client.submit(|rank: u32| rank, client.submit_with(&nowhere, rank, ()));
+        assert_eq!(after.result().unwrap_err().to_string().matches("needed by").count(), 1);
+    }
+    let limited = SubmitOptions::new().resource("licence", 1);
+    static AT_ONCE: AtomicUsize = AtomicUsize::new(0);
+    let alone = || {
+        let others = AT_ONCE.fetch_add(1, Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(3));
+        AT_ONCE.fetch_sub(1, Ordering::SeqCst);
+        others
+    };
+    let ran = client.map_with(&limited, alone, vec![(); 8]);
+    // Each worker declares one licence; ranks that are threads share the counter.
+    let at_once_max = client.gather(&ran)?.into_iter().max().unwrap_or(0);
+    assert!(at_once_max < client.cluster().worker_count(), "{at_once_max} others");
+    Ok(())
+}
+
+fn where_tasks_run(client: &Client) -> Result<()> {
+    let places =
+        client.run_on_workers(|| (current().rank().0, current().worker(), rayon::current_num_threads()), ());
+    let places = client.gather(&places)?;
+    assert_eq!(places.len(), client.cluster().worker_count());
+    for ((rank, index, threads), (place, worker)) in
+        places.into_iter().zip(client.cluster().workers().enumerate())
+    {
+        assert_eq!((rank, index, threads), (worker.rank.0, place, worker.threads as usize));
+    }
+    let directories = client.run_on_workers(|| current().scratch_directory().unwrap().is_dir(), ());
+    assert!(client.gather(&directories)?.into_iter().all(|is_directory| is_directory));
+    // A parallel iterator within a task uses the worker's threads and no others.
+    let names = || {
+        use rayon::prelude::*;
+        let names: HashSet<String> = (0..64)
+            .into_par_iter()
+            .map(|_| thread::current().name().unwrap_or_default().to_string())
+            .collect();
+        names.into_iter().collect::<Vec<String>>()
+    };
+    let names: Vec<String> = client.submit(names, ()).result()?;
+    assert!(names.iter().all(|name| name.starts_with("worker-")), "{names:?}");
+    let roles: HashSet<String> = client.cluster().ranks().iter().map(|rank| rank.role.to_string()).collect();
+    assert!(roles.iter().any(|role| role.contains("driver")));
+    assert_eq!(format!("{:#}", client.cluster()).lines().count(), client.cluster().ranks().len() + 2);
+    Ok(())
+}
+
+fn tasks_within_tasks(client: &Client) -> Result<()> {
+    assert_eq!(client.submit(fibonacci, 10).result()?, 55);
+    let both = client.map(fibonacci, [8, 9]);
+    assert_eq!(client.gather(&both)?, [21, 34]);
+    Ok(())
+}
+
+fn cancelling(client: &Client) -> Result<()> {
+    let threads = client.cluster().thread_count();
+    let naps = client.map(nap, vec![50; 4 * threads]);
+    let after = client.submit(|naps: &[u64]| naps.len(), &naps);
+    client.cancel(&naps);
+    let Err(Error::Task(error)) = after.result() else { panic!("it must fail") };
+    assert_eq!(error.reason, Reason::Cancelled);
+    client.wait(&naps, WaitFor::All, None)?;
+    assert!(naps.iter().any(|nap| nap.status() == Status::Cancelled));
+    // The workers go on with something else.
+    assert_eq!(client.submit(add, (2, 2)).result()?, 4);
+    Ok(())
+}
+
+fn many_tasks(client: &Client) -> Result<()> {
+    const COUNT: i64 = 50_000;
+    let numbers = client.map(|x: i64| x + 1, 0..COUNT);
+    assert_eq!(client.submit(sum, &numbers).result()?, COUNT * (COUNT + 1) / 2);
+    let one_by_one: Vec<_> = (0..2000).map(|x| client.submit(add, (x, 1))).collect();
+    assert_eq!(client.gather(&one_by_one)?, (1..=2000).collect::<Vec<_>>());
+    // Long tasks after short ones are shared out, although a long backlog was earned.
+    let start = Instant::now();
+    let threads = client.cluster().thread_count() as u64;
+    client.gather(&client.map(nap, vec![20; 8 * threads as usize]))?;
+    let waited = start.elapsed();
+    assert!(waited < Duration::from_millis(8 * 20 * 3 + 1000), "8 naps of 20 ms a thread took {waited:?}");
+    Ok(())
+}
+
+fn values_go_when_futures_do(client: &Client) -> Result<()> {
+    for _ in 0..4 {
+        // 100 MB a round; what is held at once must not grow.
+        let blocks = client.map(ones, vec![125_000usize; 100]);
+        let sums = client.map(|block: &[f64]| block.iter().sum::<f64>(), &blocks);
+        drop(blocks);
+        assert_eq!(client.gather(&sums)?.iter().sum::<f64>(), 12_500_000.0);
+    }
+    let resident_bytes = || {
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+        pages.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    };
+    thread::sleep(Duration::from_millis(200));
+    for bytes in client.gather(&client.run_on_workers(resident_bytes, ()))? {
+        assert!(bytes < 300 << 20, "{bytes} bytes are resident after all values were dropped");
+    }
+    Ok(())
+}
+
+fn builder() -> maniple::Builder {
+    Runtime::builder().resource("licence", 1)
+}
+
+fn run_all(builder: maniple::Builder) {
+    builder.execute(all).unwrap();
+}
+
+#[test]
+fn in_one_process() {
+    if env::var_os(PROGRAM).is_none() {
+        [1, 2, 4].into_iter().for_each(|threads| run_all(builder().threads(threads)));
+    }
+}
+
+#[test]
+fn as_ranks_that_are_threads() {
+    if env::var_os(PROGRAM).is_none() {
+        [1, 2, 4].into_iter().for_each(|workers| run_all(builder().threads(1).local_workers(workers)));
+    }
+}
+
+#[test]
+fn as_ranks_that_all_work() {
+    if env::var_os(PROGRAM).is_none() {
+        run_all(builder().threads(1).local_workers(2).exclusive_workers(false));
+    }
+}
+
+#[test]
+fn with_every_value_moved_on_its_own_and_with_every_value_in_messages() {
+    if env::var_os(PROGRAM).is_none() {
+        run_all(builder().threads(1).local_workers(2).small_bytes_max(0));
+        run_all(builder().threads(2).local_workers(2).small_bytes_max(1 << 30));
+    }
+}
+
+/// What the launched ranks do.
+#[cfg(feature = "mpi")]
+#[test]
+fn program() {
+    match env::var(PROGRAM).as_deref() {
+        Ok("all") => builder().run(all).unwrap(),
+        Ok("tiny frames") => builder().frame_bytes_max(64).run(all).unwrap(),
+        Ok("embedded") => embedded(mpi::Threading::Serialized),
+        Ok("embedded, one thread only") => embedded(mpi::Threading::Funneled),
+        Ok(other) => panic!("no program {other}"),
+        Err(_) => return,
+    }
+    println!("program done");
+}
+
+/// Runs twice on one communicator, then on two halves of it at once, and uses it in between.
+#[cfg(feature = "mpi")]
+fn embedded(threading: mpi::Threading) {
+    use mpi::{collective::CommunicatorCollectives, topology::Communicator};
+    let (universe, _) = mpi::initialize_with_threading(threading).unwrap();
+    let world = universe.world();
+    for round in 0..2u64 {
+        let sum = builder().communicator(&world).execute(|client| {
+            Ok(client.gather(&client.map(|x: u64| x * 2, 0..100))?.iter().sum::<u64>() + round)
+        });
+        assert_eq!(sum.unwrap(), 9900 + round, "every rank has the result");
+        world.barrier();
+    }
+    let half = world.split_by_color(mpi::topology::Color::with_value(world.rank() % 2)).unwrap();
+    let color = world.rank() as u64 % 2;
+    let client_side = move |client: &Client| Ok((client.submit(nap, 5 + color).result()?, color));
+    assert_eq!(builder().communicator(&half).execute(client_side).unwrap(), (5 + color, color));
+    let failed = builder().communicator(&world).execute(|_| Err::<(), _>("the driver's own words".into()));
+    assert_eq!(failed.unwrap_err().to_string(), "the driver's own words");
+    world.barrier();
+}
+
+#[cfg(feature = "mpi")]
+fn launch(program: &str, ranks: u32, variables: &[(&str, &str)]) {
+    if env::var_os(PROGRAM).is_some() {
+        return;
+    }
+    if support::launcher().is_none() {
+        assert!(env::var_os("MANIPLE_REQUIRE_MPI").is_none(), "no MPI launcher is installed");
+        return println!("skipped: no MPI launcher is installed");
+    }
+    let args = ["--exact", "program", "--nocapture", "--test-threads=1"];
+    let variables = [&[(PROGRAM, program)], variables].concat();
+    let output =
+        support::mpirun(ranks, &env::current_exe().unwrap(), &args, &variables, Duration::from_secs(120));
+    support::assert_clean(&output);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(told.matches("program done").count(), ranks as usize, "{}", support::tell(&output));
+}
+
+#[cfg(feature = "mpi")]
+#[test]
+fn under_mpi_with_1_2_3_4_and_6_ranks() {
+    [1, 2, 3, 4, 6].into_iter().for_each(|ranks| launch("all", ranks, &[]));
+}
+
+#[cfg(feature = "mpi")]
+#[test]
+fn under_mpi_with_all_ranks_at_work() {
+    launch("all", 3, &[("MANIPLE_INCLUSIVE", "1"), ("MANIPLE_THREADS", "2")]);
+}
+
+#[cfg(feature = "mpi")]
+#[test]
+fn under_mpi_with_tiny_frames() {
+    launch("tiny frames", 4, &[("MANIPLE_THREADS", "1")]);
+}
+
+#[cfg(feature = "mpi")]
+#[test]
+fn under_mpi_with_every_value_moved_on_its_own() {
+    launch("all", 4, &[("MANIPLE_SMALL_BYTES", "0")]);
+}
+
+#[cfg(feature = "mpi")]
+#[test]
+fn within_an_mpi_program() {
+    [2, 4].into_iter().for_each(|ranks| launch("embedded", ranks, &[]));
+    [1, 4].into_iter().for_each(|ranks| launch("embedded, one thread only", ranks, &[]));
+}
