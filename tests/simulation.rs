@@ -305,7 +305,7 @@ impl Program {
         let late = all.len().saturating_sub(6);
         (0..count)
             .map(|_| {
-                let late = self.random.chance(1, 2).then_some(&all[late..]).unwrap_or(&all);
+                let late = if self.random.chance(1, 2) { &all[late..] } else { &all };
                 *self.random.choose(late)
             })
             .collect()
@@ -447,7 +447,7 @@ impl Program {
     }
 
     fn submit_flaky(&mut self) {
-        let (mut chosen, failures) = (self.chosen(), self.random.below(4) as u32);
+        let (chosen, failures) = (self.chosen(), self.random.below(4) as u32);
         let count = 1 + self.random.below(3);
         let items = (0..count).map(|x| (x, if x == 1 { 0 } else { failures }));
         let futures = self.client.map_with(&chosen.options, flaky, items);
@@ -464,7 +464,6 @@ impl Program {
                 });
             }
         }
-        chosen.retries = 0;
     }
 
     fn submit_nested(&mut self) {
