@@ -148,7 +148,7 @@ struct State {
     released: Vec<Tasks>,
     /// Values put for others, and how many of them have not fetched theirs.
     lent: FxHashMap<TaskId, u32>,
-    /// Released while lent.
+    /// Released while lent, or while the value is on its way here.
     release_later: FxHashSet<TaskId>,
     /// Values that were asked for.
     fetches: FxHashMap<TaskId, Fetch>,
@@ -160,6 +160,27 @@ impl State {
     fn drop_claim(&mut self, task: TaskId) {
         if !self.lent.contains_key(&task) && !self.fetches.contains_key(&task) {
             self.requests.push(Request::Drop(task));
+        }
+    }
+
+    /// Whether no value is on its way from here or to here, so that whoever holds it may let it go.
+    fn is_at_rest(&self, task: TaskId) -> bool {
+        let is_coming = self.fetches.get(&task).is_some_and(|fetch| fetch.value.is_none());
+        !is_coming && !self.lent.contains_key(&task)
+    }
+
+    /// Releases a task without futures whose value is at rest.
+    fn release(&mut self, task: TaskId) {
+        if self.fetches.remove(&task).is_some() {
+            self.drop_claim(task);
+        }
+        Tasks::push(&mut self.released, task);
+    }
+
+    /// A value has come, or has been fetched: now a task may be released that could not be before.
+    fn release_late(&mut self, task: TaskId) {
+        if self.is_at_rest(task) && self.release_later.remove(&task) {
+            self.release(task);
         }
     }
 }
@@ -278,14 +299,11 @@ impl Table {
     /// The last future of a task is gone.
     fn release(&self, task: TaskId) {
         let mut state = self.state();
-        if state.fetches.remove(&task).is_some() {
-            state.drop_claim(task);
-        }
-        if state.lent.contains_key(&task) {
+        if !state.is_at_rest(task) {
             state.release_later.insert(task);
             return;
         }
-        Tasks::push(&mut state.released, task);
+        state.release(task);
         if state.released.len() == RELEASED_MAX {
             drop(state);
             self.bells.ring_self();
@@ -401,9 +419,7 @@ impl Table {
         }
         state.lent.remove(&task);
         state.drop_claim(task);
-        if state.release_later.remove(&task) {
-            Tasks::push(&mut state.released, task);
-        }
+        state.release_late(task);
     }
 
     /// Asks for a value, if nobody has. It is kept until its last reader, or its last future, is gone.
@@ -443,13 +459,11 @@ impl Table {
 
     /// A value has come. Returns whether it was asked for here.
     pub(crate) fn arrived(&self, task: TaskId, value: &Value) -> bool {
-        match self.state().fetches.get_mut(&task) {
-            Some(fetch) => {
-                fetch.value = Some(value.clone());
-                true
-            }
-            None => false,
-        }
+        let mut state = self.state();
+        let Some(fetch) = state.fetches.get_mut(&task) else { return false };
+        fetch.value = Some(value.clone());
+        state.release_late(task);
+        true
     }
 
     /// How much of what is left by the end of a run: all zero when every future was dropped.
@@ -538,5 +552,87 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Table({:?}, {} pending)", self.this, self.pending_count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{comm::Transport, comm::threads, value::encode};
+
+    fn table() -> Arc<Table> {
+        Table::new(Rank(1), threads::world(2)[1].bells())
+    }
+
+    /// A large value of the table's own, which rank 2 holds.
+    fn large(table: &Arc<Table>) -> (Arc<Tracked>, Held, Value) {
+        let value = encode(vec![1u64; 9], 0, &mut Vec::new()).unwrap().unwrap();
+        let held = Held { task: TaskId(0), holder: Rank(2), size: value.size() };
+        let tracked = table.track_held(held);
+        tracked.add_reference(0);
+        let held = Held { task: tracked.tasks.first, ..held };
+        (tracked, held, value)
+    }
+
+    fn drops(requests: &[Request]) -> usize {
+        requests.iter().filter(|request| matches!(request, Request::Drop(_))).count()
+    }
+
+    fn releases(requests: &[Request]) -> usize {
+        let release = |request: &&Request| {
+            matches!(request, Request::Say(_, Message::ToScheduler(ToScheduler::Release(_))))
+        };
+        requests.iter().filter(release).count()
+    }
+
+    #[test]
+    fn a_value_that_is_lent_and_read_stays_until_others_have_it() {
+        let table = table();
+        let (_tracked, held, value) = large(&table);
+        table.lend(held.task, value.clone(), &[Rank(2)]);
+        table.fetch_to_read(held);
+        table.arrived(held.task, &value);
+        table.has_read(held.task);
+        assert_eq!(drops(&table.take_requests()), 0);
+        table.pulled(held.task);
+        assert_eq!(drops(&table.take_requests()), 1);
+    }
+
+    #[test]
+    fn a_value_dropped_on_its_way_is_released_when_it_has_come() {
+        let table = table();
+        let (tracked, held, value) = large(&table);
+        table.fetch(held);
+        tracked.drop_reference(0);
+        assert_eq!(releases(&table.take_requests()), 0, "its holder is to send it yet");
+        table.arrived(held.task, &value);
+        let requests = table.take_requests();
+        assert_eq!((drops(&requests), releases(&requests)), (1, 1));
+        assert!(table.left_over().iter().all(|(what, count)| *count == 0 || what.contains("layers")));
+    }
+
+    #[test]
+    fn a_task_dropped_before_it_ends_is_not_pending() {
+        let table = table();
+        let tracked = table.track(2, &Progress::Pending);
+        for index in 0..2 {
+            tracked.add_reference(index);
+        }
+        tracked.drop_reference(0);
+        assert_eq!(table.pending_count(), 1);
+        let values = [[1u8].as_slice(), &[1]].into_iter().collect();
+        table.handle(ToClient::Finished(Finished { first: tracked.tasks.first, values }));
+        assert_eq!(table.pending_count(), 0);
+    }
+
+    #[test]
+    fn an_empty_layer_takes_no_others_place() {
+        let table = table();
+        let empty = table.track(0, &Progress::Pending);
+        let tracked = table.track(1, &Progress::Pending);
+        drop(empty);
+        let values = [[1u8].as_slice()].into_iter().collect();
+        table.handle(ToClient::Finished(Finished { first: tracked.tasks.first, values }));
+        assert!(!tracked.is_pending(0));
     }
 }

@@ -364,7 +364,7 @@ impl Scheduler {
 
     fn assign(&mut self, slot: Slot, worker: WorkerIndex) {
         let task = &mut self.tasks[slot];
-        self.workers[worker as usize].got_back |= task.worker == worker;
+        self.workers[worker as usize].has_nothing_to_give = task.worker == worker;
         task.state = State::Assigned;
         task.worker = worker;
         task.cancelled = false;
@@ -438,7 +438,7 @@ impl Scheduler {
             let worth = record
                 .task_nanoseconds
                 .is_none_or(|nanoseconds| nanoseconds * u64::from(surplus) >= YIELD_NANOSECONDS_MIN);
-            if surplus > 0 && worth && !record.yielding && !record.got_back {
+            if surplus > 0 && worth && !record.yielding && !record.has_nothing_to_give {
                 record.yielding = true;
                 let rank = record.spec.rank;
                 self.out.push((rank, Message::ToWorker(ToWorker::Yield(surplus.div_ceil(2)))));
@@ -468,6 +468,12 @@ impl Scheduler {
         let (code, columns) = (record.layer.code, record.layer.columns.len());
         let arguments =
             (0..columns).map(|column| self.argument(worker, layer, column, first, count)).collect();
+        // Only now, so that wherever this run needs a value, it is said who has it.
+        while let Some(slot) = self.fetched.pop() {
+            if !self.holds(worker, slot) {
+                self.add_holder(slot, worker);
+            }
+        }
         Run { tasks, code, attempt: u32::from(attempt), arguments, label }
     }
 
@@ -519,20 +525,26 @@ impl Scheduler {
         }
     }
 
-    /// Where the worker gets a value. From now on it counts as a holder of it.
+    /// Whether a worker has a value, or will.
+    fn holds(&self, worker: WorkerIndex, slot: Slot) -> bool {
+        let task = &self.tasks[slot];
+        task.worker == worker || self.chains.iter(task.other_holders).any(|other| other == worker)
+    }
+
+    /// Where the worker gets a value.
     fn need(&mut self, worker: WorkerIndex, id: TaskId) -> Need {
         let slot = self.pages.get(id).expect("a needed value has a record");
         let task = &self.tasks[slot];
         if task.state == State::Small {
             return Need::Inline(task.small.to_vec());
         }
-        let size = task.size;
-        let holds =
-            task.worker == worker || self.chains.iter(task.other_holders).any(|other| other == worker);
-        let holder = if holds { worker } else { task.worker };
-        if !holds {
-            self.add_holder(slot, worker);
-        }
+        let (size, first_holder) = (task.size, task.worker);
+        let holder = if self.holds(worker, slot) {
+            worker
+        } else {
+            self.fetched.push(slot);
+            first_holder
+        };
         Need::Held(Held { task: id, holder: self.workers[holder as usize].spec.rank, size })
     }
 }

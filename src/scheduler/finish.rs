@@ -115,7 +115,9 @@ impl Scheduler {
     /// A worker gives tasks back: because it was asked to share, or because they were cancelled.
     pub(super) fn yielded(&mut self, source: Rank, tasks: Vec<Tasks>) {
         let Some(worker) = self.worker_at(source) else { return };
-        self.workers[worker as usize].yielding = false;
+        let record = &mut self.workers[worker as usize];
+        record.yielding = false;
+        record.has_nothing_to_give |= tasks.is_empty();
         for id in tasks.into_iter().flat_map(Tasks::iter) {
             let Some(slot) = self.pages.get(id).filter(|slot| self.has(worker, *slot)) else { continue };
             if self.tasks[slot].cancelled {
@@ -142,7 +144,7 @@ impl Scheduler {
     fn learn(&mut self, worker: WorkerIndex, nanoseconds: u64, count: u32) {
         let mean = nanoseconds / u64::from(count.max(1));
         let record = &mut self.workers[worker as usize];
-        record.got_back = false;
+        record.has_nothing_to_give = false;
         let old = record.task_nanoseconds.unwrap_or(mean);
         record.task_nanoseconds = Some((old * 3 + mean) / 4);
     }

@@ -95,9 +95,9 @@ struct Worker {
     cancelled: Vec<Tasks>,
     /// Whether it has been asked to give tasks back and has not answered.
     yielding: bool,
-    /// Whether it was given again what it had given back: nobody else may run it. There is no point
-    /// in asking again before it has run something.
-    got_back: bool,
+    /// Whether it gave nothing back, or was given that again, since nobody else may run it. There is
+    /// no point in asking again before it has run something or was given more.
+    has_nothing_to_give: bool,
     in_idle: bool,
     in_roomy: bool,
     in_loaded: bool,
@@ -133,6 +133,8 @@ pub struct Scheduler {
     loaded: Vec<WorkerIndex>,
     /// Where the search for a worker that can give tasks back goes on.
     next_victim: usize,
+    /// Values that the worker whose run is being written will fetch.
+    fetched: Vec<Slot>,
     /// Workers whose messages are to be written.
     touched: Vec<WorkerIndex>,
     /// Records to look at: nobody may need them any more.
@@ -172,6 +174,7 @@ impl Scheduler {
             roomy: Vec::new(),
             loaded: Vec::new(),
             next_victim: 0,
+            fetched: Vec::new(),
             touched: Vec::new(),
             unneeded: Vec::new(),
             out: Vec::new(),
@@ -307,7 +310,7 @@ impl Worker {
             freed: Vec::new(),
             cancelled: Vec::new(),
             yielding: false,
-            got_back: false,
+            has_nothing_to_give: false,
             in_idle: true,
             in_roomy: false,
             in_loaded: false,

@@ -458,6 +458,64 @@ fn what_is_given_back_goes_to_who_idles_though_its_inputs_are_elsewhere() {
 }
 
 #[test]
+fn who_has_nothing_to_give_back_is_not_asked_again_at_once() {
+    let mut story = Story::of(2);
+    story.hear(1, [roots(0, 3)]);
+    let mut given = story.given();
+    given.sort_unstable_by_key(|(_, first, _)| *first);
+    let (loaded, idle) = (given[2].0, 5 - given[2].0);
+    let task = given.iter().find(|(rank, _, _)| *rank == idle).unwrap().1;
+    story.hear(idle, [finished(task, 1)]);
+    assert_eq!(story.said.last(), Some(&(Rank(loaded), Message::ToWorker(ToWorker::Yield(1)))));
+    story.hear(loaded, [ToScheduler::Yielded(vec![])]);
+    assert_eq!(story.said, []);
+}
+
+#[test]
+fn every_task_of_a_run_hears_who_has_the_value_it_needs() {
+    let mut story = Story::of(2);
+    story.hear(1, [roots(0, 2)]);
+    let other = story.given().iter().find(|given| given.1 == 0).unwrap().0;
+    let worker = 5 - other;
+    story.hear(worker, [stored(1, 1000)]);
+    // The second task comes to value 0 in an earlier column than the first.
+    let (first, second) = (Column::Values(vec![id(1), id(0)]), Column::Values(vec![id(0), id(1)]));
+    let options = Options { workers: vec![Rank(worker)], ..Options::default() };
+    story.hear(1, [with(layer(2, 2, vec![first, second]), options)]);
+    story.hear(other, [stored(0, 10)]);
+    let holder = |need: &Need| match need {
+        Need::Held(held) => (held.task.sequence(), held.holder.0),
+        Need::Inline(_) => panic!("large"),
+    };
+    let mut runs = 0;
+    for (_, run) in story.runs() {
+        for argument in &run.arguments {
+            let Argument::Needs(needs) = argument else { panic!("{argument:?}") };
+            runs = runs.max(needs.len());
+            for (task, from) in needs.iter().map(holder) {
+                assert_eq!(from, if task == 0 { other } else { worker });
+            }
+        }
+    }
+    assert_eq!(runs, 2, "both travel in one run");
+}
+
+#[test]
+fn a_task_tried_again_and_one_tried_first_are_two_runs() {
+    let mut story = Story::of(1);
+    let again = Options { retries: 1, ..Options::default() };
+    story.hear(1, [with(layer(0, 3, vec![]), again)]);
+    assert_eq!(story.given(), [(2, 0, 2)]);
+    story.hear(2, [failed(1), finished(0, 1)]);
+    let attempts: Vec<_> = story
+        .runs()
+        .iter()
+        .map(|(_, run)| (run.tasks.first.sequence(), run.tasks.count, run.attempt))
+        .collect();
+    assert_eq!(attempts, [(1, 1, 1), (2, 1, 0)]);
+}
+
+#[test]
 fn resources_limit_how_many_run_at_a_time() {
     let mut specs = vec![spec(2, 4), spec(3, 4)];
     specs[1].resources = vec![("GPU".into(), 2)];
