@@ -99,8 +99,8 @@ impl Launcher {
         let threads = layout.threads.unwrap_or(1);
         match self {
             Self::OpenMpi if !is_even => format!("-n {ranks} --hostfile \"$hosts\" --map-by seq:OVERSUBSCRIBE"),
-            Self::OpenMpi if shares => format!("-n {ranks} --map-by ppr:{each}:node:OVERSUBSCRIBE"),
-            Self::OpenMpi => format!("-n {ranks} --map-by ppr:{each}:node"),
+            // Where a scheduler lists a node once, Open MPI thinks that it has room for one rank.
+            Self::OpenMpi => format!("-n {ranks} --map-by ppr:{each}:node:OVERSUBSCRIBE"),
             Self::Mpich if !is_even => format!("-n {ranks} -f \"$hosts\""),
             Self::Mpich => format!("-n {ranks} -ppn {each}"),
             Self::Pals if shares => format!("-n {ranks} --ppn {each} --cpu-bind none"),
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn even_ranks_need_no_list_of_hosts() {
         let table = [
-            (Launcher::OpenMpi, "mpirun -n 6 --map-by ppr:3:node --bind-to none -x MANIPLE_THREADS"),
+            (Launcher::OpenMpi, "mpirun -n 6 --map-by ppr:3:node:OVERSUBSCRIBE --bind-to none -x MANIPLE_THREADS"),
             (Launcher::Mpich, "env -u SLURM_NTASKS_PER_NODE mpiexec -n 6 -ppn 3"),
             (Launcher::Pals, "mpiexec -n 6 --ppn 3 --depth 4 --cpu-bind depth"),
             (

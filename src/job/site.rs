@@ -84,6 +84,18 @@ impl Site {
         let table = Table::from_iter([("scheduler".to_string(), Value::String(scheduler.name().into()))]);
         table.try_into().expect("a scheduler is all that a site must have")
     }
+
+    /// Checks that the site, known by this name, runs the scheduler asked for.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it runs another.
+    pub fn must_run(&self, name: &str, asked: System) -> Result<(), JobError> {
+        if self.scheduler == asked {
+            return Ok(());
+        }
+        Err(JobError::OtherScheduler { site: name.into(), runs: self.scheduler, asked })
+    }
 }
 
 /// All known sites.
@@ -255,7 +267,7 @@ mod tests {
         assert!(message("[mine]\nscheduler = 'lsf'").contains("slurm"), "{}", message("[mine]\nscheduler = 'lsf'"));
         assert!(message("[kay]\nquue = 'x'").contains("quue"));
         assert!(message("[kay]\nwalltime = '1x'").contains("is not a length of time"));
-        assert!(message("[kay.device.gpu]\nthreads = 'x'").contains("threads") || true);
+        assert!(message("[kay.device.gpu]\nthreads = 'x'").contains("u32"));
         assert!(message("kay = 3").contains("kay"));
         assert!(!message("[mine").contains('\n'));
     }
