@@ -52,6 +52,18 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    /// Ends what still runs, whatever became of the test.
+    fn drop(&mut self) {
+        for job in fs::read_dir(self.jobs.path()).into_iter().flatten().flatten() {
+            let pid = fs::read_to_string(job.path().join("pid")).unwrap_or_default();
+            if !pid.trim().is_empty() && !job.path().join("status").exists() {
+                let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", pid.trim())]).status();
+            }
+        }
+    }
+}
+
 fn path_with(directory: &str) -> OsString {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
     let paths = env::var_os("PATH").unwrap_or_default();
@@ -75,7 +87,8 @@ fn has_tcsh() -> bool {
 fn a_job_runs_where_it_was_submitted_with_its_options() {
     let server = Server::start("pbs");
     let program = "pwd; printenv WORDS; cat \"$PBS_NODEFILE\" | wc -l";
-    let arguments = ["--nodes", "2", "--workers-per-node", "3", "--threads", "2", "--memory", "1GB", "--name", "run"];
+    let arguments =
+        ["--nodes", "2", "--workers-per-node", "3", "--threads", "2", "--memory", "1GB", "--name", "run"];
     let arguments = [&arguments[..], &["--env", "WORDS=it's $5 !", "--", "sh", "-c", program]].concat();
     let output = server.run(&arguments);
     assert_eq!(stderr(&output), "job 1.server runs\njob 1.server succeeded\n");
@@ -108,7 +121,11 @@ fn the_exit_status_of_the_program_comes_back() {
 #[test]
 fn the_ready_scripts_for_gadi_sophia_and_vortex_run() {
     let table = [
-        ("pbs", vec!["--site", "gadi", "--nodes", "2", "--workers-per-node", "4"], "ranks 10\nhosts node1.cluster*6 node2.cluster*4"),
+        (
+            "pbs",
+            vec!["--site", "gadi", "--nodes", "2", "--workers-per-node", "4"],
+            "ranks 10\nhosts node1.cluster*6 node2.cluster*4",
+        ),
         ("pbs", vec!["--site", "sophia", "--device", "gpu"], "ranks 10\nmap-by ppr:10:node"),
         ("torque", vec!["--site", "vortex", "--ranks-per-node", "12"], "ranks 12\nmap-by ppr:12:node"),
     ];
@@ -125,7 +142,13 @@ fn the_ready_scripts_for_gadi_sophia_and_vortex_run() {
         let paths = [server.work.path().into()].into_iter().chain(env::split_paths(&others));
         let words = [&["--submit", "--wait"], &arguments[..], &["--", "sh", "-c", "exit 0"]].concat();
         let output = server.maniple(&words).env("PATH", env::join_paths(paths).unwrap()).output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}{}", stderr(&output), server.output("sh.o1"));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{arguments:?}: {}{}",
+            stderr(&output),
+            server.output("sh.o1")
+        );
         assert!(server.output("sh.o1").contains(text), "{arguments:?}: {}", server.output("sh.o1"));
     }
 }
@@ -143,7 +166,8 @@ fn the_walltime_is_met() {
 #[test]
 fn a_job_that_is_cancelled_is_told() {
     let server = Server::start("pbs");
-    let mut child = server.maniple(&["--submit", "--wait", "--", "sleep", "60"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        server.maniple(&["--submit", "--wait", "--", "sleep", "60"]).stderr(Stdio::piped()).spawn().unwrap();
     let job = server.jobs.path().join("1.server");
     wait_for(&mut child, || job.join("pid").exists());
     let qdel = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/pbs/qdel");
@@ -157,14 +181,19 @@ fn a_job_that_is_cancelled_is_told() {
 #[test]
 fn an_interrupt_ends_the_waiting_and_not_the_job() {
     let server = Server::start("pbs");
-    let mut child = server.maniple(&["--submit", "--wait", "--", "sleep", "3"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        server.maniple(&["--submit", "--wait", "--", "sleep", "3"]).stderr(Stdio::piped()).spawn().unwrap();
     let job = server.jobs.path().join("1.server");
     wait_for(&mut child, || job.join("pid").exists());
     thread::sleep(Duration::from_millis(500));
     let interrupt = Command::new("kill").arg("-INT").arg(child.id().to_string()).status();
     assert!(interrupt.unwrap().success());
     let output = child.wait_with_output().unwrap();
-    assert!(stderr(&output).ends_with("job 1.server goes on; to end it: qdel 1.server\n"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).ends_with("job 1.server goes on; to end it: qdel 1.server\n"),
+        "{}",
+        stderr(&output)
+    );
     assert_eq!(output.status.code(), Some(130));
     let deadline = Instant::now() + Duration::from_secs(20);
     while !job.join("status").exists() && Instant::now() < deadline {
@@ -200,7 +229,10 @@ fn a_mistake_is_one_line_and_exit_status_2() {
         (&["--env", "1=2"], "--env: '1=2' is not of the form NAME=VALUE"),
         (&["--shell", "fish"], "--shell: 'fish' is not one of bash, sh, ksh, zsh, tcsh, csh"),
         (&["--name", "two words"], "--name: PBS takes no name with blanks: 'two words'"),
-        (&["--config", "missing.toml"], "cannot read sites from missing.toml: No such file or directory (os error 2)"),
+        (
+            &["--config", "missing.toml"],
+            "cannot read sites from missing.toml: No such file or directory (os error 2)",
+        ),
         (&["--nodes", "0"], "invalid value '0' for '--nodes <N>': 0 is not in 1.."),
         (&["--nodse", "2"], "unexpected argument '--nodse' found"),
         (&["--launcher", "srun"], "--launcher: srun starts ranks under Slurm only, not under PBS"),
@@ -220,7 +252,11 @@ fn no_program_is_a_mistake() {
     let server = Server::start("pbs");
     let output = server.maniple(&["--nodes", "2"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("PROGRAM") && stderr(&output).lines().count() == 1, "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("PROGRAM") && stderr(&output).lines().count() == 1,
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -242,7 +278,8 @@ fn a_queue_that_refuses_speaks_for_itself() {
 #[test]
 fn a_dry_run_submits_nothing() {
     let server = Server::start("pbs");
-    let output = server.maniple(&["--dry-run", "--submit", "--wait", "--", "./pi", "--wait"]).output().unwrap();
+    let output =
+        server.maniple(&["--dry-run", "--submit", "--wait", "--", "./pi", "--wait"]).output().unwrap();
     assert_eq!(stderr(&output), "dry run: 'qsub' would be given this script\n");
     let script = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(script.contains("#   maniple job pbs -- ./pi --wait\n"), "{script}");

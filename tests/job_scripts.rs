@@ -47,7 +47,10 @@ fn the_scripts_in_jobs_are_what_maniple_prints() {
             fs::write(&path, &script).unwrap();
         }
         let kept = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(kept, script, "jobs/{file} is old: MANIPLE_UPDATE_SCRIPTS=1 cargo test --test job_scripts");
+        assert_eq!(
+            kept, script,
+            "jobs/{file} is old: MANIPLE_UPDATE_SCRIPTS=1 cargo test --test job_scripts"
+        );
         assert!(script.lines().count() < LINES_MAX, "jobs/{file} is too long");
         assert!(script.contains("# Edit: "), "jobs/{file} does not say what to edit");
     }
@@ -55,8 +58,10 @@ fn the_scripts_in_jobs_are_what_maniple_prints() {
 
 #[test]
 fn jobs_holds_no_script_that_nothing_makes() {
-    let mut kept: Vec<String> =
-        fs::read_dir(jobs()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut kept: Vec<String> = fs::read_dir(jobs())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     kept.retain(|name| name.ends_with(".sh"));
     kept.sort();
     let mut made: Vec<String> = commands().into_iter().map(|(file, _)| file).collect();
@@ -95,13 +100,25 @@ fn shells_can_read_the_scripts() {
 #[test]
 fn scripts_have_what_the_sites_ask_for() {
     let table: [(&str, &[&str]); 9] = [
-        ("aurora-gpu.sh", &["mpiexec -n 12 --ppn 6", "MANIPLE_DEVICE=gpu", "COMPOSITE", "-A PROJECT", "183GB"]),
-        ("aurora-tile.sh", &["mpiexec -n 24 --ppn 12", "MANIPLE_THREADS=17", "DEVICE_HIERARCHY=FLAT", "91GB"]),
+        (
+            "aurora-gpu.sh",
+            &["mpiexec -n 12 --ppn 6", "MANIPLE_DEVICE=gpu", "COMPOSITE", "-A PROJECT", "183GB"],
+        ),
+        (
+            "aurora-tile.sh",
+            &["mpiexec -n 24 --ppn 12", "MANIPLE_THREADS=17", "DEVICE_HIERARCHY=FLAT", "91GB"],
+        ),
         ("aurora-cpu.sh", &["mpiexec -n 208 --ppn 104", "MANIPLE_THREADS=2"]),
         ("sophia.sh", &["MANIPLE_DEVICE=gpu", "mpirun -n 10", "filesystems=home:eagle"]),
-        ("kay.sh", &["mpirun -n 6 -npernode 3", "MANIPLE_THREADS=4", "MANIPLE_MEMORY_LIMIT=40GB", "--nodes=2"]),
+        (
+            "kay.sh",
+            &["mpirun -n 6 -npernode 3", "MANIPLE_THREADS=4", "MANIPLE_MEMORY_LIMIT=40GB", "--nodes=2"],
+        ),
         ("gadi.sh", &["#PBS -P PROJECT", "#PBS -q normal", "#PBS -l ncpus=96", "#PBS -l mem=384gb"]),
-        ("vortex.sh", &["#!/bin/tcsh", "#PBS -l nodes=1:vortex:ppn=12", "setenv MANIPLE_THREADS 1", "mpirun -n 12"]),
+        (
+            "vortex.sh",
+            &["#!/bin/tcsh", "#PBS -l nodes=1:vortex:ppn=12", "setenv MANIPLE_THREADS 1", "mpirun -n 12"],
+        ),
         ("slurm-srun-pmix.sh", &["srun --mpi=pmix --ntasks=8"]),
         ("slurm-srun-pmi2.sh", &["srun --mpi=pmi2 --ntasks=8"]),
     ];

@@ -160,7 +160,8 @@ impl Submitted {
     }
 
     fn slurm_status(&self) -> Result<Status, JobError> {
-        let shown = self.understood("scontrol", &["show", "job", &self.id, "--oneliner"], Status::from_scontrol);
+        let shown =
+            self.understood("scontrol", &["show", "job", &self.id, "--oneliner"], Status::from_scontrol);
         let Err(JobError::Forgotten { .. }) = shown else { return shown };
         // The controller forgets a job minutes after its end; the accounting, where there is one, does not.
         let arguments =
@@ -215,7 +216,9 @@ impl Submitted {
             match self.status() {
                 Ok(Status::Ended(outcome)) => return Ok(Some(outcome)),
                 Ok(status) => (failures, last) = (0, Some(status)),
-                Err(error @ (JobError::Forgotten { .. } | JobError::ProgramMissing { .. })) => return Err(error),
+                Err(error @ (JobError::Forgotten { .. } | JobError::ProgramMissing { .. })) => {
+                    return Err(error);
+                }
                 Err(error) if failures == FAILURES_MAX => return Err(error),
                 Err(_) => failures += 1,
             }
@@ -235,7 +238,9 @@ impl Submitted {
 /// Whether the scheduler says that it does not know a job (any more).
 fn is_unknown_job(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    ["invalid job id", "unknown job id", "unknown job", "job has finished"].iter().any(|words| message.contains(words))
+    ["invalid job id", "unknown job id", "unknown job", "job has finished"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 /// Runs a program of the scheduler to its end and returns what it printed.

@@ -41,10 +41,13 @@ impl Plan {
     }
 
     fn slurm_resources(&self) -> Vec<String> {
-        let mut resources =
-            vec![format!("--nodes={}", self.layout.nodes), format!("--ntasks-per-node={}", self.layout.slots_per_node)];
+        let mut resources = vec![
+            format!("--nodes={}", self.layout.nodes),
+            format!("--ntasks-per-node={}", self.layout.slots_per_node),
+        ];
         resources.extend(self.layout.threads.map(|threads| format!("--cpus-per-task={threads}")));
-        resources.extend(self.memory_asked_per_node().map(|memory| format!("--mem={}", memory.binary("G", "M"))));
+        resources
+            .extend(self.memory_asked_per_node().map(|memory| format!("--mem={}", memory.binary("G", "M"))));
         resources.extend(self.gpus_asked_per_node().map(|gpus| format!("--gpus-per-node={gpus}")));
         resources
     }
@@ -53,7 +56,10 @@ impl Plan {
         let request = &self.request;
         let name = request.job_name();
         if name.contains(char::is_whitespace) {
-            return Err(JobError::option("--name", format!("{} takes no name with blanks: '{name}'", self.system)));
+            return Err(JobError::option(
+                "--name",
+                format!("{} takes no name with blanks: '{name}'", self.system),
+            ));
         }
         let mut lines = vec![format!("-N {name}")];
         let array = if self.system == System::Torque { "-t" } else { "-J" };
@@ -71,7 +77,8 @@ impl Plan {
         say("-M", request.mail.as_ref());
         say("-m", request.mail.as_ref().map(|_| "ae".to_string()).as_ref());
         lines.extend(self.account("-A {account}")?);
-        let usual = if self.system == System::Torque { self.torque_resources() } else { self.pbs_resources() };
+        let usual =
+            if self.system == System::Torque { self.torque_resources() } else { self.pbs_resources() };
         lines.extend(self.resources(&usual)?.into_iter().map(|resource| format!("-l {resource}")));
         Ok(lines)
     }
@@ -141,9 +148,9 @@ impl Plan {
         let mut filled = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').ok_or_else(|| {
-                JobError::option(option, format!("a brace is not closed in '{text}'"))
-            })?;
+            let (name, after) = after
+                .split_once('}')
+                .ok_or_else(|| JobError::option(option, format!("a brace is not closed in '{text}'")))?;
             let value = self.value_of(name).ok_or_else(|| {
                 JobError::option(option, format!("there is no value for {{{name}}} in '{text}'"))
             })?;

@@ -84,7 +84,9 @@ pub enum JobError {
         answer: String,
     },
     /// The scheduler has forgotten the job, so that its exit status cannot be known.
-    #[error("job {id} is over and {system} keeps no record of it, so its exit status is not known: see its output")]
+    #[error(
+        "job {id} is over and {system} keeps no record of it, so its exit status is not known: see its output"
+    )]
     Forgotten {
         /// The job.
         id: String,
@@ -112,7 +114,9 @@ impl JobError {
             | Self::Option { .. }
             | Self::NodeTooSmall { .. }
             | Self::ProgramMissing { .. } => 2,
-            Self::Refused { status, .. } => u8::try_from(*status).ok().filter(|status| *status > 0).unwrap_or(1),
+            Self::Refused { status, .. } => {
+                u8::try_from(*status).ok().filter(|status| *status > 0).unwrap_or(1)
+            }
             Self::Answer { .. } | Self::Forgotten { .. } | Self::Start { .. } => 1,
         }
     }

@@ -66,12 +66,8 @@ impl Launcher {
             return Err(JobError::option("--launcher", message));
         }
         if self == Self::Pals && !layout.is_even() {
-            let count = layout.slots_per_node;
-            let message = format!(
-                "PALS puts the same number of ranks on every node: ask for --inclusive, \
-                 or for --ranks-per-node {} with the scheduler and the driver among them",
-                count.max(3)
-            );
+            let message = "PALS puts the same number of ranks on every node: ask for --inclusive, \
+                           or for --ranks-per-node with the scheduler and the driver among them";
             return Err(JobError::option("--workers-per-node", message));
         }
         let placed = match (template, layout.is_even()) {
@@ -86,7 +82,8 @@ impl Launcher {
             command = format!("env -u SLURM_NTASKS_PER_NODE {command}");
         }
         if self.is_srun() && !layout.is_even() {
-            command = format!("env SLURM_HOSTFILE=\"$hosts\" {command}");
+            // The number that sbatch was told is the workers', and srun would warn that the ranks are others.
+            command = format!("env -u SLURM_NTASKS_PER_NODE SLURM_HOSTFILE=\"$hosts\" {command}");
         }
         Ok(Launch { command, hosts: (!layout.is_even()).then(|| self.hosts(layout, system)) })
     }
@@ -98,7 +95,9 @@ impl Launcher {
         let (is_even, shares) = (layout.is_even(), layout.shares_slots());
         let threads = layout.threads.unwrap_or(1);
         match self {
-            Self::OpenMpi if !is_even => format!("-n {ranks} --hostfile \"$hosts\" --map-by seq:OVERSUBSCRIBE"),
+            Self::OpenMpi if !is_even => {
+                format!("-n {ranks} --hostfile \"$hosts\" --map-by seq:OVERSUBSCRIBE")
+            }
             // Where a scheduler lists a node once, Open MPI thinks that it has room for one rank.
             Self::OpenMpi => format!("-n {ranks} --map-by ppr:{each}:node:OVERSUBSCRIBE"),
             Self::Mpich if !is_even => format!("-n {ranks} -f \"$hosts\""),
@@ -180,7 +179,10 @@ mod tests {
     #[test]
     fn even_ranks_need_no_list_of_hosts() {
         let table = [
-            (Launcher::OpenMpi, "mpirun -n 6 --map-by ppr:3:node:OVERSUBSCRIBE --bind-to none -x MANIPLE_THREADS"),
+            (
+                Launcher::OpenMpi,
+                "mpirun -n 6 --map-by ppr:3:node:OVERSUBSCRIBE --bind-to none -x MANIPLE_THREADS",
+            ),
             (Launcher::Mpich, "env -u SLURM_NTASKS_PER_NODE mpiexec -n 6 -ppn 3"),
             (Launcher::Pals, "mpiexec -n 6 --ppn 3 --depth 4 --cpu-bind depth"),
             (
@@ -197,7 +199,9 @@ mod tests {
     #[test]
     fn the_first_node_takes_two_ranks_more() {
         let open_mpi = launch(Launcher::OpenMpi, EXTRA, System::Pbs);
-        assert!(open_mpi.command.starts_with("mpirun -n 14 --hostfile \"$hosts\" --map-by seq:OVERSUBSCRIBE"));
+        assert!(
+            open_mpi.command.starts_with("mpirun -n 14 --hostfile \"$hosts\" --map-by seq:OVERSUBSCRIBE")
+        );
         assert_eq!(
             open_mpi.hosts.unwrap(),
             "uniq \"$PBS_NODEFILE\" | awk '{ for (i = 0; i < (NR == 1 ? 8 : 6); i++) print }' | head -n 14 > \"$hosts\""
@@ -208,7 +212,8 @@ mod tests {
             "scontrol show hostnames | awk '{ print $1 \":\" (NR == 1 ? 8 : 6) }' > \"$hosts\""
         );
         let srun = launch(Launcher::SrunPmi2, EXTRA, System::Slurm);
-        assert!(srun.command.starts_with("env SLURM_HOSTFILE=\"$hosts\" srun --mpi=pmi2 --ntasks=14 --distribution"));
+        let command = "env -u SLURM_NTASKS_PER_NODE SLURM_HOSTFILE=\"$hosts\" srun --mpi=pmi2 --ntasks=14 --distribution=arbitrary";
+        assert!(srun.command.starts_with(command), "{}", srun.command);
     }
 
     #[test]

@@ -101,7 +101,8 @@ impl Layout {
         let room = product("--ranks-per-node", nodes, ranks_per_node)?;
         let ranks = wanted.ranks.unwrap_or(room);
         if ranks > room {
-            let message = format!("{ranks} ranks do not go on {nodes} nodes with {ranks_per_node} ranks each");
+            let message =
+                format!("{ranks} ranks do not go on {nodes} nodes with {ranks_per_node} ranks each");
             return Err(JobError::option("--ranks", message));
         }
         Self::filling(nodes, ranks, ranks_per_node, ranks_per_node, wanted)
@@ -117,7 +118,8 @@ impl Layout {
         let room = product("--workers-per-node", nodes, workers_per_node)?;
         let workers = wanted.workers.unwrap_or(room);
         if workers > room {
-            let message = format!("{workers} workers do not go on {nodes} nodes with {workers_per_node} each");
+            let message =
+                format!("{workers} workers do not go on {nodes} nodes with {workers_per_node} each");
             return Err(JobError::option("--workers", message));
         }
         let extra = if wanted.inclusive { 0 } else { EXTRA_RANKS };
@@ -186,7 +188,9 @@ impl Layout {
         let others = self.ranks - self.first_node_ranks;
         match node {
             0 => self.first_node_ranks,
-            node => others.saturating_sub((node - 1).saturating_mul(self.ranks_per_node)).min(self.ranks_per_node),
+            node => {
+                others.saturating_sub((node - 1).saturating_mul(self.ranks_per_node)).min(self.ranks_per_node)
+            }
         }
     }
 
@@ -212,9 +216,9 @@ impl Layout {
         (0..self.nodes.min(3)).map(|node| self.workers_on(node)).max().unwrap_or(0)
     }
 
-    /// Whether a number of ranks a node is all that a launcher must be told.
+    /// Whether all nodes have the same number of ranks, so that a launcher needs no list of hosts.
     pub fn is_even(&self) -> bool {
-        self.nodes == 1 || self.first_node_ranks == self.ranks_per_node
+        self.nodes == 1 || u64::from(self.ranks) == u64::from(self.nodes) * u64::from(self.first_node_ranks)
     }
 
     /// Whether some node has more ranks than CPUs were asked for.
@@ -244,7 +248,10 @@ impl Layout {
             let last = if node == 1 && self.first_node_ranks < EXTRA_RANKS {
                 1
             } else {
-                [self.nodes - 1, self.nodes - 2].into_iter().find(|other| *other >= node && alike(other)).unwrap_or(node)
+                [self.nodes - 1, self.nodes - 2]
+                    .into_iter()
+                    .find(|other| *other >= node && alike(other))
+                    .unwrap_or(node)
             };
             lines.push(self.table_line(node, last));
             node = last + 1;
@@ -277,7 +284,8 @@ impl Layout {
 
 fn product(option: &'static str, nodes: u32, each: u32) -> Result<u32, JobError> {
     let ranks = nodes.checked_mul(each).filter(|ranks| *ranks <= u32::MAX - EXTRA_RANKS);
-    ranks.ok_or_else(|| JobError::option(option, format!("{nodes} nodes with {each} each are too many ranks")))
+    ranks
+        .ok_or_else(|| JobError::option(option, format!("{nodes} nodes with {each} each are too many ranks")))
 }
 
 fn plural(count: u32, noun: &str) -> String {
@@ -338,7 +346,11 @@ mod tests {
         let layout = Layout::new(&wanted).unwrap();
         assert_eq!((layout.ranks, layout.ranks_per_node, layout.workers()), (6, 3, 4));
         assert!(layout.is_even() && !layout.shares_slots());
-        let table = ["6 ranks on 2 nodes, 4 workers of 4 threads and 40GB", "node 1: scheduler, driver, 1 worker", "node 2: 3 workers"];
+        let table = [
+            "6 ranks on 2 nodes, 4 workers of 4 threads and 40GB",
+            "node 1: scheduler, driver, 1 worker",
+            "node 2: 3 workers",
+        ];
         assert_eq!(layout.table(), table);
     }
 
@@ -361,7 +373,10 @@ mod tests {
             ..Wanted::default()
         };
         let layout = Layout::new(&sophia).unwrap();
-        assert_eq!((layout.nodes, layout.ranks, layout.threads, layout.memory), (1, 10, Some(32), memory("125GB")));
+        assert_eq!(
+            (layout.nodes, layout.ranks, layout.threads, layout.memory),
+            (1, 10, Some(32), memory("125GB"))
+        );
         assert!(layout.is_even() && layout.shares_slots());
 
         let vortex = Wanted {
@@ -383,7 +398,10 @@ mod tests {
         let layout = Layout::new(&Wanted { workers: Some(5), workers_per_node: Some(2), ..wanted }).unwrap();
         let per_node: Vec<_> = (0..layout.nodes).map(|node| layout.ranks_on(node)).collect();
         assert_eq!(per_node, [4, 2, 1]);
-        assert_eq!(layout.table()[1..], ["node 1: scheduler, driver, 2 workers", "node 2: 2 workers", "node 3: 1 worker"]);
+        assert_eq!(
+            layout.table()[1..],
+            ["node 1: scheduler, driver, 2 workers", "node 2: 2 workers", "node 3: 1 worker"]
+        );
     }
 
     #[test]
@@ -434,12 +452,19 @@ mod tests {
              ask for fewer workers a node or fewer threads"
         );
         let wanted = Wanted { workers_per_node: Some(12), threads: Some(20), ..AURORA };
-        assert!(message(wanted).starts_with("12 workers a node of 20 threads need 240 CPUs, but a node has 208"));
+        assert!(
+            message(wanted).starts_with("12 workers a node of 20 threads need 240 CPUs, but a node has 208")
+        );
         let wanted = Wanted { workers_per_node: Some(12), memory: memory("100GB"), ..AURORA };
-        assert!(message(wanted).contains("need 1200GB of memory, but a node has 1100GB"), "{}", message(wanted));
+        assert!(
+            message(wanted).contains("need 1200GB of memory, but a node has 1100GB"),
+            "{}",
+            message(wanted)
+        );
         let wanted = Wanted { nodes: Some(4), ranks: Some(3), ..Wanted::default() };
         assert_eq!(message(wanted), "--nodes: 3 ranks fill 3 of 4 nodes: ask for fewer nodes");
-        let wanted = Wanted { workers: Some(9), workers_per_node: Some(2), nodes: Some(3), ..Wanted::default() };
+        let wanted =
+            Wanted { workers: Some(9), workers_per_node: Some(2), nodes: Some(3), ..Wanted::default() };
         assert_eq!(message(wanted), "--workers: 9 workers do not go on 3 nodes with 2 each");
         let wanted = Wanted { nodes: Some(u32::MAX), workers_per_node: Some(2), ..Wanted::default() };
         assert!(message(wanted).contains("too many ranks"));

@@ -46,7 +46,10 @@ impl FromStr for Memory {
 
     fn from_str(text: &str) -> Result<Self, JobError> {
         let unknown = || {
-            JobError::option("memory", format!("'{text}' is not an amount of memory: write 40GB, 40GiB or 512MB"))
+            JobError::option(
+                "memory",
+                format!("'{text}' is not an amount of memory: write 40GB, 40GiB or 512MB"),
+            )
         };
         let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (number, unit) = text.split_at(split);
@@ -127,9 +130,11 @@ impl FromStr for Walltime {
     type Err = JobError;
 
     fn from_str(text: &str) -> Result<Self, JobError> {
-        let seconds = Self::from_clock(text).or_else(|| Self::from_units(text)).filter(|seconds| *seconds > 0);
+        let seconds =
+            Self::from_clock(text).or_else(|| Self::from_units(text)).filter(|seconds| *seconds > 0);
         seconds.map(Self).ok_or_else(|| {
-            let message = format!("'{text}' is not a length of time: write 01:30:00, 1-12:00:00, 90m or 1h30m");
+            let message =
+                format!("'{text}' is not a length of time: write 01:30:00, 1-12:00:00, 90m or 1h30m");
             JobError::option("walltime", message)
         })
     }
@@ -221,7 +226,8 @@ mod tests {
             assert_eq!(text.parse::<Walltime>().unwrap(), Walltime(seconds), "{text}");
         }
         // Slurm reads 30 as minutes and 1:30 as minutes and seconds, PBS as seconds: neither is guessed.
-        let bad = ["", "30", "1:30", "1:99:00", "1h30", "h", "x", "00:00:00", "-1:00:00", "1:2:3:4", "+1:00:00"];
+        let bad =
+            ["", "30", "1:30", "1:99:00", "1h30", "h", "x", "00:00:00", "-1:00:00", "1:2:3:4", "+1:00:00"];
         for text in bad {
             assert!(text.parse::<Walltime>().is_err(), "{text}");
         }

@@ -18,8 +18,8 @@ impl FromStr for Variable {
 
     fn from_str(text: &str) -> Result<Self, JobError> {
         let parts = text.split_once('=').filter(|(name, _)| is_variable_name(name));
-        let (name, value) =
-            parts.ok_or_else(|| JobError::option("--env", format!("'{text}' is not of the form NAME=VALUE")))?;
+        let (name, value) = parts
+            .ok_or_else(|| JobError::option("--env", format!("'{text}' is not of the form NAME=VALUE")))?;
         Ok(Self { name: name.into(), value: value.into() })
     }
 }
@@ -163,8 +163,10 @@ impl Request {
         self.modules.splice(..0, site.modules.iter().cloned());
         self.prologue.splice(..0, site.prologue.iter().cloned());
         let variables = site.environment.iter();
-        self.environment
-            .splice(..0, variables.map(|(name, value)| Variable { name: name.clone(), value: value.clone() }));
+        self.environment.splice(
+            ..0,
+            variables.map(|(name, value)| Variable { name: name.clone(), value: value.clone() }),
+        );
         self
     }
 

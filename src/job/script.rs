@@ -35,7 +35,8 @@ impl Plan {
         if request.command.is_empty() {
             return Err(JobError::option("PROGRAM", "no program is named: write it after --"));
         }
-        if let Some(variable) = request.environment.iter().find(|variable| !is_variable_name(&variable.name)) {
+        if let Some(variable) = request.environment.iter().find(|variable| !is_variable_name(&variable.name))
+        {
             let message = format!("'{}' is not the name of an environment variable", variable.name);
             return Err(JobError::option("--env", message));
         }
@@ -83,7 +84,8 @@ impl Plan {
             (!request.modules.is_empty(), "modules"),
             (true, "program"),
         ];
-        let parts: Vec<_> = parts.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name).collect();
+        let parts: Vec<_> =
+            parts.into_iter().filter(|(is_there, _)| *is_there).map(|(_, name)| name).collect();
         lines.push(format!("Edit: {}. Submit: {} FILE", parts.join(", "), self.system.submit_program()));
         if let Some(made_by) = made_by {
             lines.push("For another size, make it anew by:".into());
@@ -282,8 +284,7 @@ exit $run_status
     #[test]
     fn a_placeholder_without_value_is_told() {
         let site = Sites::built_in().site("gadi", None).unwrap();
-        let request =
-            Request { resource_spec: Some("select={nodez}".into()), ..Request::program(["./pi"]) };
+        let request = Request { resource_spec: Some("select={nodez}".into()), ..Request::program(["./pi"]) };
         let error = Plan::new(System::Pbs, request, site).unwrap().script(None).unwrap_err();
         assert_eq!(error.to_string(), "--resource-spec: there is no value for {nodez} in 'select={nodez}'");
     }

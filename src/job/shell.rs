@@ -32,7 +32,8 @@ impl FromStr for Shell {
         }
         let line = text.strip_prefix("#!").unwrap_or(text).trim();
         let names = line.split_whitespace().filter(|word| !word.starts_with('-'));
-        let mut names = names.map(|word| word.rsplit('/').next().unwrap_or(word)).filter(|name| *name != "env");
+        let mut names =
+            names.map(|word| word.rsplit('/').next().unwrap_or(word)).filter(|name| *name != "env");
         let name = names.next().ok_or_else(unknown)?;
         let is_csh = match name {
             "bash" | "sh" | "dash" | "ksh" | "zsh" => false,
@@ -130,8 +131,20 @@ mod tests {
     use std::process::Command;
 
     const STRINGS: [&str; 14] = [
-        "plain", "", "two words", "it's", "a\"b", "$HOME", "`id`", "back\\slash", "what!now", "!!", "~", "=x",
-        "a\nb", "*?[x]{a,b};|&<>()#é",
+        "plain",
+        "",
+        "two words",
+        "it's",
+        "a\"b",
+        "$HOME",
+        "`id`",
+        "back\\slash",
+        "what!now",
+        "!!",
+        "~",
+        "=x",
+        "a\nb",
+        "*?[x]{a,b};|&<>()#é",
     ];
 
     /// Has the shell print its quoted arguments, or returns `None` where it is not installed.

@@ -264,7 +264,11 @@ mod tests {
     fn a_mistake_in_a_file_is_told_with_the_file() {
         let message = |text| Sites::built_in().add(Path::new("mine.toml"), text).unwrap_err().to_string();
         assert!(message("[mine").starts_with("cannot read sites from mine.toml: "));
-        assert!(message("[mine]\nscheduler = 'lsf'").contains("slurm"), "{}", message("[mine]\nscheduler = 'lsf'"));
+        assert!(
+            message("[mine]\nscheduler = 'lsf'").contains("slurm"),
+            "{}",
+            message("[mine]\nscheduler = 'lsf'")
+        );
         assert!(message("[kay]\nquue = 'x'").contains("quue"));
         assert!(message("[kay]\nwalltime = '1x'").contains("is not a length of time"));
         assert!(message("[kay.device.gpu]\nthreads = 'x'").contains("u32"));
@@ -275,7 +279,10 @@ mod tests {
     #[test]
     fn an_unknown_site_is_told_with_the_known_ones() {
         let error = Sites::built_in().site("nersc", None).unwrap_err();
-        assert_eq!(error.to_string(), "there is no site 'nersc'; known are: aurora, gadi, kay, sophia, vortex");
+        assert_eq!(
+            error.to_string(),
+            "there is no site 'nersc'; known are: aurora, gadi, kay, sophia, vortex"
+        );
         assert_eq!(error.exit_status(), 2);
     }
 }

@@ -114,8 +114,10 @@ impl Status {
                 let reason = reason.filter(|reason| *reason != "None").unwrap_or_default();
                 Self::Queued { reason: reason.into() }
             }
-            "RUNNING" | "COMPLETING" | "CONFIGURING" | "SUSPENDED" | "STOPPED" | "SIGNALING" | "STAGE_OUT"
-            | "RESIZING" => Self::Running { elapsed: elapsed.and_then(|elapsed| elapsed.parse().ok()) },
+            "RUNNING" | "COMPLETING" | "CONFIGURING" | "SUSPENDED" | "STOPPED" | "SIGNALING"
+            | "STAGE_OUT" | "RESIZING" => {
+                Self::Running { elapsed: elapsed.and_then(|elapsed| elapsed.parse().ok()) }
+            }
             "CANCELLED" => Self::Ended(Outcome::Cancelled),
             "TIMEOUT" => Self::Ended(Outcome::TimeLimit),
             "COMPLETED" | "FAILED" if signal != 0 => Self::Ended(Outcome::Signalled(signal)),
@@ -194,8 +196,9 @@ mod tests {
     use super::*;
 
     fn scontrol(state: &str, exit_code: &str, reason: &str) -> Status {
-        let line =
-            format!("JobId=7 JobName=a b JobState={state} Reason={reason} ExitCode={exit_code} RunTime=00:01:05 X\n");
+        let line = format!(
+            "JobId=7 JobName=a b JobState={state} Reason={reason} ExitCode={exit_code} RunTime=00:01:05 X\n"
+        );
         Status::from_scontrol(&line).unwrap()
     }
 
@@ -245,7 +248,8 @@ mod tests {
         assert_eq!(ended(&format!("    job_state = C\n    exit_status = 75\n{limit}")), Outcome::Exited(75));
         assert_eq!(ended("    job_state = F\n    Exit_status = 265\n"), Outcome::Signalled(9));
         assert_eq!(ended("    job_state = F\n"), Outcome::Cancelled);
-        let text = "    comment = Not Running: Insufficient amount of res\n\tource ncpus\n    job_state = Q\n";
+        let text =
+            "    comment = Not Running: Insufficient amount of res\n\tource ncpus\n    job_state = Q\n";
         let reason = "Not Running: Insufficient amount of resource ncpus".to_string();
         assert_eq!(qstat(text), Status::Queued { reason });
         let text = "    resources_used.walltime = 00:01:05\n    job_state = R\n";

@@ -110,8 +110,9 @@ fn site(system: System, options: &JobOptions) -> Result<Site, Box<dyn Error>> {
 fn follow(job: &Submitted, total: &str) -> Result<Option<Outcome>, Box<dyn Error>> {
     let interrupted = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))?;
-    let line = ProgressBar::new_spinner()
-        .with_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is fixed and valid"));
+    let line = ProgressBar::new_spinner().with_style(
+        ProgressStyle::with_template("{spinner} {msg}").expect("the template is fixed and valid"),
+    );
     let is_terminal = io::stderr().is_terminal();
     let mut last = None;
     let outcome = job.wait(|status| {
@@ -121,7 +122,10 @@ fn follow(job: &Submitted, total: &str) -> Result<Option<Outcome>, Box<dyn Error
             line.tick();
         } else if last != Some(std::mem::discriminant(status)) {
             last = Some(std::mem::discriminant(status));
-            eprintln!("job {job} {}", if matches!(status, Status::Queued { .. }) { "is queued" } else { "runs" });
+            eprintln!(
+                "job {job} {}",
+                if matches!(status, Status::Queued { .. }) { "is queued" } else { "runs" }
+            );
         }
         if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
