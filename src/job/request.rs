@@ -141,11 +141,11 @@ impl Request {
     /// The same request with what it does not say taken from the site.
     ///
     /// Lists of the site come before those of the request. A size that is asked for in one way replaces the
-    /// site's, whichever way that is said.
+    /// site's, whichever way that is said, and ranks that are counted one by one are not inclusive by the site's wish.
     pub fn at(mut self, site: &Site) -> Self {
         let has_size = self.has_size();
         self.workers_per_node = self.workers_per_node.or(site.workers_per_node.filter(|_| !has_size));
-        self.inclusive |= site.inclusive && !has_size;
+        self.inclusive |= site.inclusive && self.ranks.is_none() && self.ranks_per_node.is_none();
         self.threads = self.threads.or(site.threads);
         self.memory = self.memory.or(site.memory);
         self.cpus_per_node = self.cpus_per_node.or(site.cpus_per_node);

@@ -113,6 +113,13 @@ impl Shell {
         if self.is_csh { format!("set {name} = `{command}`") } else { format!("{name}=$({command})") }
     }
 
+    /// The line after which a signal to all of a job, at its walltime say, does not end the script before the program.
+    ///
+    /// The C shell has none: it can only let the program take its place.
+    pub(super) fn outlives_signals(&self) -> Option<&'static str> {
+        (!self.is_csh).then_some("trap : INT TERM USR1")
+    }
+
     /// The line that keeps the exit status of the command before in the variable `run_status`.
     pub(super) fn keep_status(&self) -> &'static str {
         if self.is_csh { "set run_status = $status" } else { "run_status=$?" }
