@@ -1,7 +1,8 @@
-//! `maniple job pbs` and `torque` against stand-ins for qsub, qstat, qdel and mpirun, and what goes wrong.
+//! `maniple job pbs` and `torque` against stand-ins for qsub, qstat, qdel and mpirun, and what goes
+//! wrong.
 //!
-//! The stand-ins are in `tests/support/pbs`. They run the script as a server does: in the home directory, with PBS's
-//! variables and a file of nodes.
+//! The stand-ins are in `tests/support/pbs`. They run the script as a server does: in the home
+//! directory, with PBS's variables and a file of nodes.
 
 use std::{
     env,

@@ -146,7 +146,8 @@ impl Plan {
         }
         let must_remove = launch.hosts.is_some() && shell.outlives_signals().is_some();
         if self.request.epilogue.is_empty() && !must_remove {
-            // Nothing comes after, so the launcher takes the script's place: signals reach it, and its status counts.
+            // Nothing comes after, so the launcher takes the script's place: signals reach it, and
+            // its status counts.
             lines.push(format!("exec {command}"));
             return Ok(lines);
         }
@@ -245,15 +246,18 @@ exit $run_status
         };
         assert_eq!(
             directives(System::Slurm),
-            "#SBATCH --job-name=my-run\n#SBATCH --partition=long\n#SBATCH --output=run.log\n#SBATCH --array=0-9\n\
+            "#SBATCH --job-name=my-run\n#SBATCH --partition=long\n#SBATCH --output=run.log\n\
+             #SBATCH --array=0-9\n\
              #SBATCH --mail-user=me@example.org\n#SBATCH --account=ab12\n#SBATCH --nodes=2\n\
-             #SBATCH --ntasks-per-node=4\n#SBATCH --cpus-per-task=2\n#SBATCH --mem=8G\n#SBATCH --gpus-per-node=4\n\
+             #SBATCH --ntasks-per-node=4\n#SBATCH --cpus-per-task=2\n#SBATCH --mem=8G\n\
+             #SBATCH --gpus-per-node=4\n\
              #SBATCH --reservation=now"
         );
         assert_eq!(
             directives(System::Pbs),
             "#PBS -N my-run\n#PBS -q long\n#PBS -j oe\n#PBS -o run.log\n#PBS -J 0-9\n#PBS -M me@example.org\n\
-             #PBS -m ae\n#PBS -A ab12\n#PBS -l select=2:ncpus=8:mpiprocs=4:mem=8gb:ngpus=4\n#PBS -l place=scatter\n\
+             #PBS -m ae\n#PBS -A ab12\n#PBS -l select=2:ncpus=8:mpiprocs=4:mem=8gb:ngpus=4\n\
+             #PBS -l place=scatter\n\
              #PBS --reservation=now"
         );
         assert!(directives(System::Torque).contains("#PBS -t 0-9"));

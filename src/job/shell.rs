@@ -62,7 +62,8 @@ impl Shell {
         for c in text.chars() {
             match c {
                 '\'' => quoted.push_str(r"'\''"),
-                // The C shell looks for history and ends a string at a line's end even in single quotes.
+                // The C shell looks for history and ends a string at a line's end even in single
+                // quotes.
                 '!' | '\n' if self.is_csh => quoted.extend(['\\', c]),
                 _ => quoted.push(c),
             }
@@ -113,7 +114,8 @@ impl Shell {
         if self.is_csh { format!("set {name} = `{command}`") } else { format!("{name}=$({command})") }
     }
 
-    /// The line after which a signal to all of a job, at its walltime say, does not end the script before the program.
+    /// The line after which a signal to all of a job, at its walltime say, does not end the script
+    /// before the program.
     ///
     /// The C shell has none: it can only let the program take its place.
     pub(super) fn outlives_signals(&self) -> Option<&'static str> {
