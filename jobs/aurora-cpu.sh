@@ -21,4 +21,4 @@ export MANIPLE_INCLUSIVE=1
 export MANIPLE_DEVICE=cpu
 export MANIPLE_LOCAL_DIRECTORY=/tmp
 export MANIPLE_TIME_LIMIT=1800
-mpiexec -n 208 --ppn 104 --depth 2 --cpu-bind depth ./pi --samples 1e12
+exec mpiexec -n 208 --ppn 104 --depth 2 --cpu-bind depth ./pi --samples 1e12

@@ -22,4 +22,4 @@ export MANIPLE_DEVICE=gpu
 export MANIPLE_LOCAL_DIRECTORY=/tmp
 export MANIPLE_TIME_LIMIT=1800
 export ZE_FLAT_DEVICE_HIERARCHY=COMPOSITE
-mpiexec -n 12 --ppn 6 --depth 34 --cpu-bind depth ./pi --samples 1e12
+exec mpiexec -n 12 --ppn 6 --depth 34 --cpu-bind depth ./pi --samples 1e12

@@ -21,6 +21,7 @@ export MANIPLE_LOCAL_DIRECTORY="${TMPDIR}"
 export MANIPLE_TIME_LIMIT=1200
 hosts=$(mktemp)
 uniq "$PBS_NODEFILE" | awk '{ for (i = 0; i < (NR == 1 ? 6 : 4); i++) print }' | head -n 10 > "$hosts"
+trap : INT TERM USR1
 mpirun -n 10 --hostfile "$hosts" --map-by seq:OVERSUBSCRIBE --bind-to none \
     -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_LOCAL_DIRECTORY -x MANIPLE_TIME_LIMIT \
     ./pi --samples 1e12

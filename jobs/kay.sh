@@ -18,6 +18,6 @@ module load openmpi/gcc/3.1.2
 export MANIPLE_THREADS=4
 export MANIPLE_MEMORY_LIMIT=40GB
 export MANIPLE_TIME_LIMIT=3600
-mpirun -n 6 -npernode 3 --bind-to none \
+exec mpirun -n 6 -npernode 3 --bind-to none \
     -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_TIME_LIMIT \
     ./pi --samples 1e12

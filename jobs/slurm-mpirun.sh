@@ -18,6 +18,7 @@ export MANIPLE_MEMORY_LIMIT=8GB
 export MANIPLE_TIME_LIMIT=1800
 hosts=$(mktemp)
 scontrol show hostnames | awk '{ for (i = 0; i < (NR == 1 ? 6 : 4); i++) print }' | head -n 10 > "$hosts"
+trap : INT TERM USR1
 mpirun -n 10 --hostfile "$hosts" --map-by seq:OVERSUBSCRIBE --bind-to none \
     -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_TIME_LIMIT \
     ./pi --samples 1e12

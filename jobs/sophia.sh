@@ -19,6 +19,6 @@ export MANIPLE_MEMORY_LIMIT=125GB
 export MANIPLE_DEVICE=gpu
 export MANIPLE_LOCAL_DIRECTORY=/tmp
 export MANIPLE_TIME_LIMIT=1800
-mpirun -n 10 --map-by ppr:10:node:OVERSUBSCRIBE --bind-to none \
+exec mpirun -n 10 --map-by ppr:10:node:OVERSUBSCRIBE --bind-to none \
     -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_DEVICE -x MANIPLE_LOCAL_DIRECTORY -x MANIPLE_TIME_LIMIT \
     ./pi --samples 1e12

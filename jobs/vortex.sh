@@ -14,6 +14,6 @@ module load openmpi
 setenv MANIPLE_THREADS 1
 setenv MANIPLE_MEMORY_LIMIT 3200MB
 setenv MANIPLE_TIME_LIMIT 1200
-mpirun -n 12 --map-by ppr:12:node:OVERSUBSCRIBE --bind-to none \
+exec mpirun -n 12 --map-by ppr:12:node:OVERSUBSCRIBE --bind-to none \
     -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_TIME_LIMIT \
     ./pi --samples 1e12

@@ -1,7 +1,8 @@
-//! `maniple job pbs` and `torque` against stand-ins for qsub, qstat, qdel and mpirun, and what goes wrong.
+//! `maniple job pbs` and `torque` against stand-ins for qsub, qstat, qdel and mpirun, and what goes
+//! wrong.
 //!
-//! The stand-ins are in `tests/support/pbs`. They run the script as a server does: in the home directory, with PBS's
-//! variables and a file of nodes.
+//! The stand-ins are in `tests/support/pbs`. They run the script as a server does: in the home
+//! directory, with PBS's variables and a file of nodes.
 
 use std::{
     env,
@@ -45,6 +46,13 @@ impl Server {
     fn run(&self, arguments: &[&str]) -> Output {
         let arguments: Vec<_> = ["--submit", "--wait"].iter().chain(arguments).copied().collect();
         self.maniple(&arguments).output().unwrap()
+    }
+
+    /// Cancels a job behind the back of `maniple`.
+    fn delete(&self, id: &str) {
+        let qdel = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/pbs/qdel");
+        let deleted = Command::new(qdel).arg(id).env("STAND_IN_DIRECTORY", self.jobs.path()).status();
+        assert!(deleted.unwrap().success());
     }
 
     fn output(&self, name: &str) -> String {
@@ -170,12 +178,35 @@ fn a_job_that_is_cancelled_is_told() {
         server.maniple(&["--submit", "--wait", "--", "sleep", "60"]).stderr(Stdio::piped()).spawn().unwrap();
     let job = server.jobs.path().join("1.server");
     wait_for(&mut child, || job.join("pid").exists());
-    let qdel = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/pbs/qdel");
-    let cancelled = Command::new(qdel).arg("1.server").env("STAND_IN_DIRECTORY", server.jobs.path()).status();
-    assert!(cancelled.unwrap().success());
+    server.delete("1.server");
     let output = child.wait_with_output().unwrap();
     assert!(stderr(&output).ends_with("job 1.server was cancelled\n"), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(143));
+}
+
+#[test]
+fn a_job_that_drains_ends_with_its_own_status() {
+    let drains = "trap 'exit 75' TERM; touch started; sleep 60 & wait";
+    let table = [
+        ("pbs", vec!["--ranks", "3"]),
+        ("pbs", vec!["--workers-per-node", "1", "--nodes", "2"]),
+        ("pbs", vec!["--ranks", "3", "--epilogue", "echo after"]),
+        ("torque", vec!["--shell", "tcsh", "--workers-per-node", "1", "--nodes", "2"]),
+    ];
+    for (system, arguments) in table {
+        if arguments.contains(&"tcsh") && !has_tcsh() {
+            continue;
+        }
+        let server = Server::start(system);
+        let arguments = [&["--submit", "--wait"], &arguments[..], &["--", "sh", "-c", drains]].concat();
+        let mut child = server.maniple(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+        wait_for(&mut child, || server.work.path().join("started").exists());
+        server.delete("1.server");
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(75), "{arguments:?}: {}", stderr(&output));
+        let said = server.output("sh.o1");
+        assert_eq!(said.ends_with("after\n"), arguments.contains(&"echo after"), "{said}");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! `maniple job slurm` on a real Slurm of three nodes, brought up for these tests and ended with them.
+//! `maniple job slurm` on a real Slurm of three nodes, brought up for these tests and ended with
+//! them.
 //!
-//! Needs root, and Debian's slurmctld, slurmd, slurm-client and munge. Without them each test prints a line
-//! and passes, unless `MANIPLE_REQUIRE_SLURM=1`.
+//! Needs root, and Debian's slurmctld, slurmd, slurm-client and munge. Without them each test
+//! prints a line and passes, unless `MANIPLE_REQUIRE_SLURM=1`.
 
 use maniple::job::{Outcome, Request, Slurm, Status};
 use std::{
@@ -18,7 +19,8 @@ use std::{
 const NODES: &str = "3";
 const CPUS_PER_NODE: &str = "8";
 
-/// A throw-away cluster. It ends when this is dropped, or when this process dies, since its standard input then closes.
+/// A throw-away cluster. It ends when this is dropped, or when this process dies, since its
+/// standard input then closes.
 struct Cluster {
     child: Child,
     slurm_conf: String,
@@ -71,7 +73,8 @@ impl Cluster {
         command
     }
 
-    /// `maniple job slurm --submit --wait`, with one rank a node by `srun` unless something else is said.
+    /// `maniple job slurm --submit --wait`, with one rank a node by `srun` unless something else is
+    /// said.
     fn job(&self, directory: &Path, arguments: &[&str]) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_maniple"));
         command

@@ -163,7 +163,8 @@ impl Submitted {
         let shown =
             self.understood("scontrol", &["show", "job", &self.id, "--oneliner"], Status::from_scontrol);
         let Err(JobError::Forgotten { .. }) = shown else { return shown };
-        // The controller forgets a job minutes after its end; the accounting, where there is one, does not.
+        // The controller forgets a job minutes after its end; the accounting, where there is one,
+        // does not.
         let arguments =
             ["--jobs", &self.id, "--allocations", "--noheader", "--parsable2", "--format=State,ExitCode"];
         match run(self.system, "sacct", &arguments, "").map(|answer| Status::from_sacct(&answer)) {
@@ -196,11 +197,11 @@ impl Submitted {
         run(self.system, self.system.cancel_program(), &[&self.id], "").map(drop)
     }
 
-    /// Waits until the job is over. `observe` is told the status after each question, and can end the waiting:
-    /// then there is no outcome, and the job goes on.
+    /// Waits until the job is over. `observe` is told the status after each question, and can end
+    /// the waiting: then there is no outcome, and the job goes on.
     ///
-    /// The scheduler is asked often at first, then every ten seconds. A scheduler that does not answer for
-    /// a while is asked again.
+    /// The scheduler is asked often at first, then every ten seconds. A scheduler that does not
+    /// answer for a while is asked again.
     ///
     /// # Errors
     ///

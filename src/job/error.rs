@@ -104,8 +104,8 @@ pub enum JobError {
 }
 
 impl JobError {
-    /// The exit status for a program that ends with this error: 2 for a mistake of the user, else that of
-    /// the scheduler's program, else 1.
+    /// The exit status for a program that ends with this error: 2 for a mistake of the user, else
+    /// that of the scheduler's program, else 1.
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::UnknownSite { .. }

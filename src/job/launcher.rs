@@ -4,7 +4,8 @@ use super::{JobError, Layout, System};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// What starts the ranks of a job. It must belong to the MPI library that the program is linked with.
+/// What starts the ranks of a job. It must belong to the MPI library that the program is linked
+/// with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Launcher {
@@ -51,8 +52,8 @@ impl Launcher {
 
     /// The command for a layout.
     ///
-    /// `template` is a site's own way where all nodes get the same number of ranks. `exported` names the variables that must
-    /// reach ranks on other nodes.
+    /// `template` is a site's own way where all nodes get the same number of ranks. `exported`
+    /// names the variables that must reach ranks on other nodes.
     pub(super) fn launch(
         self,
         layout: &Layout,
@@ -82,7 +83,8 @@ impl Launcher {
             command = format!("env -u SLURM_NTASKS_PER_NODE {command}");
         }
         if self.is_srun() && !layout.is_even() {
-            // The number that sbatch was told is the workers', and srun would warn that the ranks are others.
+            // The number that sbatch was told is the workers', and srun would warn that the ranks
+            // are others.
             command = format!("env -u SLURM_NTASKS_PER_NODE SLURM_HOSTFILE=\"$hosts\" {command}");
         }
         Ok(Launch { command, hosts: (!layout.is_even()).then(|| self.hosts(layout, system)) })
@@ -124,7 +126,8 @@ impl Launcher {
     /// The options that do not depend on the layout.
     fn common(self, exported: &[&str]) -> Vec<String> {
         match self {
-            // Open MPI binds a whole worker to one core or socket, and passes on only what is named.
+            // Open MPI binds a whole worker to one core or socket, and passes on only what is
+            // named.
             Self::OpenMpi => {
                 let exported = exported.iter().map(|name| format!("-x {name}"));
                 ["--bind-to none".to_string()].into_iter().chain(exported).collect()
@@ -135,7 +138,8 @@ impl Launcher {
         }
     }
 
-    /// The commands that list hosts: the first takes the scheduler and the driver besides its workers.
+    /// The commands that list hosts: the first takes the scheduler and the driver besides its
+    /// workers.
     fn hosts(self, layout: &Layout, system: System) -> String {
         let nodes = match system {
             System::Slurm => "scontrol show hostnames",
@@ -204,7 +208,8 @@ mod tests {
         );
         assert_eq!(
             open_mpi.hosts.unwrap(),
-            "uniq \"$PBS_NODEFILE\" | awk '{ for (i = 0; i < (NR == 1 ? 8 : 6); i++) print }' | head -n 14 > \"$hosts\""
+            "uniq \"$PBS_NODEFILE\" | awk '{ for (i = 0; i < (NR == 1 ? 8 : 6); i++) print }' \
+             | head -n 14 > \"$hosts\""
         );
         let mpich = launch(Launcher::Mpich, EXTRA, System::Slurm);
         assert_eq!(
@@ -212,7 +217,8 @@ mod tests {
             "scontrol show hostnames | awk '{ print $1 \":\" (NR == 1 ? 8 : 6) }' > \"$hosts\""
         );
         let srun = launch(Launcher::SrunPmi2, EXTRA, System::Slurm);
-        let command = "env -u SLURM_NTASKS_PER_NODE SLURM_HOSTFILE=\"$hosts\" srun --mpi=pmi2 --ntasks=14 --distribution=arbitrary";
+        let command = "env -u SLURM_NTASKS_PER_NODE SLURM_HOSTFILE=\"$hosts\" srun --mpi=pmi2 \
+                       --ntasks=14 --distribution=arbitrary";
         assert!(srun.command.starts_with(command), "{}", srun.command);
     }
 

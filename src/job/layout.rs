@@ -56,8 +56,8 @@ pub struct Layout {
     pub first_node_ranks: u32,
     /// Ranks on each further node. The last one may have fewer.
     pub ranks_per_node: u32,
-    /// Ranks a node that CPUs are asked for. The scheduler and the driver share those of the workers,
-    /// unless they were counted as ranks.
+    /// Ranks a node that CPUs are asked for. The scheduler and the driver share those of the
+    /// workers, unless they were counted as ranks.
     pub slots_per_node: u32,
     /// Whether the scheduler's and the driver's rank work too.
     pub inclusive: bool,
@@ -75,8 +75,8 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// Fails if the numbers contradict each other, or if a node has too few CPUs or too little memory for
-    /// the workers it would get.
+    /// Fails if the numbers contradict each other, or if a node has too few CPUs or too little
+    /// memory for the workers it would get.
     pub fn new(wanted: &Wanted) -> Result<Self, JobError> {
         let mut layout = if wanted.ranks.is_some() || wanted.ranks_per_node.is_some() {
             Self::from_ranks(wanted)?
@@ -241,7 +241,8 @@ impl Layout {
             let _ = write!(total, " of {each}");
         }
         let mut lines = vec![total, self.table_line(0, 0)];
-        // Nodes in the middle are alike; the second can hold the driver, and the last can hold fewer ranks.
+        // Nodes in the middle are alike; the second can hold the driver, and the last can hold
+        // fewer ranks.
         let mut node = 1;
         while node < self.nodes {
             let alike = |other: &u32| self.roles_on(*other) == self.roles_on(node);

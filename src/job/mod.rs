@@ -1,7 +1,8 @@
 //! Batch jobs: from a request to a script, from a script to a finished run.
 //!
-//! A [`Request`] says what is wanted, a [`Site`] what a machine is like. Together they give a [`Layout`]
-//! (how many ranks, and where), a script, and after [`submit`](Batch::submit) a job to follow.
+//! A [`Request`] says what is wanted, a [`Site`] what a machine is like. Together they give a
+//! [`Layout`] (how many ranks, and where), a script, and after [`submit`](Batch::submit) a job to
+//! follow.
 //!
 //! ```
 //! use maniple::job::{Request, Slurm};
@@ -18,9 +19,9 @@
 //! # Ok::<(), maniple::job::JobError>(())
 //! ```
 //!
-//! Everything up to the script is a pure function of its input. Only [`Batch`] and [`Submitted`] start
-//! programs, and only [`Sites::read`] reads files. Nothing here knows of MPI, ranks at run time or tasks: options
-//! reach the program as `MANIPLE_*` environment variables.
+//! Everything up to the script is a pure function of its input. Only [`Batch`] and [`Submitted`]
+//! start programs, and only [`Sites::read`] reads files. Nothing here knows of MPI, ranks at run
+//! time or tasks: options reach the program as `MANIPLE_*` environment variables.
 
 mod batch;
 mod directive;

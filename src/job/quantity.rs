@@ -24,14 +24,16 @@ const UNITS: [(&str, u64); 8] = [
 ];
 
 impl Memory {
-    /// The share of one of `count`, rounded down to what is easily read: whole GB from 10 GB on, else whole MB.
+    /// The share of one of `count`, rounded down to what is easily read: whole GB from 10 GB on,
+    /// else whole MB.
     pub fn share(self, count: u32) -> Self {
         let share = self.0 / u64::from(count.max(1));
         let unit = if share >= 10_000_000_000 { 1_000_000_000 } else { 1_000_000 };
         Self(share / unit * unit)
     }
 
-    /// Whole GiB, else whole MiB rounded up, each with the given unit: schedulers count in powers of two.
+    /// Whole GiB, else whole MiB rounded up, each with the given unit: schedulers count in powers
+    /// of two.
     pub(super) fn binary(self, gibibyte: &str, mebibyte: &str) -> String {
         if self.0.is_multiple_of(1 << 30) {
             format!("{}{gibibyte}", self.0 >> 30)
@@ -225,7 +227,8 @@ mod tests {
         for (text, seconds) in table {
             assert_eq!(text.parse::<Walltime>().unwrap(), Walltime(seconds), "{text}");
         }
-        // Slurm reads 30 as minutes and 1:30 as minutes and seconds, PBS as seconds: neither is guessed.
+        // Slurm reads 30 as minutes and 1:30 as minutes and seconds, PBS as seconds: neither is
+        // guessed.
         let bad =
             ["", "30", "1:30", "1:99:00", "1h30", "h", "x", "00:00:00", "-1:00:00", "1:2:3:4", "+1:00:00"];
         for text in bad {

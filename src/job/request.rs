@@ -24,11 +24,12 @@ impl FromStr for Variable {
     }
 }
 
-/// What a user wants of a batch job. What is not said comes from the [`Site`], else from the scheduler.
+/// What a user wants of a batch job. What is not said comes from the [`Site`], else from the
+/// scheduler.
 ///
-/// The number of ranks comes from one of `workers_per_node`, `workers`, `ranks_per_node` and `ranks`, and
-/// from `nodes`. With the first two, the scheduler and the driver are two ranks more, on the first node, and share the
-/// CPUs of its workers. With the last two they are counted.
+/// The number of ranks comes from one of `workers_per_node`, `workers`, `ranks_per_node` and
+/// `ranks`, and from `nodes`. With the first two, the scheduler and the driver are two ranks more,
+/// on the first node, and share the CPUs of its workers. With the last two they are counted.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Request {
     /// Nodes. Without it, as many as the workers or ranks take
@@ -91,8 +92,8 @@ pub struct Request {
     /// Address that is told when the job ends or fails
     #[arg(long, value_name = "ADDRESS", help_heading = "Queue")]
     pub mail: Option<String>,
-    /// Resources, in the scheduler's notation, instead of those computed. {nodes}, {workers_per_node} and the like are
-    /// replaced
+    /// Resources, in the scheduler's notation, instead of those computed. {nodes},
+    /// {workers_per_node} and the like are replaced
     #[arg(long, value_name = "TEXT", help_heading = "Queue")]
     pub resource_spec: Option<String>,
     /// One more directive, without its #SBATCH or #PBS; can be repeated
@@ -140,12 +141,13 @@ impl Request {
 
     /// The same request with what it does not say taken from the site.
     ///
-    /// Lists of the site come before those of the request. A size that is asked for in one way replaces the
-    /// site's, whichever way that is said.
+    /// Lists of the site come before those of the request. A size that is asked for in one way
+    /// replaces the site's, whichever way that is said, and ranks that are counted one by one are
+    /// not inclusive by the site's wish.
     pub fn at(mut self, site: &Site) -> Self {
         let has_size = self.has_size();
         self.workers_per_node = self.workers_per_node.or(site.workers_per_node.filter(|_| !has_size));
-        self.inclusive |= site.inclusive && !has_size;
+        self.inclusive |= site.inclusive && self.ranks.is_none() && self.ranks_per_node.is_none();
         self.threads = self.threads.or(site.threads);
         self.memory = self.memory.or(site.memory);
         self.cpus_per_node = self.cpus_per_node.or(site.cpus_per_node);
@@ -170,7 +172,8 @@ impl Request {
         self
     }
 
-    /// Whether the request says how many ranks a node has, so that the site's number does not count.
+    /// Whether the request says how many ranks a node has, so that the site's number does not
+    /// count.
     fn has_size(&self) -> bool {
         self.workers_per_node.is_some()
             || self.ranks.is_some()

@@ -138,18 +138,24 @@ impl Plan {
             launcher.launch(&self.layout, self.system, mpiexec.as_deref(), template.as_deref(), &exported)?;
         let program: Vec<_> = self.request.command.iter().map(|word| shell.quote(word)).collect();
 
+        let command = wrapped(&launch.command, &program.join(" "));
         let mut lines = Vec::new();
         if let Some(hosts) = &launch.hosts {
             lines.push(shell.keep_output("hosts", "mktemp"));
             lines.push(hosts.clone());
         }
-        lines.push(wrapped(&launch.command, &program.join(" ")));
-        if launch.hosts.is_some() || !self.request.epilogue.is_empty() {
-            lines.push(shell.keep_status().into());
-            lines.extend(launch.hosts.map(|_| "rm -f \"$hosts\"".to_string()));
-            lines.extend(self.request.epilogue.iter().cloned());
-            lines.push("exit $run_status".into());
+        let must_remove = launch.hosts.is_some() && shell.outlives_signals().is_some();
+        if self.request.epilogue.is_empty() && !must_remove {
+            // Nothing comes after, so the launcher takes the script's place: signals reach it, and
+            // its status counts.
+            lines.push(format!("exec {command}"));
+            return Ok(lines);
         }
+        lines.extend(shell.outlives_signals().map(str::to_string));
+        lines.extend([command, shell.keep_status().into()]);
+        lines.extend(launch.hosts.map(|_| "rm -f \"$hosts\"".to_string()));
+        lines.extend(self.request.epilogue.iter().cloned());
+        lines.push("exit $run_status".into());
         Ok(lines)
     }
 }
@@ -204,6 +210,7 @@ export MANIPLE_THREADS=8
 export MANIPLE_TIME_LIMIT=5400
 hosts=$(mktemp)
 scontrol show hostnames | awk '{ for (i = 0; i < (NR == 1 ? 8 : 6); i++) print }' | head -n 14 > \"$hosts\"
+trap : INT TERM USR1
 mpirun -n 14 --hostfile \"$hosts\" --map-by seq:OVERSUBSCRIBE --bind-to none \\
     -x MANIPLE_THREADS -x MANIPLE_TIME_LIMIT \\
     ./pi --samples 1e12
@@ -239,15 +246,18 @@ exit $run_status
         };
         assert_eq!(
             directives(System::Slurm),
-            "#SBATCH --job-name=my-run\n#SBATCH --partition=long\n#SBATCH --output=run.log\n#SBATCH --array=0-9\n\
+            "#SBATCH --job-name=my-run\n#SBATCH --partition=long\n#SBATCH --output=run.log\n\
+             #SBATCH --array=0-9\n\
              #SBATCH --mail-user=me@example.org\n#SBATCH --account=ab12\n#SBATCH --nodes=2\n\
-             #SBATCH --ntasks-per-node=4\n#SBATCH --cpus-per-task=2\n#SBATCH --mem=8G\n#SBATCH --gpus-per-node=4\n\
+             #SBATCH --ntasks-per-node=4\n#SBATCH --cpus-per-task=2\n#SBATCH --mem=8G\n\
+             #SBATCH --gpus-per-node=4\n\
              #SBATCH --reservation=now"
         );
         assert_eq!(
             directives(System::Pbs),
             "#PBS -N my-run\n#PBS -q long\n#PBS -j oe\n#PBS -o run.log\n#PBS -J 0-9\n#PBS -M me@example.org\n\
-             #PBS -m ae\n#PBS -A ab12\n#PBS -l select=2:ncpus=8:mpiprocs=4:mem=8gb:ngpus=4\n#PBS -l place=scatter\n\
+             #PBS -m ae\n#PBS -A ab12\n#PBS -l select=2:ncpus=8:mpiprocs=4:mem=8gb:ngpus=4\n\
+             #PBS -l place=scatter\n\
              #PBS --reservation=now"
         );
         assert!(directives(System::Torque).contains("#PBS -t 0-9"));

@@ -62,7 +62,8 @@ impl Shell {
         for c in text.chars() {
             match c {
                 '\'' => quoted.push_str(r"'\''"),
-                // The C shell looks for history and ends a string at a line's end even in single quotes.
+                // The C shell looks for history and ends a string at a line's end even in single
+                // quotes.
                 '!' | '\n' if self.is_csh => quoted.extend(['\\', c]),
                 _ => quoted.push(c),
             }
@@ -111,6 +112,14 @@ impl Shell {
     /// The line that keeps what a command prints in a variable of the shell.
     pub(super) fn keep_output(&self, name: &str, command: &str) -> String {
         if self.is_csh { format!("set {name} = `{command}`") } else { format!("{name}=$({command})") }
+    }
+
+    /// The line after which a signal to all of a job, at its walltime say, does not end the script
+    /// before the program.
+    ///
+    /// The C shell has none: it can only let the program take its place.
+    pub(super) fn outlives_signals(&self) -> Option<&'static str> {
+        (!self.is_csh).then_some("trap : INT TERM USR1")
     }
 
     /// The line that keeps the exit status of the command before in the variable `run_status`.

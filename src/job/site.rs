@@ -1,7 +1,7 @@
 //! What a machine is like: its scheduler, its nodes, and what its jobs must say.
 //!
-//! Sites are tables of TOML. Those built in come first, then the user's file, then the one named on the command line:
-//! a key of a later file replaces that of an earlier one.
+//! Sites are tables of TOML. Those built in come first, then the user's file, then the one named on
+//! the command line: a key of a later file replaces that of an earlier one.
 
 use super::{JobError, Launcher, Memory, Shell, System, Walltime};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,8 @@ const BUILT_IN: &str = include_str!("../../jobs/sites.toml");
 
 /// What a machine is like. What it does not say, a request must, or nobody.
 ///
-/// `resources`, `directives`, `account_directive` and `launch` may hold placeholders: see [`Plan`](super::Plan).
+/// `resources`, `directives`, `account_directive` and `launch` may hold placeholders: see
+/// [`Plan`](super::Plan).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Site {
@@ -110,7 +111,8 @@ impl Sites {
         Self { table: BUILT_IN.parse().expect("the built-in sites are TOML: a test reads them") }
     }
 
-    /// The sites built in, and over them those of the user's file, if there is one, and of `config`.
+    /// The sites built in, and over them those of the user's file, if there is one, and of
+    /// `config`.
     ///
     /// # Errors
     ///

@@ -178,7 +178,8 @@ impl Status {
     }
 }
 
-/// What the exit status of PBS and Torque means: negative for their own reasons, 256 more than a signal.
+/// What the exit status of PBS and Torque means: negative for their own reasons, 256 more than a
+/// signal.
 fn pbs_outcome(exit_status: Option<i32>, comment: &str, met_walltime: bool) -> Outcome {
     /// What `qdel` leaves, and Torque at the walltime.
     const TERMINATED: i32 = 256 + 15;

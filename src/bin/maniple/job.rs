@@ -105,8 +105,8 @@ fn site(system: System, options: &JobOptions) -> Result<Site, Box<dyn Error>> {
     Ok(site)
 }
 
-/// Follows a job until it is over or the user interrupts. A terminal gets one line that changes, a file one line
-/// for each change.
+/// Follows a job until it is over or the user interrupts. A terminal gets one line that changes, a
+/// file one line for each change.
 fn follow(job: &Submitted, total: &str) -> Result<Option<Outcome>, Box<dyn Error>> {
     let interrupted = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))?;

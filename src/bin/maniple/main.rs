@@ -72,7 +72,8 @@ fn refuse(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
     }
-    // Our own types say what is wrong and what to write instead; clap repeats the option and the value around it.
+    // Our own types say what is wrong and what to write instead; clap repeats the option and the
+    // value around it.
     let cause = error.source().and_then(|source| source.downcast_ref::<JobError>());
     let option = error.get(clap::error::ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
     let option = option.split_whitespace().next().unwrap_or_default();
