@@ -58,3 +58,8 @@ pub use runtime::simulation;
 pub use runtime::{Builder, Cluster, MemoryLimit, RankRecord, Runtime, run};
 pub use task::Shared;
 pub use value::Data;
+
+/// The programs of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
