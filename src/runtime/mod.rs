@@ -209,7 +209,7 @@ impl Builder {
     /// of the communicator calls it, and every rank is given what the closure returned.
     ///
     /// MPI is not finalized, the communicator stays usable, and it can be called again, also on
-    /// several disjoint communicators at a time. Without a [`communicator`](Self::communicator) it
+    /// several disjoint communicators at a time. Without a `communicator` it
     /// runs on the world, and without a launcher in this one process.
     ///
     /// ```
@@ -218,7 +218,7 @@ impl Builder {
     ///     Ok(client.gather(&squares)?.iter().sum::<u64>())
     /// })?;
     /// assert_eq!(sum, 385);
-    /// # maniple::Result::Ok(())
+    /// # Ok::<(), maniple::Error>(())
     /// ```
     ///
     /// # Errors

@@ -60,7 +60,7 @@ pub enum Ended {
 
 /// Told when something has ended, and asked what a task's surroundings are.
 pub trait Host: Send + Sync {
-    /// Something waits in [`Pool::take_ended`].
+    /// Something waits in `take_ended`.
     fn ended(&self);
     /// A thread begins to run tasks, or (`false`) has run them.
     fn works(&self, works: bool);
