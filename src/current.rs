@@ -125,14 +125,36 @@ impl Scratch {
 
     fn path(&self) -> Result<&Path> {
         let made = self.made.get_or_init(|| {
-            let name = format!("maniple-{}-rank{}", std::process::id(), self.rank);
-            let path = self.parent.join(name);
+            self.sweep();
+            let path = self.parent.join(format!("{}{}-rank{}", self.prefix(), std::process::id(), self.rank));
             match std::fs::create_dir_all(&path) {
                 Ok(()) => Ok(path),
                 Err(source) => Err(self.error(path, source)),
             }
         });
         made.as_deref().map_err(Clone::clone)
+    }
+
+    /// How the directories of this host's processes are called, before their process ids.
+    fn prefix(&self) -> String {
+        format!("maniple-{}-", self.host)
+    }
+
+    /// Removes what processes of this host have left that were killed.
+    fn sweep(&self) {
+        let prefix = self.prefix();
+        for entry in std::fs::read_dir(&self.parent).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let rest = name.to_str().and_then(|name| name.strip_prefix(&prefix)).unwrap_or_default();
+            let id = rest.split_once("-rank").and_then(|(id, _)| id.parse::<libc::pid_t>().ok());
+            // SAFETY: signal 0 only asks whether the process is there.
+            let is_gone = |id| unsafe { libc::kill(id, 0) } != 0
+                && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
+            if id.is_some_and(|id| id > 0 && is_gone(id)) {
+                // Another rank may be at it, too.
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
     }
 
     /// Says now, rather than in a task, that the directory cannot be made.
@@ -208,4 +230,27 @@ pub(crate) fn catch_panics() {
             PANIC_WORDS.set(Some(words + place.as_deref().unwrap_or_default()));
         }));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_killed_processes_left_is_swept_and_nothing_else() {
+        let parent = tempfile::tempdir().unwrap();
+        let alive = format!("maniple-here-{}-rank3", std::process::id());
+        // No process has an id as large as this.
+        for name in ["maniple-here-2147483647-rank0", "maniple-there-2147483647-rank0", &alive, "notes"] {
+            std::fs::create_dir(parent.path().join(name)).unwrap();
+        }
+        let scratch = Scratch::new(parent.path().into(), Rank(0), "here".into());
+        scratch.check().unwrap();
+        drop(scratch);
+        let entries = std::fs::read_dir(parent.path()).unwrap();
+        let mut left: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        assert_eq!(left, [alive.as_str(), "maniple-there-2147483647-rank0", "notes"]);
+    }
 }

@@ -37,6 +37,7 @@ pub mod client;
 pub mod comm;
 mod current;
 mod error;
+pub mod job;
 pub mod message;
 pub mod prelude;
 pub mod rank;
@@ -57,3 +58,8 @@ pub use runtime::simulation;
 pub use runtime::{Builder, Cluster, MemoryLimit, RankRecord, Runtime, run};
 pub use task::Shared;
 pub use value::Data;
+
+/// The programs of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -61,7 +61,7 @@ fn all(client: &Client) -> Result<()> {
 fn arguments(client: &Client) -> Result<()> {
     let three = client.submit(add, (1, 2));
     let eight = client.submit(add, (&three, 5));
-    assert_eq!(client.submit(sum, &vec![three.clone(), eight]).result()?, 11);
+    assert_eq!(client.submit(sum, vec![three.clone(), eight]).result()?, 11);
     let squares = client.map(|x: i64| x * x, 1..=20);
     let negatives = client.map(|x: i64| -x, &squares);
     let zeros = client.map(add, squares.iter().zip(&negatives));

@@ -72,6 +72,10 @@ impl Settings {
         let read = |name: &str| variable(name).filter(|text| !text.trim().is_empty());
         let default = Backlog::default();
         let microseconds = number(&read, "MANIPLE_BACKLOG_MICROSECONDS")?;
+        if let Some(device) = read("MANIPLE_DEVICE").filter(|device| device != "cpu") {
+            let words = "this version computes on CPUs only: set MANIPLE_DEVICE=cpu";
+            return Err(Error::Option(format!("MANIPLE_DEVICE={device:?}: {words}")));
+        }
         Ok(Self {
             threads: at_least_one(&read, "MANIPLE_THREADS")?,
             memory_limit: read("MANIPLE_MEMORY_LIMIT").map_or(Ok(MemoryLimit::Auto), |text| text.parse())?,
@@ -153,6 +157,7 @@ mod tests {
             ("MANIPLE_THREADS", "0"),
             ("MANIPLE_INCLUSIVE", "perhaps"),
             ("MANIPLE_RESOURCES", "GPU"),
+            ("MANIPLE_DEVICE", "gpu"),
         ] {
             let error =
                 Settings::from_environment(|asked| (asked == name).then(|| value.to_string())).unwrap_err();

@@ -1,0 +1,27 @@
+#!/bin/bash
+# pi: 10 ranks on 2 nodes, 8 workers of 4 threads and 8GB
+#   node 1: scheduler, driver, 4 workers
+#   node 2: 4 workers
+# Edit: queue, walltime, program. Submit: sbatch FILE
+# For another size, make it anew by:
+#   maniple job slurm --nodes 2 --workers-per-node 4 --threads 4 --memory 8GB --walltime 00:30:00 --queue PARTITION -- ./pi --samples 1e12
+#SBATCH --job-name=pi
+#SBATCH --partition=PARTITION
+#SBATCH --time=00:30:00
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=4
+#SBATCH --cpus-per-task=4
+#SBATCH --mem=32566M
+
+export MANIPLE_THREADS=4
+export MANIPLE_MEMORY_LIMIT=8GB
+export MANIPLE_TIME_LIMIT=1800
+hosts=$(mktemp)
+scontrol show hostnames | awk '{ for (i = 0; i < (NR == 1 ? 6 : 4); i++) print }' | head -n 10 > "$hosts"
+trap : INT TERM USR1
+mpirun -n 10 --hostfile "$hosts" --map-by seq:OVERSUBSCRIBE --bind-to none \
+    -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_TIME_LIMIT \
+    ./pi --samples 1e12
+run_status=$?
+rm -f "$hosts"
+exit $run_status

@@ -1,0 +1,274 @@
+//! `maniple job slurm` on a real Slurm of three nodes, brought up for these tests and ended with
+//! them.
+//!
+//! Needs root, and Debian's slurmctld, slurmd, slurm-client and munge. Without them each test
+//! prints a line and passes, unless `MANIPLE_REQUIRE_SLURM=1`.
+
+use maniple::job::{Outcome, Request, Slurm, Status};
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    ops::ControlFlow,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex, Weak},
+    thread,
+    time::{Duration, Instant},
+};
+
+const NODES: &str = "3";
+const CPUS_PER_NODE: &str = "8";
+
+/// A throw-away cluster. It ends when this is dropped, or when this process dies, since its
+/// standard input then closes.
+struct Cluster {
+    child: Child,
+    slurm_conf: String,
+}
+
+static CLUSTER: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
+
+impl Cluster {
+    /// The cluster that the tests running now share, or `None` where there can be none.
+    fn shared() -> Option<Arc<Self>> {
+        let mut shared = CLUSTER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(cluster) = shared.upgrade() {
+            return Some(cluster);
+        }
+        if let Some(reason) = missing() {
+            assert!(
+                env::var_os("MANIPLE_REQUIRE_SLURM").is_none(),
+                "{reason}, and MANIPLE_REQUIRE_SLURM is set"
+            );
+            eprintln!("skipped: {reason}");
+            return None;
+        }
+        let cluster = Arc::new(Self::start());
+        *shared = Arc::downgrade(&cluster);
+        Some(cluster)
+    }
+
+    fn start() -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/slurm-cluster.sh");
+        let mut child = Command::new(script)
+            .args(["--nodes", NODES, "--cpus", CPUS_PER_NODE, "sh", "-c", "echo $SLURM_CONF; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the script is part of this repository");
+        let mut slurm_conf = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut slurm_conf).unwrap();
+        assert!(!slurm_conf.trim().is_empty(), "the cluster did not come up");
+        Self { child, slurm_conf: slurm_conf.trim().into() }
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("SLURM_CONF", &self.slurm_conf)
+            .env("XDG_CONFIG_HOME", "/nowhere")
+            .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
+            .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// `maniple job slurm --submit --wait`, with one rank a node by `srun` unless something else is
+    /// said.
+    fn job(&self, directory: &Path, arguments: &[&str]) -> Command {
+        let mut command = self.command(env!("CARGO_BIN_EXE_maniple"));
+        command
+            .args(["job", "slurm", "--submit", "--wait", "--output", "output.txt"])
+            .args(arguments)
+            .current_dir(directory);
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// What keeps a cluster from being started here.
+fn missing() -> Option<String> {
+    let is_installed = |program: &&str| {
+        let paths = env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+        env::split_paths(&paths).any(|path| path.join(program).is_file())
+    };
+    let programs = ["slurmctld", "slurmd", "munged", "sbatch", "setpriv"];
+    if let Some(program) = programs.iter().find(|program| !is_installed(program)) {
+        return Some(format!("{program} is not installed"));
+    }
+    let user = Command::new("id").arg("-u").output().ok()?;
+    (user.stdout != b"0\n").then(|| "Slurm's daemons must be started by root".into())
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The status and the last line that `maniple` prints about a program that runs as a job.
+fn outcome_of(arguments: &[&str]) -> Option<(Option<i32>, String)> {
+    let cluster = Cluster::shared()?;
+    let directory = tempfile::tempdir().unwrap();
+    let output = cluster.job(directory.path(), arguments).output().unwrap();
+    let id = String::from_utf8_lossy(&output.stdout).trim().to_string();
+    let last = stderr(&output).lines().last().unwrap_or_default().to_string();
+    let last = if id.is_empty() { last } else { last.replace(&id, "ID") };
+    Some((output.status.code(), last))
+}
+
+#[test]
+fn a_job_that_succeeds() {
+    let Some(outcome) = outcome_of(&["--launcher", "srun", "--nodes", "2", "--", "/bin/true"]) else {
+        return;
+    };
+    assert_eq!(outcome, (Some(0), "job ID succeeded".into()));
+}
+
+#[test]
+fn the_exit_status_of_a_job_that_fails_comes_back() {
+    let Some(outcome) = outcome_of(&["--launcher", "srun", "--ranks", "1", "--", "sh", "-c", "exit 3"])
+    else {
+        return;
+    };
+    assert_eq!(outcome, (Some(3), "job ID failed with exit status 3".into()));
+}
+
+/// Slurm counts walltimes in minutes, so this takes one.
+#[test]
+fn a_job_that_meets_its_walltime() {
+    let arguments = ["--launcher", "srun", "--ranks", "1", "--walltime", "1m", "--", "sleep", "300"];
+    let Some(outcome) = outcome_of(&arguments) else { return };
+    assert_eq!(outcome, (Some(124), "job ID met its walltime".into()));
+}
+
+#[test]
+fn a_job_that_is_cancelled() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["--launcher", "srun", "--ranks", "1", "--", "sh", "-c", "touch started; sleep 300"];
+    let mut job = cluster.job(directory.path(), &arguments);
+    let mut job = job.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut id = String::new();
+    BufReader::new(job.stdout.take().unwrap()).read_line(&mut id).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !directory.path().join("started").exists() {
+        assert!(Instant::now() < deadline, "the job did not start");
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert!(cluster.command("scancel").arg(id.trim()).status().unwrap().success());
+    let output = job.wait_with_output().unwrap();
+    assert!(stderr(&output).ends_with("was cancelled\n"), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(143));
+}
+
+#[test]
+fn a_partition_that_is_not_there_is_told_in_the_words_of_slurm() {
+    let Some(outcome) = outcome_of(&["--queue", "nowhere", "--", "/bin/true"]) else { return };
+    assert_eq!(outcome.0, Some(1));
+    assert!(
+        outcome.1.starts_with("maniple: sbatch: error: ") && outcome.1.contains("partition"),
+        "{}",
+        outcome.1
+    );
+}
+
+/// Which launchers are here, and the shell's words for rank and node under each.
+fn launchers() -> Vec<(&'static str, &'static str, &'static str)> {
+    let all = [
+        ("srun", "srun", "$SLURM_PROCID $SLURMD_NODENAME"),
+        ("openmpi", "mpirun.openmpi", "$OMPI_COMM_WORLD_RANK $SLURMD_NODENAME"),
+        // MPICH gives every rank the environment of the first node: its parent knows better.
+        (
+            "mpich",
+            "mpiexec.mpich",
+            "$PMI_RANK $(tr '\\0' '\\n' </proc/$PPID/environ | sed -n s/^SLURMD_NODENAME=//p)",
+        ),
+    ];
+    let is_here = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    all.into_iter().filter(|(_, program, _)| is_here(program)).collect()
+}
+
+#[test]
+fn every_launcher_puts_the_ranks_where_the_head_of_the_script_says() {
+    let Some(cluster) = Cluster::shared() else { return };
+    for (launcher, program, rank_and_node) in launchers() {
+        let words = format!("echo {rank_and_node} $WORDS");
+        let table = [
+            (vec!["--workers-per-node", "2", "--nodes", "3"], [4, 2, 2]),
+            (vec!["--workers", "3", "--nodes", "2"], [4, 1, 0]),
+            (vec!["--workers-per-node", "8"], [10, 0, 0]),
+            (vec!["--ranks", "6", "--nodes", "3"], [2, 2, 2]),
+            (vec!["--ranks", "5", "--nodes", "2"], [3, 2, 0]),
+            (vec!["--inclusive", "--workers-per-node", "2", "--nodes", "2"], [2, 2, 0]),
+        ];
+        for (size, expected) in table {
+            let directory = tempfile::tempdir().unwrap();
+            let options = ["--launcher", launcher, "--mpiexec", program, "--env", "WORDS=it's me"];
+            let arguments = [&options[..], &size, &["--", "sh", "-c", &words]].concat();
+            let output = cluster.job(directory.path(), &arguments).output().unwrap();
+            let said = fs::read_to_string(directory.path().join("output.txt")).unwrap_or_default();
+            assert_eq!(output.status.code(), Some(0), "{launcher} {size:?}: {}{said}", stderr(&output));
+            let mut lines: Vec<(u32, &str)> = said
+                .lines()
+                .filter_map(|line| line.strip_suffix(" it's me")?.split_once(' '))
+                .map(|(rank, node)| (rank.parse().unwrap(), node))
+                .collect();
+            lines.sort_unstable();
+            let mut nodes = lines.iter().map(|(_, node)| *node).collect::<Vec<_>>();
+            assert!(
+                lines.iter().map(|(rank, _)| *rank).eq(0..expected.iter().sum()),
+                "{launcher} {size:?}: {said}"
+            );
+            assert_eq!(said.lines().count(), lines.len(), "{launcher} {size:?} says more: {said}");
+            // Ranks fill one node after the other; which node is first is up to Slurm.
+            nodes.dedup();
+            let counts: Vec<_> =
+                nodes.iter().map(|node| lines.iter().filter(|line| line.1 == *node).count()).collect();
+            let expected: Vec<_> =
+                expected.into_iter().filter(|count| *count > 0).map(|count| count as usize).collect();
+            assert_eq!(counts, expected, "{launcher} {size:?}: {said}");
+        }
+    }
+}
+
+/// The name of the variable that tells this test that it was started anew, inside a cluster.
+const INSIDE: &str = "MANIPLE_TEST_INSIDE";
+
+#[test]
+fn the_builder_submits_asks_waits_and_cancels() {
+    if env::var_os(INSIDE).is_none() {
+        let Some(cluster) = Cluster::shared() else { return };
+        let directory = tempfile::tempdir().unwrap();
+        let again = cluster
+            .command(env::current_exe().unwrap().to_str().unwrap())
+            .args(["--exact", "the_builder_submits_asks_waits_and_cancels"])
+            .env(INSIDE, "1")
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        assert!(again.status.success(), "{}{}", String::from_utf8_lossy(&again.stdout), stderr(&again));
+        return;
+    }
+    let request = |program: [&str; 2]| Request {
+        launcher: Some(maniple::job::Launcher::Srun),
+        workers_per_node: Some(2),
+        ..Request::program(program)
+    };
+    let job = Slurm::new(request(["sleep", "300"])).scale(4).submit().unwrap();
+    assert!(matches!(job.status().unwrap(), Status::Queued { .. } | Status::Running { .. }));
+    job.cancel().unwrap();
+    assert_eq!(job.wait(|_| ControlFlow::Continue(())).unwrap(), Some(Outcome::Cancelled));
+
+    let job = Slurm::new(request(["sleep", "0"])).scale(4).submit().unwrap();
+    assert_eq!(job.wait(|_| ControlFlow::Continue(())).unwrap(), Some(Outcome::Exited(0)));
+    assert_eq!(job.status().unwrap(), Status::Ended(Outcome::Exited(0)));
+
+    let unknown = maniple::job::Submitted::with_id(maniple::job::System::Slurm, "999999");
+    let error = unknown.status().unwrap_err();
+    assert!(error.to_string().contains("keeps no record"), "{error}");
+}

@@ -1,0 +1,121 @@
+//! What the architecture promises of the source itself.
+
+use std::{fs, path::Path};
+
+/// The source files under a path, with their text up to their tests.
+fn sources(path: &str) -> Vec<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(path);
+    let mut found = Vec::new();
+    let mut open = vec![path];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_string();
+            found.push((path.display().to_string(), text));
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.trim_start().starts_with("//"))
+}
+
+fn assert_without(path: &str, words: &[&str]) {
+    for (file, text) in sources(path) {
+        for line in code(&text) {
+            let word = words.iter().find(|word| line.contains(**word));
+            assert!(word.is_none(), "{file} says {word:?}: {line}");
+        }
+    }
+}
+
+#[test]
+fn pure_parts_have_no_clock_thread_file_socket_or_mpi() {
+    let impure = [
+        "std::time",
+        "Instant",
+        "std::thread",
+        "thread::",
+        "std::fs",
+        "std::net",
+        "std::env",
+        "mpi::",
+        "Mutex",
+        "println!",
+    ];
+    for path in ["scheduler", "worker/mod.rs", "store", "rank.rs", "message.rs", "runtime/roles.rs"] {
+        assert_without(path, &impure);
+    }
+}
+
+#[test]
+fn the_scheduler_iterates_over_no_hashed_table() {
+    assert_without("scheduler", &["HashMap", "HashSet"]);
+}
+
+#[test]
+fn who_imports_whom() {
+    let forbidden = [
+        ("scheduler", &["crate::comm", "comm::", "worker::", "client::", "runtime::", "store::"][..]),
+        ("worker/mod.rs", &["comm::", "client", "runtime", "scheduler"]),
+        ("store", &["client::", "runtime", "scheduler", "worker::"]),
+        ("comm", &["message", "scheduler", "worker::", "client::", "runtime::", "value::"]),
+        ("rank.rs", &["use crate"]),
+        ("message.rs", &["comm::", "scheduler", "client::", "runtime"]),
+    ];
+    for (path, words) in forbidden {
+        for (file, text) in sources(path) {
+            let imports = code(&text).skip_while(|line| !line.starts_with("use ")).take_while(|line| {
+                line.starts_with("use ")
+                    || line.starts_with("    ")
+                    || line.starts_with('}')
+                    || line.starts_with("pub use ")
+                    || line.starts_with("#[")
+            });
+            for line in imports {
+                assert!(!words.iter().any(|word| line.contains(word)), "{file} imports {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn mpi_is_called_in_one_place() {
+    for (file, text) in sources("") {
+        let inside = file.contains("/comm/mpi");
+        let calls = code(&text).any(|line| line.contains("ffi::MPI_") && !line.contains("ffi::MPI_Comm"));
+        assert!(inside || !calls, "{file} calls MPI");
+    }
+}
+
+#[test]
+fn unsafe_code_is_in_few_files_and_says_why() {
+    let allowed = [
+        "/comm/",
+        "/task/code.rs",
+        "/task/inputs.rs",
+        "/allocator.rs",
+        "/current.rs",
+        "/runtime/machine.rs",
+        "/runtime/signals.rs",
+        "/runtime/mod.rs",
+    ];
+    for (file, text) in sources("") {
+        let count =
+            code(&text).filter(|line| line.contains("unsafe {") || line.contains("unsafe impl")).count();
+        assert!(count == 0 || allowed.iter().any(|part| file.contains(part)), "{file} has unsafe code");
+    }
+}
+
+#[test]
+fn modules_say_what_they_are_and_stay_short() {
+    for (file, text) in sources("") {
+        assert!(text.starts_with("//!"), "{file} begins with what it is");
+        let lines = text.lines().count();
+        assert!(lines <= 800, "{file} has {lines} lines");
+    }
+}
