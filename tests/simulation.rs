@@ -19,6 +19,8 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+/// More messages than any of these runs needs.
+const MESSAGES_MAX: u64 = 5_000;
 /// How many seeds a test run tries.
 const SEEDS: u64 = 400;
 /// Seeds beyond those that once found a bug.
@@ -630,6 +632,8 @@ fn play(simulation: &mut Simulation, seed: u64) {
         panic!("task {task:?}: nobody will ever answer\n{simulation:?}");
     }
     program.check();
+    let (messages, limit) = (simulation.traffic().0, MESSAGES_MAX);
+    assert!(messages < limit, "{messages} messages for {} tasks", program.entries.len());
     program.entries.clear();
     while simulation.step() {}
     assert!(simulation.left_over().is_empty(), "something is left\n{simulation:?}");
