@@ -279,6 +279,25 @@ fn a_mistake_is_one_line_and_exit_status_2() {
 }
 
 #[test]
+fn a_users_file_of_sites_counts_and_the_one_named_counts_more() {
+    let server = Server::start("pbs");
+    let directory = server.work.path().join("maniple");
+    fs::create_dir(&directory).unwrap();
+    let mine = "[mine]\nscheduler = 'pbs'\ncpus_per_node = 4\nqueue = 'short'\nworkers_per_node = 2\n";
+    fs::write(directory.join("sites.toml"), mine).unwrap();
+    fs::write(server.work.path().join("more.toml"), "[mine]\nqueue = 'long'\n").unwrap();
+    let script = |arguments: &[&str]| {
+        let output =
+            server.maniple(&[&["--site", "mine"], arguments, &["--", "./pi"]].concat()).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(script(&[]).contains("#PBS -q short\n#PBS -j oe\n#PBS -l select=1:ncpus=4:mpiprocs=2\n"));
+    assert!(script(&["--config", "more.toml"]).contains("#PBS -q long\n"));
+    assert!(script(&["--env", "MANIPLE_THREADS=1"]).contains("-x MANIPLE_THREADS ./pi\n"));
+}
+
+#[test]
 fn no_program_is_a_mistake() {
     let server = Server::start("pbs");
     let output = server.maniple(&["--nodes", "2"]).output().unwrap();

@@ -125,12 +125,12 @@ impl Submitted {
         let program = system.submit_program();
         let arguments: &[&str] = if system == System::Slurm { &["--parsable"] } else { &[] };
         let answer = run(system, program, arguments, script)?;
-        // sbatch says "12" or "12;cluster", qsub "12.server"; a site's wrapper can say more before.
-        let line = answer.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-        let id = line.split(';').next().unwrap_or_default().trim();
-        if id.is_empty() || !id.starts_with(|c: char| c.is_ascii_digit()) {
-            return Err(JobError::Answer { program, answer: answer.trim().into() });
-        }
+        // sbatch says "12" or "12;cluster", qsub "12.server"; a site's wrapper can say more around it.
+        let is_id = |line: &&str| line.starts_with(|c: char| c.is_ascii_digit()) && !line.contains(' ');
+        let Some(line) = answer.lines().map(str::trim).rfind(is_id) else {
+            return Err(JobError::answer(program, &answer));
+        };
+        let id = line.split(';').next().unwrap_or(line);
         Ok(Self { system, id: id.into() })
     }
 
@@ -180,7 +180,7 @@ impl Submitted {
         read: fn(&str) -> Option<Status>,
     ) -> Result<Status, JobError> {
         match run(self.system, program, arguments, "") {
-            Ok(answer) => read(&answer).ok_or(JobError::Answer { program, answer }),
+            Ok(answer) => read(&answer).ok_or_else(|| JobError::answer(program, &answer)),
             Err(JobError::Refused { message, .. }) if is_unknown_job(&message) => {
                 Err(JobError::Forgotten { id: self.id.clone(), system: self.system })
             }

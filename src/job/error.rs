@@ -124,4 +124,8 @@ impl JobError {
     pub(super) fn option(option: &'static str, message: impl Into<String>) -> Self {
         Self::Option { option, message: message.into() }
     }
+
+    pub(super) fn answer(program: &'static str, answer: &str) -> Self {
+        Self::Answer { program, answer: answer.split_whitespace().collect::<Vec<_>>().join(" ") }
+    }
 }

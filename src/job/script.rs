@@ -32,6 +32,7 @@ impl Plan {
     ///
     /// Fails if the request contradicts itself or the site.
     pub fn new(system: System, request: Request, site: Site) -> Result<Self, JobError> {
+        site.must_run(&site.title, system)?;
         if request.command.is_empty() {
             return Err(JobError::option("PROGRAM", "no program is named: write it after --"));
         }
@@ -120,8 +121,10 @@ impl Plan {
             ("MANIPLE_LOCAL_DIRECTORY", request.local_directory.as_ref().map(|path| shell.quote_path(path))),
             ("MANIPLE_TIME_LIMIT", request.walltime.map(|walltime| walltime.0.to_string())),
         ];
-        let options = options.into_iter().filter_map(|(name, value)| Some((name, value?)));
         let variables = request.environment.iter();
+        let is_free = |name: &str| variables.clone().all(|variable| variable.name != name);
+        let options = options.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let options = options.filter(|(name, _)| is_free(name)).collect::<Vec<_>>().into_iter();
         let variables = variables.map(|variable| (variable.name.as_str(), shell.quote(&variable.value)));
         options.chain(variables).collect()
     }
