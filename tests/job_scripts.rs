@@ -62,7 +62,9 @@ fn jobs_holds_no_script_that_nothing_makes() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    kept.retain(|name| name.ends_with(".sh"));
+    // Besides job scripts there are those that build, test and measure this repository.
+    let for_developers = ["bench.sh", "pi.sh", "setup.sh", "test.sh"];
+    kept.retain(|name| name.ends_with(".sh") && !for_developers.contains(&name.as_str()));
     kept.sort();
     let mut made: Vec<String> = commands().into_iter().map(|(file, _)| file).collect();
     made.sort();
