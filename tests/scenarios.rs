@@ -235,6 +235,10 @@ fn tasks_within_tasks(client: &Client) -> Result<()> {
     assert_eq!(client.submit(fibonacci, 10).result()?, 55);
     let both = client.map(fibonacci, [8, 9]);
     assert_eq!(client.gather(&both)?, [21, 34]);
+    // Many that wait lie on few threads, after short tasks have earned a long backlog.
+    let next = |x: u64| current().client().submit(|x: u64| x + 1, x).result().unwrap();
+    let short: Vec<u64> = client.gather(&client.map(|x: u64| x, 0..2000))?;
+    assert_eq!(client.gather(&client.map(next, short))?, (1..=2000).collect::<Vec<u64>>());
     Ok(())
 }
 

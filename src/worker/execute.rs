@@ -35,6 +35,10 @@ const HAND_OVER_AFTER: Duration = Duration::from_micros(100);
 /// The most tasks that a thread takes at a time.
 const PIECE_MAX: u32 = 512;
 
+/// The least stack that a task begins with on top of one that waits; and how much is added if it is less.
+const STACK_BYTES_MIN: usize = 512 << 10;
+const STACK_BYTES_MORE: usize = 8 << 20;
+
 /// How a task ended.
 #[derive(Debug)]
 pub enum Ended {
@@ -250,13 +254,10 @@ impl Pool {
     /// Runs the next piece on this thread, which waits for something within a task of its own.
     /// Returns whether there was one.
     pub fn help(&self) -> bool {
-        match self.next_piece(true) {
-            Some(piece) => {
-                self.run_piece(piece);
-                true
-            }
-            None => false,
-        }
+        let Some(piece) = self.next_piece(true) else { return false };
+        // Tasks that wait may lie a thousand deep on one thread's stack.
+        stacker::maybe_grow(STACK_BYTES_MIN, STACK_BYTES_MORE, || self.run_piece(piece));
+        true
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
