@@ -287,9 +287,7 @@ impl Scheduler {
     }
 
     fn may_take(&self, worker: WorkerIndex, slot: Slot) -> bool {
-        let record = &self.layers[self.tasks[slot].layer];
-        record.eligible.as_ref().is_none_or(|eligible| eligible[worker as usize])
-            && (!record.has_resources() || self.workers[worker as usize].has(record.resources()))
+        self.may_run(worker, self.tasks[slot].layer)
     }
 
     /// Gives up to `room` withheld tasks, of the first layer that the worker may run.
