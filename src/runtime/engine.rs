@@ -495,6 +495,7 @@ struct Blocked<'a>(&'a Engine);
 
 impl<'a> Blocked<'a> {
     fn new(engine: &'a Engine) -> Self {
+        engine.pool.iter().for_each(|pool| pool.pause());
         Self::say(engine, 1);
         Self(engine)
     }
@@ -508,6 +509,7 @@ impl<'a> Blocked<'a> {
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
         Self::say(self.0, -1);
+        self.0.pool.iter().for_each(|pool| pool.resume());
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
     rank::{Rank, Role, driver_of},
     scheduler::{Backlog, Scheduler, WorkerSpec},
     value::{Data, Value},
-    worker::execute::{Batch, Ended, Queue, run_whole_piece},
+    worker::execute::{Batch, Ended, Queue, run_until},
 };
 use rustc_hash::FxHasher;
 use std::{
@@ -377,28 +377,32 @@ impl Simulation {
             let most = 1 + self.random.below(share.into()) as u32;
             let Some(piece) = machine.queue.get_mut().next_piece(most) else { return };
             machine.busy += 1;
-            self.begin(rank, &piece);
+            self.begin(rank, piece);
         }
     }
 
-    /// Runs a piece; it will end later.
-    fn begin(&mut self, rank: Rank, batch: &Batch) {
-        let tasks = batch.tasks();
+    /// Runs a piece up to the first task that waits; it will end later.
+    fn begin(&mut self, rank: Rank, mut batch: Batch) {
+        let first = batch.tasks().first;
+        let node = &mut self.nodes[rank.index()];
+        let slowness = self.options.ranks[rank.index()].slowness;
+        let each = Duration::from_nanos(self.random.delay(self.options.task_nanoseconds) * slowness);
+        let (context, attempt) = (node.context.clone(), batch.attempt());
+        let stop = || WAITS.with_borrow(|waits| !waits.is_empty());
+        let ended = run_until(&mut batch, self.options.small_bytes_max, context, each, stop);
+        let (rest, waits) = (batch.tasks(), WAITS.take());
+        let tasks = Tasks { first, count: (rest.first.0 - first.0) as u32 };
         for task in tasks.iter() {
             let (attempts, step) = self.runs.entry(task).or_insert((0, Step::Failed));
             assert_eq!(*step, Step::Failed, "task {task:?}: runs again on {rank:?}");
-            assert_eq!(*attempts, batch.attempt(), "task {task:?}: its attempts are counted");
+            assert_eq!(*attempts, attempt, "task {task:?}: its attempts are counted");
             (*attempts, *step) = (*attempts + 1, Step::Runs);
         }
-        let node = &self.nodes[rank.index()];
-        let slowness = self.options.ranks[rank.index()].slowness;
-        let each = self.random.delay(self.options.task_nanoseconds) * slowness;
-        let elapsed = each * u64::from(tasks.count);
-        let context = node.context.clone();
-        let ended =
-            run_whole_piece(batch, self.options.small_bytes_max, context, Duration::from_nanos(elapsed));
-        let waits = WAITS.take();
+        if rest.count > 0 {
+            node.machine.as_mut().expect("who runs tasks is a worker").queue.get_mut().put_back(batch);
+        }
         self.note(vec![tasks], || format!("{rank:?} begins {tasks:?}"));
+        let elapsed = each.as_nanos() as u64 * u64::from(tasks.count);
         self.insert(elapsed, Event::End(rank, Piece { tasks, ended, waits }));
     }
 

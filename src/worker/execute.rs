@@ -2,8 +2,10 @@
 //!
 //! The threads are a `rayon` pool: `par_iter` inside a task uses the worker's threads and no more. A
 //! thread takes a piece of what is queued at a time, small when little is queued, and hands results
-//! over when the piece is done or [`HAND_OVER_AFTER`] has passed, when the rest goes back: many short
-//! tasks cost one hand-over, and no result and no task waits long for others of its piece.
+//! over when the piece is done, when [`HAND_OVER_AFTER`] has passed or when one of its tasks waits; then
+//! the rest goes back: many short tasks cost one hand-over, and no result and no task waits long for
+//! others of its piece. A task that waits lends its thread to tasks that came later. No set of tasks
+//! can wait for each other so: what a task waits for was submitted by it, so began after it did.
 //!
 //! A panic in a task is caught here and becomes its error.
 
@@ -21,6 +23,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::{
     any::Any,
+    cell::RefCell,
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -76,6 +79,7 @@ pub trait Host: Send + Sync {
 }
 
 /// Tasks that may begin, with the values they need.
+#[derive(Clone)]
 pub(crate) struct Batch {
     run: Arc<Run>,
     values: Arc<FxHashMap<TaskId, Value>>,
@@ -122,11 +126,26 @@ impl Queue {
     pub(crate) fn next_piece(&mut self, most: u32) -> Option<Batch> {
         let batch = self.0.front_mut()?;
         let count = batch.len().min(most);
-        let (run, values) = (Arc::clone(&batch.run), Arc::clone(&batch.values));
-        let piece = Batch { run, values, next: batch.next, end: batch.next + count };
+        let piece = Batch { end: batch.next + count, ..batch.clone() };
         batch.next += count;
         if batch.len() == 0 {
             self.0.pop_front();
+        }
+        Some(piece)
+    }
+
+    /// Puts the rest of a piece back to the front.
+    pub(crate) fn put_back(&mut self, rest: Batch) {
+        self.0.push_front(rest);
+    }
+
+    /// Takes the last task.
+    fn last_piece(&mut self) -> Option<Batch> {
+        let batch = self.0.back_mut()?;
+        batch.end -= 1;
+        let piece = Batch { next: batch.end, end: batch.end + 1, ..batch.clone() };
+        if batch.len() == 0 {
+            self.0.pop_back();
         }
         Some(piece)
     }
@@ -165,8 +184,7 @@ impl Queue {
                 let base = batch.run.tasks.first.0;
                 for (next, end) in [(batch.next, (start - base) as u32), ((end - base) as u32, batch.end)] {
                     if next < end {
-                        let (run, values) = (Arc::clone(&batch.run), Arc::clone(&batch.values));
-                        kept.push_back(Batch { run, values, next, end });
+                        kept.push_back(Batch { next, end, ..batch.clone() });
                     }
                 }
             }
@@ -251,10 +269,24 @@ impl Pool {
         self.queued.store(0, Ordering::SeqCst);
     }
 
-    /// Runs the next piece on this thread, which waits for something within a task of its own.
-    /// Returns whether there was one.
+    /// The task on this thread begins to wait: what came before it in its piece is handed over, and
+    /// what comes after it goes back, so that nothing waits for what this task waits for.
+    pub fn pause(&self) {
+        if let Some(paused) = PIECE.with_borrow_mut(|piece| piece.as_mut().map(Piece::pause)) {
+            self.put_aside(paused);
+        }
+    }
+
+    /// The task on this thread has waited, and goes on.
+    pub fn resume(&self) {
+        PIECE.with_borrow_mut(|piece| piece.iter_mut().for_each(|piece| piece.since = Instant::now()));
+    }
+
+    /// Runs a task on this thread, which waits within one of its own. Returns whether there was one.
+    ///
+    /// The latest, which is likely to be what is waited for; so fewer lie on each other.
     pub fn help(&self) -> bool {
-        let Some(piece) = self.next_piece(true) else { return false };
+        let Some(piece) = self.take_piece(|queue, _| queue.last_piece()) else { return false };
         // Tasks that wait may lie a thousand deep on one thread's stack.
         stacker::maybe_grow(STACK_BYTES_MIN, STACK_BYTES_MORE, || self.run_piece(piece));
         true
@@ -291,7 +323,7 @@ impl Pool {
             return;
         }
         loop {
-            while let Some(piece) = self.next_piece(false) {
+            while let Some(piece) = self.next_piece() {
                 self.run_piece(piece);
                 self.call_threads();
             }
@@ -305,59 +337,66 @@ impl Pool {
         self.call_threads();
     }
 
-    fn next_piece(&self, single: bool) -> Option<Batch> {
+    fn next_piece(&self) -> Option<Batch> {
+        self.take_piece(|queue, queued| {
+            let share = queued / (2 * self.count);
+            queue.next_piece((share as u32).clamp(1, PIECE_MAX))
+        })
+    }
+
+    fn take_piece(&self, take: impl FnOnce(&mut Queue, usize) -> Option<Batch>) -> Option<Batch> {
         if !self.has_queued() || self.stopped.load(Ordering::SeqCst) {
             return None;
         }
         let mut queue = self.queue();
-        let share = self.queued.load(Ordering::SeqCst) / (2 * self.count);
-        let most = if single { 1 } else { (share as u32).clamp(1, PIECE_MAX) };
-        let piece = queue.next_piece(most)?;
+        let piece = take(&mut queue, self.queued.load(Ordering::SeqCst))?;
         self.queued.fetch_sub(piece.len() as usize, Ordering::SeqCst);
         Some(piece)
     }
 
-    fn hand_over(&self, ended: &mut Vec<Ended>) {
+    fn hand_over(&self, mut ended: Vec<Ended>) {
         if ended.is_empty() {
             return;
         }
-        lock(&self.ended).append(ended);
+        lock(&self.ended).append(&mut ended);
         self.has_ended.store(true, Ordering::SeqCst);
         if let Some(host) = self.host() {
             host.ended();
         }
     }
 
-    fn run_piece(&self, mut piece: Batch) {
+    fn run_piece(&self, batch: Batch) {
         let Some(host) = self.host() else { return };
         host.works(true);
         let place = rayon::current_thread_index();
-        let outer = self.note_running(place, Some(Arc::clone(&piece.run)));
-        let begun = Instant::now();
-        let mut results = Results::new(self.small_bytes_max, &piece);
+        let outer_run = self.note_running(place, Some(Arc::clone(&batch.run)));
+        let outer = PIECE.replace(Some(Piece::new(batch.clone())));
+        let (collected, mut small) = (collects(&batch.run), Packed::default());
         current::enter(host.context(), || {
-            while piece.next < piece.end {
-                results.run(&piece, piece.next);
-                piece.next += 1;
-                if piece.next < piece.end && begun.elapsed() >= HAND_OVER_AFTER {
-                    break;
-                }
+            while let Some(index) = PIECE.with_borrow_mut(|piece| piece.as_mut()?.begin_next()) {
+                let outcome = run_task(&batch, index, &collected, self.small_bytes_max, &mut small);
+                let task = batch.run.tasks.first.plus(index);
+                PIECE.with_borrow_mut(|piece| {
+                    let piece = piece.as_mut().expect("pieces within this one are over");
+                    piece.results.push(task, outcome, &small);
+                });
             }
         });
-        results.close(begun.elapsed());
-        self.note_running(place, outer);
+        self.note_running(place, outer_run);
         host.works(false);
-        self.put_back(piece);
-        self.hand_over(&mut results.ended);
+        if let Some(mut piece) = PIECE.replace(outer) {
+            self.put_aside(piece.pause());
+        }
     }
 
-    /// What is left of a piece goes back, for others to take: its tasks are longer than was thought.
-    fn put_back(&self, piece: Batch) {
-        if piece.len() > 0 && !self.stopped.load(Ordering::SeqCst) {
+    /// What is left of a piece goes back, for others to take; what ended is handed over.
+    fn put_aside(&self, (rest, ended): (Batch, Vec<Ended>)) {
+        if rest.len() > 0 && !self.stopped.load(Ordering::SeqCst) {
             let mut queue = self.queue();
-            self.queued.fetch_add(piece.len() as usize, Ordering::SeqCst);
-            queue.0.push_front(piece);
+            self.queued.fetch_add(rest.len() as usize, Ordering::SeqCst);
+            queue.put_back(rest);
         }
+        self.hand_over(ended);
     }
 
     /// Notes what the thread at `place` runs now. Returns what it ran before.
@@ -410,75 +449,91 @@ impl Execute for Arc<Pool> {
     }
 }
 
-/// What a piece has brought so far.
+thread_local! {
+    /// The piece whose task this thread runs.
+    static PIECE: RefCell<Option<Piece>> = const { RefCell::new(None) };
+}
+
+/// What a thread has before it, and what that has brought so far.
+struct Piece {
+    /// The tasks that have not begun.
+    rest: Batch,
+    results: Results,
+    /// How long its tasks ran up to `since`.
+    spent: Duration,
+    since: Instant,
+}
+
+impl Piece {
+    fn new(rest: Batch) -> Self {
+        Self { rest, results: Results::default(), spent: Duration::ZERO, since: Instant::now() }
+    }
+
+    /// The place of the next task, unless results are due.
+    fn begin_next(&mut self) -> Option<u32> {
+        let is_due = self.results.count > 0 && self.since.elapsed() >= HAND_OVER_AFTER;
+        if is_due || self.rest.len() == 0 {
+            return None;
+        }
+        self.rest.next += 1;
+        Some(self.rest.next - 1)
+    }
+
+    /// Takes out the tasks that have not begun, and what the others brought.
+    fn pause(&mut self) -> (Batch, Vec<Ended>) {
+        self.spent += self.since.elapsed();
+        let rest = self.rest.clone();
+        self.rest.next = self.rest.end;
+        if self.results.count == 0 {
+            return (rest, Vec::new());
+        }
+        (rest, self.results.close(std::mem::take(&mut self.spent)))
+    }
+}
+
+/// What one task brought: a small value is in the buffer it was given.
+enum Outcome {
+    Small,
+    Large(Value),
+    Failed(Box<TaskError>),
+}
+
+/// What some tasks brought.
+#[derive(Default)]
 struct Results {
-    small_bytes_max: usize,
-    collected: Vec<Option<Code>>,
     ended: Vec<Ended>,
     /// Small values, one task after the other.
     open: Option<Finished>,
-    /// How many tasks ran since the last hand-over.
+    /// How many tasks there were.
     count: u64,
 }
 
-/// Runs all tasks of a piece on this thread, in virtual time: they are said to have taken `elapsed`.
-pub(crate) fn run_whole_piece(
-    piece: &Batch,
-    small_bytes_max: usize,
-    context: Context,
-    elapsed: Duration,
-) -> Vec<Ended> {
-    let mut results = Results::new(small_bytes_max, piece);
-    current::enter(context, || (piece.next..piece.end).for_each(|index| results.run(piece, index)));
-    results.close(elapsed);
-    results.ended
-}
-
 impl Results {
-    fn new(small_bytes_max: usize, piece: &Batch) -> Self {
-        Self { small_bytes_max, collected: collects(&piece.run), ended: Vec::new(), open: None, count: 0 }
-    }
-
-    fn run(&mut self, piece: &Batch, index: u32) {
-        let task = piece.run.tasks.first.plus(index);
-        current::set_task(task, piece.run.attempt);
+    fn push(&mut self, task: TaskId, outcome: Outcome, small: &Packed) {
         self.count += 1;
-        let finished = self.open.get_or_insert_with(|| Finished { first: task, values: Packed::default() });
-        let mut output =
-            Output { small: &mut finished.values, small_bytes_max: self.small_bytes_max, large: None };
-        let before = output.small.len();
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let descriptor = piece.run.code.descriptor().map_err(|error| error.to_string())?;
-            (descriptor.run)(&mut Inputs::new(inputs(piece, index as usize, &self.collected)?), &mut output)
-        }));
-        let large = output.large.take();
-        let failure = match outcome {
-            Ok(Ok(())) => None,
-            Ok(Err(words)) => Some((Reason::Decode, words)),
-            Err(panic) => Some((Reason::Panic, panic_words(&*panic))),
-        };
-        if failure.is_none() && large.is_none() {
-            return;
-        }
-        finished.values.truncate(before);
-        self.end_open();
-        self.ended.push(match (large, failure) {
-            (_, Some((reason, message))) => {
-                Ended::Failed(Box::new(task_error(&piece.run, task, reason, message)))
+        self.ended.push(match outcome {
+            Outcome::Small => {
+                let finished =
+                    self.open.get_or_insert_with(|| Finished { first: task, values: Packed::default() });
+                return finished.values.push(small.at(0));
             }
-            (Some(value), None) => Ended::Stored { task, value, nanoseconds: 0 },
-            (None, None) => unreachable!("returned above"),
+            Outcome::Large(value) => Ended::Stored { task, value, nanoseconds: 0 },
+            Outcome::Failed(error) => Ended::Failed(error),
         });
+        // The next small value is not next to the last one.
+        let last = self.ended.pop();
+        self.end_open();
+        self.ended.extend(last);
     }
 
     fn end_open(&mut self) {
-        if let Some(finished) = self.open.take().filter(|finished| !finished.values.is_empty()) {
+        if let Some(finished) = self.open.take() {
             self.ended.push(Ended::Finished { finished, nanoseconds: 0 });
         }
     }
 
-    /// Shares the time out among what ended in it.
-    fn close(&mut self, elapsed: Duration) {
+    /// Takes out what has ended, and shares the time out among it.
+    fn close(&mut self, elapsed: Duration) -> Vec<Ended> {
         self.end_open();
         let each = elapsed.as_nanos() as u64 / self.count.max(1);
         for ended in &mut self.ended {
@@ -491,7 +546,54 @@ impl Results {
             }
         }
         self.count = 0;
+        std::mem::take(&mut self.ended)
     }
+}
+
+/// Runs the task at `index` of a run. `small` is emptied, and gets its value if that is small.
+fn run_task(
+    batch: &Batch,
+    index: u32,
+    collected: &[Option<Code>],
+    small_bytes_max: usize,
+    small: &mut Packed,
+) -> Outcome {
+    let task = batch.run.tasks.first.plus(index);
+    current::set_task(task, batch.run.attempt);
+    small.truncate(0);
+    let mut output = Output { small, small_bytes_max, large: None };
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let descriptor = batch.run.code.descriptor().map_err(|error| error.to_string())?;
+        (descriptor.run)(&mut Inputs::new(inputs(batch, index as usize, collected)?), &mut output)
+    }));
+    let failed = |reason, message| Outcome::Failed(Box::new(task_error(&batch.run, task, reason, message)));
+    match outcome {
+        Ok(Ok(())) => output.large.take().map_or(Outcome::Small, Outcome::Large),
+        Ok(Err(words)) => failed(Reason::Decode, words),
+        Err(panic) => failed(Reason::Panic, panic_words(&*panic)),
+    }
+}
+
+/// Runs the tasks of a piece on this thread up to the first after which `stop` holds, in virtual
+/// time: they are said to have taken `each`. The rest stays in the piece.
+pub(crate) fn run_until(
+    piece: &mut Batch,
+    small_bytes_max: usize,
+    context: Context,
+    each: Duration,
+    mut stop: impl FnMut() -> bool,
+) -> Vec<Ended> {
+    let (mut results, mut small) = (Results::default(), Packed::default());
+    let collected = collects(&piece.run);
+    current::enter(context, || {
+        while piece.next < piece.end && !stop() {
+            let outcome = run_task(piece, piece.next, &collected, small_bytes_max, &mut small);
+            results.push(piece.run.tasks.first.plus(piece.next), outcome, &small);
+            piece.next += 1;
+        }
+    });
+    let elapsed = each * results.count as u32;
+    results.close(elapsed)
 }
 
 /// How to collect each argument that is a list.
