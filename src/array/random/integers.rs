@@ -1,0 +1,85 @@
+//! Integers of a range, each as likely as the other.
+//!
+//! Lemire, *Fast random integer generation in an interval*, 2019: the upper half of draw times range is the
+//! number. Draws whose lower half is too small belong to no number; such an element draws again with the
+//! next attempt, so that there is no bias at all.
+
+use super::{Key, bits, philox};
+use multiversion::multiversion;
+use std::ops::Range;
+
+/// An integer that [`integers`] can make.
+pub(crate) trait Integer: Copy + PartialOrd {
+    /// How many numbers the range has.
+    fn span(range: &Range<Self>) -> u64;
+    /// This number plus `offset`.
+    fn offset(self, offset: u64) -> Self;
+}
+
+macro_rules! integer {
+    ($($type:ty)*) => { $(impl Integer for $type {
+        fn span(range: &Range<Self>) -> u64 {
+            (range.end as u64).wrapping_sub(range.start as u64)
+        }
+        #[inline(always)]
+        fn offset(self, offset: u64) -> Self {
+            self.wrapping_add(offset as Self)
+        }
+    })* };
+}
+integer!(u8 i32 u32 i64 u64);
+
+/// How many elements are drawn before they are scaled: they stay in the nearest cache.
+const TILE: usize = 256;
+
+/// Numbers of `range`, each as likely as the other.
+///
+/// # Panics
+/// When the range is empty.
+pub(crate) fn integers<T: Integer>(key: Key, first: u64, range: Range<T>, output: &mut [T]) {
+    assert!(range.start < range.end, "a random integer needs a range that is not empty");
+    let span = T::span(&range);
+    let least = span.wrapping_neg() % span;
+    let mut draws = [0; TILE];
+    for (tile, output) in output.chunks_mut(TILE).enumerate() {
+        let first = first.wrapping_add((tile * TILE) as u64);
+        let draws = &mut draws[..output.len()];
+        bits(key, first, draws);
+        if scale(draws, span, least, range.start, output) {
+            for (place, &draw) in draws.iter().enumerate() {
+                let index = first.wrapping_add(place as u64);
+                output[place] = range.start.offset(settle(key, index, draw, span, least));
+            }
+        }
+    }
+}
+
+/// Scales the draws to the range and says whether some of them must be drawn again.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn scale<T: Integer>(draws: &[u64], span: u64, least: u64, start: T, output: &mut [T]) -> bool {
+    let mut again = 0;
+    for (&draw, output) in draws.iter().zip(output) {
+        *output = start.offset(upper(draw, span));
+        again |= u64::from(draw.wrapping_mul(span) < least);
+    }
+    again != 0
+}
+
+/// The number of an element, drawn as often as it takes.
+fn settle(key: Key, index: u64, mut draw: u64, span: u64, least: u64) -> u64 {
+    let mut attempt = 0;
+    while draw.wrapping_mul(span) < least {
+        attempt += 1;
+        draw = philox::draw(key, index, attempt);
+    }
+    upper(draw, span)
+}
+
+/// The upper 64 bits of a product, from four products of halves: no processor has this for vectors.
+#[inline(always)]
+fn upper(a: u64, b: u64) -> u64 {
+    let (a0, a1, b0, b1) = (a & 0xffff_ffff, a >> 32, b & 0xffff_ffff, b >> 32);
+    let middle = a1 * b0 + (a0 * b0 >> 32);
+    let carry = a0 * b1 + (middle & 0xffff_ffff);
+    a1 * b1 + (middle >> 32) + (carry >> 32)
+}

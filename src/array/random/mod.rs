@@ -1,0 +1,110 @@
+//! Random numbers by element index.
+//!
+//! Element `i` of a stream is a pure function of the stream's [`Key`] and `i`: a slice of a stream can be
+//! filled from any element on, by anyone, and holds the same values. The processor does not matter either.
+//!
+//! The bits are Philox4x32-10's (Salmon, Moraes, Dror and Shaw, *Parallel random numbers: as easy as 1, 2, 3*,
+//! 2011). Its key is the seed; its counter is the element's index, the stream and the attempt. A counter gives
+//! 128 bits, that is two elements: element `i` takes half `i % 2` of counter `i / 2`.
+//!
+//! All distributions use the same draws: give every array a stream of its own.
+
+mod integers;
+mod permutation;
+mod philox;
+
+pub(crate) use integers::{Integer, integers};
+pub(crate) use permutation::Permutation;
+
+use super::math::lane;
+use multiversion::multiversion;
+use philox::LANES;
+
+/// Names a stream of random elements. Streams are independent of each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) seed: u64,
+    pub(crate) stream: u32,
+}
+
+/// Fills elements `first ..`, two from the two draws of a counter.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn fill<T: Copy + Default, F: Fn([u64; 2]) -> [T; 2]>(key: Key, first: u64, output: &mut [T], function: F) {
+    let (mut block, mut skip) = (first / 2, (first % 2) as usize);
+    let mut rest = output;
+    while !rest.is_empty() {
+        let [even, odd] = philox::pairs(key, block);
+        let mut values = [T::default(); 2 * LANES];
+        for lane in 0..LANES {
+            [values[2 * lane], values[2 * lane + 1]] = function([even[lane], odd[lane]]);
+        }
+        let count = rest.len().min(2 * LANES - skip);
+        let (filled, after) = rest.split_at_mut(count);
+        filled.copy_from_slice(&values[skip..skip + count]);
+        (rest, block, skip) = (after, block.wrapping_add(LANES as u64), 0);
+    }
+}
+
+/// The upper 53 bits as a number from 0 up to but not 1.
+#[inline(always)]
+fn unit(draw: u64) -> f64 {
+    lane::from_small((draw >> 11) as i64) * (0.5f64 / (1u64 << 52) as f64)
+}
+
+/// 64 random bits an element.
+pub(crate) fn bits(key: Key, first: u64, output: &mut [u64]) {
+    fill(key, first, output, |draws| draws);
+}
+
+/// Numbers from 0 up to but not 1, in steps of 2^-53.
+pub(crate) fn uniform_f64(key: Key, first: u64, output: &mut [f64]) {
+    fill(key, first, output, |draws| draws.map(unit));
+}
+
+/// Numbers from 0 up to but not 1, in steps of 2^-24: those of [`uniform_f64`], cut off.
+pub(crate) fn uniform_f32(key: Key, first: u64, output: &mut [f32]) {
+    fill(key, first, output, |draws| draws.map(|draw| (draw >> 40) as i32 as f32 * (1.0 / 16_777_216.0)));
+}
+
+/// Normal numbers of mean 0 and standard deviation 1, by the method of Box and Muller.
+///
+/// The two elements of a counter are one point: its distance from 0 comes from the first draw, its
+/// direction from the second. None lies beyond 8.6.
+pub(crate) fn normal_f64(key: Key, first: u64, output: &mut [f64]) {
+    fill(key, first, output, normal);
+}
+
+/// [`normal_f64`], rounded.
+pub(crate) fn normal_f32(key: Key, first: u64, output: &mut [f32]) {
+    fill(key, first, output, |draws| normal(draws).map(|x| x as f32));
+}
+
+#[inline(always)]
+fn normal([distance, direction]: [u64; 2]) -> [f64; 2] {
+    let distance = (-2.0 * lane::ln(1.0 - unit(distance))).sqrt();
+    let (sine, cosine) = lane::sin_cos_turns(unit(direction));
+    [distance * cosine, distance * sine]
+}
+
+/// Exponential numbers of mean 1, by inversion. None lies beyond 37.
+pub(crate) fn exponential_f64(key: Key, first: u64, output: &mut [f64]) {
+    fill(key, first, output, |draws| draws.map(exponential));
+}
+
+/// [`exponential_f64`], rounded.
+pub(crate) fn exponential_f32(key: Key, first: u64, output: &mut [f32]) {
+    fill(key, first, output, |draws| draws.map(|draw| exponential(draw) as f32));
+}
+
+#[inline(always)]
+fn exponential(draw: u64) -> f64 {
+    -lane::ln(1.0 - unit(draw))
+}
+
+/// True with this probability, to within 2^-53.
+pub(crate) fn bernoulli(key: Key, first: u64, probability: f64, output: &mut [bool]) {
+    fill(key, first, output, |draws| draws.map(|draw| unit(draw) < probability));
+}
+
+#[cfg(test)]
+mod tests;
