@@ -33,7 +33,7 @@
 //! `ARCHITECTURE.md` in the repository draws the house.
 
 mod allocator;
-mod array;
+pub mod array;
 pub mod client;
 pub mod comm;
 mod current;

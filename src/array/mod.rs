@@ -1,6 +1,273 @@
-//! Arrays in chunks, and the numerical functions over them.
+//! Chunked arrays: NumPy over ranks, lazily.
+//!
+//! An [`Array`] is an expression. Building it sends nothing; [`Array::compute`] and [`Array::persist`]
+//! have its blocks made by the workers, each block by one task for as many operations as possible.
+//!
+//! ```
+//! use maniple::{array::chunks, prelude::*};
+//! # fn main() -> maniple::Result<()> {
+//! # maniple::Runtime::builder().execute(|client| {
+//! let n = 100_000;
+//! let x = client.random(42).uniform(0.0, 1.0, [n, 2], chunks([10_000, 2]));
+//! let inside = x.square().sum_axis(1).lt(1.0);
+//! let pi = 4.0 * inside.count_nonzero().compute()? as f64 / n as f64;
+//! assert!((pi - 3.14).abs() < 0.05);
+//! # Ok(()) }) }
+//! ```
+//!
+//! - [`element`]: element types. - [`chunks`](self::chunks()): how arrays are cut.
+//! - `node`: the expression. - `fuse`: what goes into one task. - `kernel`: what a task does.
+//! - `gather`: slices and new chunks. - `lower`: tasks.
+//!
+//! The same bits come out for any number of ranks and threads, given shape, chunks and seed: sums are
+//! taken in an order that depends on the blocks alone, and random numbers on the index of their
+//! element alone.
 
+mod chunks;
+mod create;
+mod custom;
+pub(crate) mod element;
+mod error;
+mod fuse;
+mod gather;
+mod index;
+pub(crate) mod kernel;
+mod lower;
 #[allow(dead_code, unused_imports)]
 pub(crate) mod math;
+mod node;
+mod operators;
 #[allow(dead_code, unused_imports)]
 pub(crate) mod random;
+mod reductions;
+mod shape;
+
+pub use chunks::{Chunks, chunks};
+pub use create::Random;
+pub use element::{DataType, Element, Float, Number, Ordered, Real};
+pub use error::ShapeError;
+pub use operators::{Operand, maximum, minimum, select};
+pub use reductions::Axes;
+pub use shape::{block, concatenate, stack, try_concatenate};
+
+pub(crate) use element::with_type;
+
+use crate::{
+    client::{Client, Future, SubmitOptions, WaitFor},
+    error::Result,
+};
+use lower::{Blocks, Lowering};
+use ndarray::{ArrayD, Dimension, Ix0, IxDyn};
+use node::{Kind, Node};
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+/// A lazy chunked array of `T`s, of any number of dimensions.
+///
+/// `D` is `IxDyn`, or `Ix0` for what has no axes, such as the sum of all elements:
+/// [`compute`](Self::compute) then gives a bare `T`.
+///
+/// Cloning is cheap. Operators take arrays, references to them and numbers; shapes are broadcast as in
+/// NumPy, and shapes that do not fit panic at the line of the operator with both shapes in the text
+/// (methods that begin with `try_` return a [`ShapeError`]).
+pub struct Array<T, D = IxDyn> {
+    client: Client,
+    node: Arc<Node>,
+    marker: PhantomData<fn() -> (T, D)>,
+}
+
+impl<T, D> Clone for Array<T, D> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), node: Arc::clone(&self.node), marker: PhantomData }
+    }
+}
+
+/// The dimensions that an [`Array`] may have: `Ix0` and `IxDyn`.
+pub trait Dimensions: Dimension {
+    /// What computing the array gives: a `T`, or an `ndarray` of them.
+    type Computed<T: Element>;
+    #[doc(hidden)]
+    fn computed<T: Element>(array: ArrayD<T>) -> Self::Computed<T>;
+}
+
+impl Dimensions for Ix0 {
+    type Computed<T: Element> = T;
+    fn computed<T: Element>(array: ArrayD<T>) -> T {
+        *array.first().expect("an array without axes has one element")
+    }
+}
+
+impl Dimensions for IxDyn {
+    type Computed<T: Element> = ArrayD<T>;
+    fn computed<T: Element>(array: ArrayD<T>) -> ArrayD<T> {
+        array
+    }
+}
+
+impl<T: Element, D: Dimensions> Array<T, D> {
+    fn new(client: &Client, node: Arc<Node>) -> Self {
+        debug_assert_eq!(node.data_type, T::DATA_TYPE);
+        Self { client: client.clone(), node, marker: PhantomData }
+    }
+
+    /// An array of another type of elements or dimensions, in the same run.
+    fn derive<U: Element, E: Dimensions>(&self, node: Arc<Node>) -> Array<U, E> {
+        Array::new(&self.client, node)
+    }
+
+    /// The length of each axis.
+    pub fn shape(&self) -> Vec<usize> {
+        self.node.shape()
+    }
+
+    /// How many axes there are.
+    pub fn ndim(&self) -> usize {
+        self.node.ndim()
+    }
+
+    /// How many elements there are.
+    pub fn size(&self) -> usize {
+        self.shape().iter().product()
+    }
+
+    /// The type of the elements, as a value.
+    pub fn dtype(&self) -> DataType {
+        T::DATA_TYPE
+    }
+
+    /// How many bytes all elements take.
+    pub fn nbytes(&self) -> usize {
+        self.size() * size_of::<T>()
+    }
+
+    /// The sizes of the blocks along each axis.
+    pub fn chunks(&self) -> Vec<Vec<usize>> {
+        self.node.grid.0.iter().map(chunks::AxisChunks::sizes).collect()
+    }
+
+    /// The largest size of a block along each axis.
+    pub fn chunk_size(&self) -> Vec<usize> {
+        self.node.grid.0.iter().map(chunks::AxisChunks::size_max).collect()
+    }
+
+    /// How many blocks there are along each axis.
+    pub fn num_blocks(&self) -> Vec<usize> {
+        self.node.grid.counts()
+    }
+
+    /// The run that the array belongs to.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Has all blocks made, and brings the whole array here.
+    ///
+    /// # Errors
+    ///
+    /// As [`Future::result`]: a task failed, or the run is over.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let squares = client.arange(0, 5, 1, 2).square();
+    /// assert_eq!(squares.compute()?.as_slice(), Some(&[0, 1, 4, 9, 16][..]));
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn compute(&self) -> Result<D::Computed<T>> {
+        let blocks = self.blocks(&SubmitOptions::default())?;
+        let values = self.client.gather(&blocks.typed::<T>())?;
+        Ok(D::computed(assemble(&blocks, values)))
+    }
+
+    /// Has all blocks made and kept by the workers. Returns at once with an array of them: what is
+    /// computed from it does not make them again.
+    ///
+    /// # Errors
+    ///
+    /// If a part of the work cannot be submitted.
+    pub fn persist(&self) -> Result<Self> {
+        self.persist_with(&SubmitOptions::default())
+    }
+
+    /// As [`persist`](Self::persist), with options for its tasks.
+    ///
+    /// # Errors
+    ///
+    /// As [`persist`](Self::persist).
+    pub fn persist_with(&self, options: &SubmitOptions) -> Result<Self> {
+        let blocks = self.blocks(options)?;
+        let kind = Kind::Blocks(blocks.futures.to_vec());
+        Ok(self.derive(Node::new(T::DATA_TYPE, blocks.grid, kind)))
+    }
+
+    /// Waits until all blocks of an array that was [persisted](Self::persist) are made.
+    ///
+    /// # Errors
+    ///
+    /// The error of a block's task, and as [`Client::wait`].
+    pub fn wait(&self) -> Result<()> {
+        let blocks = self.blocks(&SubmitOptions::default())?;
+        self.client.wait(&blocks.futures, WaitFor::All, None)?;
+        match blocks.futures.iter().find_map(Future::error) {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The blocks as futures, in C order.
+    ///
+    /// # Errors
+    ///
+    /// As [`persist`](Self::persist).
+    pub fn to_futures(&self) -> Result<Vec<Future<ArrayD<T>>>> {
+        Ok(self.blocks(&SubmitOptions::default())?.typed())
+    }
+
+    fn blocks(&self, options: &SubmitOptions) -> Result<Blocks> {
+        Lowering::new(&self.client, options).blocks(&self.node)
+    }
+
+    /// The same array with no axes fixed in its type.
+    pub fn into_dyn(self) -> Array<T> {
+        Array::new(&self.client, self.node)
+    }
+}
+
+/// Puts blocks side by side.
+fn assemble<T: Element>(blocks: &Blocks, values: Vec<ArrayD<T>>) -> ArrayD<T> {
+    if values.len() == 1 {
+        return values.into_iter().next().expect("there is one");
+    }
+    let mut whole = ArrayD::from_elem(blocks.grid.shape(), T::default());
+    for (block, value) in values.into_iter().enumerate() {
+        let (starts, shape) = blocks.grid.region(block);
+        let mut region = whole.slice_each_axis_mut(|axis| {
+            let start = starts[axis.axis.index()];
+            ndarray::Slice::from(start..start + shape[axis.axis.index()])
+        });
+        region.assign(&value);
+    }
+    whole
+}
+
+/// As Dask prints an array.
+impl<T: Element, D: Dimensions> fmt::Display for Array<T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tuple = |items: Vec<usize>| match items.as_slice() {
+            [one] => format!("({one},)"),
+            items => format!("({})", items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        };
+        write!(
+            f,
+            "maniple.array<{}, shape={}, dtype={}, chunksize={}, chunktype=ndarray>",
+            self.node.name(),
+            tuple(self.shape()),
+            self.dtype(),
+            tuple(self.chunk_size())
+        )
+    }
+}
+
+impl<T: Element, D: Dimensions> fmt::Debug for Array<T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -38,7 +38,7 @@ pub struct Future<T> {
 }
 
 impl<T> Future<T> {
-    pub(super) fn new(client: Client, tracked: &Arc<Tracked>, index: u32) -> Self {
+    pub(crate) fn new(client: Client, tracked: &Arc<Tracked>, index: u32) -> Self {
         tracked.add_reference(index);
         Self { client, tracked: Arc::clone(tracked), index, marker: PhantomData }
     }
@@ -49,6 +49,11 @@ impl<T> Future<T> {
 
     pub(super) fn index(&self) -> u32 {
         self.index
+    }
+
+    /// The same future, of which another type is known.
+    pub(crate) fn retype<U>(&self) -> Future<U> {
+        Future::new(self.client.clone(), &self.tracked, self.index)
     }
 
     pub(crate) fn task(&self) -> TaskId {

@@ -260,8 +260,27 @@ impl Client {
             (Some((reason, words)), _) => return self.fail_at_once(name, count, reason, words),
             (None, Err(words)) => return self.fail_at_once(name, count, Reason::NoWorker, words),
         };
+        self.submit_columns(code, options, count, columns.finish())
+    }
+
+    /// Has a function called `count` times with the values of these columns.
+    pub(crate) fn submit_layer_of<T>(
+        &self,
+        code: Code,
+        options: &SubmitOptions,
+        count: u32,
+        columns: Vec<Column>,
+    ) -> Vec<Future<T>> {
+        let tracked = match options.resolve(self.cluster()) {
+            Ok(resolved) => self.submit_columns(code, resolved, count, columns),
+            Err(words) => self.fail_at_once(options.label_or(code), count, Reason::NoWorker, words),
+        };
+        (0..count).map(|index| Future::new(self.clone(), &tracked, index)).collect()
+    }
+
+    /// Submits a layer whose columns are made already.
+    fn submit_columns(&self, code: Code, options: Options, count: u32, columns: Vec<Column>) -> Arc<Tracked> {
         let options = (options != Options::default()).then(|| Box::new(options));
-        let columns: Vec<Column> = columns.finish();
         let tracked = self.table().track(count, &Progress::Pending);
         let first = self.table().submit(Layer { tasks: tracked.tasks, code, columns, level: 0, options });
         self.said(first);

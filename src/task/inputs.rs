@@ -163,6 +163,57 @@ impl<T: Data> Parameter<ByShares> for Vec<Shared<T>> {
     }
 }
 
+/// A list of values whose types the task itself knows. What it is given must be futures.
+#[derive(Debug)]
+pub(crate) struct Untyped(Vec<UntypedValue>);
+
+#[derive(Debug)]
+enum UntypedValue {
+    Bytes(Vec<u8>),
+    Value(Value),
+}
+
+impl Untyped {
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The value at a place, as a `T`.
+    pub(crate) fn get<T: Data>(&self, place: usize) -> Result<Arc<T>, String> {
+        match self.0.get(place) {
+            Some(UntypedValue::Bytes(bytes)) => value::decode(bytes).map(Arc::new),
+            Some(UntypedValue::Value(value)) => value.get(),
+            None => Err(format!("there are {} inputs, not {}", self.len(), place + 1)),
+        }
+    }
+}
+
+/// A parameter [`Untyped`].
+#[derive(Debug)]
+pub(crate) struct ByUntyped;
+
+/// What comes for an [`Untyped`]: never made.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Nothing;
+
+impl Parameter<ByUntyped> for Untyped {
+    type Owned = Nothing;
+    type Held = Self;
+    type Get<'a> = Self;
+    fn hold(input: Input<'_>) -> Result<Self, String> {
+        let Input::List(items, _) = input else { return Err("a list of values is due".into()) };
+        let untyped = |item| match item {
+            Input::Bytes(bytes) => Ok(UntypedValue::Bytes(bytes.to_vec())),
+            Input::Value(value) => Ok(UntypedValue::Value(value.clone())),
+            Input::List(..) => Err("a list within a list".to_string()),
+        };
+        items.into_iter().map(untyped).collect::<Result<_, _>>().map(Self)
+    }
+    fn get(held: &mut Option<Self>) -> Self {
+        held.take().expect("a parameter is taken once")
+    }
+}
+
 fn owned<T: Data>(input: Input<'_>) -> Result<T, String> {
     match input {
         Input::Bytes(bytes) => value::decode(bytes),
@@ -229,6 +280,32 @@ task_functions! {
     (A MA a, B MB b, C MC c, D MD d)
     (A MA a, B MB b, C MC c, D MD d, E ME e)
     (A MA a, B MB b, C MC c, D MD d, E ME e, F MF f)
+}
+
+/// A function that captures nothing, as a value that travels: it is made from the function only.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(bound = "")]
+pub(crate) struct Captureless<F>(PhantomData<fn() -> F>);
+
+impl<F> Clone for Captureless<F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<F> Copy for Captureless<F> {}
+
+impl<F: Copy> Captureless<F> {
+    pub(crate) fn of(_function: F) -> Self {
+        const { assert!(size_of::<F>() == 0, "a function that travels must capture nothing") }
+        Self(PhantomData)
+    }
+
+    pub(crate) fn get(self) -> F {
+        // SAFETY: a type of size zero that is `Copy`: there is nothing to initialise or to drop, and a
+        // value of it existed when this was made.
+        unsafe { std::mem::zeroed() }
+    }
 }
 
 /// Calls the function of type `F` and encodes its result: what a descriptor points to.

@@ -21,7 +21,7 @@ use multiversion::multiversion;
 use philox::LANES;
 
 /// Names a stream of random elements. Streams are independent of each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Key {
     pub(crate) seed: u64,
     pub(crate) stream: u32,

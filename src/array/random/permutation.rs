@@ -30,7 +30,7 @@ impl Permutation {
         let rounds = (0..ROUNDS_A_BIT * bits + ROUNDS_AT_LEAST)
             .map(|round| {
                 let [sum, key] = philox::pair(key, round, 0);
-                Round { sum: (u128::from(sum) * u128::from(length) >> 64) as u64, key }
+                Round { sum: ((u128::from(sum) * u128::from(length)) >> 64) as u64, key }
             })
             .collect();
         Self { length, rounds }

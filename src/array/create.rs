@@ -1,0 +1,296 @@
+//! Where arrays come from.
+
+use super::{
+    Array, Chunks, Element, Number, Real,
+    chunks::Grid,
+    element::{Scalar, Sealed},
+    error::expect,
+    kernel::generate::{Distribution, Generator},
+    node::{Kind, Node},
+    random::Key,
+};
+use crate::{
+    client::{Client, Future},
+    error::Result,
+};
+use ndarray::{ArrayBase, ArrayD, Data as NdData, Dimension, IxDyn};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+/// Arrays made from nothing but their shape. Chunks are one size for every axis, sizes in an array,
+/// lists of sizes, or [`Chunks::Auto`].
+///
+/// All of these panic if the chunks do not fit the shape.
+impl Client {
+    /// An array of one value. Shape and chunks as for [`zeros`](Self::zeros).
+    #[track_caller]
+    pub fn full<T: Element>(
+        &self,
+        value: T,
+        shape: impl Into<Vec<usize>>,
+        chunks: impl Into<Chunks>,
+    ) -> Array<T> {
+        let grid = expect(chunks.into().grid(&shape.into(), size_of::<T>()));
+        Array::new(self, Node::new(T::DATA_TYPE, grid, Kind::Constant(value.scalar())))
+    }
+
+    /// An array of zeros.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.zeros::<f64>([1000, 1000], [100, 1000]);
+    /// assert_eq!(x.num_blocks(), [10, 1]);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn zeros<T: Element>(&self, shape: impl Into<Vec<usize>>, chunks: impl Into<Chunks>) -> Array<T> {
+        self.full(T::default(), shape, chunks)
+    }
+
+    /// An array of ones.
+    #[track_caller]
+    pub fn ones<T: Element>(&self, shape: impl Into<Vec<usize>>, chunks: impl Into<Chunks>) -> Array<T> {
+        self.full(one(), shape, chunks)
+    }
+
+    /// A square matrix of zeros with ones on the diagonal `diagonal` places above the main one.
+    #[track_caller]
+    pub fn eye<T: Number>(&self, size: usize, diagonal: i64, chunks: impl Into<Chunks>) -> Array<T> {
+        let generator = Generator::Eye { columns: size.max(1), diagonal };
+        self.generated(generator, vec![size, size], chunks.into())
+    }
+
+    /// The integers from `start` to before `stop`, `step` apart.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `step` is zero.
+    #[track_caller]
+    pub fn arange(&self, start: i64, stop: i64, step: i64, chunks: impl Into<Chunks>) -> Array<i64> {
+        assert_ne!(step, 0, "the step of arange is not zero");
+        let distance = i128::from(stop) - i128::from(start);
+        let step_wide = i128::from(step);
+        let count = (distance + step_wide - step_wide.signum()) / step_wide;
+        self.generated(Generator::Integers { start, step }, vec![count.max(0) as usize], chunks.into())
+    }
+
+    /// The numbers from `start` to before `stop`, `step` apart.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the count of numbers is not finite.
+    #[track_caller]
+    pub fn arange_real<T: Real>(
+        &self,
+        start: f64,
+        stop: f64,
+        step: f64,
+        chunks: impl Into<Chunks>,
+    ) -> Array<T> {
+        let count = ((stop - start) / step).ceil();
+        assert!(count.is_finite(), "arange from {start} to {stop} by {step} has no end");
+        self.generated(Generator::Reals { start, step }, vec![count.max(0.0) as usize], chunks.into())
+    }
+
+    /// `count` numbers from `start` to `stop`, evenly spaced, both ends included.
+    #[track_caller]
+    pub fn linspace<T: Real>(
+        &self,
+        start: f64,
+        stop: f64,
+        count: usize,
+        chunks: impl Into<Chunks>,
+    ) -> Array<T> {
+        self.generated(Generator::Linspace { start, stop, count }, vec![count], chunks.into())
+    }
+
+    #[track_caller]
+    fn generated<T: Element>(&self, generator: Generator, shape: Vec<usize>, chunks: Chunks) -> Array<T> {
+        let grid = expect(chunks.grid(&shape, size_of::<T>()));
+        Array::new(self, Node::new(T::DATA_TYPE, grid, Kind::Generated(generator)))
+    }
+
+    /// An array of an `ndarray` that the driver has: its blocks are handed to the workers.
+    ///
+    /// # Errors
+    ///
+    /// As [`scatter`](Self::scatter).
+    ///
+    /// # Panics
+    ///
+    /// Panics if the chunks do not fit the shape.
+    #[track_caller]
+    pub fn from_ndarray<T: Element, S: NdData<Elem = T>, D: Dimension>(
+        &self,
+        array: &ArrayBase<S, D>,
+        chunks: impl Into<Chunks>,
+    ) -> Result<Array<T>> {
+        let grid = expect(chunks.into().grid(array.shape(), size_of::<T>()));
+        let whole = array.view().into_dyn();
+        let blocks = (0..grid.count()).map(|block| {
+            let (starts, shape) = grid.region(block);
+            let part = whole.slice_each_axis(|axis| {
+                let start = starts[axis.axis.index()];
+                ndarray::Slice::from(start..start + shape[axis.axis.index()])
+            });
+            // A slice of one block may keep another order than C.
+            let elements: Vec<T> = part.iter().copied().collect();
+            let block = ArrayD::from_shape_vec(IxDyn(&shape), elements).expect("an element for each place");
+            Ok(self.scatter(block)?.retype())
+        });
+        let blocks = blocks.collect::<Result<_>>()?;
+        Ok(Array::new(self, Node::new(T::DATA_TYPE, grid, Kind::Blocks(blocks))))
+    }
+
+    /// An array of blocks that tasks make or have made, in C order of their places in the array.
+    ///
+    /// Each block must turn out with the shape that `chunks` give it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the chunks do not fit the shape, or if there are not as many blocks.
+    #[track_caller]
+    pub fn from_futures<T: Element>(
+        &self,
+        blocks: Vec<Future<ArrayD<T>>>,
+        shape: impl Into<Vec<usize>>,
+        chunks: impl Into<Chunks>,
+    ) -> Array<T> {
+        let grid = expect(chunks.into().grid(&shape.into(), size_of::<T>()));
+        assert_eq!(blocks.len(), grid.count(), "the number of blocks is that of the chunks {grid}");
+        Array::new(self, blocks_node::<T>(grid, &blocks))
+    }
+
+    /// An array of what `function` gives for the index of each element. The function is a `fn` or a
+    /// closure that captures nothing.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.from_function(|index: &[usize]| (index[0] * 10 + index[1]) as f64, [3, 4], 2);
+    /// assert_eq!(x.compute()?[[2, 3]], 23.0);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn from_function<T, F>(
+        &self,
+        function: F,
+        shape: impl Into<Vec<usize>>,
+        chunks: impl Into<Chunks>,
+    ) -> Array<T>
+    where
+        T: Element,
+        F: Fn(&[usize]) -> T + Copy + Send + Sync + 'static,
+    {
+        let grid = expect(chunks.into().grid(&shape.into(), size_of::<T>()));
+        super::custom::from_function(self, function, grid)
+    }
+
+    /// Random arrays. What an element is depends on the seed, on how many arrays were made from this
+    /// handle before, and on the element's index: not on chunks, workers or timing.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let a = client.random(7).normal::<f64>(0.0, 1.0, [100], 10).sum().compute()?;
+    /// let b = client.random(7).normal::<f64>(0.0, 1.0, [100], 10).sum().compute()?;
+    /// assert_eq!(a, b);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn random(&self, seed: u64) -> Random {
+        Random { client: self.clone(), seed, streams: AtomicU32::new(0) }
+    }
+}
+
+/// The node of blocks that exist.
+pub(super) fn blocks_node<T: Element>(grid: Grid, blocks: &[Future<ArrayD<T>>]) -> Arc<Node> {
+    Node::new(T::DATA_TYPE, grid, Kind::Blocks(blocks.iter().map(Future::retype).collect()))
+}
+
+fn one<T: Element>() -> T {
+    let one = Scalar::U8(1);
+    super::with_type!(T::DATA_TYPE, U => {
+        let one = super::kernel::operators::convert::<U>(one).scalar();
+        T::of_scalar(one)
+    })
+}
+
+/// Makes random arrays: Philox4x32-10 (Salmon et al. 2011), counted by the index of the element.
+#[derive(Debug)]
+pub struct Random {
+    client: Client,
+    seed: u64,
+    streams: AtomicU32,
+}
+
+impl Random {
+    /// Numbers from `low` to below `high`, all alike.
+    #[track_caller]
+    pub fn uniform<T: Real>(
+        &self,
+        low: f64,
+        high: f64,
+        shape: impl Into<Vec<usize>>,
+        chunks: impl Into<Chunks>,
+    ) -> Array<T> {
+        self.generate(Distribution::Uniform { low, high }, shape.into(), chunks.into())
+    }
+
+    /// Numbers from 0 to below 1, all alike.
+    #[track_caller]
+    pub fn random<T: Real>(&self, shape: impl Into<Vec<usize>>, chunks: impl Into<Chunks>) -> Array<T> {
+        self.uniform(0.0, 1.0, shape, chunks)
+    }
+
+    /// Normally distributed numbers of this mean and standard deviation.
+    #[track_caller]
+    pub fn normal<T: Real>(
+        &self,
+        mean: f64,
+        deviation: f64,
+        shape: impl Into<Vec<usize>>,
+        chunks: impl Into<Chunks>,
+    ) -> Array<T> {
+        self.generate(Distribution::Normal { mean, deviation }, shape.into(), chunks.into())
+    }
+
+    /// Exponentially distributed numbers of this mean.
+    #[track_caller]
+    pub fn exponential<T: Real>(
+        &self,
+        mean: f64,
+        shape: impl Into<Vec<usize>>,
+        chunks: impl Into<Chunks>,
+    ) -> Array<T> {
+        self.generate(Distribution::Exponential { mean }, shape.into(), chunks.into())
+    }
+
+    /// Integers from `low` to below `high`, all alike.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are none.
+    #[track_caller]
+    pub fn integers(
+        &self,
+        low: i64,
+        high: i64,
+        shape: impl Into<Vec<usize>>,
+        chunks: impl Into<Chunks>,
+    ) -> Array<i64> {
+        assert!(low < high, "there are no integers from {low} to below {high}");
+        self.generate(Distribution::Integers { low, high }, shape.into(), chunks.into())
+    }
+
+    #[track_caller]
+    fn generate<T: Element>(
+        &self,
+        distribution: Distribution,
+        shape: Vec<usize>,
+        chunks: Chunks,
+    ) -> Array<T> {
+        let stream = self.streams.fetch_add(1, Ordering::Relaxed);
+        let key = Key { seed: self.seed, stream };
+        self.client.generated(Generator::Random { distribution, key }, shape, chunks)
+    }
+}

@@ -1,0 +1,439 @@
+//! From expressions to tasks: each array that cannot be fused into another becomes a layer of tasks,
+//! once, and the futures of its blocks.
+
+use super::{
+    DataType, Element,
+    chunks::Grid,
+    element::with_type,
+    fuse::{Fused, can_fold, fuse, is_elementwise},
+    gather::{Assembly, Run, Selection},
+    kernel::{
+        Kernel,
+        evaluate::{Memory, evaluate, evaluate_reduced},
+        reduce::{Reduce, Reduction, State},
+    },
+    node::{Custom, Erased, Kind, Node},
+};
+use crate::{
+    client::{Client, Future, SubmitOptions},
+    error::Result,
+    message::{Column, Packed, Tasks, append},
+    task::{Code, Descriptor, Shared, TaskFunction, inputs::Untyped},
+    value::Data,
+};
+use ndarray::{ArrayD, IxDyn};
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Blocks smaller than this travel whole, though only a part of them is needed.
+const PART_BYTES_MIN: usize = 64 << 10;
+
+/// The blocks of an array, in C order.
+#[derive(Clone, Debug)]
+pub(crate) struct Blocks {
+    pub(crate) data_type: DataType,
+    pub(crate) grid: Grid,
+    pub(crate) futures: Arc<Vec<Future<Erased>>>,
+}
+
+impl Blocks {
+    /// The futures with the type of their values.
+    pub(crate) fn typed<T: Element>(&self) -> Vec<Future<ArrayD<T>>> {
+        assert_eq!(self.data_type, T::DATA_TYPE, "blocks have one type");
+        self.futures.iter().map(Future::retype).collect()
+    }
+}
+
+/// Submits what arrays need; what several need, once.
+pub(crate) struct Lowering<'a> {
+    client: &'a Client,
+    options: &'a SubmitOptions,
+    known: FxHashMap<*const Node, Blocks>,
+    outputs: FxHashMap<*const Custom, Vec<Vec<Future<Erased>>>>,
+    /// The arrays must live as long as their addresses are used.
+    kept: Vec<Arc<Node>>,
+}
+
+impl<'a> Lowering<'a> {
+    pub(crate) fn new(client: &'a Client, options: &'a SubmitOptions) -> Self {
+        let (known, outputs) = (FxHashMap::default(), FxHashMap::default());
+        Self { client, options, known, outputs, kept: Vec::new() }
+    }
+
+    /// The blocks of an array.
+    pub(crate) fn blocks(&mut self, node: &Arc<Node>) -> Result<Blocks> {
+        if let Some(blocks) = self.known.get(&Arc::as_ptr(node)) {
+            return Ok(blocks.clone());
+        }
+        let futures = match &node.kind {
+            Kind::Blocks(futures) => futures.clone(),
+            Kind::Concatenate(inputs, axis) => self.concatenate(node, inputs, *axis)?,
+            Kind::Gather(input, selections) => self.gather(node, input, selections)?,
+            Kind::Reshape(input) => self.reshape(node, input)?,
+            Kind::Output(custom, index) => self.output(custom, *index)?,
+            kind if is_elementwise(kind) || can_fold(node) => self.fused(node)?,
+            Kind::Reduce { .. } => self.reduce(node)?,
+            kind => unreachable!("{kind:?} is elementwise"),
+        };
+        let blocks =
+            Blocks { data_type: node.data_type, grid: node.grid.clone(), futures: Arc::new(futures) };
+        self.known.insert(Arc::as_ptr(node), blocks.clone());
+        self.kept.push(Arc::clone(node));
+        Ok(blocks)
+    }
+
+    fn fused(&mut self, node: &Arc<Node>) -> Result<Vec<Future<Erased>>> {
+        let Fused { kernel, inputs } = fuse(node);
+        let count = node.grid.count();
+        let mut columns = vec![same(&kernel), indices(count)];
+        let has_inputs = !inputs.is_empty();
+        if has_inputs {
+            columns.push(self.lists(&Fused { kernel, inputs }, count)?);
+        }
+        let code = with_type!(node.data_type, T => match has_inputs {
+            true => code(block::<T>),
+            false => code(made_block::<T>),
+        });
+        self.submit(code, count, columns)
+    }
+
+    /// The inputs of each block of a kernel.
+    fn lists(&mut self, fused: &Fused, count: usize) -> Result<Column> {
+        let inputs = fused.inputs.iter().map(|input| Ok((self.blocks(&input.node)?, &input.axes)));
+        let inputs: Vec<_> = inputs.collect::<Result<_>>()?;
+        let list = |index: usize| {
+            let coordinates = fused.kernel.grid.coordinates(index);
+            let mut tasks = Vec::new();
+            for (blocks, axes) in &inputs {
+                let own: Vec<usize> =
+                    axes.iter().map(|axis| axis.map_or(0, |axis| coordinates[axis])).collect();
+                Tasks::push(&mut tasks, blocks.futures[blocks.grid.place(&own)].task());
+            }
+            tasks
+        };
+        Ok(Column::Lists { lists: (0..count).map(list).collect(), collect: nothing() })
+    }
+
+    fn reduce(&mut self, node: &Arc<Node>) -> Result<Vec<Future<Erased>>> {
+        let Kind::Reduce { input, reduction, reduced, keep, fan_in } = &node.kind else {
+            unreachable!("a reduction")
+        };
+        let states = self.reduce_blocks(input, *reduction, reduced)?;
+        // The blocks that go into each block of the result, in C order.
+        let counts = input.grid.counts();
+        let kept: Vec<usize> =
+            counts.iter().zip(reduced).map(|(count, reduced)| if *reduced { 1 } else { *count }).collect();
+        let mut groups: Vec<Vec<Future<State>>> = vec![Vec::new(); kept.iter().product()];
+        for (block, state) in states.into_iter().enumerate() {
+            let coordinates = input.grid.coordinates(block);
+            let place = (0..counts.len()).fold(0, |place, axis| {
+                place * kept[axis] + if reduced[axis] { 0 } else { coordinates[axis] }
+            });
+            groups[place].push(state);
+        }
+        while groups.iter().any(|group| group.len() > *fan_in) {
+            groups = self.combine(*reduction, &groups, *fan_in)?;
+        }
+        let dropped: Vec<bool> = reduced.iter().map(|reduced| *reduced && !keep).collect();
+        let columns = vec![same(&(*reduction, dropped)), list_column(&groups)];
+        let code = with_type!(node.data_type, T => code(finish::<T>));
+        self.submit(code, groups.len(), columns)
+    }
+
+    fn reduce_blocks(
+        &mut self,
+        input: &Arc<Node>,
+        reduction: Reduction,
+        reduced: &[bool],
+    ) -> Result<Vec<Future<State>>> {
+        let Fused { kernel, inputs } = fuse(input);
+        let count = input.grid.count();
+        let mut columns = vec![same(&(&kernel, reduction, reduced)), indices(count)];
+        let code = match inputs.is_empty() {
+            true => code(made_state),
+            false => {
+                columns.push(self.lists(&Fused { kernel, inputs }, count)?);
+                code(state)
+            }
+        };
+        self.submit(code, count, columns)
+    }
+
+    /// One level of the tree: up to `fan_in` neighbours become one.
+    fn combine(
+        &mut self,
+        reduction: Reduction,
+        groups: &[Vec<Future<State>>],
+        fan_in: usize,
+    ) -> Result<Vec<Vec<Future<State>>>> {
+        let parts: Vec<&[Future<State>]> = groups.iter().flat_map(|group| group.chunks(fan_in)).collect();
+        let columns = vec![same(&reduction), list_column(&parts)];
+        let combined: Vec<Future<State>> = self.submit(code(combine), parts.len(), columns)?;
+        let mut combined = combined.into_iter();
+        let next = groups.iter().map(|group| combined.by_ref().take(group.len().div_ceil(fan_in)).collect());
+        Ok(next.collect())
+    }
+
+    fn concatenate(
+        &mut self,
+        node: &Arc<Node>,
+        inputs: &[Arc<Node>],
+        axis: usize,
+    ) -> Result<Vec<Future<Erased>>> {
+        let inputs: Vec<Blocks> = inputs.iter().map(|input| self.blocks(input)).collect::<Result<_>>()?;
+        let block = |index: usize| {
+            let mut coordinates = node.grid.coordinates(index);
+            for input in &inputs {
+                let count = input.grid.0[axis].count();
+                if coordinates[axis] < count {
+                    return input.futures[input.grid.place(&coordinates)].clone();
+                }
+                coordinates[axis] -= count;
+            }
+            unreachable!("as many blocks as the inputs have")
+        };
+        Ok((0..node.grid.count()).map(block).collect())
+    }
+
+    fn gather(
+        &mut self,
+        node: &Arc<Node>,
+        input: &Arc<Node>,
+        selections: &[Selection],
+    ) -> Result<Vec<Future<Erased>>> {
+        let source = self.blocks(input)?;
+        let mut parts: Vec<(Assembly, Future<Erased>)> = Vec::new();
+        let mut plans: Vec<Plan> = Vec::new();
+        for block in 0..node.grid.count() {
+            let (starts, shape) = node.grid.region(block);
+            let runs: Vec<Vec<Run>> = selections
+                .iter()
+                .zip(&source.grid.0)
+                .enumerate()
+                .map(|(axis, (selection, chunks))| selection.runs(chunks, starts[axis], shape[axis]))
+                .collect();
+            plans.push(Plan::new(runs, &source, node.data_type, &mut parts));
+        }
+        let (assemblies, pieces): (Packed, Vec<Vec<Tasks>>) = (
+            packed(parts.iter().map(|(assembly, _)| assembly)),
+            parts.iter().map(|(_, block)| vec![Tasks::one(block.task())]).collect(),
+        );
+        let code = with_type!(node.data_type, T => code(gather::<T>));
+        let columns = vec![Column::Each(assemblies), Column::Lists { lists: pieces, collect: nothing() }];
+        let parts: Vec<Future<Erased>> = self.submit(code, parts.len(), columns)?;
+        let mut futures: Vec<Option<Future<Erased>>> =
+            plans.iter().map(|plan| plan.whole(&source, &parts)).collect();
+        let open: Vec<&Plan> =
+            plans.iter().zip(&futures).filter(|(_, known)| known.is_none()).map(|(plan, _)| plan).collect();
+        let lists = open.iter().map(|plan| plan.tasks(&source, &parts)).collect();
+        let assemblies = packed(open.iter().map(|plan| &plan.assembly));
+        let columns = vec![Column::Each(assemblies), Column::Lists { lists, collect: nothing() }];
+        let mut made = self.submit(code, open.len(), columns)?.into_iter();
+        futures.iter_mut().filter(|known| known.is_none()).for_each(|block| *block = made.next());
+        Ok(futures.into_iter().flatten().collect())
+    }
+
+    fn reshape(&mut self, node: &Arc<Node>, input: &Arc<Node>) -> Result<Vec<Future<Erased>>> {
+        let source = self.blocks(input)?;
+        let count = node.grid.count();
+        let shapes = packed((0..count).map(|block| node.grid.region(block).1));
+        let lists = source.futures.iter().map(|block| vec![Tasks::one(block.task())]).collect();
+        let columns = vec![Column::Each(shapes), Column::Lists { lists, collect: nothing() }];
+        let code = with_type!(node.data_type, T => code(reshape::<T>));
+        self.submit(code, count, columns)
+    }
+
+    fn output(&mut self, custom: &Arc<Custom>, index: usize) -> Result<Vec<Future<Erased>>> {
+        if let Some(outputs) = self.outputs.get(&Arc::as_ptr(custom)) {
+            return Ok(outputs[index].clone());
+        }
+        let inputs: Vec<Blocks> =
+            custom.inputs.iter().map(|input| self.blocks(input)).collect::<Result<_>>()?;
+        let outputs = (custom.submit)(self.client, &inputs)?;
+        let blocks = outputs[index].clone();
+        self.outputs.insert(Arc::as_ptr(custom), outputs);
+        Ok(blocks)
+    }
+
+    fn submit<T>(&self, code: Code, count: usize, columns: Vec<Column>) -> Result<Vec<Future<T>>> {
+        let count =
+            u32::try_from(count).map_err(|_| format!("{count} blocks are more than a layer can have"))?;
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(self.client.submit_layer_of(code, self.options, count, columns))
+    }
+}
+
+/// How one block is gathered.
+struct Plan {
+    assembly: Assembly,
+    /// Its inputs: blocks of the source, or parts of them that tasks cut out first.
+    inputs: Vec<(usize, bool)>,
+    is_whole: bool,
+}
+
+impl Plan {
+    fn new(
+        runs: Vec<Vec<Run>>,
+        source: &Blocks,
+        data_type: DataType,
+        parts: &mut Vec<(Assembly, Future<Erased>)>,
+    ) -> Self {
+        let (assembly, wanted) = Assembly::new(runs);
+        let pieces =
+            Grid(assembly.pieces.iter().map(|count| super::chunks::AxisChunks::regular(*count, 1)).collect());
+        let count = if assembly.pieces.contains(&0) { 0 } else { pieces.count() };
+        let mut inputs = Vec::with_capacity(count);
+        let mut has_parts = false;
+        // All inputs of a block are parts, or none is: then one assembly describes them.
+        let places: Vec<(Vec<usize>, usize)> = (0..count)
+            .map(|combination| {
+                let piece = pieces.coordinates(combination);
+                let own: Vec<usize> =
+                    piece.iter().zip(&wanted).map(|(piece, wanted)| wanted[*piece]).collect();
+                let place = source.grid.place(&own);
+                (piece, place)
+            })
+            .collect();
+        let bytes = |count: usize| count * data_type.size_bytes();
+        for (piece, place) in &places {
+            let taken: usize = assembly.part(piece).shape().iter().product();
+            let all: usize = source.grid.region(*place).1.iter().product();
+            has_parts |= bytes(all) > PART_BYTES_MIN && 2 * taken < all;
+        }
+        for (piece, place) in &places {
+            if has_parts {
+                parts.push((assembly.part(piece), source.futures[*place].clone()));
+                inputs.push((parts.len() - 1, true));
+            } else {
+                inputs.push((*place, false));
+            }
+        }
+        let is_whole = match places.as_slice() {
+            [(_, place)] => assembly.is_identity(&source.grid.region(*place).1),
+            _ => false,
+        };
+        let is_one_part = has_parts && inputs.len() == 1;
+        let assembly = if has_parts { assembly.of_parts() } else { assembly };
+        Self { assembly, inputs, is_whole: is_whole || is_one_part }
+    }
+
+    /// The block itself, if nothing is left to be done.
+    fn whole(&self, source: &Blocks, parts: &[Future<Erased>]) -> Option<Future<Erased>> {
+        let (place, is_part) = *self.inputs.first()?;
+        let block = if is_part { &parts[place] } else { &source.futures[place] };
+        self.is_whole.then(|| block.clone())
+    }
+
+    fn tasks(&self, source: &Blocks, parts: &[Future<Erased>]) -> Vec<Tasks> {
+        let mut tasks = Vec::new();
+        for (place, is_part) in &self.inputs {
+            let block = if *is_part { &parts[*place] } else { &source.futures[*place] };
+            Tasks::push(&mut tasks, block.task());
+        }
+        tasks
+    }
+}
+
+/// The place of a function's descriptor.
+pub(crate) fn code<F: TaskFunction<P, M>, P, M>(_: F) -> Code {
+    Code::of(const { Descriptor::of::<F, P, M>() })
+}
+
+/// How lists of values of any type are collected: not at all.
+fn nothing() -> Code {
+    Code::of(const { Descriptor::of_list::<crate::task::inputs::Nothing>() })
+}
+
+fn bytes_of<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    append(value, &mut bytes);
+    bytes
+}
+
+fn same<T: Serialize>(value: &T) -> Column {
+    Column::Same(bytes_of(value))
+}
+
+/// The place of each block.
+fn indices(count: usize) -> Column {
+    Column::Each(packed(0..count as u64))
+}
+
+fn packed<T: Serialize>(values: impl Iterator<Item = T>) -> Packed {
+    let mut packed = Packed::default();
+    for value in values {
+        let _: std::result::Result<(), std::convert::Infallible> = packed.push_with(|bytes| {
+            append(&value, bytes);
+            Ok(())
+        });
+    }
+    packed
+}
+
+fn list_column<T: Data, L: AsRef<[Future<T>]>>(lists: &[L]) -> Column {
+    let list = |futures: &L| {
+        let mut tasks = Vec::new();
+        futures.as_ref().iter().for_each(|future| Tasks::push(&mut tasks, future.task()));
+        tasks
+    };
+    let collect = Code::of(const { Descriptor::of_list::<T>() });
+    Column::Lists { lists: lists.iter().map(list).collect(), collect }
+}
+
+/// The inputs of a kernel as memory.
+fn memories(data_types: &[(usize, DataType)], inputs: &Untyped) -> Vec<Memory> {
+    let memory = |slot: usize| {
+        let (_, data_type) = data_types.iter().find(|(own, _)| *own == slot).expect("every input is used");
+        with_type!(*data_type, T => Memory::of::<T>(inputs.get(slot).unwrap_or_else(|words| panic!("{words}"))))
+    };
+    (0..inputs.len()).map(memory).collect()
+}
+
+fn made_block<T: Element>(kernel: &Kernel, block: u64) -> ArrayD<T> {
+    evaluate(kernel, block as usize, &[])
+}
+
+fn block<T: Element>(kernel: &Kernel, block: u64, inputs: Untyped) -> ArrayD<T> {
+    evaluate(kernel, block as usize, &memories(&kernel.scope.input_types(), &inputs))
+}
+
+type Reduced = (Kernel, Reduction, Vec<bool>);
+
+fn made_state((kernel, reduction, reduced): &Reduced, block: u64) -> State {
+    evaluate_reduced(kernel, *reduction, reduced, block as usize, &[])
+}
+
+fn state((kernel, reduction, reduced): &Reduced, block: u64, inputs: Untyped) -> State {
+    let inputs = memories(&kernel.scope.input_types(), &inputs);
+    evaluate_reduced(kernel, *reduction, reduced, block as usize, &inputs)
+}
+
+fn combine(reduction: &Reduction, states: Vec<Shared<State>>) -> State {
+    let states: Vec<&State> = states.iter().map(|state| &**state).collect();
+    State::combine(*reduction, &states)
+}
+
+fn finish<T: Reduce>((reduction, dropped): &(Reduction, Vec<bool>), states: Vec<Shared<State>>) -> ArrayD<T> {
+    let state = combine(reduction, states);
+    let axes = state.shape.iter().zip(dropped).filter(|(_, dropped)| !**dropped);
+    let shape: Vec<usize> = axes.map(|(length, _)| *length).collect();
+    ArrayD::from_shape_vec(IxDyn(&shape), state.finish(*reduction)).expect("an element for each place")
+}
+
+fn gather<T: Element>(assembly: &Assembly, inputs: Untyped) -> ArrayD<T> {
+    let blocks = (0..inputs.len())
+        .map(|place| inputs.get::<ArrayD<T>>(place).unwrap_or_else(|words| panic!("{words}")));
+    let blocks: Vec<Arc<ArrayD<T>>> = blocks.collect();
+    let shapes: Vec<Vec<usize>> = blocks.iter().map(|block| block.shape().to_vec()).collect();
+    let memories: Vec<Memory> = blocks.into_iter().map(Memory::of).collect();
+    assembly.assemble(&memories, &shapes)
+}
+
+fn reshape<T: Element>(shape: &[usize], inputs: Untyped) -> ArrayD<T> {
+    let block: Arc<ArrayD<T>> = inputs.get(0).unwrap_or_else(|words| panic!("{words}"));
+    let elements: Vec<T> = Memory::of(block).slice::<T>().to_vec();
+    ArrayD::from_shape_vec(IxDyn(shape), elements).expect("blocks of as many elements")
+}

@@ -1,0 +1,313 @@
+//! Reductions: sums, means, extremes, over all axes or some.
+
+use super::{
+    Array, Dimensions, Element, Float, Number, Ordered, Real, ShapeError,
+    chunks::{AxisChunks, Grid},
+    error::expect,
+    kernel::reduce::Reduction,
+    node::{Kind, Node},
+    operators::{cast_node, constant, select_node},
+};
+use ndarray::{Axis, Ix0};
+use std::sync::Arc;
+
+/// How many states of blocks are put together at a time.
+const FAN_IN: usize = 16;
+
+/// The axes that a reduction goes over: `0`, `[0, 2]`, `Axis(1)`.
+///
+/// [`keep`](Self::keep) leaves them with length 1, [`fan_in`](Self::fan_in) sets the width of the
+/// tree of tasks.
+#[derive(Clone, Debug)]
+pub struct Axes {
+    axes: Option<Vec<usize>>,
+    keep: bool,
+    fan_in: usize,
+}
+
+impl Axes {
+    /// These axes.
+    pub fn of(axes: impl Into<Self>) -> Self {
+        axes.into()
+    }
+
+    /// All axes.
+    pub fn all() -> Self {
+        Self { axes: None, keep: false, fan_in: FAN_IN }
+    }
+
+    /// The reduced axes stay, with length 1.
+    #[must_use]
+    pub fn keep(self) -> Self {
+        Self { keep: true, ..self }
+    }
+
+    /// Up to this many neighbours are put together by one task; at least 2.
+    #[must_use]
+    pub fn fan_in(self, fan_in: usize) -> Self {
+        Self { fan_in: fan_in.max(2), ..self }
+    }
+
+    fn flags(&self, ndim: usize) -> Result<Vec<bool>, ShapeError> {
+        let Some(axes) = &self.axes else { return Ok(vec![true; ndim]) };
+        let mut flags = vec![false; ndim];
+        for axis in axes {
+            let flag = flags.get_mut(*axis).ok_or_else(|| {
+                ShapeError::new(format!("axis {axis} is out of bounds for an array of {ndim} dimensions"))
+            })?;
+            if std::mem::replace(flag, true) {
+                return Err(ShapeError::new(format!("axis {axis} is given twice")));
+            }
+        }
+        Ok(flags)
+    }
+}
+
+impl From<Vec<usize>> for Axes {
+    fn from(axes: Vec<usize>) -> Self {
+        Self { axes: Some(axes), ..Self::all() }
+    }
+}
+
+impl From<usize> for Axes {
+    fn from(axis: usize) -> Self {
+        vec![axis].into()
+    }
+}
+
+impl From<Axis> for Axes {
+    fn from(axis: Axis) -> Self {
+        axis.index().into()
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Axes {
+    fn from(axes: [usize; N]) -> Self {
+        axes.to_vec().into()
+    }
+}
+
+fn reduce_node(input: &Arc<Node>, reduction: Reduction, axes: &Axes) -> Result<Arc<Node>, ShapeError> {
+    let reduced = axes.flags(input.ndim())?;
+    let needs_element = !matches!(
+        reduction,
+        Reduction::Sum | Reduction::Product | Reduction::Count | Reduction::Variance { .. }
+    );
+    let count: usize = input
+        .grid
+        .0
+        .iter()
+        .zip(&reduced)
+        .filter(|(_, reduced)| **reduced)
+        .map(|(axis, _)| axis.length())
+        .product();
+    let shape = input.shape();
+    if needs_element && count == 0 {
+        return Err(ShapeError::new(format!(
+            "{} of no elements: the array has shape {shape:?}",
+            reduction.name()
+        )));
+    }
+    let axes_left = input.grid.0.iter().zip(&reduced).filter_map(|(axis, reduced)| match reduced {
+        false => Some(axis.clone()),
+        true => axes.keep.then(|| AxisChunks::regular(1, 1)),
+    });
+    let grid = Grid(axes_left.collect());
+    let kind =
+        Kind::Reduce { input: Arc::clone(input), reduction, reduced, keep: axes.keep, fan_in: axes.fan_in };
+    Ok(Node::new(reduction.data_type(input.data_type), grid, kind))
+}
+
+impl<T: Element, D: Dimensions> Array<T, D> {
+    #[track_caller]
+    fn reduce<U: Element, E: Dimensions>(&self, reduction: Reduction, axes: &Axes) -> Array<U, E> {
+        self.derive(expect(reduce_node(&self.node, reduction, axes)))
+    }
+
+    /// How many elements of each stretch along these axes there are.
+    fn count_along(&self, axes: &Axes) -> usize {
+        let flags = expect(axes.flags(self.ndim()));
+        self.shape().iter().zip(flags).filter(|(_, flag)| *flag).map(|(length, _)| length).product()
+    }
+}
+
+macro_rules! reductions {
+    ($($(#[$doc:meta])* $name:ident $name_axis:ident, $Trait:ident, $reduction:expr => $U:ty;)*) => { $(
+        impl<T: $Trait, D: Dimensions> Array<T, D> {
+            $(#[$doc])*
+            /// Over all axes.
+            #[track_caller]
+            pub fn $name(&self) -> Array<$U, Ix0> {
+                self.reduce($reduction, &Axes::all())
+            }
+
+            $(#[$doc])*
+            /// Over some axes.
+            ///
+            /// # Panics
+            ///
+            /// Panics if there is no such axis.
+            #[track_caller]
+            pub fn $name_axis(&self, axes: impl Into<Axes>) -> Array<$U> {
+                self.reduce($reduction, &axes.into())
+            }
+        }
+    )* };
+}
+
+reductions! {
+    /// The sum of the elements, in 64 bits for integers, with 64-bit intermediates for floats.
+    sum sum_axis, Element, Reduction::Sum => T::Sum;
+    /// The product of the elements.
+    prod prod_axis, Element, Reduction::Product => T::Sum;
+    /// The smallest element; NaN if there is a NaN. Panics if there are no elements.
+    min min_axis, Ordered, Reduction::Minimum => T;
+    /// The largest element; NaN if there is a NaN. Panics if there are no elements.
+    max max_axis, Ordered, Reduction::Maximum => T;
+    /// The smallest element that is not NaN; infinity if all are.
+    nanmin nanmin_axis, Real, Reduction::FMinimum => T;
+    /// The largest element that is not NaN; minus infinity if all are.
+    nanmax nanmax_axis, Real, Reduction::FMaximum => T;
+    /// How many elements are not zero.
+    count_nonzero count_nonzero_axis, Element, Reduction::Count => i64;
+    /// The index of the first smallest element, in C order over the reduced axes; a NaN is smallest.
+    argmin argmin_axis, Ordered, Reduction::ArgMinimum { skip_nan: false } => i64;
+    /// The index of the first largest element, in C order over the reduced axes; a NaN is largest.
+    argmax argmax_axis, Ordered, Reduction::ArgMaximum { skip_nan: false } => i64;
+    /// The index of the first smallest element that is not NaN; -1 if all are.
+    nanargmin nanargmin_axis, Real, Reduction::ArgMinimum { skip_nan: true } => i64;
+    /// The index of the first largest element that is not NaN; -1 if all are.
+    nanargmax nanargmax_axis, Real, Reduction::ArgMaximum { skip_nan: true } => i64;
+}
+
+impl<D: Dimensions> Array<bool, D> {
+    /// Whether any element is true.
+    pub fn any(&self) -> Array<bool, Ix0> {
+        self.count_nonzero().gt(0)
+    }
+
+    /// Whether any element is true, over some axes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis.
+    #[track_caller]
+    pub fn any_axis(&self, axes: impl Into<Axes>) -> Array<bool> {
+        self.count_nonzero_axis(axes).gt(0)
+    }
+
+    /// Whether all elements are true.
+    pub fn all(&self) -> Array<bool, Ix0> {
+        !(!self).any()
+    }
+
+    /// Whether all elements are true, over some axes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis.
+    #[track_caller]
+    pub fn all_axis(&self, axes: impl Into<Axes>) -> Array<bool> {
+        !(!self).any_axis(axes)
+    }
+}
+
+impl<T: Element, D: Dimensions> Array<T, D> {
+    #[track_caller]
+    fn mean_over<E: Dimensions>(&self, axes: &Axes) -> Array<T::Mean, E> {
+        let mean = cast_node(<T::Mean as Element>::DATA_TYPE, &self.node);
+        let sum: Array<T::Mean, E> = self.derive(expect(reduce_node(&mean, Reduction::Sum, axes)));
+        let count = constant(super::kernel::operators::wide::<T::Mean>(self.count_along(axes) as f64));
+        let divide = super::kernel::operators::Binary::Divide;
+        let data_type = sum.dtype();
+        sum.derive(expect(super::operators::binary_node(divide, data_type, Arc::clone(&sum.node), count)))
+    }
+
+    /// The mean of all elements; NaN of none.
+    pub fn mean(&self) -> Array<T::Mean, Ix0> {
+        self.mean_over(&Axes::all())
+    }
+
+    /// Means over some axes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis.
+    #[track_caller]
+    pub fn mean_axis(&self, axes: impl Into<Axes>) -> Array<T::Mean> {
+        self.mean_over(&axes.into())
+    }
+}
+
+macro_rules! spreads {
+    ($($(#[$doc:meta])* $name:ident $name_axis:ident, $skip_nan:expr, $is_deviation:expr;)*) => {
+        impl<T: Real, D: Dimensions> Array<T, D> { $(
+            $(#[$doc])*
+            /// Over all axes; `ddof` degrees of freedom are taken off the count.
+            pub fn $name(&self, ddof: f64) -> Array<T, Ix0> {
+                let reduction = Reduction::Variance { ddof, skip_nan: $skip_nan, is_deviation: $is_deviation };
+                self.reduce(reduction, &Axes::all())
+            }
+
+            $(#[$doc])*
+            /// Over some axes; `ddof` degrees of freedom are taken off the count.
+            ///
+            /// # Panics
+            ///
+            /// Panics if there is no such axis.
+            #[track_caller]
+            pub fn $name_axis(&self, axes: impl Into<Axes>, ddof: f64) -> Array<T> {
+                let reduction = Reduction::Variance { ddof, skip_nan: $skip_nan, is_deviation: $is_deviation };
+                self.reduce(reduction, &axes.into())
+            }
+        )* }
+    };
+}
+
+spreads! {
+    /// The variance of the elements.
+    var var_axis, false, false;
+    /// The standard deviation of the elements.
+    std std_axis, false, true;
+    /// The variance of the elements that are not NaN.
+    nanvar nanvar_axis, true, false;
+    /// The standard deviation of the elements that are not NaN.
+    nanstd nanstd_axis, true, true;
+}
+
+impl<T: Real> Array<T> {
+    fn without_nan(&self) -> Self {
+        let inputs = vec![self.is_nan().node, constant(T::default()), Arc::clone(&self.node)];
+        self.derive(expect(select_node(T::DATA_TYPE, inputs)))
+    }
+
+    /// The sum of the elements that are not NaN.
+    pub fn nansum(&self) -> Array<T, Ix0> {
+        self.without_nan().sum()
+    }
+
+    /// The mean of the elements that are not NaN; NaN if all are.
+    pub fn nanmean(&self) -> Array<T, Ix0> {
+        let count = (!self.is_nan()).count_nonzero().cast::<T>();
+        self.nansum() / count
+    }
+
+    /// Means of the elements that are not NaN, over some axes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis.
+    #[track_caller]
+    pub fn nanmean_axis(&self, axes: impl Into<Axes>) -> Self {
+        let axes = axes.into();
+        let count = (!self.is_nan()).count_nonzero_axis(axes.clone()).cast::<T>();
+        self.without_nan().sum_axis(axes) / count
+    }
+}
+
+impl<T: Number> Array<T> {
+    /// The Euclidean norm of all elements taken as one vector.
+    pub fn norm(&self) -> Array<<T::Mean as Float>::Real, Ix0> {
+        self.abs().cast::<<T::Mean as Float>::Real>().square().sum().sqrt()
+    }
+}

@@ -1,0 +1,153 @@
+//! Arrays against `ndarray`: the same operations on random shapes, chunks and values.
+
+use maniple::{
+    Client, Result, Runtime,
+    array::{Array, Axes, chunks, concatenate, select, stack},
+};
+use ndarray::{ArrayD, Axis, IxDyn, s};
+use proptest::prelude::*;
+
+/// Runs `test` with a client of a run in this process.
+fn with_client(test: impl FnOnce(&Client) + Send) {
+    Runtime::builder()
+        .threads(2)
+        .execute(|client| {
+            test(client);
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// A local array, and the same in chunks.
+fn pair(client: &Client, shape: &[usize], chunk: &[usize], seed: u64) -> (ArrayD<f64>, Array<f64>) {
+    let mut state = seed;
+    let local = ArrayD::from_shape_fn(IxDyn(shape), |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((state >> 40) as f64 / 1000.0).floor() / 8.0 - 1000.0
+    });
+    let array = client.from_ndarray(&local, chunk.to_vec()).unwrap();
+    (local, array)
+}
+
+fn shapes() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
+    prop::collection::vec((1usize..12, 1usize..7), 1..4).prop_map(|axes| axes.into_iter().unzip())
+}
+
+fn close(a: &ArrayD<f64>, b: &ArrayD<f64>) -> bool {
+    let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-9 * (1.0 + a.abs()) || a.is_nan() && b.is_nan();
+    a.shape() == b.shape() && a.iter().zip(b).all(near)
+}
+
+#[test]
+fn operations_on_elements_are_those_of_ndarray() {
+    with_client(|client| {
+        proptest!(ProptestConfig::with_cases(24), |((shape, chunk) in shapes(), seed: u64)| {
+            let (local, array) = pair(client, &shape, &chunk, seed);
+            let other = local.mapv(|x| x * 0.5 - 3.0);
+            prop_assert_eq!(array.compute().unwrap(), local.clone());
+            let calculated = ((&array * 0.5 - 3.0) * &array + 2.0 / (array.abs() + 1.0)).compute().unwrap();
+            let wanted = &other * &local + 2.0 / (local.mapv(f64::abs) + 1.0);
+            prop_assert!(close(&calculated, &wanted));
+            let kept = select(&array.lt(0.0), &array, 1.0).compute().unwrap();
+            prop_assert_eq!(kept, local.mapv(|x| if x < 0.0 { x } else { 1.0 }));
+            let sines = (array.sin().square() + array.cos().square()).compute().unwrap();
+            prop_assert!(close(&sines, &ArrayD::ones(shape)));
+        });
+    });
+}
+
+#[test]
+fn reductions_are_those_of_ndarray() {
+    with_client(|client| {
+        proptest!(ProptestConfig::with_cases(24), |((shape, chunk) in shapes(), seed: u64, axis: usize)| {
+            let (local, array) = pair(client, &shape, &chunk, seed);
+            let axis = axis % shape.len();
+            prop_assert!((array.sum().compute().unwrap() - local.sum()).abs() < 1e-6);
+            prop_assert!(close(&array.sum_axis(axis).compute().unwrap(), &local.sum_axis(Axis(axis))));
+            let kept = array.sum_axis(Axes::of(axis).keep().fan_in(2)).compute().unwrap();
+            prop_assert!(close(&kept, &local.sum_axis(Axis(axis)).insert_axis(Axis(axis))));
+            prop_assert!(close(&array.mean_axis(axis).compute().unwrap(), &local.mean_axis(Axis(axis)).unwrap()));
+            prop_assert!(close(&array.var_axis(axis, 0.0).compute().unwrap(), &local.var_axis(Axis(axis), 0.0)));
+            let std = array.std(0.0).compute().unwrap();
+            prop_assert!((std - local.std(0.0)).abs() < 1e-9 * (1.0 + std));
+            let largest = local.fold(f64::NEG_INFINITY, |a, b| a.max(*b));
+            prop_assert_eq!(array.max().compute().unwrap(), largest);
+            let first = local.iter().position(|x| *x == largest).unwrap() as i64;
+            prop_assert_eq!(array.argmax().compute().unwrap(), first);
+            let smallest = local.map_axis(Axis(axis), |lane| {
+                lane.iter().enumerate().fold((0, f64::INFINITY), |best, (i, x)| if *x < best.1 { (i as i64, *x) } else { best }).0
+            });
+            prop_assert_eq!(array.argmin_axis(axis).compute().unwrap(), smallest);
+            let negative = local.iter().filter(|x| **x < 0.0).count() as i64;
+            prop_assert_eq!(array.lt(0.0).count_nonzero().compute().unwrap(), negative);
+            prop_assert_eq!(array.lt(0.0).any().compute().unwrap(), negative > 0);
+            prop_assert_eq!(array.lt(0.0).all().compute().unwrap(), negative as usize == local.len());
+        });
+    });
+}
+
+#[test]
+fn shapes_and_slices_are_those_of_ndarray() {
+    with_client(|client| {
+        proptest!(ProptestConfig::with_cases(24), |((shape, chunk) in shapes(), (_, other) in shapes(), seed: u64,
+                   start in 0isize..6, length in 0isize..8, step in prop::sample::select(vec![-3isize, -1, 1, 2]))| {
+            let (local, array) = pair(client, &shape, &chunk, seed);
+            let other: Vec<usize> = (0..shape.len()).map(|axis| other[axis % other.len()]).collect();
+            prop_assert_eq!(array.rechunk(other).compute().unwrap(), local.clone());
+            prop_assert_eq!(array.transpose().compute().unwrap(), local.t().to_owned());
+            let first = shape[0] as isize;
+            let range = start.min(first)..(start + length).min(first).max(start.min(first));
+            let slice = ndarray::Slice::new(range.start, Some(range.end), step);
+            let wanted = local.slice_axis(Axis(0), slice).to_owned();
+            let elem = [ndarray::SliceInfoElem::Slice { start: range.start, end: Some(range.end), step }];
+            prop_assert_eq!(array.slice(elem).compute().unwrap(), wanted.clone());
+            // Through operations, the same.
+            prop_assert_eq!((&array * 2.0 + 1.0).slice(elem).compute().unwrap(), wanted * 2.0 + 1.0);
+            let flat: Vec<f64> = local.iter().copied().collect();
+            prop_assert_eq!(array.ravel().compute().unwrap().into_raw_vec_and_offset().0, flat.clone());
+            let there_and_back = array.reshape([-1, 1]).reshape(shape.iter().map(|n| *n as isize).collect::<Vec<_>>());
+            prop_assert_eq!(there_and_back.compute().unwrap(), local.clone());
+            let twice = concatenate(&[&array, &array.flip(0)], 0).compute().unwrap();
+            let mut reversed = local.clone();
+            reversed.invert_axis(Axis(0));
+            prop_assert_eq!(twice, ndarray::concatenate(Axis(0), &[local.view(), reversed.view()]).unwrap());
+            let stacked = stack(&[&array, &array], 1).compute().unwrap();
+            prop_assert_eq!(stacked, ndarray::stack(Axis(1), &[local.view(), local.view()]).unwrap());
+            let picked: Vec<usize> = (0..5).map(|i| (seed as usize >> i) % shape[0]).collect();
+            prop_assert_eq!(array.take(0, &picked).compute().unwrap(), local.select(Axis(0), &picked));
+            let rolled = array.roll(start as i64 - 2, 0).compute().unwrap();
+            let indices: Vec<usize> = (0..first).map(|i| (i - (start - 2)).rem_euclid(first) as usize).collect();
+            prop_assert_eq!(rolled, local.select(Axis(0), &indices));
+        });
+    });
+}
+
+#[test]
+fn the_lessons_examples_run() -> Result<()> {
+    Runtime::builder().threads(2).execute(|client| {
+        let a = client.arange(1, 50, 3, 5);
+        assert_eq!(a.shape(), [17]);
+        assert_eq!(a.chunks(), [[5, 5, 5, 2]]);
+        assert_eq!(a.chunk_size(), [5]);
+        assert_eq!(
+            a.to_string(),
+            "maniple.array<arange, shape=(17,), dtype=int64, chunksize=(5,), chunktype=ndarray>"
+        );
+        let squares = a.square().compute()?;
+        assert_eq!(
+            squares.iter().copied().collect::<Vec<_>>(),
+            (0..17).map(|i| (1 + 3 * i) * (1 + 3 * i)).collect::<Vec<i64>>()
+        );
+        let x = client.random(1).random::<f64>([15, 15], chunks([10, 5]));
+        let local = x.compute()?;
+        let total = (&x + x.t()).sum().compute()?;
+        assert!((total - 2.0 * local.sum()).abs() < 1e-9);
+        assert_eq!(
+            x.slice(s![..10, 5..9;-2]).compute()?,
+            local.slice(s![..10, 5..9;-2]).into_dyn().to_owned()
+        );
+        let same = client.random(1).random::<f64>([15, 15], chunks([4, 15])).compute()?;
+        assert_eq!(same, local, "random numbers do not depend on chunks");
+        Ok(())
+    })
+}
