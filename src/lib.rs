@@ -28,6 +28,7 @@
 //!
 //! - [`run`], [`Runtime::builder`]: a run from start to end; [`Builder::execute`] within an MPI program.
 //! - [`Client`]: `submit`, `map`, `scatter`, `gather`, `as_completed` ...
+//! - [`array`]: chunked arrays, lazily, with NumPy's operations.
 //! - [`current`](current()): what a task knows of itself, and how it submits more.
 //!
 //! `ARCHITECTURE.md` in the repository draws the house.
@@ -50,6 +51,7 @@ pub mod value;
 pub mod worker;
 
 pub use allocator::Allocator;
+pub use array::Array;
 pub use client::{Client, Future, Place, Status, SubmitOptions, WaitFor};
 pub use current::{Current, current, is_in_task};
 pub use error::{Error, Reason, Result, TaskError};

@@ -1,6 +1,6 @@
 //! What most programs need: `use maniple::prelude::*;`.
 
 pub use crate::{
-    Cluster, Error, Future, MemoryLimit, Result, Runtime, Shared, Status, SubmitOptions, TaskError, WaitFor,
-    client::Client, current,
+    Array, Cluster, Error, Future, MemoryLimit, Result, Runtime, Shared, Status, SubmitOptions, TaskError,
+    WaitFor, array::chunks, client::Client, current,
 };
