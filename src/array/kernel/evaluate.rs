@@ -7,6 +7,7 @@ use super::{
     reduce::{self, Reduction, Regions, State},
 };
 use crate::array::element::{Element, Elements, Scalar, Sealed, with_type};
+use multiversion::multiversion;
 use ndarray::ArrayD;
 use std::{any::Any, sync::Arc};
 
@@ -131,19 +132,24 @@ impl Walk {
     /// Calls `visit` with the place in the tile, the first index in the leaf and the count of each
     /// stretch of the elements from `start` to `end`.
     fn for_each_run(&self, start: usize, end: usize, mut visit: impl FnMut(usize, i64, usize)) {
-        let (length, stride) = *self.axes.last().expect("a walk has an axis");
+        let length = self.axes.last().expect("a walk has an axis").0;
         let mut at = start;
         while at < end {
-            let (mut row, column) = (at / length, at % length);
+            let (row, column) = (at / length, at % length);
             let count = (length - column).min(end - at);
-            let mut index = self.base + column as i64 * stride;
-            for (length, stride) in self.axes.iter().rev().skip(1) {
-                index += (row % length) as i64 * stride;
-                row /= length;
-            }
-            visit(at - start, index, count);
+            visit(at - start, self.index(row, column), count);
             at += count;
         }
+    }
+
+    /// The index in the leaf of an element, by its column in the last axis and its row in the others.
+    fn index(&self, mut row: usize, column: usize) -> i64 {
+        let mut index = self.base + column as i64 * self.stride();
+        for (length, stride) in self.axes.iter().rev().skip(1) {
+            index += (row % length) as i64 * stride;
+            row /= length;
+        }
+        index
     }
 }
 
@@ -153,7 +159,7 @@ enum Prepared<'a> {
     Constant,
     /// The elements lie in memory as they are wanted, from here on.
     Direct(Memory, usize),
-    Copy(Memory, Walk),
+    Copy(Memory, Walk, Panel),
     Generate(Generator, Walk),
     Compute,
     Fold(Box<Running<'a>>, usize),
@@ -233,7 +239,7 @@ impl<'a> Running<'a> {
             let mut output = std::mem::replace(&mut self.registers[index], Elements::Bool(Vec::new()));
             output.resize(count);
             match &mut self.prepared[index] {
-                Prepared::Copy(memory, walk) => copy(memory, walk, start, end, &mut output),
+                Prepared::Copy(memory, walk, panel) => copy(memory, walk, panel, start, end, &mut output),
                 Prepared::Generate(generator, walk) => {
                     walk.for_each_run(start, end, |place, first, count| {
                         generator.fill(first, walk.stride(), &mut output, place..place + count);
@@ -280,7 +286,7 @@ fn in_memory<'a>(memory: Memory, follows: &[Follow], shape: &[usize]) -> Prepare
     let walk = Walk::new(follows, &strides_of(memory.shape()), &vec![0; shape.len()], shape);
     match walk.is_contiguous() {
         true => Prepared::Direct(memory, walk.base as usize),
-        false => Prepared::Copy(memory, walk),
+        false => Prepared::Copy(memory, walk, Panel::default()),
     }
 }
 
@@ -319,7 +325,72 @@ fn generated<'a>(
     in_memory(Memory::Elements(Arc::new(elements), lengths), &follows, shape)
 }
 
-fn copy(memory: &Memory, walk: &Walk, start: usize, end: usize, output: &mut Elements) {
+/// Some rows of a leaf whose elements lie the other way round, turned at once: each line of the
+/// cache is read once.
+#[derive(Default)]
+struct Panel {
+    rows: std::ops::Range<usize>,
+    elements: Option<Elements>,
+}
+
+impl Panel {
+    /// So that each column is two lines of the cache, for elements of 8 bytes.
+    const ROWS: usize = 16;
+    /// Longer rows would not stay in the cache.
+    const LENGTH_MAX: usize = 8 << 10;
+
+    /// The elements of a row from `column` on, if the leaf is turned.
+    fn row<T: Element>(&mut self, input: &[T], walk: &Walk, row: usize, column: usize) -> Option<&[T]> {
+        let [.., (rows, row_stride), (length, stride)] = walk.axes.as_slice() else { return None };
+        if *row_stride != 1 || *length > Self::LENGTH_MAX || *rows < Self::ROWS {
+            return None;
+        }
+        if !self.rows.contains(&row) {
+            let end = row + (rows - row % rows).min(Self::ROWS);
+            let base = walk.index(row, 0);
+            let elements =
+                self.elements.get_or_insert_with(|| Elements::zeros(T::DATA_TYPE, length * Self::ROWS));
+            let panel = T::vector_mut(elements);
+            turn(input, base, *stride, end - row, panel, *length);
+            self.rows = row..end;
+        }
+        let start = (row - self.rows.start) * length + column;
+        Some(&T::vector(self.elements.as_ref()?)[start..])
+    }
+}
+
+/// Writes `rows` rows of `length` elements; those of each column follow each other in `input`, and
+/// the columns are `stride` apart.
+#[multiversion(targets = "simd")]
+fn turn<T: Element>(input: &[T], base: i64, stride: i64, rows: usize, panel: &mut [T], length: usize) {
+    const SIDE: usize = 8;
+    let column_of = |column: usize| (base + column as i64 * stride) as usize;
+    for row in (0..rows).step_by(SIDE) {
+        for column in (0..length).step_by(SIDE) {
+            let (height, width) = (SIDE.min(rows - row), SIDE.min(length - column));
+            if (height, width) != (SIDE, SIDE) {
+                for own in column..column + width {
+                    for (place, value) in input[column_of(own) + row..][..height].iter().enumerate() {
+                        panel[(row + place) * length + own] = *value;
+                    }
+                }
+                continue;
+            }
+            let mut square = [[T::default(); SIDE]; SIDE];
+            for (own, values) in square.iter_mut().enumerate() {
+                values.copy_from_slice(&input[column_of(column + own) + row..][..SIDE]);
+            }
+            for place in 0..SIDE {
+                let output: &mut [T; SIDE] =
+                    panel[(row + place) * length + column..].first_chunk_mut().expect("inside");
+                *output = square.map(|values| values[place]);
+            }
+        }
+    }
+}
+
+fn copy(memory: &Memory, walk: &Walk, panel: &mut Panel, start: usize, end: usize, output: &mut Elements) {
+    let length = walk.axes.last().expect("a walk has an axis").0;
     with_type!(output.data_type(), T => {
         let (input, output) = (memory.slice::<T>(), T::vector_mut(output));
         walk.for_each_run(start, end, |place, first, count| {
@@ -328,6 +399,10 @@ fn copy(memory: &Memory, walk: &Walk, start: usize, end: usize, output: &mut Ele
                 1 => output.copy_from_slice(&input[first as usize..][..count]),
                 0 => output.fill(input[first as usize]),
                 stride => {
+                    let at = start + place;
+                    if let Some(row) = panel.row(input, walk, at / length, at % length) {
+                        return output.copy_from_slice(&row[..count]);
+                    }
                     for (place, output) in output.iter_mut().enumerate() {
                         *output = input[(first + stride * place as i64) as usize];
                     }

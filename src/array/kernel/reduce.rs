@@ -327,6 +327,31 @@ fn sum_run<T: Reduce>(values: &[T]) -> T::Wide {
     lanes[0]
 }
 
+/// The count, the mean and the sum of squared distances from it.
+#[multiversion(targets = "simd")]
+fn moments_run<T: Reduce>(values: &[T]) -> [f64; 3] {
+    let count = values.len() as f64;
+    if values.is_empty() {
+        return [0.0; 3];
+    }
+    let mean = real(sum_run(values).wide()) / count;
+    let square = |value: &T| {
+        let distance = real(value.wide()) - mean;
+        distance * distance
+    };
+    let mut lanes = [0.0; LANES];
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane += square(value);
+        }
+    }
+    for (lane, value) in lanes.iter_mut().zip(rest) {
+        *lane += square(value);
+    }
+    [count, mean, sum_run(&lanes)]
+}
+
 #[multiversion(targets = "simd")]
 fn add_each<T: Reduce>(sums: &mut [T::Wide], errors: &mut [T::Wide], values: &[T]) {
     for ((sum, error), value) in sums.iter_mut().zip(errors).zip(values) {
@@ -491,13 +516,11 @@ impl State {
             }
             Reduction::Count => i64::vector_mut(&mut self.parts[0])[place] += count_run(values),
             Reduction::Variance { skip_nan, .. } => {
-                let wide = |value: &T| real(value.wide());
-                let values: Vec<f64> =
-                    values.iter().map(wide).filter(|value| !skip_nan || !value.is_nan()).collect();
-                let count = values.len() as f64;
-                let mean = if values.is_empty() { 0.0 } else { sum_run(&values) / count };
-                let squares: Vec<f64> = values.iter().map(|value| (value - mean) * (value - mean)).collect();
-                self.add_moments(place, [count, mean, sum_run(&squares)]);
+                if skip_nan && values.iter().any(|value| value.is_nan()) {
+                    let known: Vec<T> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+                    return self.add_to_one(reduction, place, index, &known);
+                }
+                self.add_moments(place, moments_run(values));
             }
             Reduction::ArgMinimum { .. } | Reduction::ArgMaximum { .. } => {
                 for (step, value) in values.iter().enumerate() {
@@ -684,6 +707,7 @@ impl State {
     }
 }
 
+#[inline(always)]
 fn real(wide: Wide) -> f64 {
     f64::of_wide(wide)
 }
