@@ -23,7 +23,7 @@ struct Options {
 
 fn size(text: &str) -> Result<f64, String> {
     let size: f64 = text.parse().map_err(|_| "a number of bytes, such as 100e9, is due".to_string())?;
-    match size >= 16.0 && size <= 1e18 {
+    match (16.0..=1e18).contains(&size) {
         true => Ok(size),
         false => Err("from 16 bytes, which is one point, to 1e18".into()),
     }

@@ -41,6 +41,7 @@ mod current;
 mod error;
 pub mod job;
 pub mod message;
+mod picture;
 pub mod prelude;
 pub mod rank;
 mod runtime;
@@ -52,7 +53,7 @@ pub mod worker;
 
 pub use allocator::Allocator;
 pub use array::Array;
-pub use client::{Client, Future, Place, Status, SubmitOptions, WaitFor};
+pub use client::{Client, Delayed, Future, Place, Status, SubmitOptions, WaitFor, delayed};
 pub use current::{Current, current, is_in_task};
 pub use error::{Error, Reason, Result, TaskError};
 pub use rank::{Rank, Role};

@@ -1,6 +1,9 @@
 //! What most programs need: `use maniple::prelude::*;`.
 
 pub use crate::{
-    Array, Cluster, Error, Future, MemoryLimit, Result, Runtime, Shared, Status, SubmitOptions, TaskError,
-    WaitFor, array::chunks, client::Client, current,
+    Array, Cluster, Delayed, Error, Future, MemoryLimit, Result, Runtime, Shared, Status, SubmitOptions,
+    TaskError, WaitFor,
+    array::chunks,
+    client::{Client, delayed},
+    current,
 };

@@ -37,6 +37,7 @@ mod lower;
 pub(crate) mod math;
 mod node;
 mod operators;
+mod plan;
 #[allow(dead_code, unused_imports)]
 pub(crate) mod random;
 mod reductions;

@@ -7,12 +7,13 @@
 //! [`Future<T>`]: super::Future
 
 use super::{
+    Client,
+    delayed::Call,
     future::Future,
     table::{Progress, Table, Tracked},
 };
 use crate::{
     message::{Column, Finished, Held, Packed, TaskId, Tasks},
-    rank::Rank,
     task::{Code, Descriptor},
     value::{self, Data, Value},
 };
@@ -21,17 +22,34 @@ use std::{fmt, sync::Arc};
 /// The arguments of the tasks of a layer, as they are collected. Argument by argument of one task,
 /// then of the next.
 pub struct Columns<'a> {
-    table: &'a Arc<Table>,
-    /// Who takes arguments that are too large to travel with the task.
-    lend_to: &'a dyn Fn() -> Rank,
+    /// Nobody, where the arguments are only noted for later.
+    client: Option<&'a Client>,
     small_bytes_max: usize,
+    /// What was noted.
+    noted: Vec<Noted>,
     columns: Vec<Building>,
     next: usize,
     /// Futures that must live until the layer is submitted.
     kept: Vec<(Arc<Tracked>, u32)>,
     /// The first value that could not be encoded.
-    pub(super) failure: Option<String>,
+    pub(crate) failure: Option<String>,
 }
+
+/// An argument that is kept until its call is made.
+#[derive(Debug)]
+pub(crate) enum Noted {
+    /// Encoded.
+    Small(Vec<u8>),
+    Large(Value),
+    Future(Future<Self>),
+    /// The result of a call that is not made yet.
+    Call(Arc<Call>),
+    /// Futures and calls, and how a list is made of their values.
+    List(Vec<Self>, Code),
+}
+
+/// Values up to this size are noted encoded.
+const NOTED_BYTES_MAX: usize = 512;
 
 #[derive(Debug)]
 enum Building {
@@ -41,11 +59,25 @@ enum Building {
 }
 
 impl<'a> Columns<'a> {
-    pub(super) fn new(table: &'a Arc<Table>, lend_to: &'a dyn Fn() -> Rank, small_bytes_max: usize) -> Self {
+    pub(crate) fn new(client: &'a Client) -> Self {
+        Self::with(Some(client), client.shared.small_bytes_max)
+    }
+
+    /// Takes the arguments of one call apart, for later.
+    pub(crate) fn note<P>(arguments: impl Arguments<P>) -> Result<Vec<Noted>, String> {
+        let mut columns = Columns::with(None, NOTED_BYTES_MAX);
+        arguments.add_to(&mut columns);
+        match columns.failure.take() {
+            Some(words) => Err(words),
+            None => Ok(std::mem::take(&mut columns.noted)),
+        }
+    }
+
+    fn with(client: Option<&'a Client>, small_bytes_max: usize) -> Self {
         Self {
-            table,
-            lend_to,
+            client,
             small_bytes_max,
+            noted: Vec::new(),
             columns: Vec::new(),
             next: 0,
             kept: Vec::new(),
@@ -53,8 +85,69 @@ impl<'a> Columns<'a> {
         }
     }
 
+    fn table(&self) -> &'a Arc<Table> {
+        self.client.expect("what is noted for later needs no table").table()
+    }
+
+    /// The arguments of one more task, which were noted before; `result_of` has submitted the calls
+    /// whose results they are.
+    pub(crate) fn push_noted(&mut self, noted: &[Noted], result_of: &dyn Fn(&Arc<Call>) -> Future<Noted>) {
+        self.next = 0;
+        for argument in noted {
+            match argument {
+                Noted::Small(bytes) => self.small(bytes),
+                Noted::Large(value) => self.large(value.clone()),
+                Noted::Future(future) => self.future(future.tracked(), future.index(), true),
+                Noted::Call(call) => {
+                    let future = result_of(call);
+                    self.future(future.tracked(), future.index(), true);
+                }
+                Noted::List(items, collect) => {
+                    let mut tasks = Vec::new();
+                    for item in items {
+                        let future = match item {
+                            Noted::Call(call) => result_of(call),
+                            Noted::Future(future) => future.clone(),
+                            _ => unreachable!("a list is of futures or calls"),
+                        };
+                        Tasks::push(&mut tasks, future.task());
+                        future.tracked().add_reference(future.index());
+                        self.kept.push((Arc::clone(future.tracked()), future.index()));
+                    }
+                    self.list_of(tasks, *collect);
+                }
+            }
+        }
+    }
+
+    /// A call that was not made yet.
+    pub(crate) fn call(&mut self, call: &Arc<Call>) {
+        match self.client {
+            None => self.noted.push(Noted::Call(Arc::clone(call))),
+            Some(client) => {
+                let future = call.submit(client);
+                self.future(future.tracked(), future.index(), true);
+            }
+        }
+    }
+
+    /// A list of calls that were not made yet.
+    pub(crate) fn calls<T: Data>(&mut self, calls: Vec<Arc<Call>>) {
+        let collect = Code::of(const { Descriptor::of_list::<T>() });
+        match self.client {
+            None => self.noted.push(Noted::List(calls.into_iter().map(Noted::Call).collect(), collect)),
+            Some(client) => {
+                let futures = Call::submit_all(client, &calls);
+                let items: Vec<Noted> = futures.into_iter().map(Noted::Future).collect();
+                let place = self.next;
+                self.push_noted(&[Noted::List(items, collect)], &|_| unreachable!("all are futures"));
+                self.next = place + 1;
+            }
+        }
+    }
+
     /// The arguments of one more task.
-    pub(super) fn push<P>(&mut self, arguments: impl Arguments<P>) {
+    pub(crate) fn push<P>(&mut self, arguments: impl Arguments<P>) {
         self.next = 0;
         arguments.add_to(self);
     }
@@ -62,6 +155,8 @@ impl<'a> Columns<'a> {
     fn value<T: Data>(&mut self, value: T) {
         let mut small = Vec::new();
         match value::encode(value, self.small_bytes_max, &mut small) {
+            Ok(None) if self.client.is_none() => self.noted.push(Noted::Small(small)),
+            Ok(Some(value)) if self.client.is_none() => self.noted.push(Noted::Large(value)),
             Ok(None) => self.small(&small),
             Ok(Some(value)) => self.large(value),
             Err(words) => {
@@ -87,10 +182,10 @@ impl<'a> Columns<'a> {
     }
 
     fn large(&mut self, value: Value) {
-        let holder = (self.lend_to)();
-        let tracked = self.table.track_held(Held { task: TaskId(0), holder, size: value.size() });
+        let holder = self.client.expect("noted elsewhere").next_worker();
+        let tracked = self.table().track_held(Held { task: TaskId(0), holder, size: value.size() });
         let task = tracked.tasks.first;
-        self.table.lend(task, value, &[holder]);
+        self.table().lend(task, value, &[holder]);
         tracked.add_reference(0);
         self.kept.push((tracked, 0));
         self.task(task);
@@ -122,9 +217,9 @@ impl<'a> Columns<'a> {
 
     /// Makes values of the client's own of encoded ones.
     fn give(&mut self, values: Packed) -> Tasks {
-        let tracked = self.table.track(values.len() as u32, &Progress::Small(Default::default()));
+        let tracked = self.table().track(values.len() as u32, &Progress::Small(Default::default()));
         let tasks = tracked.tasks;
-        self.table.give(Finished { first: tasks.first, values });
+        self.table().give(Finished { first: tasks.first, values });
         for index in 0..tasks.count {
             tracked.add_reference(index);
             self.kept.push((Arc::clone(&tracked), index));
@@ -132,10 +227,9 @@ impl<'a> Columns<'a> {
         tasks
     }
 
-    fn list<T: Data>(&mut self, tasks: Vec<Tasks>) {
+    fn list_of(&mut self, tasks: Vec<Tasks>, collect: Code) {
         let column = self.next;
         self.next += 1;
-        let collect = Code::of(const { Descriptor::of_list::<T>() });
         match self.columns.get_mut(column) {
             None => self.columns.push(Building::Lists(vec![tasks], collect)),
             Some(Building::Lists(lists, _)) => lists.push(tasks),
@@ -144,7 +238,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The columns of a layer.
-    pub(super) fn finish(&mut self) -> Vec<Column> {
+    pub(crate) fn finish(&mut self) -> Vec<Column> {
         let finish = |column: Building| match column {
             Building::Each(values) => Column::Each(values),
             Building::Values(tasks) if tasks.len() > 1 => strided(tasks),
@@ -198,22 +292,30 @@ impl<T: Data> IntoArgument<T> for T {
 
 impl<T: Data> IntoArgument<T> for Future<T> {
     fn into_argument(self, columns: &mut Columns<'_>) {
-        columns.future(self.tracked(), self.index(), true);
+        match columns.client {
+            None => columns.noted.push(Noted::Future(self.retype())),
+            Some(_) => columns.future(self.tracked(), self.index(), true),
+        }
     }
 }
 
 impl<T: Data> IntoArgument<T> for &Future<T> {
     fn into_argument(self, columns: &mut Columns<'_>) {
-        columns.future(self.tracked(), self.index(), false);
+        match columns.client {
+            None => columns.noted.push(Noted::Future(self.retype())),
+            Some(_) => columns.future(self.tracked(), self.index(), false),
+        }
     }
 }
 
 impl<T: Data> IntoArgument<Vec<T>> for Vec<Future<T>> {
     fn into_argument(self, columns: &mut Columns<'_>) {
         (&self[..]).into_argument(columns);
-        for future in &self {
-            future.tracked().add_reference(future.index());
-            columns.kept.push((Arc::clone(future.tracked()), future.index()));
+        if columns.client.is_some() {
+            for future in &self {
+                future.tracked().add_reference(future.index());
+                columns.kept.push((Arc::clone(future.tracked()), future.index()));
+            }
         }
     }
 }
@@ -226,11 +328,16 @@ impl<T: Data> IntoArgument<Vec<T>> for &Vec<Future<T>> {
 
 impl<T: Data> IntoArgument<Vec<T>> for &[Future<T>] {
     fn into_argument(self, columns: &mut Columns<'_>) {
+        let collect = Code::of(const { Descriptor::of_list::<T>() });
+        if columns.client.is_none() {
+            let items = self.iter().map(|future| Noted::Future(future.retype())).collect();
+            return columns.noted.push(Noted::List(items, collect));
+        }
         let mut tasks = Vec::new();
         for future in self {
             Tasks::push(&mut tasks, future.task());
         }
-        columns.list::<T>(tasks);
+        columns.list_of(tasks, collect);
     }
 }
 

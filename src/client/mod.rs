@@ -1,6 +1,7 @@
 //! The client: how the driver, and tasks themselves, have functions run.
 
 pub mod arguments;
+pub mod delayed;
 mod future;
 mod options;
 mod progress;
@@ -15,6 +16,7 @@ use crate::{
     value::{self, Data},
 };
 use arguments::{Arguments, Columns};
+pub use delayed::{Delayed, delayed};
 pub use future::{Future, Status};
 pub use options::{Place, SubmitOptions};
 pub use progress::AsCompleted;
@@ -117,8 +119,7 @@ impl Client {
         F: TaskFunction<P, M>,
     {
         let code = Code::of(const { Descriptor::of::<F, P, M>() });
-        let lend_to = || self.next_worker();
-        let mut columns = Columns::new(self.table(), &lend_to, self.shared.small_bytes_max);
+        let mut columns = Columns::new(self);
         columns.push(arguments);
         let tracked = self.submit_layer(code, options, 1, &mut columns);
         Future::new(self.clone(), &tracked, 0)
@@ -154,8 +155,7 @@ impl Client {
         I::Item: Arguments<P>,
     {
         let code = Code::of(const { Descriptor::of::<F, P, M>() });
-        let lend_to = || self.next_worker();
-        let mut columns = Columns::new(self.table(), &lend_to, self.shared.small_bytes_max);
+        let mut columns = Columns::new(self);
         let mut count = 0;
         for item in items {
             columns.push(item);
@@ -172,13 +172,12 @@ impl Client {
         A: Arguments<P> + Clone,
     {
         let code = Code::of(const { Descriptor::of::<F, P, M>() });
-        let lend_to = || self.next_worker();
-        let mut columns = Columns::new(self.table(), &lend_to, self.shared.small_bytes_max);
+        let mut columns = Columns::new(self);
         let workers: Vec<Rank> = self.cluster().workers().map(|rank| rank.rank).collect();
         workers.iter().for_each(|_| columns.push(arguments.clone()));
         let count = workers.len() as u32;
         let options = Options { workers, one_each: true, ..Options::default() };
-        let tracked = self.submit_resolved(code, code.name(), Ok(options), count, &mut columns);
+        let tracked = self.submit_resolved(code, code.name(), Ok(options), 0, count, &mut columns);
         (0..count).map(|index| Future::new(self.clone(), &tracked, index)).collect()
     }
 
@@ -243,7 +242,19 @@ impl Client {
         columns: &mut Columns<'_>,
     ) -> Arc<Tracked> {
         let name = options.label_or(code);
-        self.submit_resolved(code, name, options.resolve(self.cluster()), count, columns)
+        self.submit_resolved(code, name, options.resolve(self.cluster()), 0, count, columns)
+    }
+
+    /// Submits one call, which so many others wait for at most.
+    pub(crate) fn submit_call(
+        &self,
+        code: Code,
+        options: &SubmitOptions,
+        level: u32,
+        columns: &mut Columns<'_>,
+    ) -> Arc<Tracked> {
+        let name = options.label_or(code);
+        self.submit_resolved(code, name, options.resolve(self.cluster()), level, 1, columns)
     }
 
     fn submit_resolved(
@@ -251,6 +262,7 @@ impl Client {
         code: Code,
         name: &str,
         options: Result<Options, String>,
+        level: u32,
         count: u32,
         columns: &mut Columns<'_>,
     ) -> Arc<Tracked> {
@@ -260,7 +272,7 @@ impl Client {
             (Some((reason, words)), _) => return self.fail_at_once(name, count, reason, words),
             (None, Err(words)) => return self.fail_at_once(name, count, Reason::NoWorker, words),
         };
-        self.submit_columns(code, options, count, columns.finish())
+        self.submit_columns(code, options, level, count, columns.finish())
     }
 
     /// Has a function called `count` times with the values of these columns.
@@ -272,17 +284,24 @@ impl Client {
         columns: Vec<Column>,
     ) -> Vec<Future<T>> {
         let tracked = match options.resolve(self.cluster()) {
-            Ok(resolved) => self.submit_columns(code, resolved, count, columns),
+            Ok(resolved) => self.submit_columns(code, resolved, 0, count, columns),
             Err(words) => self.fail_at_once(options.label_or(code), count, Reason::NoWorker, words),
         };
         (0..count).map(|index| Future::new(self.clone(), &tracked, index)).collect()
     }
 
     /// Submits a layer whose columns are made already.
-    fn submit_columns(&self, code: Code, options: Options, count: u32, columns: Vec<Column>) -> Arc<Tracked> {
+    fn submit_columns(
+        &self,
+        code: Code,
+        options: Options,
+        level: u32,
+        count: u32,
+        columns: Vec<Column>,
+    ) -> Arc<Tracked> {
         let options = (options != Options::default()).then(|| Box::new(options));
         let tracked = self.table().track(count, &Progress::Pending);
-        let first = self.table().submit(Layer { tasks: tracked.tasks, code, columns, level: 0, options });
+        let first = self.table().submit(Layer { tasks: tracked.tasks, code, columns, level, options });
         self.said(first);
         tracked
     }

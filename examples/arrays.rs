@@ -1,0 +1,40 @@
+//! Chunked arrays from the start: made, looked at, squared, sliced, summed.
+//!
+//! `mpirun -n 4 target/release/examples/arrays`
+
+use clap::Parser;
+use maniple::prelude::*;
+use ndarray::s;
+use std::path::PathBuf;
+
+/// Shows what chunked arrays do.
+#[derive(Parser)]
+struct Options {
+    /// Where to draw the graph of the last sum: an SVG file, or a DOT file.
+    #[arg(long)]
+    visualize: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    maniple::run(|client| {
+        let a = client.arange(1, 50, 3, 5);
+        println!("{a}");
+        println!("{}\n{:?}\n{:?}\n{:?}", a.dtype(), a.shape(), a.chunks(), a.chunk_size());
+        println!("{}", a.square().compute()?);
+        println!("{}", a.slice(s![2..12;3]).compute()?);
+
+        let x = client.random(0).random::<f64>([20], 5);
+        println!("sum of 20 random numbers: {}", x.sum().compute()?);
+
+        let x = client.random(0).random::<f64>([15, 15], chunks([10, 5]));
+        println!("{:?}", x.chunks());
+        let result = (&x + x.t()).sum();
+        if let Some(path) = &options.visualize {
+            result.visualize(path)?;
+        }
+        println!("{}", result.explain());
+        println!("(x + x.T).sum() = {}", result.compute()?);
+        Ok(())
+    })
+}

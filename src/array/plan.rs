@@ -1,0 +1,141 @@
+//! What computing an array would do, in words and as a picture. Pure.
+
+use super::{
+    Array, Dimensions, Element,
+    fuse::{can_fold, fuse, is_elementwise},
+    kernel::{Operation, Scope},
+    node::{Kind, Node},
+};
+use crate::{error::Result, picture::Picture};
+use rustc_hash::FxHashMap;
+use std::{fmt::Write, path::Path, sync::Arc};
+
+/// One layer of tasks, or blocks that exist.
+struct Step {
+    name: String,
+    shape: Vec<usize>,
+    tasks: usize,
+    blocks: usize,
+    /// How large the largest block is.
+    block_bytes: usize,
+    /// The steps whose blocks it takes.
+    inputs: Vec<usize>,
+}
+
+/// The steps of an array, what is needed first.
+#[derive(Default)]
+struct Plan {
+    steps: Vec<Step>,
+    known: FxHashMap<*const Node, usize>,
+}
+
+impl Plan {
+    fn add(&mut self, node: &Arc<Node>) -> usize {
+        if let Some(step) = self.known.get(&Arc::as_ptr(node)) {
+            return *step;
+        }
+        let blocks = node.grid.count();
+        let (name, needed, tasks) = match &node.kind {
+            Kind::Blocks(_) => ("blocks on workers".to_string(), Vec::new(), 0),
+            Kind::Reduce { input, fan_in, .. } if !can_fold(node) => {
+                let fused = fuse(input);
+                let states = input.grid.count();
+                let mut open = states / blocks.max(1);
+                let mut tasks = states + blocks;
+                while open > *fan_in {
+                    open = open.div_ceil(*fan_in);
+                    tasks += open * blocks;
+                }
+                let name = format!("{}; {}", names(&fused.kernel.scope).join(", "), node.name());
+                (name, fused.inputs.into_iter().map(|input| input.node).collect(), tasks)
+            }
+            kind if is_elementwise(kind) || can_fold(node) => {
+                let fused = fuse(node);
+                let name = names(&fused.kernel.scope).join(", ");
+                (name, fused.inputs.into_iter().map(|input| input.node).collect(), blocks)
+            }
+            Kind::Concatenate(inputs, _) => (node.name(), inputs.clone(), 0),
+            _ => (node.name(), node.inputs().into_iter().map(Arc::clone).collect(), blocks),
+        };
+        let inputs = needed.iter().map(|input| self.add(input)).collect();
+        let block_bytes = node.grid.block_size_max() * node.data_type.size_bytes();
+        self.steps.push(Step { name, shape: node.shape(), tasks, blocks, block_bytes, inputs });
+        self.known.insert(Arc::as_ptr(node), self.steps.len() - 1);
+        self.steps.len() - 1
+    }
+}
+
+/// The operations of a scope, in order.
+fn names(scope: &Scope) -> Vec<String> {
+    let name = |operation: &Operation| match operation {
+        Operation::Constant(_) | Operation::Input { .. } => None,
+        Operation::Generated { generator, .. } => Some(generator.name().to_string()),
+        Operation::Unary(operator, _) => Some(format!("{operator:?}").to_lowercase()),
+        Operation::Binary(operator, ..) => Some(format!("{operator:?}").to_lowercase()),
+        Operation::Select(..) => Some("where".into()),
+        Operation::Cast(_) => Some("astype".into()),
+        Operation::Fold { reduction, scope, .. } => {
+            let inner = names(scope);
+            Some(format!("{}({})", reduction.name(), inner.join(", ")))
+        }
+    };
+    let names: Vec<String> = scope.steps.iter().filter_map(|step| name(&step.operation)).collect();
+    if names.is_empty() { vec!["copy".into()] } else { names }
+}
+
+impl<T: Element, D: Dimensions> Array<T, D> {
+    /// What computing the array would do: the steps, what is fused in each, how many tasks and blocks.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.ones::<f64>([1000], 100);
+    /// assert!((x * 2.0 + 1.0).sum().explain().contains("multiply, add; sum"));
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn explain(&self) -> String {
+        let mut plan = Plan::default();
+        plan.add(&self.node);
+        let mut text = format!("{self}\n");
+        for (place, step) in plan.steps.iter().enumerate() {
+            let from = match step.inputs.as_slice() {
+                [] => String::new(),
+                inputs => format!(" from step {}", list(inputs)),
+            };
+            writeln!(
+                text,
+                "  {}. {}{from}: {} tasks, {} blocks of up to {}, shape {:?}",
+                place + 1,
+                step.name,
+                step.tasks,
+                step.blocks,
+                indicatif::BinaryBytes(step.block_bytes as u64),
+                step.shape
+            )
+            .expect("a string takes all");
+        }
+        let tasks: usize = plan.steps.iter().map(|step| step.tasks).sum();
+        write!(text, "  {tasks} tasks in all").expect("a string takes all");
+        text
+    }
+
+    /// Writes a picture of the [steps](Self::explain): as SVG, or as a DOT file for Graphviz if the
+    /// name ends so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`](crate::Error::File) if it cannot be written.
+    pub fn visualize(&self, path: impl AsRef<Path>) -> Result<()> {
+        let mut plan = Plan::default();
+        plan.add(&self.node);
+        let mut picture = Picture::default();
+        for step in plan.steps {
+            let name = format!("{}\n{:?} in {} blocks", step.name, step.shape, step.blocks);
+            picture.add(name, step.inputs);
+        }
+        picture.write(path.as_ref())
+    }
+}
+
+fn list(steps: &[usize]) -> String {
+    steps.iter().map(|step| (step + 1).to_string()).collect::<Vec<_>>().join(" and ")
+}
