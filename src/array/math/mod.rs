@@ -9,7 +9,16 @@
 //!
 //! Results are within 1 ulp (`f32`) or 2 ulp (`f64`) of the exact value rounded.
 
-pub(super) mod lane;
+mod bits;
+mod exponential;
+mod inverse;
+mod logarithm;
+mod power;
+mod trigonometric;
+
+/// For one number; inlined into the loops of random numbers.
+pub(super) use logarithm::ln;
+pub(super) use trigonometric::sin_cos_turns;
 
 use multiversion::multiversion;
 
@@ -76,7 +85,14 @@ impl Float for f32 {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+/// How many elements are computed together: a slice's last ones are padded to so many.
+const LANES: usize = 32;
+
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
 fn map<T: Float, F: Fn(f64) -> f64>(input: &[T], output: &mut [T], function: F) {
     assert_eq!(input.len(), output.len(), "input and output have one length");
     for (x, y) in input.iter().zip(output) {
@@ -84,7 +100,11 @@ fn map<T: Float, F: Fn(f64) -> f64>(input: &[T], output: &mut [T], function: F) 
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
 fn map_pairs<T: Float, F: Fn(f64, f64) -> f64>(a: &[T], b: &[T], output: &mut [T], function: F) {
     assert_eq!((a.len(), b.len()), (output.len(), output.len()), "inputs and output have one length");
     for ((a, b), y) in a.iter().zip(b).zip(output) {
@@ -92,27 +112,66 @@ fn map_pairs<T: Float, F: Fn(f64, f64) -> f64>(a: &[T], b: &[T], output: &mut [T
     }
 }
 
+/// [`map`] for a function of angles, which is right up to [`trigonometric::LARGEST`]; `slow` does the others.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
+fn map_angles<T: Float, F: Fn(f64) -> f64>(
+    input: &[T],
+    output: &mut [T],
+    function: F,
+    slow: fn(f64) -> f64,
+) {
+    assert_eq!(input.len(), output.len(), "input and output have one length");
+    let mut large = false;
+    for (x, y) in input.iter().zip(&mut *output) {
+        let x = x.widen();
+        *y = T::narrow(function(x));
+        large |= x.abs() > trigonometric::LARGEST;
+    }
+    if large {
+        for (x, y) in input.iter().zip(output) {
+            let x = x.widen();
+            if x.abs() > trigonometric::LARGEST {
+                *y = T::narrow(slow(x));
+            }
+        }
+    }
+}
+
 macro_rules! math {
     ($($type:ty)*) => { $(impl Math for $type {
-        math!(unary exp libm::exp, exp2 libm::exp2, exp_m1 libm::expm1,
-            ln libm::log, ln_1p libm::log1p, log2 libm::log2, log10 libm::log10,
-            sin libm::sin, cos libm::cos, tan libm::tan, asin libm::asin, acos libm::acos, atan libm::atan,
-            sinh libm::sinh, cosh libm::cosh, tanh libm::tanh,
-            asinh libm::asinh, acosh libm::acosh, atanh libm::atanh,
-            sqrt f64::sqrt, cbrt libm::cbrt);
-        math!(binary pow libm::pow, hypot libm::hypot, atan2 libm::atan2);
+        math!(map:
+            exp exponential::exp, exp2 exponential::exp2, exp_m1 exponential::exp_m1,
+            ln logarithm::ln, ln_1p logarithm::ln_1p, log2 logarithm::log2, log10 logarithm::log10,
+            asin inverse::asin, acos inverse::acos, atan inverse::atan,
+            sinh exponential::sinh, cosh exponential::cosh, tanh exponential::tanh,
+            asinh logarithm::asinh, acosh logarithm::acosh, atanh logarithm::atanh,
+            sqrt f64::sqrt, cbrt power::cbrt);
+        math!(map_angles:
+            sin trigonometric::sin, libm::sin,
+            cos trigonometric::cos, libm::cos,
+            tan trigonometric::tan, libm::tan);
+        math!(map_pairs: pow power::pow, hypot power::hypot, atan2 inverse::atan2);
 
         fn pow_scalar(base: &[Self], exponent: Self, output: &mut [Self]) {
             let exponent = exponent.widen();
-            map(base, output, |base| libm::pow(base, exponent));
+            map(base, output, |base| power::pow(base, exponent));
         }
     })* };
-    (unary $($name:ident $function:path),*) => { $(
+    (map: $($name:ident $function:path),*) => { $(
         fn $name(input: &[Self], output: &mut [Self]) {
             map(input, output, $function);
         }
     )* };
-    (binary $($name:ident $function:path),*) => { $(
+    (map_angles: $($name:ident $function:path, $slow:path),*) => { $(
+        fn $name(input: &[Self], output: &mut [Self]) {
+            map_angles(input, output, $function, $slow);
+        }
+    )* };
+    (map_pairs: $($name:ident $function:path),*) => { $(
         fn $name(a: &[Self], b: &[Self], output: &mut [Self]) {
             map_pairs(a, b, output, $function);
         }

@@ -16,7 +16,7 @@ mod philox;
 pub(crate) use integers::{Integer, integers};
 pub(crate) use permutation::Permutation;
 
-use super::math::lane;
+use super::math;
 use multiversion::multiversion;
 use philox::LANES;
 
@@ -48,7 +48,7 @@ fn fill<T: Copy + Default, F: Fn([u64; 2]) -> [T; 2]>(key: Key, first: u64, outp
 /// The upper 53 bits as a number from 0 up to but not 1.
 #[inline(always)]
 fn unit(draw: u64) -> f64 {
-    lane::from_small((draw >> 11) as i64) * (0.5f64 / (1u64 << 52) as f64)
+    (draw >> 11) as f64 * (0.5f64 / (1u64 << 52) as f64)
 }
 
 /// 64 random bits an element.
@@ -81,8 +81,8 @@ pub(crate) fn normal_f32(key: Key, first: u64, output: &mut [f32]) {
 
 #[inline(always)]
 fn normal([distance, direction]: [u64; 2]) -> [f64; 2] {
-    let distance = (-2.0 * lane::ln(1.0 - unit(distance))).sqrt();
-    let (sine, cosine) = lane::sin_cos_turns(unit(direction));
+    let distance = (-2.0 * math::ln(1.0 - unit(distance))).sqrt();
+    let (sine, cosine) = math::sin_cos_turns(unit(direction));
     [distance * cosine, distance * sine]
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn exponential_f32(key: Key, first: u64, output: &mut [f32]) {
 
 #[inline(always)]
 fn exponential(draw: u64) -> f64 {
-    -lane::ln(1.0 - unit(draw))
+    -math::ln(1.0 - unit(draw))
 }
 
 /// True with this probability, to within 2^-53.
