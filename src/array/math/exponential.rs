@@ -16,7 +16,7 @@ const MOST: f64 = 711.0;
 
 /// `2^n (1 + upper + lower)`.
 #[derive(Clone, Copy)]
-pub(super) struct Exponential {
+struct Exponential {
     n: i64,
     upper: f64,
     lower: f64,
@@ -29,12 +29,8 @@ impl Exponential {
         let (multiple, n) = nearest(x * LOG2_E);
         let (start, rest) = (x - multiple * LN_2_UPPER, multiple * LN_2_LOWER);
         let r = start - rest;
-        Self::reduced(n, r, (start - r) - rest)
-    }
+        let rest = (start - r) - rest;
 
-    /// Of `n ln 2 + r + rest`: `r` is at most half of ln 2, and `rest` at most a rounding of it.
-    #[inline(always)]
-    pub(super) fn reduced(n: i64, r: f64, rest: f64) -> Self {
         // The Taylor series from r^3 / 3! on: the first term left out is 4e-18 of the sum.
         const TAYLOR: [f64; 11] = [
             1.0 / 6.0,
@@ -57,12 +53,6 @@ impl Exponential {
         Self { n, upper, lower }
     }
 
-    #[inline(always)]
-    pub(super) fn value(self) -> f64 {
-        let (one, error) = sum_ordered(1.0, self.upper);
-        scale(one + (error + self.lower), self.n)
-    }
-
     /// 2^-n times the value less 1, in two parts. The second of 2^-n is exact where it matters.
     #[inline(always)]
     fn less_one(self) -> (f64, f64) {
@@ -71,9 +61,33 @@ impl Exponential {
     }
 }
 
+/// `2^n exp(r + rest)`: `r` is at most half of ln 2, and `rest` at most a rounding of it.
+///
+/// `exp(r) = 1 + r + r c / (2 - c)`, where `c` is `r` less a polynomial in its square: fdlibm's `e_exp.c`.
+#[inline(always)]
+pub(super) fn exp_reduced(n: i64, r: f64, rest: f64) -> f64 {
+    let square = r * r;
+    let c = r - square
+        * polynomial(
+            square,
+            [
+                1.666_666_666_666_660_2e-1,
+                -2.777_777_777_701_559_3e-3,
+                6.613_756_321_437_934e-5,
+                -1.653_390_220_546_525_2e-6,
+                4.138_136_797_057_238_5e-8,
+            ],
+        );
+    scale(1.0 + (r + (rest + r * c / (2.0 - c))), n)
+}
+
 #[inline(always)]
 pub(super) fn exp(x: f64) -> f64 {
-    Exponential::new(x.clamp(LEAST, MOST)).value()
+    let x = x.clamp(LEAST, MOST);
+    let (multiple, n) = nearest(x * LOG2_E);
+    let (start, rest) = (x - multiple * LN_2_UPPER, multiple * LN_2_LOWER);
+    let r = start - rest;
+    exp_reduced(n, r, (start - r) - rest)
 }
 
 #[inline(always)]
@@ -81,7 +95,7 @@ pub(super) fn exp2(x: f64) -> f64 {
     let x = x.clamp(-1080.0, 1030.0);
     let (multiple, n) = nearest(x);
     let (r, rest) = times_ln_2(x - multiple);
-    Exponential::reduced(n, r, rest).value()
+    exp_reduced(n, r, rest)
 }
 
 /// The product with ln 2 in two parts.

@@ -18,8 +18,7 @@ pub(super) fn atan(x: f64) -> f64 {
 fn atan_positive(a: f64) -> f64 {
     let near_half = (2.0 * a - 1.0, 2.0 + a, 4.636_476_090_008_061e-1, 2.269_877_745_296_168_7e-17);
     let near_one = (a - 1.0, a + 1.0, FRAC_PI_4, 3.061_616_997_868_383e-17);
-    let near_three_halves =
-        (a - 1.5, 1.0 + 1.5 * a, 9.827_937_232_473_29e-1, 1.390_331_103_123_099_8e-17);
+    let near_three_halves = (a - 1.5, 1.0 + 1.5 * a, 9.827_937_232_473_29e-1, 1.390_331_103_123_099_8e-17);
     let (over, under, upper, lower) = (a, 1.0, 0.0, 0.0);
     let (over, under, upper, lower) = if a >= 0.4375 { near_half } else { (over, under, upper, lower) };
     let (over, under, upper, lower) = if a >= 0.6875 { near_one } else { (over, under, upper, lower) };

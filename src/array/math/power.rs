@@ -1,7 +1,7 @@
 //! Powers and roots.
 
 use super::bits::{nearest, polynomial, square, upper_word};
-use super::exponential::Exponential;
+use super::exponential::exp_reduced;
 
 const TWO_52: f64 = 4_503_599_627_370_496.0;
 
@@ -27,7 +27,7 @@ pub(super) fn pow(x: f64, y: f64) -> f64 {
     let product = short * LN_2_UPPER;
     let rest = (lower - (short - upper)) * LN_2 + short * LN_2_LOWER;
     let r = product + rest;
-    let value = Exponential::reduced(n, r, rest - (r - product)).value();
+    let value = exp_reduced(n, r, rest - (r - product));
     of_special(x, y, value)
 }
 
@@ -50,7 +50,8 @@ fn log2_parts(x: f64) -> (f64, f64) {
     let mantissa = bits & 0x000f_ffff_ffff_ffff;
     let above = mantissa > ROOT_OF_3;
     let middle = !above && mantissa > ROOT_OF_3_HALVES;
-    let n = f64::from_bits(exponent | TWO_52.to_bits()) - (TWO_52 + 1023.0 + 53.0) + if above { 1.0 } else { 0.0 };
+    let n = f64::from_bits(exponent | TWO_52.to_bits()) - (TWO_52 + 1023.0 + 53.0)
+        + if above { 1.0 } else { 0.0 };
     let x = f64::from_bits(mantissa | if above { 0x3fe0_0000_0000_0000 } else { 0x3ff0_0000_0000_0000 });
     let base = if middle { 1.5 } else { 1.0 };
 
