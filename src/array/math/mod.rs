@@ -88,11 +88,16 @@ macro_rules! math {
                 loops::$name($first, $($second,)? output);
             })*
 
+            /// `base` to the power of `exponent`.
+            fn pow(base: &[Self], exponent: &[Self], output: &mut [Self]) {
+                pow(base, exponent, output);
+            }
+
             /// Every element to the power of one exponent.
             fn pow_scalar(base: &[Self], exponent: Self, output: &mut [Self]) {
-                let exponents = [exponent; 256];
+                let exponents = [exponent; TILE];
                 assert_eq!(base.len(), output.len(), "input and output have one length");
-                for (base, output) in base.chunks(exponents.len()).zip(output.chunks_mut(exponents.len())) {
+                for (base, output) in base.chunks(TILE).zip(output.chunks_mut(TILE)) {
                     Self::pow(base, &exponents[..base.len()], output);
                 }
             }
@@ -124,8 +129,6 @@ math! {
     atanh(x) = logarithm::atanh;
     sqrt(x) = f64::sqrt;
     cbrt(x) = power::cbrt;
-    /// `base` to the power of `exponent`.
-    pow(base, exponent) = power::pow;
     /// `sqrt(x * x + y * y)` without overflow on the way.
     hypot(x, y) = power::hypot;
     /// The angle of the point `(x, y)`, from -pi to pi.
@@ -143,6 +146,31 @@ fn redo_beyond<T: Float>(largest: f64, input: &[T], output: &mut [T], slow: fn(f
             if beyond(x) {
                 *output = T::narrow(slow(x.widen()));
             }
+        }
+    }
+}
+
+/// How many logarithms [`pow`] keeps between its two loops.
+const TILE: usize = 256;
+
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl",
+    "x86_64+avx2",
+    "aarch64+neon"
+))]
+fn pow<T: Float>(base: &[T], exponent: &[T], output: &mut [T]) {
+    assert_eq!(base.len(), output.len(), "input and output have one length");
+    assert_eq!(base.len(), exponent.len(), "both inputs have one length");
+    let (mut upper, mut lower) = ([0.0; TILE], [0.0; TILE]);
+    let inputs = base.chunks(TILE).zip(exponent.chunks(TILE));
+    for ((base, exponent), output) in inputs.zip(output.chunks_mut(TILE)) {
+        let length = output.len().min(base.len()).min(exponent.len()).min(TILE);
+        for place in 0..length {
+            (upper[place], lower[place]) = power::log2_parts(base[place].widen().abs());
+        }
+        for place in 0..length {
+            let logarithm = (upper[place], lower[place]);
+            output[place] = T::narrow(power::pow(base[place].widen(), exponent[place].widen(), logarithm));
         }
     }
 }

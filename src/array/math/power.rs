@@ -6,15 +6,18 @@ use super::exponential::exp_reduced;
 const TWO_52: f64 = 4_503_599_627_370_496.0;
 
 /// `x^y = 2^(y log2(x))`, the logarithm and the product in two parts: fdlibm's `e_pow.c` without branches.
+///
+/// `logarithm` is [`log2_parts`] of `|x|`. It is apart because a processor looks only so far ahead: two short
+/// loops keep it busier than a long one.
 #[inline(always)]
-pub(super) fn pow(x: f64, y: f64) -> f64 {
+pub(super) fn pow(x: f64, y: f64, logarithm: (f64, f64)) -> f64 {
     const LN_2: f64 = std::f64::consts::LN_2;
     const LN_2_UPPER: f64 = 6.931_471_824_645_996e-1;
     const LN_2_LOWER: f64 = -1.904_654_299_957_768e-9;
 
     // Whatever x is, no larger exponent gives another result; 0, 1 and infinity are looked at below.
     let exponent = y.clamp(-3.7e19, 3.7e19);
-    let (log_upper, log_lower) = log2_parts(x.abs());
+    let (log_upper, log_lower) = logarithm;
     let y_upper = upper_word(exponent);
     let lower = (exponent - y_upper) * log_upper + exponent * log_lower;
     let upper = y_upper * log_upper;
@@ -33,7 +36,7 @@ pub(super) fn pow(x: f64, y: f64) -> f64 {
 
 /// The base 2 logarithm of a positive finite number in two parts, of which the first has 21 bits.
 #[inline(always)]
-fn log2_parts(x: f64) -> (f64, f64) {
+pub(super) fn log2_parts(x: f64) -> (f64, f64) {
     // Two thirds of 1 / ln 2.
     const FACTOR: f64 = 9.617_966_939_259_756e-1;
     const FACTOR_UPPER: f64 = 9.617_967_009_544_373e-1;

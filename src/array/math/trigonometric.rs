@@ -11,12 +11,14 @@ use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 /// the slow way is taken.
 pub(super) const LARGEST: f64 = 1_647_099.0;
 
-/// Sine and cosine of an angle from -pi/4 to pi/4, each in two parts, and how many right angles it lies
-/// from the argument.
+/// Of an angle `r` from -pi/4 to pi/4: the sine is `r + sine`, the cosine `1 - half_square + cosine`. The
+/// argument lies `quadrant` right angles further.
 struct Reduced {
     quadrant: i64,
-    sine: (f64, f64),
-    cosine: (f64, f64),
+    r: f64,
+    sine: f64,
+    half_square: f64,
+    cosine: f64,
 }
 
 impl Reduced {
@@ -35,17 +37,18 @@ impl Reduced {
         let product = multiple * THIRD;
         let third = second - product;
         let lost = lost + (((second - third) - product) - multiple * REST);
-        let (r, rest) = sum_ordered(third, lost);
-        Self::of_angle(quadrant, r, rest)
+        Self::of_angle(quadrant, third, lost)
     }
 
+    /// `rest` is small beside `r`.
     #[inline(always)]
     fn of_angle(quadrant: i64, r: f64, rest: f64) -> Self {
-        let z = r * r;
-        let w = z * z;
+        let square = r * r;
+        let half_square = 0.5 * square;
         let sine = polynomial(
-            z,
+            square,
             [
+                -1.666_666_666_666_663_2e-1,
                 8.333_333_333_322_49e-3,
                 -1.984_126_982_985_795e-4,
                 2.755_731_370_707_006_8e-6,
@@ -53,10 +56,8 @@ impl Reduced {
                 1.589_690_995_211_55e-10,
             ],
         );
-        let cube = z * r;
-        let sine = rest - (z * (0.5 * rest - cube * sine) - cube * -1.666_666_666_666_663_2e-1);
         let cosine = polynomial(
-            z,
+            square,
             [
                 4.166_666_666_666_66e-2,
                 -1.388_888_888_887_411e-3,
@@ -66,17 +67,21 @@ impl Reduced {
                 -1.135_964_755_778_819_5e-11,
             ],
         );
-        let half = 0.5 * z;
-        let one = 1.0 - half;
-        let cosine = ((1.0 - one) - half) + (w * cosine - r * rest);
-        Self { quadrant, sine: (r, sine), cosine: (one, cosine) }
+        Self {
+            quadrant,
+            r,
+            sine: r * square * sine + (rest - half_square * rest),
+            half_square,
+            cosine: square * square * cosine - r * rest,
+        }
     }
 
     /// The sine so many right angles on.
     #[inline(always)]
     fn sine(&self, right_angles: i64) -> f64 {
         let quadrant = self.quadrant.wrapping_add(right_angles);
-        let (sine, cosine) = (self.sine.0 + self.sine.1, self.cosine.0 + self.cosine.1);
+        let sine = self.r + self.sine;
+        let cosine = 1.0 - (self.half_square - self.cosine);
         let value = if quadrant & 1 == 0 { sine } else { cosine };
         negate_if(value, quadrant & 2 != 0)
     }
@@ -102,8 +107,9 @@ pub(super) fn cos(x: f64) -> f64 {
 pub(super) fn tan(x: f64) -> f64 {
     let reduced = Reduced::new(x);
     let odd = reduced.quadrant & 1 != 0;
-    let sine = sum_ordered(reduced.sine.0, reduced.sine.1);
-    let cosine = sum_ordered(reduced.cosine.0, reduced.cosine.1);
+    let sine = sum_ordered(reduced.r, reduced.sine);
+    let (one, error) = sum_ordered(1.0, -reduced.half_square);
+    let cosine = sum_ordered(one, error + reduced.cosine);
     let (over, under) = if odd { (cosine, sine) } else { (sine, cosine) };
     let quotient = over.0 / under.0;
     let value = quotient + (over.1 - quotient * under.1) / under.0;
