@@ -153,11 +153,7 @@ fn redo_beyond<T: Float>(largest: f64, input: &[T], output: &mut [T], slow: fn(f
 /// How many logarithms [`pow`] keeps between its two loops.
 const TILE: usize = 256;
 
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl",
-    "x86_64+avx2",
-    "aarch64+neon"
-))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
 fn pow<T: Float>(base: &[T], exponent: &[T], output: &mut [T]) {
     assert_eq!(base.len(), output.len(), "input and output have one length");
     assert_eq!(base.len(), exponent.len(), "both inputs have one length");
@@ -174,3 +170,6 @@ fn pow<T: Float>(base: &[T], exponent: &[T], output: &mut [T]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
