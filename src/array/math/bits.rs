@@ -1,5 +1,9 @@
 //! Exact steps that the functions are made of: rounding, powers of two, and sums and products in two parts.
 
+/// The upper 33 bits of ln 2, whose product with an exponent is exact, and the others.
+pub(super) const LN_2_UPPER: f64 = 6.931_471_803_691_238e-1;
+pub(super) const LN_2_LOWER: f64 = 1.908_214_929_270_587_7e-10;
+
 /// Adding it to a number below 2^51 rounds to an integer, which then stands in the lowest bits.
 const SHIFT: f64 = 6_755_399_441_055_744.0;
 

@@ -3,12 +3,10 @@
 //! `x = n ln 2 + r` with `|r| <= ln 2 / 2` (Cody and Waite 1980), and `exp(x) = 2^n (1 + p)` with
 //! `p = exp(r) - 1` in two parts, so that nothing is lost where a function takes 1 away again.
 
-use super::bits::{nearest, polynomial, power_of_two, scale, square, sum_ordered, upper_half};
+use super::bits::{
+    LN_2_LOWER, LN_2_UPPER, nearest, polynomial, power_of_two, scale, square, sum_ordered, upper_half,
+};
 use std::f64::consts::{LN_2, LOG2_E};
-
-/// The upper 33 bits of ln 2: its product with an exponent is exact (fdlibm's `e_exp.c`).
-const LN_2_UPPER: f64 = 6.931_471_803_691_238_165e-1;
-const LN_2_LOWER: f64 = 1.908_214_929_270_587_7e-10;
 
 /// `x` beyond which the exponential is 0 or infinite, a little further out.
 const LEAST: f64 = -746.0;

@@ -4,12 +4,8 @@
 //! `ln(1 + f) = f - f^2 / 2 + s (f^2 / 2 + R(s^2))`: fdlibm's `e_log.c`. `log2` and `log10` split that as
 //! FreeBSD's `e_log2.c` and `e_log10.c` do.
 
-use super::bits::{polynomial, square, sum, sum_ordered, upper_half, upper_word};
+use super::bits::{LN_2_LOWER, LN_2_UPPER, polynomial, square, sum, sum_ordered, upper_half, upper_word};
 use std::f64::consts::LN_2;
-
-/// The upper 33 bits of ln 2: its product with an exponent is exact.
-const LN_2_UPPER: f64 = 6.931_471_803_691_238_165e-1;
-const LN_2_LOWER: f64 = 1.908_214_929_270_587_7e-10;
 
 /// `ln(2^k (1 + f)) = k ln 2 + f - half_square + rest`.
 struct Logarithm {
@@ -83,7 +79,7 @@ fn of_special(x: f64, value: f64) -> f64 {
 }
 
 #[inline(always)]
-pub(in crate::array) fn ln(x: f64) -> f64 {
+pub(crate) fn ln(x: f64) -> f64 {
     of_special(x, Logarithm::new(x).natural(0.0))
 }
 

@@ -18,8 +18,8 @@ mod power;
 mod trigonometric;
 
 /// For one number: they become part of the loops over random numbers.
-pub(super) use logarithm::ln;
-pub(super) use trigonometric::sin_cos_turns;
+pub(crate) use logarithm::ln;
+pub(crate) use trigonometric::sin_cos_turns;
 
 use multiversion::multiversion;
 

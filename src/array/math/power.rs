@@ -44,8 +44,8 @@ pub(super) fn log2_parts(x: f64) -> (f64, f64) {
     // log2(3/2)
     const LOG_UPPER: f64 = 5.849_624_872_207_642e-1;
     const LOG_LOWER: f64 = 1.350_039_202_129_749e-8;
-    const ROOT_OF_3_HALVES: u64 = 0x000_3_988e_ffff_ffff;
-    const ROOT_OF_3: u64 = 0x000_b_b679_ffff_ffff;
+    const ROOT_OF_3_HALVES: u64 = 0x0003_988e_ffff_ffff;
+    const ROOT_OF_3: u64 = 0x000b_b679_ffff_ffff;
 
     let subnormal = x < f64::MIN_POSITIVE;
     let bits = (if subnormal { x * (2.0 * TWO_52) } else { x }).to_bits();
@@ -72,7 +72,7 @@ pub(super) fn log2_parts(x: f64) -> (f64, f64) {
     let series = polynomial(
         z,
         [
-            5.999_999_999_999_946_5e-1,
+            5.999_999_999_999_946e-1,
             4.285_714_285_785_502e-1,
             3.333_333_298_183_774_3e-1,
             2.727_281_238_085_34e-1,
@@ -129,7 +129,7 @@ pub(super) fn cbrt(x: f64) -> f64 {
     let t = t * polynomial(
         r,
         [
-            1.875_951_824_271_770_1,
+            1.875_951_824_271_77,
             -1.884_979_795_433_771_7,
             1.621_429_720_105_354_5,
             -0.758_397_934_778_766,

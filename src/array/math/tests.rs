@@ -158,7 +158,8 @@ fn functions_of_two_numbers_are_right_to_two_roundings() {
     y.rotate_left(x.len() / 2 + 7);
     let near_one: Vec<f64> = x.iter().map(|x| 1.0 + (x % 1.0) * 1e-6).collect();
     let large: Vec<f64> = y.iter().map(|y| (y % 1.0) * 1e8).collect();
-    let functions: [(&str, fn(&[f64], &[f64], &mut [f64]), fn(f64, f64) -> f64); 3] = [
+    type Pairs = (&'static str, fn(&[f64], &[f64], &mut [f64]), fn(f64, f64) -> f64);
+    let functions: [Pairs; 3] = [
         ("pow", Math::pow, pxfm::f_pow),
         ("hypot", Math::hypot, pxfm::f_hypot),
         ("atan2", Math::atan2, pxfm::f_atan2),

@@ -119,7 +119,7 @@ pub(super) fn tan(x: f64) -> f64 {
 
 /// Sine and cosine of so many turns, from 0 to 1.
 #[inline(always)]
-pub(in crate::array) fn sin_cos_turns(turns: f64) -> (f64, f64) {
+pub(crate) fn sin_cos_turns(turns: f64) -> (f64, f64) {
     let (multiple, quadrant) = nearest(4.0 * turns);
     let reduced = Reduced::of_angle(quadrant, (4.0 * turns - multiple) * FRAC_PI_2, 0.0);
     (reduced.sine(0), reduced.sine(1))

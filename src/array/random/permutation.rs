@@ -49,7 +49,7 @@ impl Permutation {
         assert!(end.is_some_and(|end| end <= self.length), "a permutation has no elements beyond its length");
         for (tile, output) in output.chunks_mut(LANES).enumerate() {
             let first = first + (tile * LANES) as u64;
-            let mut numbers = array::from_fn(|lane| (first + lane as u64).min(self.length - 1));
+            let mut numbers = array::from_fn(|lane| first.saturating_add(lane as u64).min(self.length - 1));
             shuffle(&mut numbers, &self.rounds, self.length);
             output.copy_from_slice(&numbers[..output.len()]);
         }

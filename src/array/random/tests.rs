@@ -51,12 +51,13 @@ fn an_element_does_not_depend_on_where_a_slice_starts() {
     assert_slices_agree(|first, output| exponential_f64(KEY, first, output));
     assert_slices_agree(|first, output| exponential_f32(KEY, first, output));
     assert_slices_agree(|first, output| bernoulli(KEY, first, 0.5, output));
-    assert_slices_agree(|first, output| integers(KEY, first, 0..3 << 62, output));
+    assert_slices_agree(|first, output| integers(KEY, first, 0..3_u64 << 62, output));
     let permutation = Permutation::new(KEY, 1000);
     assert_slices_agree(|first, output| permutation.fill(first, output));
 }
 
-/// The values are part of what a program prints: no later version may change them unnoticed.
+/// The values are part of what a program prints: no later version may change them unnoticed. All but the
+/// permutation come from another implementation.
 #[test]
 fn the_values_of_a_seed() {
     let mut uniform = [0.0; 3];
@@ -67,10 +68,11 @@ fn the_values_of_a_seed() {
     integers(KEY, 0, -3..4, &mut integer);
     let mut permuted = [0; 6];
     Permutation::new(KEY, 6).fill(0, &mut permuted);
-    assert_eq!(uniform, [0.0, 0.0, 0.0]);
-    assert_eq!(normal, [0.0, 0.0, 0.0]);
-    assert_eq!(integer, [0; 6]);
-    assert_eq!(permuted, [0; 6]);
+    assert_eq!(uniform, [0.12378288865847975, 0.5997813977679967, 0.45987247503069095]);
+    let expected = [-0.4618599014909877, 0.4645279410702738, -0.5513258159969866];
+    assert!(normal.iter().zip(expected).all(|(a, b): (&f64, f64)| (a - b).abs() < 1e-14), "{normal:?}");
+    assert_eq!(integer, [-3, 1, 0, 0, 3, -1]);
+    assert_eq!(permuted, [3, 5, 1, 2, 4, 0]);
 }
 
 #[test]
@@ -153,7 +155,7 @@ fn integers_are_all_equally_likely() {
         .for_each(|value: &i32| counts[(value + 3) as usize] += 1);
     assert!(chi_square(&counts).abs() < 4.0);
     // A quarter of the draws is rejected: without that, each third number would come twice as often.
-    let range = 0..3 << 62;
+    let range = 0..3_u64 << 62;
     let values: Vec<u64> = made(|output| integers(KEY, 0, range.clone(), output));
     assert!(values.iter().all(|value| range.contains(value)));
     let mut counts = [0; 3];
