@@ -150,6 +150,41 @@ fn pi_prints_the_cluster_and_a_line_a_run() {
     });
 }
 
+/// The lines of a text that begin with these words.
+fn lines<'a>(printed: &'a str, start: &str) -> Vec<&'a str> {
+    printed.lines().filter(|line| line.starts_with(start)).collect()
+}
+
+#[test]
+fn arrays_of_random_points_are_the_same_on_any_number_of_ranks() {
+    let args = ["--size", "32e6", "--chunks", "7"];
+    let alone = clean(&alone("pi_array", &args, &[]));
+    let estimate = lines(&alone, "   pi estimate: 3.14");
+    assert_eq!(estimate.len(), 1, "{alone}");
+    check("pi_array", &args, |printed| {
+        assert_eq!(lines(printed, "   pi estimate: "), estimate, "{printed}");
+        assert!(printed.contains(
+            " maniple.array<uniform, shape=(2000000, 2), dtype=float64, chunksize=(285714, 2), chunktype=ndarray>"
+        ));
+    });
+}
+
+#[test]
+fn arrays_are_squared_sliced_and_summed() {
+    let alone = clean(&alone("arrays", &[], &[]));
+    assert!(alone.contains("[1, 16, 49, 100, 169, 256,") && alone.contains("(x + x.T).sum() = 2"), "{alone}");
+    check("arrays", &[], |printed| assert_eq!(printed, alone, "the same bits on any number of ranks"));
+}
+
+#[test]
+fn delayed_pi_agrees_with_plain_pi() {
+    check("delayed_pi", &["--size", "1e5"], |printed| {
+        let estimates = lines(printed, "   pi estimate: 3.1");
+        assert_eq!(estimates.len(), 10, "{printed}");
+        assert_eq!(estimates[..5], estimates[5..]);
+    });
+}
+
 #[test]
 fn wrong_options_are_told() {
     for args in [&["--samples", "-3"][..], &["--samples", "1.5"], &["--generator", "dice"], &["--no-such"]] {

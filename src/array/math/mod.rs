@@ -1,7 +1,8 @@
 //! Elementwise functions over slices of `f32` and `f64`.
 //!
-//! Each function is written once, for one `f64` and without branches; [`map`] runs it over a slice, and the
-//! compiler makes vector code of that for every kind of processor. `f32` is computed in `f64` and rounded once.
+//! Each function is written once, for one `f64` and without branches. A loop runs it over a slice; the
+//! compiler makes vector code of that, and [`multiversion`] chooses the code for the processor at run time.
+//! `f32` is computed in `f64` and rounded once.
 //!
 //! Only `+`, `-`, `*`, `/`, `sqrt` and integer operations are used, never a fused multiply-add: every one of
 //! them is rounded as IEEE 754 says. So an element's result depends on the element alone: not on the slice
@@ -9,48 +10,24 @@
 //!
 //! Results are within 1 ulp (`f32`) or 2 ulp (`f64`) of the exact value rounded.
 
-pub(super) mod lane;
+mod bits;
+mod exponential;
+mod inverse;
+mod logarithm;
+mod power;
+mod trigonometric;
+
+/// For one number: they become part of the loops over random numbers.
+pub(crate) use logarithm::ln;
+pub(crate) use trigonometric::sin_cos_turns;
 
 use multiversion::multiversion;
 
-/// The functions an array can apply to its elements.
-///
-/// Input and output are as long as each other; they panic otherwise.
-pub(crate) trait Math: Sized {
-    fn exp(input: &[Self], output: &mut [Self]);
-    fn exp2(input: &[Self], output: &mut [Self]);
-    fn exp_m1(input: &[Self], output: &mut [Self]);
-    fn ln(input: &[Self], output: &mut [Self]);
-    fn ln_1p(input: &[Self], output: &mut [Self]);
-    fn log2(input: &[Self], output: &mut [Self]);
-    fn log10(input: &[Self], output: &mut [Self]);
-    fn sin(input: &[Self], output: &mut [Self]);
-    fn cos(input: &[Self], output: &mut [Self]);
-    fn tan(input: &[Self], output: &mut [Self]);
-    fn asin(input: &[Self], output: &mut [Self]);
-    fn acos(input: &[Self], output: &mut [Self]);
-    fn atan(input: &[Self], output: &mut [Self]);
-    fn sinh(input: &[Self], output: &mut [Self]);
-    fn cosh(input: &[Self], output: &mut [Self]);
-    fn tanh(input: &[Self], output: &mut [Self]);
-    fn asinh(input: &[Self], output: &mut [Self]);
-    fn acosh(input: &[Self], output: &mut [Self]);
-    fn atanh(input: &[Self], output: &mut [Self]);
-    fn sqrt(input: &[Self], output: &mut [Self]);
-    fn cbrt(input: &[Self], output: &mut [Self]);
-    /// `base` to the power of `exponent`, element by element.
-    fn pow(base: &[Self], exponent: &[Self], output: &mut [Self]);
-    /// Every element of `base` to the power of one `exponent`.
-    fn pow_scalar(base: &[Self], exponent: Self, output: &mut [Self]);
-    /// `sqrt(x * x + y * y)` without overflow on the way.
-    fn hypot(x: &[Self], y: &[Self], output: &mut [Self]);
-    /// The angle of the point `(x, y)`, from -pi to pi.
-    fn atan2(y: &[Self], x: &[Self], output: &mut [Self]);
-}
-
-/// A number that an `f64` holds.
-trait Float: Copy {
+/// A number that is computed as an `f64`.
+pub(crate) trait Float: Copy {
+    /// The same number.
     fn widen(self) -> f64;
+    /// The nearest number.
     fn narrow(wide: f64) -> Self;
 }
 
@@ -76,46 +53,123 @@ impl Float for f32 {
     }
 }
 
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-fn map<T: Float, F: Fn(f64) -> f64>(input: &[T], output: &mut [T], function: F) {
-    assert_eq!(input.len(), output.len(), "input and output have one length");
-    for (x, y) in input.iter().zip(output) {
-        *y = T::narrow(function(x.widen()));
-    }
-}
-
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-fn map_pairs<T: Float, F: Fn(f64, f64) -> f64>(a: &[T], b: &[T], output: &mut [T], function: F) {
-    assert_eq!((a.len(), b.len()), (output.len(), output.len()), "inputs and output have one length");
-    for ((a, b), y) in a.iter().zip(b).zip(output) {
-        *y = T::narrow(function(a.widen(), b.widen()));
-    }
-}
-
+/// Makes a method of [`Math`] from each function of one or two numbers. The loops name the functions: a large
+/// one that is passed as an argument would not be inlined, and not be vectorised.
 macro_rules! math {
-    ($($type:ty)*) => { $(impl Math for $type {
-        math!(unary exp libm::exp, exp2 libm::exp2, exp_m1 libm::expm1,
-            ln libm::log, ln_1p libm::log1p, log2 libm::log2, log10 libm::log10,
-            sin libm::sin, cos libm::cos, tan libm::tan, asin libm::asin, acos libm::acos, atan libm::atan,
-            sinh libm::sinh, cosh libm::cosh, tanh libm::tanh,
-            asinh libm::asinh, acosh libm::acosh, atanh libm::atanh,
-            sqrt f64::sqrt, cbrt libm::cbrt);
-        math!(binary pow libm::pow, hypot libm::hypot, atan2 libm::atan2);
+    ($(
+        $(#[$documentation:meta])*
+        $name:ident($first:ident $(, $second:ident)?) = $function:path $(, beyond $largest:path: $slow:path)?;
+    )*) => {
+        mod loops {
+            use super::*;
 
-        fn pow_scalar(base: &[Self], exponent: Self, output: &mut [Self]) {
-            let exponent = exponent.widen();
-            map(base, output, |base| libm::pow(base, exponent));
+            $(#[multiversion(targets(
+                "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl",
+                "x86_64+avx2",
+                "aarch64+neon"
+            ))]
+            pub(super) fn $name<T: Float>($first: &[T], $($second: &[T],)? output: &mut [T]) {
+                assert_eq!($first.len(), output.len(), "input and output have one length");
+                $(assert_eq!($first.len(), $second.len(), "both inputs have one length");)?
+                for place in 0..output.len() {
+                    let result = $function($first[place].widen() $(, $second[place].widen())?);
+                    output[place] = T::narrow(result);
+                }
+                $(redo_beyond($largest, $first, output, $slow);)?
+            })*
         }
-    })* };
-    (unary $($name:ident $function:path),*) => { $(
-        fn $name(input: &[Self], output: &mut [Self]) {
-            map(input, output, $function);
+
+        /// The functions that an array applies to its elements.
+        ///
+        /// Inputs and output have one length; else they panic.
+        pub(crate) trait Math: Float {
+            $($(#[$documentation])*
+            fn $name($first: &[Self], $($second: &[Self],)? output: &mut [Self]) {
+                loops::$name($first, $($second,)? output);
+            })*
+
+            /// `base` to the power of `exponent`.
+            fn pow(base: &[Self], exponent: &[Self], output: &mut [Self]) {
+                pow(base, exponent, output);
+            }
+
+            /// Every element to the power of one exponent.
+            fn pow_scalar(base: &[Self], exponent: Self, output: &mut [Self]) {
+                let exponents = [exponent; TILE];
+                assert_eq!(base.len(), output.len(), "input and output have one length");
+                for (base, output) in base.chunks(TILE).zip(output.chunks_mut(TILE)) {
+                    Self::pow(base, &exponents[..base.len()], output);
+                }
+            }
         }
-    )* };
-    (binary $($name:ident $function:path),*) => { $(
-        fn $name(a: &[Self], b: &[Self], output: &mut [Self]) {
-            map_pairs(a, b, output, $function);
-        }
-    )* };
+    };
 }
-math!(f32 f64);
+
+math! {
+    exp(x) = exponential::exp;
+    exp2(x) = exponential::exp2;
+    /// `exp(x) - 1`, also near 0.
+    exp_m1(x) = exponential::exp_m1;
+    ln(x) = logarithm::ln;
+    /// `ln(1 + x)`, also near 0.
+    ln_1p(x) = logarithm::ln_1p;
+    log2(x) = logarithm::log2;
+    log10(x) = logarithm::log10;
+    sin(x) = trigonometric::sin, beyond trigonometric::LARGEST: libm::sin;
+    cos(x) = trigonometric::cos, beyond trigonometric::LARGEST: libm::cos;
+    tan(x) = trigonometric::tan, beyond trigonometric::LARGEST: libm::tan;
+    asin(x) = inverse::asin;
+    acos(x) = inverse::acos;
+    atan(x) = inverse::atan;
+    sinh(x) = exponential::sinh;
+    cosh(x) = exponential::cosh;
+    tanh(x) = exponential::tanh;
+    asinh(x) = logarithm::asinh;
+    acosh(x) = logarithm::acosh;
+    atanh(x) = logarithm::atanh;
+    sqrt(x) = f64::sqrt;
+    cbrt(x) = power::cbrt;
+    /// `sqrt(x * x + y * y)` without overflow on the way.
+    hypot(x, y) = power::hypot;
+    /// The angle of the point `(x, y)`, from -pi to pi.
+    atan2(y, x) = inverse::atan2;
+}
+
+impl<T: Float> Math for T {}
+
+/// Computes the elements again, the slow way, that are beyond the largest one of the fast way.
+#[inline(always)]
+fn redo_beyond<T: Float>(largest: f64, input: &[T], output: &mut [T], slow: fn(f64) -> f64) {
+    let beyond = |x: T| x.widen().abs() > largest;
+    if input.iter().fold(false, |any, &x| any | beyond(x)) {
+        for (&x, output) in input.iter().zip(output) {
+            if beyond(x) {
+                *output = T::narrow(slow(x.widen()));
+            }
+        }
+    }
+}
+
+/// How many logarithms [`pow`] keeps between its two loops.
+const TILE: usize = 256;
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn pow<T: Float>(base: &[T], exponent: &[T], output: &mut [T]) {
+    assert_eq!(base.len(), output.len(), "input and output have one length");
+    assert_eq!(base.len(), exponent.len(), "both inputs have one length");
+    let (mut upper, mut lower) = ([0.0; TILE], [0.0; TILE]);
+    let inputs = base.chunks(TILE).zip(exponent.chunks(TILE));
+    for ((base, exponent), output) in inputs.zip(output.chunks_mut(TILE)) {
+        let length = output.len().min(base.len()).min(exponent.len()).min(TILE);
+        for place in 0..length {
+            (upper[place], lower[place]) = power::log2_parts(base[place].widen().abs());
+        }
+        for place in 0..length {
+            let logarithm = (upper[place], lower[place]);
+            output[place] = T::narrow(power::pow(base[place].widen(), exponent[place].widen(), logarithm));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -77,7 +77,7 @@ fn settle(key: Key, index: u64, mut draw: u64, span: u64, least: u64) -> u64 {
 
 /// The upper 64 bits of a product, from four products of halves: no processor has this for vectors.
 #[inline(always)]
-fn upper(a: u64, b: u64) -> u64 {
+pub(super) fn upper(a: u64, b: u64) -> u64 {
     let (a0, a1, b0, b1) = (a & 0xffff_ffff, a >> 32, b & 0xffff_ffff, b >> 32);
     let middle = a1 * b0 + ((a0 * b0) >> 32);
     let carry = a0 * b1 + (middle & 0xffff_ffff);

@@ -16,7 +16,7 @@ mod philox;
 pub(crate) use integers::{Integer, integers};
 pub(crate) use permutation::Permutation;
 
-use super::math::lane;
+use super::math;
 use multiversion::multiversion;
 use philox::LANES;
 
@@ -27,16 +27,21 @@ pub(crate) struct Key {
     pub(crate) stream: u32,
 }
 
-/// Fills elements `first ..`, two from the two draws of a counter.
+/// Makes two elements of the two draws of a counter.
+trait Distribution<T> {
+    fn pair(&self, draws: [u64; 2]) -> [T; 2];
+}
+
+/// Fills elements `first ..` of a stream.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-fn fill<T: Copy + Default, F: Fn([u64; 2]) -> [T; 2]>(key: Key, first: u64, output: &mut [T], function: F) {
+fn fill<T: Copy + Default, D: Distribution<T>>(key: Key, first: u64, output: &mut [T], distribution: &D) {
     let (mut block, mut skip) = (first / 2, (first % 2) as usize);
     let mut rest = output;
     while !rest.is_empty() {
         let [even, odd] = philox::pairs(key, block);
         let mut values = [T::default(); 2 * LANES];
         for lane in 0..LANES {
-            [values[2 * lane], values[2 * lane + 1]] = function([even[lane], odd[lane]]);
+            [values[2 * lane], values[2 * lane + 1]] = distribution.pair([even[lane], odd[lane]]);
         }
         let count = rest.len().min(2 * LANES - skip);
         let (filled, after) = rest.split_at_mut(count);
@@ -48,22 +53,59 @@ fn fill<T: Copy + Default, F: Fn([u64; 2]) -> [T; 2]>(key: Key, first: u64, outp
 /// The upper 53 bits as a number from 0 up to but not 1.
 #[inline(always)]
 fn unit(draw: u64) -> f64 {
-    lane::from_small((draw >> 11) as i64) * (0.5f64 / (1u64 << 52) as f64)
+    (draw >> 11) as f64 * (0.5f64 / (1u64 << 52) as f64)
+}
+
+struct Bits;
+
+impl Distribution<u64> for Bits {
+    #[inline(always)]
+    fn pair(&self, draws: [u64; 2]) -> [u64; 2] {
+        draws
+    }
 }
 
 /// 64 random bits an element.
 pub(crate) fn bits(key: Key, first: u64, output: &mut [u64]) {
-    fill(key, first, output, |draws| draws);
+    fill(key, first, output, &Bits);
+}
+
+struct Uniform;
+
+impl Distribution<f64> for Uniform {
+    #[inline(always)]
+    fn pair(&self, [a, b]: [u64; 2]) -> [f64; 2] {
+        [unit(a), unit(b)]
+    }
+}
+
+impl Distribution<f32> for Uniform {
+    #[inline(always)]
+    fn pair(&self, [a, b]: [u64; 2]) -> [f32; 2] {
+        let unit = |draw: u64| (draw >> 40) as i32 as f32 * (1.0 / 16_777_216.0);
+        [unit(a), unit(b)]
+    }
 }
 
 /// Numbers from 0 up to but not 1, in steps of 2^-53.
 pub(crate) fn uniform_f64(key: Key, first: u64, output: &mut [f64]) {
-    fill(key, first, output, |draws| draws.map(unit));
+    fill(key, first, output, &Uniform);
 }
 
 /// Numbers from 0 up to but not 1, in steps of 2^-24: those of [`uniform_f64`], cut off.
 pub(crate) fn uniform_f32(key: Key, first: u64, output: &mut [f32]) {
-    fill(key, first, output, |draws| draws.map(|draw| (draw >> 40) as i32 as f32 * (1.0 / 16_777_216.0)));
+    fill(key, first, output, &Uniform);
+}
+
+struct Normal;
+
+impl Distribution<f64> for Normal {
+    #[inline(always)]
+    fn pair(&self, [distance, direction]: [u64; 2]) -> [f64; 2] {
+        let distance = (-2.0 * math::ln(1.0 - unit(distance))).sqrt();
+        let (sine, cosine) = math::sin_cos_turns(unit(direction));
+        [distance * cosine, distance * sine]
+    }
 }
 
 /// Normal numbers of mean 0 and standard deviation 1, by the method of Box and Muller.
@@ -71,39 +113,58 @@ pub(crate) fn uniform_f32(key: Key, first: u64, output: &mut [f32]) {
 /// The two elements of a counter are one point: its distance from 0 comes from the first draw, its
 /// direction from the second. None lies beyond 8.6.
 pub(crate) fn normal_f64(key: Key, first: u64, output: &mut [f64]) {
-    fill(key, first, output, normal);
+    fill(key, first, output, &Normal);
 }
 
 /// [`normal_f64`], rounded.
 pub(crate) fn normal_f32(key: Key, first: u64, output: &mut [f32]) {
-    fill(key, first, output, |draws| normal(draws).map(|x| x as f32));
+    fill(key, first, output, &Rounded(Normal));
 }
 
-#[inline(always)]
-fn normal([distance, direction]: [u64; 2]) -> [f64; 2] {
-    let distance = (-2.0 * lane::ln(1.0 - unit(distance))).sqrt();
-    let (sine, cosine) = lane::sin_cos_turns(unit(direction));
-    [distance * cosine, distance * sine]
+struct Exponential;
+
+impl Distribution<f64> for Exponential {
+    #[inline(always)]
+    fn pair(&self, [a, b]: [u64; 2]) -> [f64; 2] {
+        [-math::ln(1.0 - unit(a)), -math::ln(1.0 - unit(b))]
+    }
 }
 
 /// Exponential numbers of mean 1, by inversion. None lies beyond 37.
 pub(crate) fn exponential_f64(key: Key, first: u64, output: &mut [f64]) {
-    fill(key, first, output, |draws| draws.map(exponential));
+    fill(key, first, output, &Exponential);
 }
 
 /// [`exponential_f64`], rounded.
 pub(crate) fn exponential_f32(key: Key, first: u64, output: &mut [f32]) {
-    fill(key, first, output, |draws| draws.map(|draw| exponential(draw) as f32));
+    fill(key, first, output, &Rounded(Exponential));
 }
 
-#[inline(always)]
-fn exponential(draw: u64) -> f64 {
-    -lane::ln(1.0 - unit(draw))
+/// The numbers of a distribution, rounded to `f32`.
+struct Rounded<D>(D);
+
+impl<D: Distribution<f64>> Distribution<f32> for Rounded<D> {
+    #[inline(always)]
+    fn pair(&self, draws: [u64; 2]) -> [f32; 2] {
+        let [a, b] = self.0.pair(draws);
+        [a as f32, b as f32]
+    }
+}
+
+struct Bernoulli {
+    probability: f64,
+}
+
+impl Distribution<bool> for Bernoulli {
+    #[inline(always)]
+    fn pair(&self, [a, b]: [u64; 2]) -> [bool; 2] {
+        [unit(a) < self.probability, unit(b) < self.probability]
+    }
 }
 
 /// True with this probability, to within 2^-53.
 pub(crate) fn bernoulli(key: Key, first: u64, probability: f64, output: &mut [bool]) {
-    fill(key, first, output, |draws| draws.map(|draw| unit(draw) < probability));
+    fill(key, first, output, &Bernoulli { probability });
 }
 
 #[cfg(test)]

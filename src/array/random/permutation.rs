@@ -1,6 +1,6 @@
 //! A random order of the numbers below some length, element by element.
 
-use super::{Key, philox};
+use super::{Key, integers::upper, philox};
 use multiversion::multiversion;
 use std::array;
 
@@ -15,9 +15,12 @@ pub(crate) struct Permutation {
     rounds: Vec<Round>,
 }
 
+/// `x` and `sum - x` are a pair; its larger number times `factor` plus `offset` has the highest bit set when
+/// they change places. For random factors and offsets that bit is pairwise independent (Dietzfelbinger 1996).
 struct Round {
     sum: u64,
-    key: u64,
+    factor: u64,
+    offset: u64,
 }
 
 /// How many elements go through a round together.
@@ -29,8 +32,9 @@ impl Permutation {
         let bits = u64::from(length.checked_ilog2().unwrap_or(0)) + 1;
         let rounds = (0..ROUNDS_A_BIT * bits + ROUNDS_AT_LEAST)
             .map(|round| {
-                let [sum, key] = philox::pair(key, round, 0);
-                Round { sum: ((u128::from(sum) * u128::from(length)) >> 64) as u64, key }
+                let [sum, factor] = philox::pair(key, 2 * round, 0);
+                let [offset, _] = philox::pair(key, 2 * round + 1, 0);
+                Round { sum: upper(sum, length), factor: factor | 1, offset }
             })
             .collect();
         Self { length, rounds }
@@ -45,7 +49,7 @@ impl Permutation {
         assert!(end.is_some_and(|end| end <= self.length), "a permutation has no elements beyond its length");
         for (tile, output) in output.chunks_mut(LANES).enumerate() {
             let first = first + (tile * LANES) as u64;
-            let mut numbers = array::from_fn(|lane| (first + lane as u64).min(self.length - 1));
+            let mut numbers = array::from_fn(|lane| first.saturating_add(lane as u64).min(self.length - 1));
             shuffle(&mut numbers, &self.rounds, self.length);
             output.copy_from_slice(&numbers[..output.len()]);
         }
@@ -63,16 +67,9 @@ fn shuffle(numbers: &mut [u64; LANES], rounds: &[Round], length: u64) {
         for number in numbers.iter_mut() {
             let other = round.sum.wrapping_sub(*number);
             let other = other.wrapping_add(if *number > round.sum { length } else { 0 });
-            let swap = mix((*number).max(other) ^ round.key) >> 63 != 0;
+            let larger = (*number).max(other);
+            let swap = larger.wrapping_mul(round.factor).wrapping_add(round.offset) >> 63 != 0;
             *number = if swap { other } else { *number };
         }
     }
-}
-
-/// A random-looking function of 64 bits whose highest bit depends on all of them.
-#[inline(always)]
-fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ bits >> 32).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ bits >> 29).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits
 }
