@@ -37,6 +37,7 @@ pub mod client;
 pub mod comm;
 mod current;
 mod error;
+pub mod info;
 pub mod job;
 pub mod message;
 pub mod prelude;

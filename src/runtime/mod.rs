@@ -2,13 +2,14 @@
 
 mod cluster;
 mod engine;
-mod machine;
+pub(crate) mod machine;
 mod roles;
 mod settings;
 mod signals;
 #[doc(hidden)]
 pub mod simulation;
 mod start;
+mod survey;
 mod time;
 
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
     scheduler::{Backlog, Scheduler, WorkerSpec},
     value::{self, Data},
 };
+pub(crate) use cluster::human_bytes;
 pub use cluster::{Cluster, RankRecord};
 pub(crate) use engine::Engine;
 pub(crate) use roles::Execute;
@@ -36,6 +38,7 @@ use std::{
     thread,
     time::Duration,
 };
+pub(crate) use survey::survey;
 use time::Clock;
 
 /// The exit status of a rank whose driver failed.
@@ -254,9 +257,8 @@ impl Builder {
         driver: impl FnOnce(&Client) -> Result<T> + Send,
         owns_process: bool,
     ) -> Result<T, Stopped> {
-        let launcher = Launcher::of_this_process();
         let settings = self.settings.clone();
-        let mut ends = self.transports(launcher).map_err(Stopped::alone)?;
+        let mut ends = self.transports().map_err(Stopped::alone)?;
         let size = ends[0].size();
         let driver_end = if ends.len() > 1 { driver_of(size).index() } else { 0 };
         let own = ends.remove(driver_end);
@@ -277,7 +279,8 @@ impl Builder {
     }
 
     /// The ends of the transport that are in this process: one, or all.
-    fn transports(&self, launcher: Option<Launcher>) -> Result<Vec<Box<dyn Transport>>> {
+    fn transports(&self) -> Result<Vec<Box<dyn Transport>>> {
+        let launcher = Launcher::of_this_process();
         #[cfg(feature = "mpi")]
         {
             use crate::comm::mpi::{MpiConfig, MpiTransport};
@@ -295,14 +298,14 @@ impl Builder {
             if let Some(launcher) = launcher.filter(|launcher| launcher.size > 1) {
                 let transport = MpiTransport::world(config)?;
                 if transport.size() == 1 {
-                    return Err(singletons(launcher, &crate::comm::mpi::library_version()));
+                    return Err(singletons(launcher));
                 }
                 return Ok(vec![Box::new(transport)]);
             }
         }
         #[cfg(not(feature = "mpi"))]
         if let Some(launcher) = launcher.filter(|launcher| launcher.size > 1) {
-            return Err(singletons(launcher, "none: it was built without the feature `mpi`"));
+            return Err(singletons(launcher));
         }
         let workers = self.settings.as_ref().ok().and_then(|settings| settings.local_workers);
         let size = workers.map_or(1, |workers| workers + 2);
@@ -311,13 +314,17 @@ impl Builder {
 }
 
 /// N programs each of which believes to be alone.
-fn singletons(launcher: Launcher, library: &str) -> Error {
+pub(crate) fn singletons(launcher: Launcher) -> Error {
+    #[cfg(feature = "mpi")]
+    let library = crate::comm::mpi::library_version();
+    #[cfg(not(feature = "mpi"))]
+    let library = "none: it was built without the feature `mpi`";
     Error::World(format!(
-        "host {}: {} started {} ranks, but the MPI library of this program ({library}) knows of one: start it with \
-         the launcher of that library, or build it with the other one (MPICC)",
+        "host {}: {} started {} ranks, but the MPI library of this program ({library}) knows of one: {}",
         machine::host_name(),
         launcher.name,
-        launcher.size
+        launcher.size,
+        launcher.remedy()
     ))
 }
 
@@ -335,11 +342,24 @@ struct Stopped {
 impl Stopped {
     /// An error that came before the ranks knew of each other: the first one tells.
     fn alone(error: Error) -> Self {
-        let names =
-            ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PALS_RANKID", "MV2_COMM_WORLD_RANK", "SLURM_PROCID"];
-        let rank = names.iter().find_map(|name| std::env::var(name).ok()?.parse().ok()).unwrap_or(0);
+        let rank = Launcher::rank_of_this_process().unwrap_or(0);
         Self { error, rank: Rank(rank), told: false, status: STATUS_FAILED }
     }
+}
+
+/// What a rank was told, where it may keep files, and what it says of itself.
+fn introduce(transport: &dyn Transport, settings: Result<Settings>) -> Result<(Settings, Scratch, Hello)> {
+    let (rank, size) = (transport.rank(), transport.size());
+    // What is wrong here must be told to the others, or they would wait.
+    let wrong = settings.as_ref().err().map(Error::to_string);
+    let settings = settings.or_else(|_| Settings::from_environment(|_| None))?;
+    let parent = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
+    let scratch = Scratch::new(parent, rank, machine::host_name());
+    let works = Role::of(rank, size, settings.exclusive_workers).worker;
+    let checked = if works && settings.local_directory.is_some() { scratch.check() } else { Ok(()) };
+    let trouble = wrong.or(checked.err().map(|error| error.to_string()));
+    let hello = Hello::new(&settings, transport.name(), trouble);
+    Ok((settings, scratch, hello))
 }
 
 /// One rank of a run, in its process.
@@ -360,15 +380,7 @@ impl Member {
         current::catch_panics();
         let (rank, size) = (transport.rank(), transport.size());
         let stop = |error: Error| Stopped { error, rank, told: false, status: STATUS_FAILED };
-        // What is wrong here must be told to the others, or they would wait.
-        let wrong = settings.as_ref().err().map(Error::to_string);
-        let settings = settings.or_else(|_| Settings::from_environment(|_| None)).map_err(stop)?;
-        let parent = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
-        let scratch = Scratch::new(parent, rank, machine::host_name());
-        let works = Role::of(rank, size, settings.exclusive_workers).worker;
-        let checked = if works && settings.local_directory.is_some() { scratch.check() } else { Ok(()) };
-        let trouble = wrong.or(checked.err().map(|error| error.to_string()));
-        let hello = Hello::new(&settings, transport.name(), trouble);
+        let (settings, scratch, hello) = introduce(&*transport, settings).map_err(stop)?;
         let mut bytes = Vec::new();
         crate::message::append(&hello, &mut bytes);
         let hellos = transport.all_gather(bytes).map_err(stop)?;
