@@ -382,7 +382,8 @@ impl MpiTransport {
         unsafe {
             self.bodies.free()?;
             self.frames.free()?;
-            if self.owns_mpi {
+            let has_remote = self.node.size < self.frames.size;
+            if self.owns_mpi && !call::finalize_may_hang(has_remote) {
                 mpi_call!(self.frames.rank, MPI_Finalize())?;
             }
         }
