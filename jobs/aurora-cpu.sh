@@ -20,5 +20,5 @@ export MANIPLE_MEMORY_LIMIT=10GB
 export MANIPLE_INCLUSIVE=1
 export MANIPLE_DEVICE=cpu
 export MANIPLE_LOCAL_DIRECTORY=/tmp
-export MANIPLE_TIME_LIMIT=1800
+export MANIPLE_END_TIME=$(date -d '+1800 seconds' +%s)
 exec mpiexec -n 208 --ppn 104 --depth 2 --cpu-bind depth ./pi --samples 1e12

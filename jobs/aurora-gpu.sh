@@ -20,6 +20,6 @@ export MANIPLE_MEMORY_LIMIT=183GB
 export MANIPLE_INCLUSIVE=1
 export MANIPLE_DEVICE=gpu
 export MANIPLE_LOCAL_DIRECTORY=/tmp
-export MANIPLE_TIME_LIMIT=1800
+export MANIPLE_END_TIME=$(date -d '+1800 seconds' +%s)
 export ZE_FLAT_DEVICE_HIERARCHY=COMPOSITE
 exec mpiexec -n 12 --ppn 6 --depth 34 --cpu-bind depth ./pi --samples 1e12

@@ -20,7 +20,7 @@ export MANIPLE_MEMORY_LIMIT=91GB
 export MANIPLE_INCLUSIVE=1
 export MANIPLE_DEVICE=tile
 export MANIPLE_LOCAL_DIRECTORY=/tmp
-export MANIPLE_TIME_LIMIT=1800
+export MANIPLE_END_TIME=$(date -d '+1800 seconds' +%s)
 export ZE_ENABLE_PCI_ID_DEVICE_ORDER=1
 export ZE_FLAT_DEVICE_HIERARCHY=FLAT
 exec mpiexec -n 24 --ppn 12 --depth 17 --cpu-bind depth ./pi --samples 1e12

@@ -18,12 +18,12 @@ module load openmpi
 export MANIPLE_THREADS=12
 export MANIPLE_MEMORY_LIMIT=51GB
 export MANIPLE_LOCAL_DIRECTORY="${TMPDIR}"
-export MANIPLE_TIME_LIMIT=1200
+export MANIPLE_END_TIME=$(date -d '+1200 seconds' +%s)
 hosts=$(mktemp)
 uniq "$PBS_NODEFILE" | awk '{ for (i = 0; i < (NR == 1 ? 6 : 4); i++) print }' | head -n 10 > "$hosts"
 trap : INT TERM USR1
 mpirun -n 10 --hostfile "$hosts" --map-by seq:OVERSUBSCRIBE --bind-to none \
-    -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_LOCAL_DIRECTORY -x MANIPLE_TIME_LIMIT \
+    -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_LOCAL_DIRECTORY -x MANIPLE_END_TIME \
     ./pi --samples 1e12
 run_status=$?
 rm -f "$hosts"

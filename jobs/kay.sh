@@ -17,7 +17,7 @@
 module load openmpi/gcc/3.1.2
 export MANIPLE_THREADS=4
 export MANIPLE_MEMORY_LIMIT=40GB
-export MANIPLE_TIME_LIMIT=3600
+export MANIPLE_END_TIME=$(date -d '+3600 seconds' +%s)
 exec mpirun -n 6 -npernode 3 --bind-to none \
-    -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_TIME_LIMIT \
+    -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_END_TIME \
     ./pi --samples 1e12

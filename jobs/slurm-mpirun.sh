@@ -15,12 +15,12 @@
 
 export MANIPLE_THREADS=4
 export MANIPLE_MEMORY_LIMIT=8GB
-export MANIPLE_TIME_LIMIT=1800
+export MANIPLE_END_TIME=$(date -d '+1800 seconds' +%s)
 hosts=$(mktemp)
 scontrol show hostnames | awk '{ for (i = 0; i < (NR == 1 ? 6 : 4); i++) print }' | head -n 10 > "$hosts"
 trap : INT TERM USR1
 mpirun -n 10 --hostfile "$hosts" --map-by seq:OVERSUBSCRIBE --bind-to none \
-    -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_TIME_LIMIT \
+    -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_END_TIME \
     ./pi --samples 1e12
 run_status=$?
 rm -f "$hosts"

@@ -15,6 +15,6 @@
 
 export MANIPLE_THREADS=4
 export MANIPLE_MEMORY_LIMIT=8GB
-export MANIPLE_TIME_LIMIT=1800
+export MANIPLE_END_TIME=$(date -d '+1800 seconds' +%s)
 exec srun --mpi=pmix --ntasks=8 --nodes=2 --ntasks-per-node=4 --cpus-per-task=4 --export=ALL \
     ./pi --samples 1e12

@@ -13,7 +13,7 @@ cd "$PBS_O_WORKDIR"
 module load openmpi
 setenv MANIPLE_THREADS 1
 setenv MANIPLE_MEMORY_LIMIT 3200MB
-setenv MANIPLE_TIME_LIMIT 1200
+setenv MANIPLE_END_TIME `date -d '+1200 seconds' +%s`
 exec mpirun -n 12 --map-by ppr:12:node:OVERSUBSCRIBE --bind-to none \
-    -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_TIME_LIMIT \
+    -x MANIPLE_THREADS -x MANIPLE_MEMORY_LIMIT -x MANIPLE_END_TIME \
     ./pi --samples 1e12

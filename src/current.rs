@@ -37,9 +37,18 @@ impl std::fmt::Debug for Context {
     }
 }
 
+/// The task that runs on a thread.
+#[derive(Clone, Copy)]
+struct Running {
+    task: TaskId,
+    attempt: u32,
+    /// Whether it was told that it is too late for a task of its own.
+    was_told: bool,
+}
+
 thread_local! {
     static CONTEXT: RefCell<Option<Context>> = const { RefCell::new(None) };
-    static TASK: Cell<(TaskId, u32)> = const { Cell::new((TaskId(0), 0)) };
+    static TASK: Cell<Running> = const { Cell::new(Running { task: TaskId(0), attempt: 0, was_told: false }) };
     static PANIC_WORDS: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
@@ -60,7 +69,7 @@ pub struct Current {
 pub fn current() -> Current {
     let context = CONTEXT.with_borrow(Clone::clone);
     let context = context.expect("maniple::current() is called from within a task");
-    let (task, attempt) = TASK.get();
+    let Running { task, attempt, .. } = TASK.get();
     Current { context, task, attempt }
 }
 
@@ -76,6 +85,12 @@ impl Current {
     /// waiting tasks stops a run.
     pub fn client(&self) -> &Client {
         &self.context.0.client
+    }
+
+    /// Whether the run is stopping, so that a long task should save what it has and end. A task may ask
+    /// often. See [`Client::stopping`].
+    pub fn stopping(&self) -> bool {
+        self.client().table().is_stopping()
     }
 
     /// The rank that runs the task.
@@ -187,7 +202,7 @@ impl Drop for Scratch {
 
 /// Runs `work` as part of a task in these surroundings.
 pub(crate) fn enter<R>(context: Context, work: impl FnOnce() -> R) -> R {
-    struct Leave(Option<Context>, (TaskId, u32));
+    struct Leave(Option<Context>, Running);
     impl Drop for Leave {
         fn drop(&mut self) {
             CONTEXT.set(self.0.take());
@@ -199,7 +214,17 @@ pub(crate) fn enter<R>(context: Context, work: impl FnOnce() -> R) -> R {
 }
 
 pub(crate) fn set_task(task: TaskId, attempt: u32) {
-    TASK.set((task, attempt));
+    TASK.set(Running { task, attempt, was_told: false });
+}
+
+/// Notes that the task on this thread, if there is one, is told that it is too late for one of its own.
+pub(crate) fn note_too_late() {
+    TASK.set(Running { was_told: true, ..TASK.get() });
+}
+
+/// Whether the task on this thread was told that it is too late for one of its own.
+pub(crate) fn was_told_too_late() -> bool {
+    TASK.get().was_told
 }
 
 pub(crate) fn rank() -> Option<Rank> {

@@ -55,6 +55,10 @@ pub enum Error {
         /// Its host.
         host: String,
     },
+    /// The run was stopped before it was done, since its time is over. A closure that leaves early, as
+    /// [`Client::stopping`](crate::Client::stopping) asks it to, returns this to say so.
+    #[error("stopped before the end, since the time is over: run it again")]
+    Stopping,
     /// The run is over, so nothing more can be asked of it.
     #[error("the run has ended")]
     Ended,
@@ -79,6 +83,24 @@ impl Error {
     /// Wraps an error of another kind, to be returned from a closure.
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Other(error.into().into())
+    }
+
+    /// Whether this error, or one that it wraps, says that the run was stopped before it was done: it is
+    /// [`Error::Stopping`](Self::Stopping), or that of a task with [`Reason::Stopping`].
+    pub fn is_stopping(&self) -> bool {
+        match self {
+            Self::Stopping => true,
+            Self::Task(error) => error.is_stopping(),
+            Self::Other(error) => {
+                let causes = std::iter::successors(Some(&**error as &dyn std::error::Error), |e| e.source());
+                causes.into_iter().any(|cause| {
+                    cause.downcast_ref().is_some_and(Self::is_stopping)
+                        || cause.downcast_ref().is_some_and(TaskError::is_stopping)
+                        || cause.downcast_ref::<Arc<TaskError>>().is_some_and(|error| error.is_stopping())
+                })
+            }
+            _ => false,
+        }
     }
 }
 
@@ -117,6 +139,9 @@ pub enum Reason {
     Cancelled,
     /// No worker can run it: its workers, hosts or resources do not exist.
     NoWorker,
+    /// It was not begun, since there was no time left for it; or one that it submitted and waited for was
+    /// not, and it panicked.
+    Stopping,
 }
 
 /// The failure of a task, as it reaches every future that depends on it.
@@ -142,6 +167,10 @@ pub struct TaskError {
 }
 
 impl TaskError {
+    fn is_stopping(&self) -> bool {
+        self.reason == Reason::Stopping
+    }
+
     /// The error of a task called `dependent` that needs the value that is missing.
     pub(crate) fn needed_by(&self, dependent: String) -> Self {
         let mut error = self.clone();
@@ -157,6 +186,7 @@ impl fmt::Display for TaskError {
             Reason::Decode => "could not be decoded",
             Reason::Cancelled => "was cancelled",
             Reason::NoWorker => "cannot run",
+            Reason::Stopping => "came too late",
         };
         write!(f, "task {} ({}) {verb}", self.task, self.function)?;
         if let Some(rank) = self.rank {
@@ -199,5 +229,11 @@ mod tests {
              index out of bounds (pi.rs:7); needed by sum"
         );
         assert_eq!(format!("{:?}", Error::from(Arc::new(error.clone()))), error.to_string());
+        let stopping = TaskError { reason: Reason::Stopping, ..error.clone() };
+        for (error, is_stopping) in [(error, false), (stopping, true)] {
+            assert_eq!(Error::from(Arc::new(error.clone())).is_stopping(), is_stopping);
+            assert_eq!(Error::other(Error::from(Arc::new(error.clone()))).is_stopping(), is_stopping);
+            assert_eq!(Error::other(error).is_stopping(), is_stopping);
+        }
     }
 }

@@ -39,6 +39,7 @@ pub mod client;
 pub mod comm;
 mod current;
 mod error;
+pub mod info;
 pub mod job;
 pub mod message;
 mod picture;

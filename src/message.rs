@@ -255,6 +255,8 @@ pub struct Options {
     pub allow_other: bool,
     /// How often to try again after a failure.
     pub retries: u32,
+    /// How long a task is expected to run; 0 if that was not said.
+    pub expected_nanoseconds: u64,
     /// What it takes of a worker while it runs, by name.
     pub resources: Vec<(String, u32)>,
     /// What to call it, rather than by its function's name.
@@ -404,6 +406,12 @@ pub enum ToScheduler {
     Yielded(Vec<Tasks>),
     /// So many more tasks of a worker now wait for others, and need no thread; fewer, if negative.
     Blocked(i32),
+    /// So much time is left for tasks to run in: what is expected to take as long, or longer, is not begun
+    /// any more. Zero: nothing is.
+    TimeLeft {
+        /// How much; the least that was said counts.
+        nanoseconds: u64,
+    },
     /// The driver is done; everybody shall end with this outcome.
     Shutdown(Outcome),
 }
@@ -435,6 +443,8 @@ pub enum ToClient {
         /// Why.
         error: Box<TaskError>,
     },
+    /// No more tasks begin.
+    Stopping,
 }
 
 /// What a rank's store is told by another rank.
@@ -479,6 +489,8 @@ pub enum Outcome {
     Panic(String),
     /// Because of a signal.
     Interrupted(String),
+    /// Before it was done, since its time was over: it should be run again.
+    Stopping,
 }
 
 /// Everything that one rank says to another.

@@ -162,9 +162,12 @@ fn a_scratch_directory_that_cannot_be_made_is_told_with_rank_and_remedy() {
 
 #[test]
 fn variables_that_make_no_sense_are_told() {
-    for (name, value) in
-        [("MANIPLE_THREADS", "many"), ("MANIPLE_MEMORY_LIMIT", "lots"), ("MANIPLE_INCLUSIVE", "perhaps")]
-    {
+    for (name, value) in [
+        ("MANIPLE_THREADS", "many"),
+        ("MANIPLE_MEMORY_LIMIT", "lots"),
+        ("MANIPLE_INCLUSIVE", "perhaps"),
+        ("MANIPLE_END_TIME", "1000000000"),
+    ] {
         assert_fails("well", &[(name, value)], value, 1.0);
     }
 }

@@ -1,43 +1,18 @@
 //! Every example, alone and under MPI with 1 to 6 ranks: answers, exit status, empty standard error.
 
+#[path = "support/example.rs"]
+mod example;
 #[cfg(feature = "mpi")]
 mod support;
 
+use example::example;
 use serde_json::Value;
 use std::{
-    env,
-    path::PathBuf,
+    path::Path,
     process::{Command, Output},
-    sync::Once,
 };
 
 const RANKS: [u32; 5] = [1, 2, 3, 4, 6];
-
-/// Where cargo puts an example, next to this program. Built first: `cargo test` does not build all.
-fn example(name: &str) -> PathBuf {
-    static BUILT: Once = Once::new();
-    let this = env::current_exe().unwrap();
-    let folder = this.parent().unwrap().parent().unwrap();
-    BUILT.call_once(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args([
-            "build",
-            "--quiet",
-            "--examples",
-            "--manifest-path",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
-        ]);
-        cargo.arg("--target-dir").arg(folder.parent().unwrap());
-        if cfg!(not(feature = "mpi")) {
-            cargo.arg("--no-default-features");
-        }
-        if folder.ends_with("release") {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().unwrap().success(), "the examples build");
-    });
-    folder.join("examples").join(name)
-}
 
 /// Runs an example without a launcher, in a directory that cannot be written.
 fn alone(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -94,7 +69,7 @@ fn worker_info_tells_of_every_worker_once() {
         let lines = printed.lines().filter(|line| line.starts_with("Worker ")).count();
         assert!(printed.contains(&format!("\n{lines} workers\n")), "{printed}");
         let directory = printed.lines().last().unwrap().rsplit(' ').next().unwrap();
-        assert!(!PathBuf::from(directory).exists(), "{directory} is gone after the run");
+        assert!(!Path::new(directory).exists(), "{directory} is gone after the run");
     });
 }
 

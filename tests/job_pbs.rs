@@ -204,6 +204,8 @@ fn a_job_that_drains_ends_with_its_own_status() {
         server.delete("1.server");
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(75), "{arguments:?}: {}", stderr(&output));
+        let last = "job 1.server stopped before its end, with status 75: submit it again\n";
+        assert!(stderr(&output).ends_with(last), "{}", stderr(&output));
         let said = server.output("sh.o1");
         assert_eq!(said.ends_with("after\n"), arguments.contains(&"echo after"), "{said}");
     }

@@ -5,6 +5,7 @@ use super::{
     table::{Progress, Tracked},
 };
 use crate::{
+    current,
     error::{Error, Reason, Result, TaskError},
     message::TaskId,
     value::{self, Data},
@@ -120,7 +121,13 @@ impl<T: Data> Future<T> {
                 table.has_read(held.task);
                 value?.to_owned_value().map_err(|words| self.decode_error(words))
             }
-            Progress::Failed(error) => Err(error.into()),
+            Progress::Failed(error) => {
+                let error = Error::from(error);
+                if error.is_stopping() {
+                    current::note_too_late();
+                }
+                Err(error)
+            }
             Progress::Pending | Progress::Dropped => unreachable!("it has ended"),
         }
     }

@@ -78,6 +78,36 @@ impl Client {
         &self.shared.cluster
     }
 
+    /// How much time is left until the run must end: until its job's walltime is over, or its
+    /// [`time_limit`](crate::Builder::time_limit). `None` if neither is known.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.engine.upgrade()?.time_left()
+    }
+
+    /// Whether the run is stopping: no more tasks begin, and those that run should come to an end.
+    ///
+    /// It does so a margin before its time is over ([`time_margin`](crate::Builder::time_margin)), and on
+    /// SIGUSR1. Tasks that were not begun fail with [`Reason::Stopping`]. A closure that ends with such an
+    /// error, or with [`Error::Stopping`], ends the program with status 75, which says: run it again.
+    ///
+    /// ```
+    /// # use maniple::{Error, Runtime};
+    /// # let ended = Runtime::builder().execute(|client| {
+    /// for step in 0..1000 {
+    ///     if client.stopping() {
+    ///         // ... save what there is ...
+    ///         return Err(Error::Stopping);
+    ///     }
+    ///     client.submit(|step: u32| step, step).result()?;
+    /// }
+    /// # Ok(()) });
+    /// # assert!(ended.is_ok());
+    /// ```
+    pub fn stopping(&self) -> bool {
+        self.look();
+        self.table().is_stopping()
+    }
+
     /// Has `function` called with these arguments, on a worker. Returns at once.
     ///
     /// A function is a `fn` or a closure that captures nothing. Its arguments are `()`, one bare

@@ -1,6 +1,7 @@
 //! Where and how tasks are to run: what `submit` and `map` can be told besides the arguments.
 
 use crate::{message, rank::Rank, runtime::Cluster, task::Code};
+use std::time::Duration;
 
 /// A worker, or all workers of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +89,32 @@ impl SubmitOptions {
     #[must_use]
     pub fn resource(mut self, name: &str, amount: u32) -> Self {
         self.options.resources.push((name.into(), amount));
+        self
+    }
+
+    /// How long a task is expected to run at most. One that could not end in time, with the run's
+    /// [`time_left`](crate::Client::time_left) less its margin, is not begun, and fails with
+    /// [`Reason::Stopping`](crate::Reason::Stopping).
+    ///
+    /// ```
+    /// use maniple::{Error, Reason, Runtime, SubmitOptions};
+    /// use std::time::Duration;
+    ///
+    /// Runtime::builder().time_limit(Duration::from_secs(3600)).execute(|client| {
+    ///     let train = |epoch: u32| epoch + 1;
+    ///     let short = client.submit_with(&SubmitOptions::new().expected(Duration::from_secs(60)), train, 1);
+    ///     let long = client.submit_with(&SubmitOptions::new().expected(Duration::from_secs(7200)), train, 1);
+    ///     assert_eq!(short.result()?, 2);
+    ///     assert!(matches!(long.result(), Err(Error::Task(error)) if error.reason == Reason::Stopping));
+    ///     Ok(())
+    /// })
+    /// # .unwrap()
+    /// ```
+    #[must_use]
+    pub fn expected(mut self, duration: Duration) -> Self {
+        // Of a run without a limit, more than all time is left.
+        let longest = u128::from(u64::MAX - 1);
+        self.options.expected_nanoseconds = duration.as_nanos().min(longest) as u64;
         self
     }
 

@@ -17,7 +17,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -192,11 +192,19 @@ pub(crate) struct Table {
     state: Mutex<State>,
     /// How many tasks have not ended.
     pending: AtomicU64,
+    /// Whether no more tasks begin.
+    stopping: AtomicBool,
 }
 
 impl Table {
     pub(crate) fn new(this: Rank, bells: Arc<Bells>) -> Arc<Self> {
-        Arc::new(Self { this, bells, state: Mutex::default(), pending: AtomicU64::new(0) })
+        Arc::new(Self {
+            this,
+            bells,
+            state: Mutex::default(),
+            pending: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -206,6 +214,11 @@ impl Table {
     /// How many tasks have not ended.
     pub(crate) fn pending_count(&self) -> u64 {
         self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Whether no more tasks begin.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// Counts a task that is not pending any more, if it was.
@@ -333,6 +346,7 @@ impl Table {
             ToClient::Finished(finished) => self.finished(&finished),
             ToClient::Stored(held) => self.end(held.task, Progress::Held(held)),
             ToClient::Failed { task, error } => self.end(task, Progress::Failed(Arc::from(error))),
+            ToClient::Stopping => self.stopping.store(true, Ordering::Relaxed),
         }
     }
 

@@ -6,6 +6,9 @@
 
 use std::env;
 
+/// Slurm's launcher.
+const SRUN: &str = "srun";
+
 /// The launcher that started this process, and how many ranks it announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Launcher {
@@ -21,6 +24,30 @@ impl Launcher {
         Self::find(|name| env::var(name).ok())
     }
 
+    /// The number of this process among those that the launcher started, if the launcher says.
+    pub fn rank_of_this_process() -> Option<u32> {
+        let names =
+            ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PALS_RANKID", "MV2_COMM_WORLD_RANK", "SLURM_PROCID"];
+        names.iter().find_map(|name| env::var(name).ok()?.parse().ok())
+    }
+
+    /// Whether this is `srun` without a plug-in for MPI: then no library learns from it of other ranks.
+    pub fn is_without_pmi(self) -> bool {
+        let mut names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        self.name == SRUN && !names.any(|name| name.starts_with("PMI_") || name.starts_with("PMIX_"))
+    }
+
+    /// How to start ranks so that they know of each other.
+    pub fn remedy(self) -> &'static str {
+        match self.name {
+            SRUN => {
+                "start it with srun --mpi=pmix for Open MPI, --mpi=pmi2 for MPICH (srun --mpi=list shows \
+                 what there is), or with the launcher of that library"
+            }
+            _ => "start it with the launcher of that library, or build it with the other one (MPICC)",
+        }
+    }
+
     /// The launcher that these variables announce.
     ///
     /// An inner launcher wins over an outer one: `mpirun` within a Slurm step counts as `mpirun`.
@@ -28,7 +55,7 @@ impl Launcher {
         let number = |name: &str| lookup(name).and_then(|text| text.trim().parse::<u32>().ok());
         let in_slurm_step = lookup("SLURM_PROCID").is_some() && lookup("SLURM_STEP_ID").is_some();
         let pmi_name = match () {
-            () if in_slurm_step => "srun",
+            () if in_slurm_step => SRUN,
             () if lookup("PALS_RANKID").is_some() => "mpiexec of PALS",
             () => "mpiexec of MPICH or Intel MPI",
         };
@@ -38,7 +65,7 @@ impl Launcher {
             (pmi_name, number("PMI_SIZE")),
             ("mpiexec of PALS", number("PALS_SIZE").filter(|_| lookup("PALS_RANKID").is_some())),
             // A batch script, too, has SLURM_NTASKS and SLURM_PROCID, but is no step of `srun`.
-            ("srun", slurm_step_size(number).filter(|_| in_slurm_step)),
+            (SRUN, slurm_step_size(number).filter(|_| in_slurm_step)),
         ];
         announced.into_iter().find_map(|(name, size)| Some(Self { name, size: size? }))
     }

@@ -17,8 +17,8 @@ mod streams;
 
 use super::{Arrival, Bells, Body, BodyTag, Buffer, Transport};
 use crate::{Error, Result, rank::Rank};
-pub use call::library_version;
 use call::{Communicator, mpi_call};
+pub use call::{library_name, library_version, thread_level};
 use mpi::ffi;
 use node::Node;
 use requests::Requests;
@@ -382,7 +382,8 @@ impl MpiTransport {
         unsafe {
             self.bodies.free()?;
             self.frames.free()?;
-            if self.owns_mpi {
+            let has_remote = self.node.size < self.frames.size;
+            if self.owns_mpi && !call::finalize_may_hang(has_remote) {
                 mpi_call!(self.frames.rank, MPI_Finalize())?;
             }
         }
@@ -457,12 +458,8 @@ impl Transport for MpiTransport {
         self.frames.size
     }
 
-    /// As short as it is clear: `Open MPI v4.1.4`, `MPICH 4.0.2`.
     fn name(&self) -> String {
-        let version = library_version();
-        let words = version.replace("Version:", " ");
-        let words = words.split(',').next().unwrap_or_default();
-        words.split_whitespace().collect::<Vec<_>>().join(" ")
+        library_name()
     }
 
     fn send(&mut self, target: Rank, control: Vec<u8>) -> Result<()> {

@@ -119,7 +119,8 @@ impl Plan {
             ("MANIPLE_INCLUSIVE", request.inclusive.then(|| "1".to_string())),
             ("MANIPLE_DEVICE", request.device.as_ref().map(|device| shell.quote(device))),
             ("MANIPLE_LOCAL_DIRECTORY", request.local_directory.as_ref().map(|path| shell.quote_path(path))),
-            ("MANIPLE_TIME_LIMIT", request.walltime.map(|walltime| walltime.0.to_string())),
+            // When the job ends, rather than how long it may take: several runs may follow each other.
+            ("MANIPLE_END_TIME", request.walltime.map(|walltime| shell.end_time(walltime))),
         ];
         let variables = request.environment.iter();
         let is_free = |name: &str| variables.clone().all(|variable| variable.name != name);
@@ -210,12 +211,12 @@ mod tests {
 #SBATCH --cpus-per-task=8
 
 export MANIPLE_THREADS=8
-export MANIPLE_TIME_LIMIT=5400
+export MANIPLE_END_TIME=$(date -d '+5400 seconds' +%s)
 hosts=$(mktemp)
 scontrol show hostnames | awk '{ for (i = 0; i < (NR == 1 ? 8 : 6); i++) print }' | head -n 14 > \"$hosts\"
 trap : INT TERM USR1
 mpirun -n 14 --hostfile \"$hosts\" --map-by seq:OVERSUBSCRIBE --bind-to none \\
-    -x MANIPLE_THREADS -x MANIPLE_TIME_LIMIT \\
+    -x MANIPLE_THREADS -x MANIPLE_END_TIME \\
     ./pi --samples 1e12
 run_status=$?
 rm -f \"$hosts\"

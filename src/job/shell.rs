@@ -1,6 +1,6 @@
 //! The shells in which job scripts are written, and how strings are quoted in them.
 
-use super::{JobError, quantity::through_text};
+use super::{JobError, Walltime, quantity::through_text};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -109,6 +109,12 @@ impl Shell {
         if self.is_csh { format!("setenv {name} {quoted}") } else { format!("export {name}={quoted}") }
     }
 
+    /// The time at which a job ends that begins now, in seconds since 1970.
+    pub(super) fn end_time(&self, walltime: Walltime) -> String {
+        let command = format!("date -d '+{} seconds' +%s", walltime.0);
+        if self.is_csh { format!("`{command}`") } else { format!("$({command})") }
+    }
+
     /// The line that keeps what a command prints in a variable of the shell.
     pub(super) fn keep_output(&self, name: &str, command: &str) -> String {
         if self.is_csh { format!("set {name} = `{command}`") } else { format!("{name}=$({command})") }
@@ -137,7 +143,7 @@ pub(super) fn is_variable_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
+    use std::{process::Command, time::SystemTime};
 
     const STRINGS: [&str; 14] = [
         "plain",
@@ -177,6 +183,9 @@ mod tests {
                 None => return eprintln!("skipped: {program} is not installed"),
             }
         }
+        let end = said_by(program, &format!("printf %s {}", shell.end_time(Walltime(90)))).unwrap();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        assert!((now + 60..=now + 91).contains(&end.parse().unwrap()), "{program}: {end}, and now is {now}");
         let script = format!("printf %s {}", shell.quote_path("$PLACE/it's $5 ${PLACE}!"));
         assert_eq!(said_by(program, &script).unwrap(), "/a b/$c/it's $5 /a b/$c!");
     }

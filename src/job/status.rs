@@ -22,6 +22,9 @@ pub enum Status {
     Ended(Outcome),
 }
 
+/// The exit status of a program that had no time for all it was to do: `EX_TEMPFAIL`, try again.
+const STOPPED: u8 = 75;
+
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -62,6 +65,9 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exited(0) => f.write_str("succeeded"),
+            Self::Exited(STOPPED) => {
+                write!(f, "stopped before its end, with status {STOPPED}: submit it again")
+            }
             Self::Exited(status) => write!(f, "failed with exit status {status}"),
             Self::Signalled(signal) => write!(f, "was ended by signal {signal}"),
             Self::Cancelled => f.write_str("was cancelled"),

@@ -16,6 +16,7 @@ use super::{
     machine,
     roles::{Execute, Roles, Surroundings},
     settings::Settings,
+    time::Clock,
 };
 use crate::{
     client::{
@@ -54,6 +55,8 @@ pub(crate) struct Engine {
     table: Arc<Table>,
     pool: Option<Arc<Pool>>,
     scratch: Arc<Scratch>,
+    /// Counts down to the end of the run, if that is known.
+    clock: Option<Clock>,
     /// How many cores this process may use.
     cores: u32,
     /// The only thread that may use the transport, if only one may.
@@ -76,6 +79,7 @@ impl Engine {
         scheduler: Option<Scheduler>,
         cluster: Arc<Cluster>,
         scratch: Scratch,
+        clock: Option<Clock>,
         settings: &Settings,
     ) -> Result<Arc<Self>> {
         let scratch = Arc::new(scratch);
@@ -97,6 +101,7 @@ impl Engine {
             bells,
             pool,
             scratch,
+            clock,
             cluster,
             changes: Mutex::new(0),
             changed: Condvar::new(),
@@ -166,6 +171,37 @@ impl Engine {
         let _ = self.interrupted.set(error);
         self.tell_waiters();
         self.bells.ring_self();
+    }
+
+    /// Lets no more tasks begin, on any rank.
+    pub(crate) fn stop_beginning(&self) {
+        self.say_time_left(Duration::ZERO);
+        self.send_soon(true);
+    }
+
+    fn say_time_left(&self, left: Duration) {
+        let nanoseconds = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+        let message = Message::ToScheduler(ToScheduler::TimeLeft { nanoseconds });
+        self.table.request(Request::Say(Rank::SCHEDULER, message));
+    }
+
+    /// How long it is to the end of the run, if that is known.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        Some(self.clock.as_ref()?.time_left(Instant::now()))
+    }
+
+    /// Does what is due as time passes.
+    fn look_at_clock(&self) {
+        let Some(clock) = &self.clock else { return };
+        let now = Instant::now();
+        if self.this == Rank::SCHEDULER
+            && let Some(left) = clock.news(now)
+        {
+            self.say_time_left(left);
+        }
+        if clock.is_over(now) && self.interrupted.set(Error::Stopping).is_ok() {
+            self.tell_waiters();
+        }
     }
 
     /// Whether this thread may use the transport.
@@ -395,6 +431,7 @@ impl Engine {
 
     /// Takes in what has arrived, decides, and sends. Returns whether anything happened.
     fn progress(&self, roles: &mut Roles) -> bool {
+        self.look_at_clock();
         let guard = AbortOnPanic(self);
         let executor = self.pool.as_ref().map(|pool| pool as &dyn Execute);
         let outcome = roles.progress(Surroundings { table: &self.table, executor, outcome: &self.outcome });

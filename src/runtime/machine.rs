@@ -1,6 +1,12 @@
 //! What this process can use of its machine.
 
-use std::{fs, path::PathBuf, thread};
+use std::{
+    ffi::{CStr, CString},
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    thread,
+};
 
 /// The name of this host.
 pub(crate) fn host_name() -> String {
@@ -21,13 +27,16 @@ pub(crate) fn core_count() -> u32 {
 
 /// How many bytes of memory this process may use: the machine's, or its cgroup's limit.
 pub(crate) fn memory_bytes() -> u64 {
-    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_of(&text));
-    let limit = cgroup_limit();
-    match (machine, limit) {
+    match (host_memory_bytes(), cgroup_limit()) {
         (Some(machine), Some(limit)) => machine.min(limit),
         (Some(bytes), None) | (None, Some(bytes)) => bytes,
         (None, None) => 1 << 30,
     }
+}
+
+/// How many bytes of memory the host has.
+pub(crate) fn host_memory_bytes() -> Option<u64> {
+    total_of(&fs::read_to_string("/proc/meminfo").ok()?)
 }
 
 fn total_of(meminfo: &str) -> Option<u64> {
@@ -37,7 +46,7 @@ fn total_of(meminfo: &str) -> Option<u64> {
 }
 
 /// The least limit of this process's cgroup and those above it, of version 2 or 1.
-fn cgroup_limit() -> Option<u64> {
+pub(crate) fn cgroup_limit() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let mut least: Option<u64> = None;
     for (directory, file) in cgroup_places(&groups) {
@@ -70,6 +79,26 @@ fn cgroup_places(groups: &str) -> Vec<(PathBuf, &'static str)> {
         }
     };
     groups.lines().filter_map(place).collect()
+}
+
+/// How many bytes the file system of a path has, and how many are free for everybody.
+pub(crate) fn space(path: &Path) -> Option<(u64, u64)> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    // SAFETY: the struct consists of integers; the call reads a string and writes the struct.
+    let (outcome, space) = unsafe {
+        let mut space: libc::statvfs = std::mem::zeroed();
+        (libc::statvfs(path.as_ptr(), &raw mut space), space)
+    };
+    (outcome == 0).then(|| (space.f_blocks * space.f_frsize, space.f_bavail * space.f_frsize))
+}
+
+/// Whether a shared library can be loaded.
+pub(crate) fn has_library(name: &CStr) -> bool {
+    // SAFETY: loads a library as the linker does for a program, and gives it back if it was there.
+    unsafe {
+        let library = libc::dlopen(name.as_ptr(), libc::RTLD_LAZY);
+        !library.is_null() && libc::dlclose(library) == 0
+    }
 }
 
 /// Lets this process use all cores of its node again, where Open MPI has bound it to one without

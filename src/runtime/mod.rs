@@ -2,13 +2,15 @@
 
 mod cluster;
 mod engine;
-mod machine;
+pub(crate) mod machine;
 mod roles;
 mod settings;
 mod signals;
 #[doc(hidden)]
 pub mod simulation;
 mod start;
+mod survey;
+mod time;
 
 use crate::{
     client::Client,
@@ -20,6 +22,7 @@ use crate::{
     scheduler::{Backlog, Scheduler, WorkerSpec},
     value::{self, Data},
 };
+pub(crate) use cluster::human_bytes;
 pub use cluster::{Cluster, RankRecord};
 pub(crate) use engine::Engine;
 pub(crate) use roles::Execute;
@@ -35,11 +38,15 @@ use std::{
     thread,
     time::Duration,
 };
+pub(crate) use survey::survey;
+use time::Clock;
 
 /// The exit status of a rank whose driver failed.
 const STATUS_FAILED: i32 = 1;
 /// The exit status of a rank whose driver panicked; the same as Rust's.
 const STATUS_PANICKED: i32 = 101;
+/// The exit status of a run that was stopped before it was done: `EX_TEMPFAIL`, try again.
+const STATUS_STOPPING: i32 = 75;
 /// The exit status after a broken invariant of this library.
 const STATUS_BROKEN: i32 = 70;
 /// How long ranks wait for each other at the end, besides the grace for tasks.
@@ -106,6 +113,8 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`frame_bytes_max`](Self::frame_bytes_max) | `MANIPLE_FRAME_BYTES` | 256 MiB |
 /// | [`local_workers`](Self::local_workers) | `MANIPLE_LOCAL_WORKERS` | none: one process does all |
 /// | [`shutdown_grace`](Self::shutdown_grace) | `MANIPLE_SHUTDOWN_GRACE_SECONDS` | 5 s |
+/// | [`time_limit`](Self::time_limit) | `MANIPLE_TIME_LIMIT` in seconds; of the job: `MANIPLE_END_TIME`, `SLURM_JOB_END_TIME` | none |
+/// | [`time_margin`](Self::time_margin) | `MANIPLE_TIME_MARGIN` in seconds | 30 s, at most a tenth |
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
@@ -177,6 +186,20 @@ impl Builder {
         self.set(|settings| settings.shutdown_grace = grace)
     }
 
+    /// How long the run may take. Where its job ends sooner, that counts: the end is read from
+    /// `MANIPLE_END_TIME` and `SLURM_JOB_END_TIME`, both in seconds since 1970, or follows from Torque's
+    /// `PBS_WALLTIME`.
+    pub fn time_limit(self, limit: Duration) -> Self {
+        self.set(|settings| settings.time_limit = Some(limit))
+    }
+
+    /// How long before the run must end it begins to stop: no task begins any more, and those that run may
+    /// end. When three quarters of the margin are over, waiting ends too, with [`Error::Stopping`]. Without
+    /// it: 30 s, but at most a tenth of the time that is left at the start. See [`Client::stopping`].
+    pub fn time_margin(self, margin: Duration) -> Self {
+        self.set(|settings| settings.time_margin = Some(margin))
+    }
+
     /// Runs on the ranks of this communicator rather than on all that the launcher started.
     ///
     /// It is duplicated, and stays the caller's. It must live until [`execute`](Self::execute) begins.
@@ -223,8 +246,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// On the driver's rank the closure's own; on the others [`Error::Driver`] with its words. And what
-    /// keeps the run from starting.
+    /// On the driver's rank the closure's own; on the others [`Error::Driver`] with its words, or
+    /// [`Error::Stopping`] if the run was stopped before it was done. And what keeps the run from starting.
     pub fn execute<T: Data>(self, driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<T> {
         self.start(driver, false).map_err(|stopped| stopped.error)
     }
@@ -234,9 +257,8 @@ impl Builder {
         driver: impl FnOnce(&Client) -> Result<T> + Send,
         owns_process: bool,
     ) -> Result<T, Stopped> {
-        let launcher = Launcher::of_this_process();
         let settings = self.settings.clone();
-        let mut ends = self.transports(launcher).map_err(Stopped::alone)?;
+        let mut ends = self.transports().map_err(Stopped::alone)?;
         let size = ends[0].size();
         let driver_end = if ends.len() > 1 { driver_of(size).index() } else { 0 };
         let own = ends.remove(driver_end);
@@ -257,7 +279,8 @@ impl Builder {
     }
 
     /// The ends of the transport that are in this process: one, or all.
-    fn transports(&self, launcher: Option<Launcher>) -> Result<Vec<Box<dyn Transport>>> {
+    fn transports(&self) -> Result<Vec<Box<dyn Transport>>> {
+        let launcher = Launcher::of_this_process();
         #[cfg(feature = "mpi")]
         {
             use crate::comm::mpi::{MpiConfig, MpiTransport};
@@ -275,14 +298,14 @@ impl Builder {
             if let Some(launcher) = launcher.filter(|launcher| launcher.size > 1) {
                 let transport = MpiTransport::world(config)?;
                 if transport.size() == 1 {
-                    return Err(singletons(launcher, &crate::comm::mpi::library_version()));
+                    return Err(singletons(launcher));
                 }
                 return Ok(vec![Box::new(transport)]);
             }
         }
         #[cfg(not(feature = "mpi"))]
         if let Some(launcher) = launcher.filter(|launcher| launcher.size > 1) {
-            return Err(singletons(launcher, "none: it was built without the feature `mpi`"));
+            return Err(singletons(launcher));
         }
         let workers = self.settings.as_ref().ok().and_then(|settings| settings.local_workers);
         let size = workers.map_or(1, |workers| workers + 2);
@@ -291,13 +314,17 @@ impl Builder {
 }
 
 /// N programs each of which believes to be alone.
-fn singletons(launcher: Launcher, library: &str) -> Error {
+pub(crate) fn singletons(launcher: Launcher) -> Error {
+    #[cfg(feature = "mpi")]
+    let library = crate::comm::mpi::library_version();
+    #[cfg(not(feature = "mpi"))]
+    let library = "none: it was built without the feature `mpi`";
     Error::World(format!(
-        "host {}: {} started {} ranks, but the MPI library of this program ({library}) knows of one: start it with \
-         the launcher of that library, or build it with the other one (MPICC)",
+        "host {}: {} started {} ranks, but the MPI library of this program ({library}) knows of one: {}",
         machine::host_name(),
         launcher.name,
-        launcher.size
+        launcher.size,
+        launcher.remedy()
     ))
 }
 
@@ -315,11 +342,24 @@ struct Stopped {
 impl Stopped {
     /// An error that came before the ranks knew of each other: the first one tells.
     fn alone(error: Error) -> Self {
-        let names =
-            ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PALS_RANKID", "MV2_COMM_WORLD_RANK", "SLURM_PROCID"];
-        let rank = names.iter().find_map(|name| std::env::var(name).ok()?.parse().ok()).unwrap_or(0);
+        let rank = Launcher::rank_of_this_process().unwrap_or(0);
         Self { error, rank: Rank(rank), told: false, status: STATUS_FAILED }
     }
+}
+
+/// What a rank was told, where it may keep files, and what it says of itself.
+fn introduce(transport: &dyn Transport, settings: Result<Settings>) -> Result<(Settings, Scratch, Hello)> {
+    let (rank, size) = (transport.rank(), transport.size());
+    // What is wrong here must be told to the others, or they would wait.
+    let wrong = settings.as_ref().err().map(Error::to_string);
+    let settings = settings.or_else(|_| Settings::from_environment(|_| None))?;
+    let parent = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
+    let scratch = Scratch::new(parent, rank, machine::host_name());
+    let works = Role::of(rank, size, settings.exclusive_workers).worker;
+    let checked = if works && settings.local_directory.is_some() { scratch.check() } else { Ok(()) };
+    let trouble = wrong.or(checked.err().map(|error| error.to_string()));
+    let hello = Hello::new(&settings, transport.name(), trouble);
+    Ok((settings, scratch, hello))
 }
 
 /// One rank of a run, in its process.
@@ -340,15 +380,7 @@ impl Member {
         current::catch_panics();
         let (rank, size) = (transport.rank(), transport.size());
         let stop = |error: Error| Stopped { error, rank, told: false, status: STATUS_FAILED };
-        // What is wrong here must be told to the others, or they would wait.
-        let wrong = settings.as_ref().err().map(Error::to_string);
-        let settings = settings.or_else(|_| Settings::from_environment(|_| None)).map_err(stop)?;
-        let parent = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
-        let scratch = Scratch::new(parent, rank, machine::host_name());
-        let works = Role::of(rank, size, settings.exclusive_workers).worker;
-        let checked = if works && settings.local_directory.is_some() { scratch.check() } else { Ok(()) };
-        let trouble = wrong.or(checked.err().map(|error| error.to_string()));
-        let hello = Hello::new(&settings, transport.name(), trouble);
+        let (settings, scratch, hello) = introduce(&*transport, settings).map_err(stop)?;
         let mut bytes = Vec::new();
         crate::message::append(&hello, &mut bytes);
         let hellos = transport.all_gather(bytes).map_err(stop)?;
@@ -356,8 +388,9 @@ impl Member {
             .iter()
             .map(|bytes| postcard::from_bytes(bytes).map_err(|_| Error::World(start::UNREADABLE.into())))
             .collect();
-        let cluster = match hellos.and_then(|hellos| start::agree(&hellos)) {
-            Ok(cluster) => Arc::new(cluster),
+        let agreed = hellos.and_then(|hellos| Ok((start::agree(&hellos)?, start::end_time(&hellos))));
+        let (cluster, end) = match agreed {
+            Ok((cluster, end)) => (Arc::new(cluster), end),
             Err(error) => {
                 // All ranks come to the same end; MPI wants to be finalized all the same.
                 let _ = transport.close();
@@ -368,7 +401,8 @@ impl Member {
             let workers = cluster.workers().map(WorkerSpec::from);
             Scheduler::new(workers.collect(), size, settings.backlog)
         });
-        let engine = Engine::new(transport, scheduler, cluster, scratch, &settings).map_err(stop)?;
+        let clock = end.map(|end| Clock::new(end, settings.time_margin));
+        let engine = Engine::new(transport, scheduler, cluster, scratch, clock, &settings).map_err(stop)?;
         if owns_process {
             signals::watch(&engine).map_err(stop)?;
         }
@@ -444,20 +478,25 @@ impl Member {
                 resume_unwind(panic)
             }
             Some(Ending::Error(error)) => {
-                if let (Error::Interrupted { .. }, true) = (&error, self.owns_process) {
+                let status = match &error {
+                    Error::Interrupted { .. } => Some(signals::STATUS_INTERRUPTED),
+                    error => error.is_stopping().then_some(STATUS_STOPPING),
+                };
+                if let Some(status) = status.filter(|_| self.owns_process) {
                     eprintln!("Error: {error}");
-                    process::exit(signals::STATUS_INTERRUPTED);
+                    process::exit(status);
                 }
                 return Err(Stopped { error, rank, told: false, status: 0 });
             }
             None => {}
         }
-        let told =
-            |words: &str, status| Stopped { error: Error::Driver(words.into()), rank, told: true, status };
+        let told = |error, status| Stopped { error, rank, told: true, status };
+        let driver = |words: &str| Error::Driver(words.into());
         match outcome {
-            Outcome::Error(words) => Err(told(words, STATUS_FAILED)),
-            Outcome::Panic(words) => Err(told(words, STATUS_PANICKED)),
-            Outcome::Interrupted(words) => Err(told(words, signals::STATUS_INTERRUPTED)),
+            Outcome::Error(words) => Err(told(driver(words), STATUS_FAILED)),
+            Outcome::Panic(words) => Err(told(driver(words), STATUS_PANICKED)),
+            Outcome::Interrupted(words) => Err(told(driver(words), signals::STATUS_INTERRUPTED)),
+            Outcome::Stopping => Err(told(Error::Stopping, STATUS_STOPPING)),
             Outcome::Value(bytes) => {
                 let value = value::decode(bytes).map_err(Error::Decode);
                 closed.and(value).map_err(|error| Stopped { error, rank, told: false, status: 0 })
@@ -485,6 +524,7 @@ impl Ending {
             Ok(Err(error @ Error::Interrupted { .. })) => {
                 (Outcome::Interrupted(error.to_string()), Some(Self::Error(error)))
             }
+            Ok(Err(error)) if error.is_stopping() => (Outcome::Stopping, Some(Self::Error(error))),
             Ok(Err(error)) => (Outcome::Error(error.to_string()), Some(Self::Error(error))),
             Err(panic) => {
                 let words = panic.downcast_ref::<String>().cloned();

@@ -170,6 +170,7 @@ impl Roles {
                     ToScheduler::Stored { task, size, nanoseconds }
                 }
                 Ended::Failed(error) => ToScheduler::Failed(error),
+                Ended::NotBegun(tasks) => ToScheduler::Yielded(vec![tasks]),
             };
             self.tell_scheduler(message);
         }

@@ -1,5 +1,6 @@
 //! What a run can be told: by the builder, else by `MANIPLE_*` variables, else not at all.
 
+use super::time;
 use crate::{
     error::{Error, Result},
     scheduler::Backlog,
@@ -64,6 +65,12 @@ pub(crate) struct Settings {
     pub frame_bytes_max: usize,
     pub local_workers: Option<u32>,
     pub shutdown_grace: Duration,
+    /// How long the run may take.
+    pub time_limit: Option<Duration>,
+    /// How long before its end it stops.
+    pub time_margin: Option<Duration>,
+    /// When the job ends: seconds since 1970.
+    pub job_end_time: Option<f64>,
 }
 
 impl Settings {
@@ -92,7 +99,24 @@ impl Settings {
             shutdown_grace: Duration::from_secs_f64(
                 number(&read, "MANIPLE_SHUTDOWN_GRACE_SECONDS")?.unwrap_or(5.0),
             ),
+            time_limit: seconds(&read, "MANIPLE_TIME_LIMIT")?,
+            time_margin: seconds(&read, "MANIPLE_TIME_MARGIN")?,
+            job_end_time: time::job_end_time(&read, time::modified, time::now())?,
         })
+    }
+
+    /// When the run must end, if it starts now, in seconds since 1970.
+    pub(crate) fn end_time(&self, now: f64) -> Option<f64> {
+        let own = self.time_limit.map(|limit| now + limit.as_secs_f64());
+        own.into_iter().chain(self.job_end_time).min_by(f64::total_cmp)
+    }
+}
+
+fn seconds(read: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<Duration>> {
+    let Some(seconds) = number::<f64>(read, name)? else { return Ok(None) };
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) => Ok(Some(duration)),
+        Err(_) => Err(Error::Option(format!("{name}={seconds}: it must be seconds, 0 or more"))),
     }
 }
 
@@ -158,6 +182,10 @@ mod tests {
             ("MANIPLE_INCLUSIVE", "perhaps"),
             ("MANIPLE_RESOURCES", "GPU"),
             ("MANIPLE_DEVICE", "gpu"),
+            ("MANIPLE_TIME_LIMIT", "an hour"),
+            ("MANIPLE_TIME_LIMIT", "-1"),
+            ("MANIPLE_TIME_MARGIN", "inf"),
+            ("MANIPLE_END_TIME", "12:00"),
         ] {
             let error =
                 Settings::from_environment(|asked| (asked == name).then(|| value.to_string())).unwrap_err();

@@ -3,11 +3,13 @@
 //! SIGINT and SIGTERM interrupt whatever the driver waits for, so that its closure can return and the
 //! run can end in order. Who has not ended a moment later is ended here, and a second signal ends a
 //! rank at once; nothing is left behind in either case.
+//!
+//! SIGUSR1, which batch schedulers send some time before they end a job, lets no more tasks begin.
 
 use super::Engine;
 use crate::error::{Error, Result};
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGINT, SIGTERM, SIGUSR1},
     iterator::Signals,
 };
 use std::{
@@ -23,11 +25,17 @@ const GRACE: Duration = Duration::from_millis(1500);
 
 /// Watches for signals as long as the engine lives.
 pub(super) fn watch(engine: &Arc<Engine>) -> Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
     let engine = Arc::downgrade(engine);
     thread::Builder::new().name("signals".into()).spawn(move || {
         let mut already = false;
         for signal in signals.forever() {
+            if signal == SIGUSR1 {
+                if let Some(running) = engine.upgrade() {
+                    running.stop_beginning();
+                }
+                continue;
+            }
             if already {
                 end(&engine);
             }

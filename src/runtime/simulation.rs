@@ -321,6 +321,12 @@ impl Simulation {
         left
     }
 
+    /// Says how much time is left for tasks to run in.
+    pub fn say_time_left(&self, nanoseconds: u64) {
+        let message = Message::ToScheduler(ToScheduler::TimeLeft { nanoseconds });
+        self.client().table().request(Request::Say(Rank::SCHEDULER, message));
+    }
+
     /// Says that the driver is done.
     pub fn shut_down(&self) {
         let message = Message::ToScheduler(ToScheduler::Shutdown(Outcome::Value(Vec::new())));
@@ -385,6 +391,7 @@ impl Simulation {
     fn begin(&mut self, rank: Rank, mut batch: Batch) {
         let first = batch.tasks().first;
         let node = &mut self.nodes[rank.index()];
+        assert!(!node.table.is_stopping(), "task {first:?}: {rank:?} begins it though it is too late");
         let slowness = self.options.ranks[rank.index()].slowness;
         let each = Duration::from_nanos(self.random.delay(self.options.task_nanoseconds) * slowness);
         let (context, attempt) = (node.context.clone(), batch.attempt());
@@ -556,7 +563,7 @@ fn concerned(message: &Message) -> Vec<Tasks> {
                 tasks.clone()
             }
             ToScheduler::Failed(error) => vec![Tasks::one(TaskId(error.task))],
-            ToScheduler::Blocked(_) | ToScheduler::Shutdown(_) => Vec::new(),
+            ToScheduler::Blocked(_) | ToScheduler::TimeLeft { .. } | ToScheduler::Shutdown(_) => Vec::new(),
         },
         Message::ToWorker(ToWorker::Run(run)) => vec![run.tasks],
         Message::ToWorker(ToWorker::Cancel(tasks) | ToWorker::Free(tasks)) => tasks.clone(),
@@ -568,7 +575,9 @@ fn concerned(message: &Message) -> Vec<Tasks> {
             ToStore::Fetch { task, .. } | ToStore::Head { task, .. } | ToStore::Gone { task, .. },
         )
         | Message::ToStore(ToStore::Pulled(task)) => vec![Tasks::one(*task)],
-        Message::ToWorker(ToWorker::Yield(_)) | Message::Stop(_) => Vec::new(),
+        Message::ToWorker(ToWorker::Yield(_)) | Message::ToClient(ToClient::Stopping) | Message::Stop(_) => {
+            Vec::new()
+        }
     }
 }
 

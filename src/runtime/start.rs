@@ -4,6 +4,7 @@ use super::{
     cluster::{Cluster, RankRecord},
     machine,
     settings::{MemoryLimit, Settings},
+    time,
 };
 use crate::{
     error::{Error, Result},
@@ -31,6 +32,8 @@ pub(super) struct Hello {
     pub memory: f64,
     pub resources: Vec<(String, u32)>,
     pub exclusive_workers: bool,
+    /// When it must end, as its host's clock has it: seconds since 1970.
+    pub end_time: Option<f64>,
     /// What kept this rank from starting.
     pub trouble: Option<String>,
 }
@@ -53,9 +56,15 @@ impl Hello {
             },
             resources: settings.resources.clone(),
             exclusive_workers: settings.exclusive_workers,
+            end_time: settings.end_time(time::now()),
             trouble,
         }
     }
+}
+
+/// When the run must end: some ranks may not have heard of it, and the soonest counts.
+pub(super) fn end_time(hellos: &[Hello]) -> Option<f64> {
+    hellos.iter().filter_map(|hello| hello.end_time).min_by(f64::total_cmp)
 }
 
 /// The role table, if the ranks agree.

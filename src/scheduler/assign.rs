@@ -38,9 +38,13 @@ enum Source {
 }
 
 impl Scheduler {
-    /// A task has all it needs: it queues.
+    /// A task has all it needs: it queues, if there is time left for it.
     pub(super) fn become_ready(&mut self, slot: Slot) {
         let layer = self.tasks[slot].layer;
+        if self.is_late(layer) {
+            self.tasks[slot].state = State::Waiting;
+            return self.fail_late(slot);
+        }
         self.tasks[slot].state = State::Ready;
         self.tasks[slot].queued = true;
         let record = &self.layers[layer];
@@ -277,7 +281,7 @@ impl Scheduler {
     }
 
     /// A queue has come to this task: whether it is still to run.
-    fn leave_queue(&mut self, slot: Slot) -> bool {
+    pub(super) fn leave_queue(&mut self, slot: Slot) -> bool {
         self.tasks[slot].queued = false;
         let runs = matches!(self.tasks[slot].state, State::Ready | State::Withheld);
         if !runs {

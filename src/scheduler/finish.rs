@@ -250,11 +250,15 @@ impl Scheduler {
         }
     }
 
-    /// Asks a worker to let go of a task.
+    /// Asks a worker to let go of a task, whose value nobody wants.
     fn cancel_assigned(&mut self, slot: Slot) {
-        let task = &mut self.tasks[slot];
-        let (id, worker) = (task.id, task.worker);
-        task.cancelled = true;
+        self.tasks[slot].cancelled = true;
+        self.ask_for(slot);
+    }
+
+    /// Asks a worker to give a task back if it has not begun.
+    pub(super) fn ask_for(&mut self, slot: Slot) {
+        let (id, worker) = (self.tasks[slot].id, self.tasks[slot].worker);
         self.touch(worker);
         Tasks::push(&mut self.workers[worker as usize].cancelled, id);
     }
@@ -312,9 +316,7 @@ impl Scheduler {
             let record = &mut self.layers[task.layer];
             record.live -= 1;
             if record.live == 0 {
-                let first = record.layer.tasks.first;
-                self.layers.remove(task.layer);
-                self.layer_index.remove(first);
+                self.remove_layer(task.layer);
             }
         }
     }

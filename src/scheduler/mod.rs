@@ -8,7 +8,7 @@
 //!
 //! - [`table`]: tasks, layers, chains; what a task costs.
 //! - [`submit`]: what clients say. - [`finish`]: what workers say, and what follows from it.
-//! - [`assign`]: who gets what, and the messages that tell them.
+//! - [`assign`]: who gets what, and the messages that tell them. - [`stop`]: what is too late to begin.
 //!
 //! Architecture invariant: the same messages in the same order give the same answers. No clock, no
 //! thread, no iteration over hashed tables.
@@ -18,6 +18,7 @@
 
 mod assign;
 mod finish;
+mod stop;
 mod submit;
 mod table;
 #[cfg(test)]
@@ -27,7 +28,7 @@ use crate::{
     message::{Message, Tasks, ToClient, ToScheduler, ToWorker},
     rank::Rank,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use table::{
     Arena, Chains, Errors, LayerIndex, LayerRecord, LayerSlot, NONE, Pages, Queue, Slot, Task, WorkerIndex,
 };
@@ -126,6 +127,10 @@ pub struct Scheduler {
     ready: Queue,
     /// How many tasks are pinned to workers.
     pinned: usize,
+    /// How much time is left for tasks to run in.
+    time_left_nanoseconds: u64,
+    /// Layers whose tasks are expected to run for some time, by it; those that are late are gone.
+    timed: BTreeSet<(u64, LayerSlot)>,
     /// Workers with a thread to spare, workers with room in their backlog, workers with tasks of
     /// their own to give away. An entry may be out of date; the worker's flags say whether it has one.
     idle: Vec<WorkerIndex>,
@@ -170,6 +175,8 @@ impl Scheduler {
             withheld: 0,
             ready: Queue::default(),
             pinned: 0,
+            time_left_nanoseconds: u64::MAX,
+            timed: BTreeSet::new(),
             idle,
             roomy: Vec::new(),
             loaded: Vec::new(),
@@ -195,6 +202,7 @@ impl Scheduler {
             ToScheduler::Failed(error) => self.task_failed(source, *error),
             ToScheduler::Yielded(tasks) => self.yielded(source, tasks),
             ToScheduler::Blocked(delta) => self.blocked(source, delta),
+            ToScheduler::TimeLeft { nanoseconds } => self.time_left(nanoseconds),
             ToScheduler::Shutdown(outcome) => {
                 for rank in 0..self.worker_of.len() {
                     self.out.push((Rank(rank as u32), Message::Stop(outcome.clone())));
@@ -219,12 +227,13 @@ impl Scheduler {
     }
 
     /// How much there is of what goes with the futures: all zero when every one was dropped.
-    pub(crate) fn left_over(&self) -> [(&'static str, usize); 8] {
+    pub(crate) fn left_over(&self) -> [(&'static str, usize); 9] {
         let sum = |of: fn(&Worker) -> u64| self.workers.iter().map(of).sum::<u64>() as usize;
         let (waiting, assigned) = self.load();
         [
             ("records", self.tasks.len()),
             ("layers", self.layers.len()),
+            ("layers that are timed", self.timed.len()),
             ("cells in chains", self.chains.len()),
             ("errors", self.errors.len()),
             ("tasks in queues", waiting as usize),

@@ -25,8 +25,16 @@ impl Scheduler {
         let slot = self.layers.insert(record);
         self.layer_index.insert(tasks.first, slot);
         match eligible {
-            Err(words) => return self.refuse(slot, words),
+            Err(words) => return self.refuse(slot, Reason::NoWorker, words),
             Ok(eligible) => self.layers[slot].eligible = eligible,
+        }
+        if self.is_late(slot) {
+            let words = self.why_late(slot);
+            return self.refuse(slot, Reason::Stopping, words);
+        }
+        let expected = self.layers[slot].expected_nanoseconds();
+        if expected > 0 {
+            self.timed.insert((expected, slot));
         }
         if is_root {
             let priority = self.layers[slot].priority();
@@ -68,12 +76,12 @@ impl Scheduler {
         Ok(eligible.contains(&false).then(|| eligible.into()))
     }
 
-    /// Fails all tasks of a layer that no worker can run.
-    fn refuse(&mut self, layer: LayerSlot, words: String) {
+    /// Fails all tasks of a new layer.
+    fn refuse(&mut self, layer: LayerSlot, reason: Reason, words: String) {
         let record = &mut self.layers[layer];
         record.cursor = record.layer.tasks.count;
         let error = TaskError {
-            reason: Reason::NoWorker,
+            reason,
             function: record.name(),
             task: record.layer.tasks.first.sequence(),
             rank: None,
@@ -218,18 +226,30 @@ impl Scheduler {
         record.cursor = all.count;
         record.live -= withheld;
         self.withheld -= u64::from(withheld);
-        let (priority, done) = (record.priority(), record.live == 0);
+        let done = record.live == 0;
+        self.leave_roots(slot);
+        if done {
+            self.remove_layer(slot);
+        }
+        Tasks { first: tasks.first, count: tasks.count - withheld }
+    }
+
+    /// A layer has no withheld tasks any more.
+    pub(super) fn leave_roots(&mut self, slot: LayerSlot) {
+        let priority = self.layers[slot].priority();
         if let Some(layers) = self.roots.get_mut(&priority) {
             layers.retain(|layer| *layer != slot);
             if layers.is_empty() {
                 self.roots.remove(&priority);
             }
         }
-        if done {
-            self.layers.remove(slot);
-            self.layer_index.remove(all.first);
-        }
-        Tasks { first: tasks.first, count: tasks.count - withheld }
+    }
+
+    /// Forgets a layer all of whose tasks are forgotten.
+    pub(super) fn remove_layer(&mut self, slot: LayerSlot) {
+        let record = self.layers.remove(slot);
+        self.layer_index.remove(record.layer.tasks.first);
+        self.timed.remove(&(record.expected_nanoseconds(), slot));
     }
 
     pub(super) fn cancel(&mut self, tasks: Tasks) {

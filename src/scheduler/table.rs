@@ -108,6 +108,11 @@ impl LayerRecord {
         self.layer.options.as_ref().map_or(0, |options| options.retries)
     }
 
+    /// How long its tasks are expected to run; 0 if that was not said.
+    pub(super) fn expected_nanoseconds(&self) -> u64 {
+        self.layer.options.as_ref().map_or(0, |options| options.expected_nanoseconds)
+    }
+
     pub(super) fn resources(&self) -> &[(String, u32)] {
         self.layer.options.as_ref().map_or(&[], |options| &options.resources)
     }
@@ -183,7 +188,6 @@ impl<T> Arena<T> {
         self.records.len() - self.free.len()
     }
 
-    #[cfg(any(test, debug_assertions))]
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         self.records.iter().enumerate().filter_map(|(slot, record)| Some((slot as u32, record.as_ref()?)))
     }

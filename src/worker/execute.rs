@@ -63,6 +63,8 @@ pub enum Ended {
     },
     /// Not.
     Failed(Box<TaskError>),
+    /// Not begun: they go back to the scheduler.
+    NotBegun(Tasks),
 }
 
 /// Told when something has ended, and asked what a task's surroundings are.
@@ -205,6 +207,9 @@ pub struct Pool {
     small_bytes_max: usize,
     queue: Mutex<Queue>,
     queued: AtomicUsize,
+    /// How often tasks were asked back: a thread that took its piece before the last time gives back what
+    /// it has not begun, as it may have been asked for.
+    recalls: AtomicUsize,
     /// How many threads look after the queue.
     active: AtomicUsize,
     ended: Mutex<Vec<Ended>>,
@@ -233,6 +238,7 @@ impl Pool {
             small_bytes_max,
             queue: Mutex::default(),
             queued: AtomicUsize::new(0),
+            recalls: AtomicUsize::new(0),
             active: AtomicUsize::new(0),
             ended: Mutex::default(),
             has_ended: AtomicBool::new(false),
@@ -337,21 +343,21 @@ impl Pool {
         self.call_threads();
     }
 
-    fn next_piece(&self) -> Option<Batch> {
+    fn next_piece(&self) -> Option<Piece> {
         self.take_piece(|queue, queued| {
             let share = queued / (2 * self.count);
             queue.next_piece((share as u32).clamp(1, PIECE_MAX))
         })
     }
 
-    fn take_piece(&self, take: impl FnOnce(&mut Queue, usize) -> Option<Batch>) -> Option<Batch> {
+    fn take_piece(&self, take: impl FnOnce(&mut Queue, usize) -> Option<Batch>) -> Option<Piece> {
         if !self.has_queued() || self.stopped.load(Ordering::SeqCst) {
             return None;
         }
         let mut queue = self.queue();
-        let piece = take(&mut queue, self.queued.load(Ordering::SeqCst))?;
-        self.queued.fetch_sub(piece.len() as usize, Ordering::SeqCst);
-        Some(piece)
+        let tasks = take(&mut queue, self.queued.load(Ordering::SeqCst))?;
+        self.queued.fetch_sub(tasks.len() as usize, Ordering::SeqCst);
+        Some(Piece::new(tasks, self.recalls.load(Ordering::SeqCst)))
     }
 
     fn hand_over(&self, mut ended: Vec<Ended>) {
@@ -365,15 +371,19 @@ impl Pool {
         }
     }
 
-    fn run_piece(&self, batch: Batch) {
+    fn run_piece(&self, piece: Piece) {
         let Some(host) = self.host() else { return };
         host.works(true);
         let place = rayon::current_thread_index();
+        let batch = piece.rest.clone();
         let outer_run = self.note_running(place, Some(Arc::clone(&batch.run)));
-        let outer = PIECE.replace(Some(Piece::new(batch.clone())));
+        let outer = PIECE.replace(Some(piece));
         let (collected, mut small) = (collects(&batch.run), Packed::default());
         current::enter(host.context(), || {
-            while let Some(index) = PIECE.with_borrow_mut(|piece| piece.as_mut()?.begin_next()) {
+            while let Some(index) = PIECE.with_borrow_mut(|piece| {
+                let recalls = self.recalls.load(Ordering::Relaxed);
+                piece.as_mut()?.begin_next(recalls)
+            }) {
                 let outcome = run_task(&batch, index, &collected, self.small_bytes_max, &mut small);
                 let task = batch.run.tasks.first.plus(index);
                 PIECE.with_borrow_mut(|piece| {
@@ -389,12 +399,17 @@ impl Pool {
         }
     }
 
-    /// What is left of a piece goes back, for others to take; what ended is handed over.
-    fn put_aside(&self, (rest, ended): (Batch, Vec<Ended>)) {
+    /// What is left of a piece goes back, for others to take, or to the scheduler, which may have asked for
+    /// it; what ended is handed over.
+    fn put_aside(&self, Paused { rest, mut ended, recalls }: Paused) {
         if rest.len() > 0 && !self.stopped.load(Ordering::SeqCst) {
             let mut queue = self.queue();
-            self.queued.fetch_add(rest.len() as usize, Ordering::SeqCst);
-            queue.put_back(rest);
+            if recalls == self.recalls.load(Ordering::SeqCst) {
+                self.queued.fetch_add(rest.len() as usize, Ordering::SeqCst);
+                queue.put_back(rest);
+            } else {
+                ended.push(Ended::NotBegun(rest.tasks()));
+            }
         }
         self.hand_over(ended);
     }
@@ -443,6 +458,8 @@ impl Execute for Arc<Pool> {
 
     fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks> {
         let mut queue = self.queue();
+        // Under the lock, so that what a thread took before is known to be of before.
+        self.recalls.fetch_add(1, Ordering::SeqCst);
         let back = queue.take_back_these(tasks);
         self.queued.fetch_sub(count(&back), Ordering::SeqCst);
         back
@@ -462,17 +479,28 @@ struct Piece {
     /// How long its tasks ran up to `since`.
     spent: Duration,
     since: Instant,
+    /// How often tasks had been asked back when it was taken.
+    recalls: usize,
+}
+
+/// What a thread puts aside.
+struct Paused {
+    /// The tasks that have not begun.
+    rest: Batch,
+    ended: Vec<Ended>,
+    /// How often tasks had been asked back when they were taken.
+    recalls: usize,
 }
 
 impl Piece {
-    fn new(rest: Batch) -> Self {
-        Self { rest, results: Results::default(), spent: Duration::ZERO, since: Instant::now() }
+    fn new(rest: Batch, recalls: usize) -> Self {
+        Self { rest, results: Results::default(), spent: Duration::ZERO, since: Instant::now(), recalls }
     }
 
-    /// The place of the next task, unless results are due.
-    fn begin_next(&mut self) -> Option<u32> {
+    /// The place of the next task, unless results are due, or tasks were asked back by now.
+    fn begin_next(&mut self, recalls: usize) -> Option<u32> {
         let is_due = self.results.count > 0 && self.since.elapsed() >= HAND_OVER_AFTER;
-        if is_due || self.rest.len() == 0 {
+        if is_due || recalls != self.recalls || self.rest.len() == 0 {
             return None;
         }
         self.rest.next += 1;
@@ -480,14 +508,15 @@ impl Piece {
     }
 
     /// Takes out the tasks that have not begun, and what the others brought.
-    fn pause(&mut self) -> (Batch, Vec<Ended>) {
+    fn pause(&mut self) -> Paused {
         self.spent += self.since.elapsed();
         let rest = self.rest.clone();
         self.rest.next = self.rest.end;
-        if self.results.count == 0 {
-            return (rest, Vec::new());
-        }
-        (rest, self.results.close(std::mem::take(&mut self.spent)))
+        let ended = match self.results.count {
+            0 => Vec::new(),
+            _ => self.results.close(std::mem::take(&mut self.spent)),
+        };
+        Paused { rest, ended, recalls: self.recalls }
     }
 }
 
@@ -542,7 +571,7 @@ impl Results {
                     *nanoseconds = each * finished.values.len() as u64
                 }
                 Ended::Stored { nanoseconds, .. } => *nanoseconds = each,
-                Ended::Failed(_) => {}
+                Ended::Failed(_) | Ended::NotBegun(_) => {}
             }
         }
         self.count = 0;
@@ -570,6 +599,8 @@ fn run_task(
     match outcome {
         Ok(Ok(())) => output.large.take().map_or(Outcome::Small, Outcome::Large),
         Ok(Err(words)) => failed(Reason::Decode, words),
+        // It could not go on without a task of its own that nobody begins any more.
+        Err(panic) if current::was_told_too_late() => failed(Reason::Stopping, panic_words(&*panic)),
         Err(panic) => failed(Reason::Panic, panic_words(&*panic)),
     }
 }

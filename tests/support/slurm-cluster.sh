@@ -113,9 +113,13 @@ start munged --foreground --force --key-file="$directory/munge/key" --socket="$d
     --pid-file="$directory/munge/pid" --log-file="$directory/munge/log" --seed-file="$directory/munge/seed"
 for _ in $(seq 50); do [ -S "$directory/munge/socket" ] && break; sleep 0.1; done
 start slurmctld -D -f "$SLURM_CONF"
+# Each node has a name and shared memory of its own: Open MPI names its segments after the host and
+# the rank's number there, and would take those of two nodes for one.
+node='hostname "$1" && mount -t tmpfs tmpfs /dev/shm && shift && exec "$@"'
 for index in $(seq "$node_count"); do
     mkdir -p "$directory/spool.n$index" "$directory/tmp.n$index"
-    start slurmd -D -f "$SLURM_CONF" -N "n$index"
+    start unshare --uts --ipc --mount --propagation private sh -c "$node" sh "n$index" \
+        slurmd -D -f "$SLURM_CONF" -N "n$index"
 done
 
 idle=0

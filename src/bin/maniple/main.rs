@@ -1,5 +1,6 @@
 //! The `maniple` program: what is done outside of a run.
 
+mod info;
 mod job;
 mod sites;
 
@@ -25,6 +26,9 @@ struct Options {
 enum Command {
     /// Print the script of a batch job, submit it, follow it to its end
     Job(Box<job::Options>),
+    /// Show what a run would find here, and what is wrong: 'mpirun -n 4 maniple info'
+    #[command(after_help = info::AFTER_HELP)]
+    Info,
     /// List the sites whose schedulers and nodes are known
     Sites(sites::Options),
     /// Print completions for a shell
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
     };
     let outcome = match options.command {
         Command::Job(options) => job::run(*options),
+        Command::Info => info::run(),
         Command::Sites(options) => sites::run(&options),
         Command::Completions { shell } => completions(shell),
         Command::Man { directory } => manual(directory),

@@ -52,6 +52,23 @@ pub fn library_version() -> String {
     first_line(&text)
 }
 
+/// The name and version of the MPI library, as short as it is clear: `Open MPI v4.1.4`, `MPICH 4.0.2`.
+pub fn library_name() -> String {
+    let version = library_version();
+    let words = version.replace("Version:", " ");
+    let words = words.split(',').next().unwrap_or_default();
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether `MPI_Finalize` may never return, though all ranks are there.
+///
+/// That of MPICH 4.0 closes its connections to other hosts one by one, and a rank that has closed all waits
+/// where it no longer answers those that have not. A process that ends without it, once all ranks have met,
+/// ends well there: neither Hydra nor `srun` minds.
+pub(super) fn finalize_may_hang(has_remote_ranks: bool) -> bool {
+    has_remote_ranks && library_name().starts_with("MPICH 4.0")
+}
+
 /// A state of zero, to be written by MPI.
 pub(super) fn empty_status() -> ffi::MPI_Status {
     // SAFETY: a status consists of integers in every MPI.
@@ -88,6 +105,31 @@ pub(super) fn initialise() -> Result<Library> {
         }
     }
     Ok(Library { initialised_here: initialised == 0, main_thread_only: main_thread_only()? })
+}
+
+/// What MPI allows the threads of this process, by the name of the standard; `None` before MPI is
+/// initialised and after it was finalized.
+pub fn thread_level() -> Option<&'static str> {
+    let (mut initialised, mut finalized, mut level) = (0, 0, 0);
+    // SAFETY: the first two calls are allowed at any time and the third between them (MPI 3.1, sections 8.7
+    // and 12.4.3); each writes one integer.
+    unsafe {
+        ffi::MPI_Initialized(&raw mut initialised);
+        ffi::MPI_Finalized(&raw mut finalized);
+        if initialised == 0
+            || finalized != 0
+            || ffi::MPI_Query_thread(&raw mut level) != ffi::MPI_SUCCESS as c_int
+        {
+            return None;
+        }
+        let names = [
+            (ffi::RSMPI_THREAD_SINGLE, "MPI_THREAD_SINGLE"),
+            (ffi::RSMPI_THREAD_FUNNELED, "MPI_THREAD_FUNNELED"),
+            (ffi::RSMPI_THREAD_SERIALIZED, "MPI_THREAD_SERIALIZED"),
+            (ffi::RSMPI_THREAD_MULTIPLE, "MPI_THREAD_MULTIPLE"),
+        ];
+        names.into_iter().find(|(known, _)| *known == level).map(|(_, name)| name)
+    }
 }
 
 /// Open MPI yields the processor whenever it finds nothing to do, if it knows that there are more

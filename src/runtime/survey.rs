@@ -1,0 +1,42 @@
+//! What the ranks of a program say of themselves, without a run.
+
+use super::{
+    Cluster, Runtime, introduce,
+    start::{self, Hello},
+    time,
+};
+use crate::{
+    error::{Error, Result},
+    info::Facts,
+    message,
+    rank::Rank,
+};
+use std::time::Duration;
+
+/// This rank, the role table or why there can be none, the facts of all ranks, and how much time is left.
+type Surveyed = (Rank, Result<Cluster>, Vec<Facts>, Option<Duration>);
+
+/// Gives every rank the facts of all, which `look` finds once ranks can talk. Collective: every rank that
+/// the launcher started calls it.
+pub(crate) fn survey(look: impl FnOnce() -> Facts) -> Result<Surveyed> {
+    let mut builder = Runtime::builder();
+    if let Ok(settings) = &mut builder.settings {
+        // Ranks that are threads have nothing to add.
+        settings.local_workers = None;
+    }
+    let mut ends = builder.transports()?;
+    let mut transport = ends.pop().expect("a process has an end of the transport");
+    let (_, _, hello) = introduce(&*transport, builder.settings)?;
+    let mut bytes = Vec::new();
+    message::append(&(hello, look()), &mut bytes);
+    let all = transport.all_gather(bytes)?;
+    let rank = transport.rank();
+    transport.close()?;
+    let read = |bytes: &Vec<u8>| postcard::from_bytes::<(Hello, Facts)>(bytes).ok();
+    let Some((hellos, facts)) = all.iter().map(read).collect::<Option<(Vec<_>, Vec<_>)>>() else {
+        return Err(Error::World(start::UNREADABLE.into()));
+    };
+    let end = start::end_time(&hellos);
+    let time_left = end.map(|end| Duration::try_from_secs_f64(end - time::now()).unwrap_or_default());
+    Ok((rank, start::agree(&hellos), facts, time_left))
+}

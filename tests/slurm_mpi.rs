@@ -1,0 +1,180 @@
+//! `pi` as a job of a real Slurm: Open MPI by `mpirun`, MPICH by `srun --mpi=pmi2`, over two nodes.
+
+#[path = "support/example.rs"]
+mod example;
+#[path = "support/slurm.rs"]
+mod slurm;
+mod support;
+
+use example::example;
+use serde_json::Value;
+use slurm::{Cluster, stderr};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// Longer than any of these jobs takes to begin.
+const TIMEOUT: Duration = Duration::from_secs(90);
+
+fn is_open_mpi() -> bool {
+    maniple::comm::mpi::library_version().contains("Open MPI")
+}
+
+/// The options that start ranks of the MPI that this was built with.
+fn launcher() -> Option<[String; 4]> {
+    let launcher = if is_open_mpi() { "openmpi" } else { "srun-pmi2" };
+    let program = if is_open_mpi() { support::launcher()? } else { "srun".into() };
+    Some(["--launcher", launcher, "--mpiexec", program.to_str()?].map(String::from))
+}
+
+/// A job that was submitted, and is waited for.
+struct Job {
+    cluster: std::sync::Arc<Cluster>,
+    directory: TempDir,
+    child: Child,
+    id: String,
+}
+
+impl Job {
+    /// Submits `pi` on two nodes with these options and arguments; `None` where there is no Slurm.
+    fn submit(options: &[&str], arguments: &[&str]) -> Option<Self> {
+        let cluster = Cluster::shared()?;
+        let directory = tempfile::tempdir().unwrap();
+        let (launcher, pi) = (launcher()?, example("pi"));
+        let mut command = cluster.job(directory.path(), &["--nodes", "2", "--threads", "1"]);
+        command.args(launcher).args(options).arg("--").arg(pi).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut id = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut id).unwrap();
+        Some(Self { cluster, directory, child, id: id.trim().into() })
+    }
+
+    /// What it printed so far, to standard output and standard error.
+    fn printed(&self) -> String {
+        fs::read_to_string(self.directory.path().join("output.txt")).unwrap_or_default()
+    }
+
+    fn wait_until_it_prints(&self, words: &str) {
+        let deadline = Instant::now() + TIMEOUT;
+        while !self.printed().contains(words) {
+            assert!(
+                Instant::now() < deadline,
+                "job {} does not print {words:?}: {}",
+                self.id,
+                self.printed()
+            );
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn scancel(&self, arguments: &[&str]) {
+        let status = self.cluster.command("scancel").args(arguments).arg(&self.id).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// The status of `maniple job --wait` and its last line, and what the job printed.
+    fn end(self) -> (Option<i32>, String, String) {
+        let Self { child, directory, id, .. } = self;
+        let output = child.wait_with_output().unwrap();
+        let last = stderr(&output).lines().last().unwrap_or_default().replace(&id, "ID");
+        let printed = fs::read_to_string(directory.path().join("output.txt")).unwrap_or_default();
+        (output.status.code(), last, printed)
+    }
+}
+
+fn count_inside(program: &mut Command) -> Value {
+    let output = program.args(["--samples", "1e6", "--runs", "1", "--json"]).output().unwrap();
+    inside(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn inside(report: &str) -> Value {
+    let report: Value = serde_json::from_str(report).unwrap_or_else(|error| panic!("{error}: {report}"));
+    report["runs"][0]["inside"].clone()
+}
+
+#[test]
+fn pi_over_two_nodes_gives_what_it_gives_alone() {
+    for size in [["--workers-per-node", "2"], ["--ranks-per-node", "3"]] {
+        let Some(job) = Job::submit(&size, &["--samples", "1e6", "--runs", "1", "--json"]) else { return };
+        let (status, last, printed) = job.end();
+        assert_eq!((status, last.as_str()), (Some(0), "job ID succeeded"), "{printed}");
+        // The report and nothing else: no word on standard error.
+        assert_eq!(inside(&printed), count_inside(&mut Command::new(example("pi"))));
+        let report: Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(report["workers"], 4, "{printed}");
+    }
+}
+
+#[test]
+fn the_status_of_a_run_that_fails_comes_back() {
+    let Some(job) = Job::submit(&["--ranks", "4", "--env", "MANIPLE_INCLUSIVE=perhaps"], &[]) else { return };
+    let (status, last, printed) = job.end();
+    assert_eq!((status, last.as_str()), (Some(1), "job ID failed with exit status 1"), "{printed}");
+    let words = "cannot start: MANIPLE_INCLUSIVE=\"perhaps\" is neither 1 nor 0";
+    assert_eq!(printed.matches(words).count(), 1, "{printed}");
+}
+
+#[test]
+fn a_run_that_is_cancelled_ends_on_all_nodes() {
+    let Some(job) = Job::submit(&["--ranks", "4"], &["--samples", "1e7", "--runs", "1000000"]) else {
+        return;
+    };
+    job.wait_until_it_prints("Run 1 ");
+    job.scancel(&[]);
+    let directory = job.directory.path().to_path_buf();
+    let (status, last, printed) = job.end();
+    assert_eq!((status, last.as_str()), (Some(143), "job ID was cancelled"), "{printed}");
+    assert_none_runs_in(&directory);
+}
+
+/// Waits for the end of all processes that a job has started in its directory.
+fn assert_none_runs_in(directory: &Path) {
+    let runs = || {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        processes
+            .filter(|process| {
+                fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(directory))
+            })
+            .count()
+    };
+    let deadline = Instant::now() + TIMEOUT;
+    while runs() > 0 {
+        assert!(Instant::now() < deadline, "{} processes are left", runs());
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+const STOPPED: &str = "job ID stopped before its end, with status 75: submit it again";
+
+/// Slurm counts walltimes in minutes; the margin leaves ten seconds of one.
+#[test]
+fn a_run_stops_before_its_walltime_and_asks_to_be_submitted_again() {
+    let options = ["--workers-per-node", "2", "--walltime", "1m", "--env", "MANIPLE_TIME_MARGIN=50"];
+    let Some(job) = Job::submit(&options, &["--samples", "1e6", "--runs", "1000000"]) else { return };
+    let (status, last, printed) = job.end();
+    assert_eq!((status, last.as_str()), (Some(75), STOPPED), "{printed}");
+    assert!(
+        printed.contains("Run 1 ") && printed.contains("came too late: the run is stopping"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_run_stops_when_slurm_signals_it() {
+    let arguments = ["--samples", "1e6", "--runs", "1000000"];
+    // Through hwloc, mpirun loads the OpenCL drivers of its host, and that of PoCL takes SIGUSR1 from it.
+    let options = ["--ranks-per-node", "2", "--env", "HWLOC_COMPONENTS=-opencl"];
+    let Some(job) = Job::submit(&options, &arguments) else { return };
+    job.wait_until_it_prints("Run 1 ");
+    // Where mpirun takes the place of the script, the script's signal is for it, and it passes it on.
+    let whom: &[&str] = if is_open_mpi() { &["--batch"] } else { &[] };
+    job.scancel(&[whom, &["--signal", "USR1"]].concat());
+    let (status, last, printed) = job.end();
+    assert_eq!((status, last.as_str()), (Some(75), STOPPED), "{printed}");
+}

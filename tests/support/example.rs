@@ -1,0 +1,29 @@
+//! Finds the examples, which tests run as users do.
+
+use std::{env, path::PathBuf, process::Command, sync::Once};
+
+/// Where cargo puts an example, next to this program. Built first: `cargo test` does not build all.
+pub(crate) fn example(name: &str) -> PathBuf {
+    static BUILT: Once = Once::new();
+    let this = env::current_exe().unwrap();
+    let folder = this.parent().unwrap().parent().unwrap();
+    BUILT.call_once(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args([
+            "build",
+            "--quiet",
+            "--examples",
+            "--manifest-path",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+        ]);
+        cargo.arg("--target-dir").arg(folder.parent().unwrap());
+        if cfg!(not(feature = "mpi")) {
+            cargo.arg("--no-default-features");
+        }
+        if folder.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().unwrap().success(), "the examples build");
+    });
+    folder.join("examples").join(name)
+}
