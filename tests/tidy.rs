@@ -47,7 +47,15 @@ fn pure_parts_have_no_clock_thread_file_socket_or_mpi() {
         "Mutex",
         "println!",
     ];
-    for path in ["scheduler", "worker/mod.rs", "store", "rank.rs", "message.rs", "runtime/roles.rs"] {
+    for path in [
+        "scheduler",
+        "worker/mod.rs",
+        "store",
+        "rank.rs",
+        "message.rs",
+        "runtime/roles.rs",
+        "device/binding.rs",
+    ] {
         assert_without(path, &impure);
     }
 }
@@ -65,6 +73,7 @@ fn who_imports_whom() {
         ("store", &["client::", "runtime", "scheduler", "worker::"]),
         ("comm", &["message", "scheduler", "worker::", "client::", "runtime::", "value::"]),
         ("rank.rs", &["use crate"]),
+        ("device/binding.rs", &["ocl", "opencl", "runtime", "client"]),
         ("message.rs", &["comm::", "scheduler", "client::", "runtime"]),
     ];
     for (path, words) in forbidden {
@@ -93,9 +102,18 @@ fn mpi_is_called_in_one_place() {
 }
 
 #[test]
+fn opencl_is_called_in_one_place() {
+    for (file, text) in sources("") {
+        let calls = code(&text).any(|line| line.contains("ocl::") || line.contains("ffi::cl"));
+        assert!(file.contains("/device/") || !calls, "{file} calls OpenCL");
+    }
+}
+
+#[test]
 fn unsafe_code_is_in_few_files_and_says_why() {
     let allowed = [
         "/comm/",
+        "/device/",
         "/task/code.rs",
         "/task/inputs.rs",
         "/allocator.rs",
