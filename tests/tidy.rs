@@ -104,7 +104,7 @@ fn mpi_is_called_in_one_place() {
 #[test]
 fn opencl_is_called_in_one_place() {
     for (file, text) in sources("") {
-        let calls = code(&text).any(|line| line.contains("ocl::") || line.contains("ffi::cl"));
+        let calls = code(&text).any(|line| line.contains("use ocl") || line.contains("ffi::cl"));
         assert!(file.contains("/device/") || !calls, "{file} calls OpenCL");
     }
 }
