@@ -1,6 +1,8 @@
 //! Workers on devices: PoCL's, which are the processor and its halves. Each worker proves what it is
 //! bound to, kernels compute, and what goes wrong is told in one clear line.
 
+#[path = "support/opencl.rs"]
+mod opencl;
 #[cfg(feature = "mpi")]
 mod support;
 
@@ -24,17 +26,6 @@ kernel void vadd(global const float *a, global const float *b, global float *sum
     sum[i] = a[i] + b[i];
 }";
 
-/// Whether PoCL, or another OpenCL for CPUs, is installed.
-fn has_opencl() -> bool {
-    let found =
-        device::list().is_ok_and(|devices| devices.iter().any(|device| device.kind == DeviceKind::Cpu));
-    if !found {
-        assert!(env::var_os("MANIPLE_REQUIRE_OPENCL").is_none(), "no OpenCL for CPUs is installed");
-        println!("skipped: no OpenCL for CPUs is installed");
-    }
-    found
-}
-
 /// PoCL 3.1 does not like to be started up by several threads at a time.
 fn turn() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -48,7 +39,7 @@ fn on(binding: Binding) -> Builder {
 /// Runs `work` on one worker in this process that is bound to the processor.
 fn with_device(work: impl FnOnce(&Client) + Send) {
     let _turn = turn();
-    if has_opencl() {
+    if opencl::is_installed() {
         on(Binding::Gpu)
             .execute(|client| {
                 work(client);
@@ -232,7 +223,7 @@ fn a_full_device_is_told_and_empties_again() {
 #[test]
 fn two_workers_of_one_process_have_a_tile_each() {
     let _turn = turn();
-    if !has_opencl() || device::list().unwrap()[0].tile_count < 2 {
+    if !opencl::has_tiles() {
         return;
     }
     let run = |workers| on(Binding::Tile).local_workers(workers).execute(tiles_of_workers);
@@ -308,7 +299,7 @@ fn what_is_missing_is_told_at_start() {
     );
     assert_refused(&[("MANIPLE_OPENCL_LIBRARY", "libc.so.6")], "it lacks \"clGetPlatformIDs\"");
     assert_refused(&[("MANIPLE_DEVICE", "cuda")], "cannot start: MANIPLE_DEVICE: device \"cuda\" is neither");
-    if has_opencl() {
+    if opencl::is_installed() {
         let empty = tempfile::tempdir().unwrap();
         let vendors = [("OCL_ICD_VENDORS", empty.path().to_str().unwrap())];
         assert_refused(&vendors, "cannot start: no OpenCL platform: ");
@@ -332,7 +323,7 @@ fn a_node_without_opencl_works_on_its_processor() {
 
 #[test]
 fn kernels_are_kept_for_the_next_run() {
-    if env::var_os(PROGRAM).is_some() || !has_opencl() {
+    if env::var_os(PROGRAM).is_some() || !opencl::is_installed() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -353,7 +344,6 @@ fn kernels_are_kept_for_the_next_run() {
     assert!(output.status.success() && output.stderr.is_empty(), "what is kept but useless is built again");
 }
 
-/// Runs the program on ranks that each have a cache of their own: PoCL's is not made for many.
 #[cfg(feature = "mpi")]
 fn launched(ranks: u32, variables: &[(&str, &str)]) -> Option<Output> {
     if support::launcher().is_none() {
@@ -361,11 +351,9 @@ fn launched(ranks: u32, variables: &[(&str, &str)]) -> Option<Output> {
         println!("skipped: no MPI launcher is installed");
         return None;
     }
-    let cache = tempfile::tempdir().unwrap();
+    let caches = tempfile::tempdir().unwrap();
     let this = env::current_exe().unwrap();
-    let script = "export POCL_CACHE_DIR=\"$0/$$\"; mkdir \"$POCL_CACHE_DIR\" && exec \"$@\"";
-    let mut args = vec!["-c", script, cache.path().to_str()?, this.to_str()?];
-    args.extend(ARGS);
+    let args = opencl::with_own_caches(caches.path(), &this, &ARGS);
     let variables = [&TILES, variables].concat();
     Some(support::mpirun(ranks, "/bin/sh".as_ref(), &args, &variables, Duration::from_secs(60)))
 }
@@ -373,7 +361,7 @@ fn launched(ranks: u32, variables: &[(&str, &str)]) -> Option<Output> {
 #[cfg(feature = "mpi")]
 #[test]
 fn ranks_have_a_tile_each_and_no_two_the_same() {
-    if env::var_os(PROGRAM).is_some() || !has_opencl() || device::list().unwrap()[0].tile_count < 2 {
+    if env::var_os(PROGRAM).is_some() || !opencl::has_tiles() {
         return;
     }
     for (ranks, inclusive, tiles) in [
