@@ -12,6 +12,7 @@ use maniple::{
 };
 use std::{
     env,
+    os::unix::process::ExitStatusExt,
     process::{Command, Output},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -252,6 +253,16 @@ fn tiles_of_workers(client: &Client) -> Result<Vec<Option<u32>>> {
     Ok(tiles)
 }
 
+/// Runs a kernel that writes where it must not.
+fn go_astray() -> Vec<u32> {
+    let device = here();
+    let buffer = device.buffer(&[0u32; 64]).unwrap();
+    let source = "kernel void astray(global uint *x) { x[get_global_id(0) + (1UL << 40)] = 1; }";
+    // SAFETY: it is not: this process is there to see what becomes of it.
+    unsafe { device.kernel("astray", source).unwrap().arg(&buffer).run([64]).unwrap() };
+    buffer.read().unwrap()
+}
+
 /// What the started processes do.
 #[test]
 fn program() {
@@ -259,7 +270,10 @@ fn program() {
         return;
     }
     let run = maniple::run(|client| {
-        println!("tiles {:?}", tiles_of_workers(client)?);
+        match env::var(PROGRAM).as_deref() {
+            Ok("astray") => client.gather(&client.run_on_workers(go_astray, ())).map(drop)?,
+            _ => println!("tiles {:?}", tiles_of_workers(client)?),
+        }
         Ok(())
     });
     if let Err(error) = run {
@@ -399,6 +413,24 @@ fn a_rank_without_a_device_is_named() {
     assert_eq!(stderr.matches("cannot start: no OpenCL loader").count(), 1, "{stderr}");
     assert!(stderr.contains("Error: rank 2 ("), "the first worker: {stderr}");
     assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_kernel_that_goes_astray_ends_its_run_and_no_rank_waits() {
+    if env::var_os(PROGRAM).is_some() || !opencl::is_installed() {
+        return;
+    }
+    let variables = [(PROGRAM, "astray"), ("MANIPLE_SHARE_DEVICE", "1")];
+    let output = alone(&variables);
+    assert_eq!(
+        output.status.signal(),
+        Some(libc::SIGSEGV),
+        "a kernel of a CPU runs in the process: {output:?}"
+    );
+    #[cfg(feature = "mpi")]
+    if let Some(output) = launched(4, &variables) {
+        assert!(!output.status.success(), "{}", support::tell(&output));
+    }
 }
 
 #[test]
