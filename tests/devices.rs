@@ -7,8 +7,8 @@ mod opencl;
 mod support;
 
 use maniple::{
-    Builder, Client, Result, Runtime, SubmitOptions, current,
-    device::{self, Binding, Buffer, Device, DeviceKind, DeviceType},
+    Builder, Client, MemoryLimit, Result, Runtime, SubmitOptions, WaitFor, current,
+    device::{self, Binding, Buffer, Device, DeviceKind, DeviceType, DeviceVec},
 };
 use std::{
     env,
@@ -221,6 +221,86 @@ fn a_full_device_is_told_and_empties_again() {
     });
 }
 
+/// Numbers that are made on the device and left there.
+fn counted(length: u32, from: f32) -> DeviceVec<f32> {
+    let device = here();
+    let numbers = device.empty_buffer(length as usize).expect("room");
+    let source =
+        "kernel void count(float from, global float *x) { x[get_global_id(0)] = from + get_global_id(0); }";
+    let kernel = device.kernel("count", source).expect("it compiles").arg(from).arg(&numbers);
+    // SAFETY: the kernel has a float and an array of floats, and each item touches its own.
+    unsafe { kernel.run([length as usize]).expect("it runs") };
+    numbers.into()
+}
+
+/// The sum of two vectors, and where they were before: both on the device?
+fn add(a: &DeviceVec<f32>, b: DeviceVec<f32>) -> (DeviceVec<f32>, bool) {
+    let were_there = a.is_on_device() && b.is_on_device();
+    let device = here();
+    let sum = device.empty_buffer(a.len()).expect("room");
+    let (a, b) = (a.buffer(&device).expect("room"), b.buffer(&device).expect("room"));
+    let kernel = device.kernel("vadd", VADD).expect("it compiles").arg(&*a).arg(&*b).arg(&sum);
+    // SAFETY: the kernel's parameters are three arrays of floats, and each item touches one of each.
+    unsafe { kernel.run([sum.len()]).expect("it runs") };
+    (sum.into(), were_there)
+}
+
+fn first_and_last(vector: DeviceVec<f32>) -> (f32, f32) {
+    let numbers = vector.to_vec().expect("the numbers");
+    (numbers[0], numbers[numbers.len() - 1])
+}
+
+#[test]
+fn values_stay_on_the_device_between_tasks() {
+    with_device(|client| {
+        let (a, b) = (client.submit(counted, (10_000, 1.0)), client.submit(counted, (10_000, 0.5)));
+        assert!(client.submit(|a: &DeviceVec<f32>| a.is_on_device(), &a).result().unwrap());
+        let sum = client.submit(|a: &DeviceVec<f32>, b: DeviceVec<f32>| add(a, b).0, (&a, &b));
+        assert!(
+            client.submit(|a: &DeviceVec<f32>, b: DeviceVec<f32>| add(a, b).1, (&sum, &b)).result().unwrap()
+        );
+        let numbers = sum.result().unwrap().to_vec().unwrap();
+        assert_eq!((numbers[0], numbers[9_999], numbers.len()), (1.5, 19_999.5, 10_000));
+        let from_host = DeviceVec::from(vec![2f32; 10_000]);
+        let sum = client.submit(|a: &DeviceVec<f32>, b: DeviceVec<f32>| add(a, b).0, (from_host, &b));
+        assert_eq!(client.submit(first_and_last, &sum).result().unwrap(), (2.5, 10_001.5));
+        drop((a, b, sum));
+    });
+}
+
+#[test]
+fn a_full_device_moves_what_was_not_used_for_longest_to_the_host() {
+    let _turn = turn();
+    if !opencl::is_installed() {
+        return;
+    }
+    let limit = MemoryLimit::Bytes(1 << 20);
+    // Four vectors of 200 kB fit.
+    let moved = on(Binding::Gpu).device_memory_limit(limit).execute(|client| {
+        // One task at a time: those at work would fill the device together.
+        let gpu = SubmitOptions::new().resource("GPU", 1);
+        let vectors = client.map_with(&gpu, counted, (0..20).map(|from| (50_000, from as f32)));
+        client.wait(&vectors, WaitFor::All, None)?;
+        let bytes = client.submit(|| here().buffer_bytes(), ()).result()?;
+        assert!(bytes.0 + bytes.1 <= 1 << 20, "{bytes:?}");
+        let places = client.gather(&client.map(|vector: &DeviceVec<f32>| vector.is_on_device(), &vectors))?;
+        assert!(places.iter().filter(|is_there| **is_there).count() <= 4, "{places:?}");
+        assert!(places[..10].iter().all(|is_there| !is_there), "the oldest go first: {places:?}");
+        // They come back when they are used, and nothing is lost.
+        let sums = (0..19).map(|index| (&vectors[index], &vectors[index + 1]));
+        let sums = client.map_with(&gpu, |a: &DeviceVec<f32>, b: DeviceVec<f32>| add(a, b).0, sums);
+        for (index, (first, last)) in
+            client.gather(&client.map(first_and_last, &sums))?.into_iter().enumerate()
+        {
+            assert_eq!((first, last), (2.0 * index as f32 + 1.0, 2.0 * index as f32 + 99_999.0));
+        }
+        let too_large = || here().empty_buffer::<u8>(2 << 20).map(drop).map_err(|error| error.to_string());
+        client.submit(too_large, ()).result()
+    });
+    let words = moved.expect("the run goes well").unwrap_err();
+    assert!(words.contains("it takes at most 1048576 bytes"), "{words}");
+}
+
 #[test]
 fn two_workers_of_one_process_have_a_tile_each() {
     let _turn = turn();
@@ -250,6 +330,17 @@ fn tiles_of_workers(client: &Client) -> Result<Vec<Option<u32>>> {
     let table: Vec<Option<u32>> =
         client.cluster().workers().map(|worker| worker.device.as_ref().unwrap().tile).collect();
     assert_eq!(tiles, table);
+    // What one worker has made, the last one adds up: its own stays where it is.
+    let made = client.run_on_workers(counted, (10_000, 3f32));
+    let last = client.cluster().workers().last().map(|worker| worker.rank);
+    let there = SubmitOptions::new().workers(last);
+    let sum = client.submit_with(
+        &there,
+        |a: &DeviceVec<f32>, b: DeviceVec<f32>| add(a, b).0,
+        (&made[0], &made[tiles.len() - 1]),
+    );
+    let sum = sum.result()?.to_vec()?;
+    assert_eq!((sum[0], sum[9_999]), (6.0, 20_004.0));
     Ok(tiles)
 }
 
@@ -342,18 +433,21 @@ fn kernels_are_kept_for_the_next_run() {
     }
     let folder = tempfile::tempdir().unwrap();
     let variables = [("MANIPLE_LOCAL_DIRECTORY", folder.path().to_str().unwrap())];
+    // With the time of the last change, the first of the two programs first.
     let kept = || {
         let kernels = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
-        std::fs::read_dir(kernels).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+        let files = std::fs::read_dir(kernels).unwrap().map(|entry| entry.unwrap());
+        let mut files: Vec<_> =
+            files.map(|file| (file.metadata().unwrap().modified().unwrap(), file.path())).collect();
+        files.sort();
+        files
     };
     assert!(alone(&variables).status.success());
     let files = kept();
-    assert_eq!(files.len(), 1, "{files:?}");
-    let written = std::fs::metadata(&files[0]).unwrap().modified().unwrap();
+    assert_eq!(files.len(), 2, "{files:?}");
     assert!(alone(&variables).status.success());
-    assert_eq!(kept(), files);
-    assert_eq!(std::fs::metadata(&files[0]).unwrap().modified().unwrap(), written, "it was read, not built");
-    std::fs::write(&files[0], b"not a binary").unwrap();
+    assert_eq!(kept(), files, "they were read, not built");
+    std::fs::write(&files[0].1, b"not a binary").unwrap();
     let output = alone(&variables);
     assert!(output.status.success() && output.stderr.is_empty(), "what is kept but useless is built again");
 }

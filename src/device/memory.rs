@@ -26,9 +26,14 @@ pub struct Buffer<T> {
 impl<T: Pod> Buffer<T> {
     /// A buffer whose numbers are whatever the memory held before.
     pub(super) fn new(device: &Device, len: usize) -> Result<Self> {
-        let bytes = len.checked_mul(size_of::<T>()).ok_or_else(|| too_large(device, usize::MAX))?;
+        let bytes = len.saturating_mul(size_of::<T>());
         let memory = device.pool().take(device, bytes.max(1))?;
         Ok(Self { device: device.clone(), memory: Some(memory), len, element: PhantomData })
+    }
+
+    /// The device that it is on.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// How many numbers it has.
@@ -166,9 +171,12 @@ impl Drop for Memory {
     }
 }
 
-/// Memory that is in no use now.
-#[derive(Default)]
-pub(super) struct Pool(Mutex<Contents>);
+/// A device's memory: what is in use, and what waits to be used again.
+pub(super) struct Pool {
+    /// The most bytes that buffers may take.
+    limit: u64,
+    contents: Mutex<Contents>,
+}
 
 #[derive(Default)]
 struct Contents {
@@ -178,37 +186,56 @@ struct Contents {
 }
 
 impl Pool {
+    pub(super) fn new(limit: u64) -> Self {
+        Self { limit, contents: Mutex::default() }
+    }
+
+    /// Takes memory, for which values that are not in use move to the host if need be.
     fn take(&self, device: &Device, bytes: usize) -> Result<Memory> {
-        let record = device.record();
-        if bytes as u64 > record.buffer_bytes_max {
-            return Err(too_large(device, bytes));
+        let most = device.record().buffer_bytes_max.min(self.limit);
+        if bytes as u64 > most {
+            return Err(too_large(device, bytes, most));
         }
-        let size = size_class(bytes).min(record.buffer_bytes_max as usize);
-        let mut contents = lock(&self.0);
+        let size = size_class(bytes).min(most as usize);
+        loop {
+            match self.try_take(device, size) {
+                Ok(memory) => return Ok(memory),
+                Err(words) if device.residents().make_room(device, size) == 0 => {
+                    let record = device.record();
+                    return Err(Error::Device(format!("no room for {bytes} bytes on {record}: {words}")));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn try_take(&self, device: &Device, size: usize) -> std::result::Result<Memory, String> {
+        let mut contents = lock(&self.contents);
         if let Some(memory) = contents.idle.get_mut(&size).and_then(Vec::pop) {
             contents.idle_bytes -= size as u64;
             contents.used_bytes += size as u64;
             return Ok(memory);
         }
-        let total = contents.used_bytes + contents.idle_bytes + size as u64;
-        if total > record.memory_bytes {
+        if contents.used_bytes + contents.idle_bytes + size as u64 > self.limit {
             contents.clear();
         }
-        if contents.used_bytes + size as u64 > record.memory_bytes {
-            return Err(full(device, bytes, contents.used_bytes, "it has no more"));
+        let used = contents.used_bytes;
+        if used + size as u64 > self.limit {
+            return Err(format!("{used} of {} bytes are in use", self.limit));
         }
         let memory = Memory::new(device, size).or_else(|_| {
             contents.clear();
             Memory::new(device, size)
         });
-        let used = contents.used_bytes;
-        let memory = memory.map_err(|status| full(device, bytes, used, &status_name(status)))?;
+        let words =
+            |status| format!("{used} of {} bytes are in use, and {}", self.limit, status_name(status));
+        let memory = memory.map_err(words)?;
         contents.used_bytes += size as u64;
         Ok(memory)
     }
 
     fn give_back(&self, memory: Memory) {
-        let mut contents = lock(&self.0);
+        let mut contents = lock(&self.contents);
         contents.used_bytes -= memory.bytes as u64;
         contents.idle_bytes += memory.bytes as u64;
         contents.idle.entry(memory.bytes).or_default().push(memory);
@@ -216,7 +243,7 @@ impl Pool {
 
     /// How many bytes are in use, and how many wait to be used again.
     pub(super) fn bytes(&self) -> (u64, u64) {
-        let contents = lock(&self.0);
+        let contents = lock(&self.contents);
         (contents.used_bytes, contents.idle_bytes)
     }
 }
@@ -234,19 +261,10 @@ fn size_class(bytes: usize) -> usize {
     bytes.next_multiple_of(step)
 }
 
-fn too_large(device: &Device, bytes: usize) -> Error {
+fn too_large(device: &Device, bytes: usize, most: u64) -> Error {
     let record = device.record();
     Error::Device(format!(
-        "a buffer of {bytes} bytes is too large for {record}: it takes at most {} bytes; use smaller chunks",
-        record.buffer_bytes_max
-    ))
-}
-
-fn full(device: &Device, bytes: usize, used: u64, words: &str) -> Error {
-    let record = device.record();
-    Error::Device(format!(
-        "no room for {bytes} bytes on {record}: {used} of its {} bytes are in use ({words})",
-        record.memory_bytes
+        "a buffer of {bytes} bytes is too large for {record}: it takes at most {most} bytes; use smaller chunks"
     ))
 }
 

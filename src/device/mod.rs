@@ -38,10 +38,12 @@ mod memory;
 mod opencl;
 mod programs;
 mod record;
+mod vector;
 
 use crate::{
     current::current,
     error::{Error, Result},
+    runtime::MemoryLimit,
 };
 pub use binding::{Binding, DeviceType};
 use bytemuck::Pod;
@@ -60,6 +62,9 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+
+pub use vector::DeviceVec;
+use vector::Residents;
 
 /// The crate that OpenCL is called through, for what [`Device`] does not offer.
 pub use ocl;
@@ -118,18 +123,25 @@ struct Opened {
     queue: ManuallyDrop<Queue>,
     programs: ManuallyDrop<Programs>,
     pool: ManuallyDrop<Pool>,
+    residents: Residents,
     /// The driver has failed, and may do so again when it is told to let go.
     failed: AtomicBool,
 }
 
 impl Device {
     /// Binds a worker: the one that has this place, from 0, among the workers of its host. Binaries of
-    /// its programs are kept below `folder`.
+    /// its programs are kept below `folder`. Its buffers take no more memory than `limit`.
     ///
     /// # Errors
     ///
     /// [`Error::Device`] if there is no such device, or it cannot be used.
-    pub(crate) fn bind(place: u32, binding: Binding, types: DeviceType, folder: &Path) -> Result<Self> {
+    pub(crate) fn bind(
+        place: u32,
+        binding: Binding,
+        types: DeviceType,
+        limit: MemoryLimit,
+        folder: &Path,
+    ) -> Result<Self> {
         let mut roots = opencl::roots(types)?;
         let counts: Vec<u32> = roots.iter().map(|root| root.tiles.len() as u32).collect();
         let leaf = binding::choose(place, &binding::leaves(&counts, binding)).ok_or_else(|| {
@@ -151,13 +163,14 @@ impl Device {
                 (tile.device, tile.record.clone())
             }
         };
-        Self::open(root.platform, device, record, folder)
+        Self::open(root.platform, device, record, limit, folder)
     }
 
     fn open(
         platform: ocl::Platform,
         device: ocl::Device,
         record: DeviceRecord,
+        limit: MemoryLimit,
         folder: &Path,
     ) -> Result<Self> {
         let words =
@@ -166,6 +179,11 @@ impl Device {
         let queue = Queue::new(&context, device, None).map_err(words)?;
         let machine =
             format!("{}, {}, driver {}, tile {:?}", record.platform, record.name, record.driver, record.tile);
+        let limit = match limit {
+            MemoryLimit::Auto => record.memory_bytes,
+            MemoryLimit::Bytes(bytes) => bytes.min(record.memory_bytes),
+            MemoryLimit::Fraction(part) => (part * record.memory_bytes as f64) as u64,
+        };
         let programs = Programs::new(context.clone(), device, machine, folder);
         Ok(Self(Arc::new(Opened {
             record,
@@ -173,7 +191,8 @@ impl Device {
             context: ManuallyDrop::new(context),
             queue: ManuallyDrop::new(queue),
             programs: ManuallyDrop::new(programs),
-            pool: ManuallyDrop::default(),
+            pool: ManuallyDrop::new(Pool::new(limit)),
+            residents: Residents::default(),
             failed: AtomicBool::new(false),
         })))
     }
@@ -259,6 +278,15 @@ impl Device {
 
     fn pool(&self) -> &Pool {
         &self.0.pool
+    }
+
+    fn residents(&self) -> &Residents {
+        &self.0.residents
+    }
+
+    /// Whether two handles are of the same binding.
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The outcome of a command.

@@ -105,6 +105,7 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`device`](Self::device) | `MANIPLE_DEVICE=cpu`, `gpu` or `tile` | `cpu`: OpenCL is not looked for |
 /// | [`device_type`](Self::device_type) | `MANIPLE_DEVICE_TYPE=gpu`, `cpu` or `all` | `gpu` |
 /// | [`share_device`](Self::share_device) | `MANIPLE_SHARE_DEVICE=1` | workers of a host have a device each |
+/// | [`device_memory_limit`](Self::device_memory_limit) | `MANIPLE_DEVICE_MEMORY_LIMIT` | `auto`: all that the device has |
 /// | [`backlog`](Self::backlog) | `MANIPLE_BACKLOG_MICROSECONDS`, `MANIPLE_BACKLOG_TASKS` | 2000, 4096 |
 /// | [`small_bytes_max`](Self::small_bytes_max) | `MANIPLE_SMALL_BYTES` | 512 |
 /// | [`frame_bytes_max`](Self::frame_bytes_max) | `MANIPLE_FRAME_BYTES` | 256 MiB |
@@ -167,6 +168,12 @@ impl Builder {
     /// Whether several workers of a host may be bound to the same device.
     pub fn share_device(self, share: bool) -> Self {
         self.set(|settings| settings.share_device = share)
+    }
+
+    /// How much of its device's memory each worker may fill. Values that are not in use move to the host
+    /// before it is exceeded, those first that were not used for longest.
+    pub fn device_memory_limit(self, limit: MemoryLimit) -> Self {
+        self.set(|settings| settings.device_memory_limit = limit)
     }
 
     /// How much work each thread of a worker is given ahead: so much time of it, but at most so many

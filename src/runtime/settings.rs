@@ -8,9 +8,10 @@ use crate::{
 use std::{path::PathBuf, time::Duration};
 
 /// How much memory a worker may fill with values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum MemoryLimit {
-    /// Its share of what its node, or its cgroup, has, by threads.
+    /// Its share of what its node, or its cgroup, has, by threads; of a device, all.
+    #[default]
     Auto,
     /// So many bytes.
     Bytes(u64),
@@ -63,6 +64,7 @@ pub(crate) struct Settings {
     pub device: Binding,
     pub device_type: DeviceType,
     pub share_device: bool,
+    pub device_memory_limit: MemoryLimit,
     pub backlog: Backlog,
     pub small_bytes_max: usize,
     pub frame_bytes_max: usize,
@@ -78,13 +80,14 @@ impl Settings {
         let microseconds = number(&read, "MANIPLE_BACKLOG_MICROSECONDS")?;
         Ok(Self {
             threads: at_least_one(&read, "MANIPLE_THREADS")?,
-            memory_limit: read("MANIPLE_MEMORY_LIMIT").map_or(Ok(MemoryLimit::Auto), |text| text.parse())?,
+            memory_limit: word(&read, "MANIPLE_MEMORY_LIMIT")?,
             local_directory: read("MANIPLE_LOCAL_DIRECTORY").map(PathBuf::from),
             exclusive_workers: !flag(&read, "MANIPLE_INCLUSIVE")?,
             resources: read("MANIPLE_RESOURCES").map_or(Ok(Vec::new()), |text| resources(&text))?,
             device: word(&read, "MANIPLE_DEVICE")?,
             device_type: word(&read, "MANIPLE_DEVICE_TYPE")?,
             share_device: flag(&read, "MANIPLE_SHARE_DEVICE")?,
+            device_memory_limit: word(&read, "MANIPLE_DEVICE_MEMORY_LIMIT")?,
             backlog: Backlog {
                 nanoseconds: microseconds.map_or(default.nanoseconds, |us: u64| us * 1000),
                 tasks_max: at_least_one(&read, "MANIPLE_BACKLOG_TASKS")?.unwrap_or(default.tasks_max),
@@ -172,6 +175,7 @@ mod tests {
             ("MANIPLE_DEVICE", "cuda"),
             ("MANIPLE_DEVICE_TYPE", "fpga"),
             ("MANIPLE_SHARE_DEVICE", "maybe"),
+            ("MANIPLE_DEVICE_MEMORY_LIMIT", "much"),
         ] {
             let error =
                 Settings::from_environment(|asked| (asked == name).then(|| value.to_string())).unwrap_err();

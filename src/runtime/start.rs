@@ -157,7 +157,8 @@ pub(super) fn bind(
     let place = cluster.workers().filter(|other| other.host == own.host && other.rank < own.rank).count();
     let bound = (own.role.worker && settings.device != Binding::Cpu).then(|| {
         let folder = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
-        Device::bind(place as u32, settings.device, settings.device_type, &folder)
+        let limit = settings.device_memory_limit;
+        Device::bind(place as u32, settings.device, settings.device_type, limit, &folder)
     });
     let bound = bound.transpose();
     let told: Result<Option<&DeviceRecord>, String> =
