@@ -163,9 +163,10 @@ fn pi_on_devices_counts_the_same_points() {
     let two = ("MANIPLE_LOCAL_WORKERS", "2");
     assert_eq!(counts(&alone("pi", &counted_on("tile"), &[processor, two])), expected);
     for ranks in [2, 4, 6] {
+        let mut args = counted_on("tile").to_vec();
         // Six ranks have four workers, which share the two tiles.
-        let share = ("MANIPLE_SHARE_DEVICE", if ranks == 6 { "1" } else { "0" });
-        if let Some(output) = launched_on_devices(ranks, "pi", &counted_on("tile"), &[processor, share]) {
+        args.extend((ranks == 6).then_some("--share-device"));
+        if let Some(output) = launched_on_devices(ranks, "pi", &args, &[processor]) {
             assert_eq!(counts(&output), expected, "{ranks} ranks");
         }
     }

@@ -40,6 +40,9 @@ struct Options {
     /// What each worker counts on: cpu, gpu or tile [env: MANIPLE_DEVICE].
     #[arg(long)]
     device: Option<Binding>,
+    /// Let several workers of a node count on one device [env: MANIPLE_SHARE_DEVICE].
+    #[arg(long)]
+    share_device: bool,
     /// Threads a worker [env: MANIPLE_THREADS].
     #[arg(long)]
     threads: Option<u32>,
@@ -213,6 +216,9 @@ fn main() -> Result<()> {
     }
     if let Some(device) = options.device {
         builder = builder.device(device);
+    }
+    if options.share_device {
+        builder = builder.share_device(true);
     }
     if options.inclusive {
         builder = builder.exclusive_workers(false);

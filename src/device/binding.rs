@@ -103,9 +103,12 @@ pub(crate) fn refuse_sharing(workers: &[Bound<'_>]) -> Result<()> {
     for (index, second) in workers.iter().enumerate() {
         let same = |first: &&Bound<'_>| first.host == second.host && overlap(first.device, second.device);
         if let Some(first) = workers[..index].iter().find(same) {
-            let most = distinct(workers, first.host);
+            let most = match distinct(workers, first.host) {
+                1 => "1 worker".into(),
+                count => format!("{count} workers"),
+            };
             return Err(Error::Device(format!(
-                "ranks {} and {} ({}) are both bound to {}: start at most {most} workers on this host, show \
+                "ranks {} and {} ({}) are both bound to {}: start at most {most} on this host, show \
                  them more devices, or let them share with MANIPLE_SHARE_DEVICE=1",
                 first.rank, second.rank, first.host, first.device
             )));

@@ -16,6 +16,7 @@ use crate::{
     task,
 };
 use serde::{Deserialize, Serialize};
+use std::panic::catch_unwind;
 
 /// Said when another rank's greeting makes no sense.
 pub(super) const UNREADABLE: &str =
@@ -158,7 +159,9 @@ pub(super) fn bind(
     let bound = (own.role.worker && settings.device != Binding::Cpu).then(|| {
         let folder = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
         let limit = settings.device_memory_limit;
-        Device::bind(place as u32, settings.device, settings.device_type, limit, &folder)
+        let bind = || Device::bind(place as u32, settings.device, settings.device_type, limit, &folder);
+        // `ocl` panics at what it does not expect of a driver, and the other ranks wait for this one.
+        catch_unwind(bind).unwrap_or_else(|_| Err(Error::Device("the OpenCL driver cannot be used".into())))
     });
     let bound = bound.transpose();
     let told: Result<Option<&DeviceRecord>, String> =
