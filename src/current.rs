@@ -2,6 +2,7 @@
 
 use crate::{
     client::Client,
+    device::Device,
     error::{Error, Result},
     message::TaskId,
     rank::Rank,
@@ -22,12 +23,19 @@ struct Surroundings {
     rank: Rank,
     worker: u32,
     scratch: Arc<Scratch>,
+    device: Option<Device>,
 }
 
 impl Context {
     /// The surroundings of the tasks of the worker counted as `worker`.
-    pub(crate) fn new(client: Client, rank: Rank, worker: u32, scratch: Arc<Scratch>) -> Self {
-        Self(Arc::new(Surroundings { client, rank, worker, scratch }))
+    pub(crate) fn new(
+        client: Client,
+        rank: Rank,
+        worker: u32,
+        scratch: Arc<Scratch>,
+        device: Option<Device>,
+    ) -> Self {
+        Self(Arc::new(Surroundings { client, rank, worker, scratch, device }))
     }
 }
 
@@ -111,6 +119,11 @@ impl Current {
     /// How often the task was tried before.
     pub fn attempt(&self) -> u32 {
         self.attempt
+    }
+
+    /// What the worker is bound to, if it is; [`device`](crate::device()) is the short way.
+    pub fn device(&self) -> Option<&Device> {
+        self.context.0.device.as_ref()
     }
 
     /// A directory of this worker's own, on a disk of its node. It is made at the first call, and

@@ -45,6 +45,9 @@ pub enum Error {
     /// Bytes that should hold a value or a message do not.
     #[error("{0}")]
     Decode(String),
+    /// A device is not there, or does not do what it was told.
+    #[error("{0}")]
+    Device(String),
     /// The run was interrupted by a signal.
     #[error("interrupted by {signal} on rank {rank} ({host})")]
     Interrupted {

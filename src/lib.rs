@@ -30,6 +30,7 @@
 //! - [`Client`]: `submit`, `map`, `scatter`, `gather`, `as_completed` ...
 //! - [`array`]: chunked arrays, lazily, with NumPy's operations.
 //! - [`current`](current()): what a task knows of itself, and how it submits more.
+//! - [`device`](mod@device): GPUs and tiles, and the kernels that tasks run on them.
 //!
 //! `ARCHITECTURE.md` in the repository draws the house.
 
@@ -38,6 +39,7 @@ pub mod array;
 pub mod client;
 pub mod comm;
 mod current;
+pub mod device;
 mod error;
 pub mod info;
 pub mod job;
@@ -56,6 +58,7 @@ pub use allocator::Allocator;
 pub use array::Array;
 pub use client::{Client, Delayed, Future, Place, Status, SubmitOptions, WaitFor, delayed};
 pub use current::{Current, current, is_in_task};
+pub use device::device;
 pub use error::{Error, Reason, Result, TaskError};
 pub use rank::{Rank, Role};
 #[doc(hidden)]

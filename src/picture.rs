@@ -61,7 +61,10 @@ impl Picture {
             }
         }
         let mut writer = SVGWriter::new();
-        graph.do_it(false, false, false, &mut writer);
+        // The layout wants something to lay out.
+        if !self.nodes.is_empty() {
+            graph.do_it(false, false, false, &mut writer);
+        }
         writer.finalize()
     }
 }

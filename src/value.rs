@@ -4,10 +4,12 @@
 //! `postcard` encoding. A large one stays with the rank that made it, as it is; when another rank
 //! wants it, its *body* is sent from where it lies. For vectors and `ndarray` arrays of plain numbers
 //! the body is the elements themselves, and the receiver's array is made of the very memory that they
-//! arrive in: no codec, no copy. For all else the body is the `postcard` encoding.
+//! arrive in: no codec, no copy. Vectors on a device are copied to the host only then, and travel as
+//! vectors do. For all else the body is the `postcard` encoding.
 
 use crate::{
     comm::{Body, Buffer},
+    device::DeviceVec,
     message::Size,
 };
 use ndarray::{Array, IntoDimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
@@ -29,13 +31,16 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {}
 
 type Shared = Arc<dyn Any + Send + Sync>;
 
+/// The head and the body that travel to another rank, or why there are none.
+type Wire = Result<(Vec<u8>, Body), String>;
+
 /// A large value, shared by all who use it on this rank.
 #[derive(Clone)]
 pub struct Value(Arc<Mutex<State>>);
 
 enum State {
     /// As its type, with the way to make bytes of it.
-    Live { value: Shared, encode: fn(Shared) -> (Vec<u8>, Body), size: Size },
+    Live { value: Shared, encode: fn(Shared) -> Wire, size: Size },
     /// As it arrived, until somebody asks for it as its type.
     Wire { head: Vec<u8>, body: Buffer },
     /// It could not be decoded.
@@ -103,7 +108,9 @@ impl Value {
     ///
     /// Says what is wrong if the value is not a `T`.
     pub fn to_owned_value<T: Data>(&self) -> Result<T, String> {
-        self.get::<T>()?;
+        if let Some(same) = share_device_vector(&*self.get::<T>()?) {
+            return Ok(same);
+        }
         let (head, body) = self.to_wire()?;
         decode_body(&head, Buffer::copy_of(body.as_slice(), body.align()))
     }
@@ -111,7 +118,7 @@ impl Value {
     /// The head and the body that travel to another rank.
     pub fn to_wire(&self) -> Result<(Vec<u8>, Body), String> {
         match &mut *self.state() {
-            State::Live { value, encode, .. } => Ok(encode(Arc::clone(value))),
+            State::Live { value, encode, .. } => encode(Arc::clone(value)),
             State::Wire { head, body } => {
                 // Passed on before anybody here asked for it as its type.
                 let copy = Buffer::copy_of(body.as_slice(), body.align());
@@ -147,6 +154,11 @@ impl fmt::Debug for Value {
 ///
 /// The words of the value's own `Serialize`.
 pub fn encode<T: Data>(value: T, limit: usize, small: &mut Vec<u8>) -> Result<Option<Value>, String> {
+    if let Some(size) = device_size(&value)
+        && size.bytes > limit as u64
+    {
+        return Ok(Some(Value::live(Arc::new(value), size)));
+    }
     if let Some(raw) = raw_view(&value)
         && raw.bytes.len() > limit
     {
@@ -168,7 +180,7 @@ pub fn encode<T: Data>(value: T, limit: usize, small: &mut Vec<u8>) -> Result<Op
     // Numbers travel as they are even where their encoding is the longer one.
     let size = match raw_view(&value) {
         Some(raw) => Size { bytes: raw.bytes.len() as u64, align: raw.align as u8 },
-        None => Size { bytes: total as u64, align: 1 },
+        None => device_size(&value).unwrap_or(Size { bytes: total as u64, align: 1 }),
     };
     Ok(Some(Value::live(Arc::new(value), size)))
 }
@@ -215,15 +227,18 @@ impl Flavor for &mut Limited<'_> {
     }
 }
 
-fn encode_shared<T: Data>(value: Shared) -> (Vec<u8>, Body) {
+fn encode_shared<T: Data>(value: Shared) -> Wire {
     let value = value.downcast::<T>().expect("the type that it was made with");
     if let Some(raw) = raw_view(&*value) {
         let (head, align) = (raw.head, raw.align);
-        return (head, Body::of(value, align, |value| raw_view(value).expect("still raw").bytes));
+        return Ok((head, Body::of(value, align, |value| raw_view(value).expect("still raw").bytes)));
+    }
+    if let Some(body) = device_body(&*value) {
+        return Ok((vec![ON_DEVICE], body?));
     }
     let mut bytes = Vec::new();
     crate::message::append(&*value, &mut bytes);
-    (Vec::new(), Body::of(Arc::new(bytes), 1, |bytes: &Vec<u8>| bytes))
+    Ok((Vec::new(), Body::of(Arc::new(bytes), 1, |bytes: &Vec<u8>| bytes)))
 }
 
 fn decode_body<T: Data>(head: &[u8], body: Buffer) -> Result<T, String> {
@@ -238,10 +253,22 @@ struct RawView<'a> {
     align: usize,
 }
 
-/// The types whose elements travel as they are: vectors and C-ordered arrays of plain numbers.
+/// The numbers that travel as they are.
+macro_rules! with_numbers {
+    ($($rest:tt)*) => {
+        for_raw_types!(@ [u8 i8 u16 i16 u32 i32 u64 i64 f32 f64 (Complex<f32>) (Complex<f64>)] $($rest)*)
+    };
+}
+
+/// The types whose elements travel as they are: vectors and C-ordered arrays of plain numbers. The first
+/// form does something for each kind of number alone.
 macro_rules! for_raw_types {
+    ($element:ident => $vector:block) => { with_numbers!($element $vector) };
     ($element:ident, $dimension:ident => $vector:block $array:block) => {
-        for_raw_types!(@ [u8 i8 u16 i16 u32 i32 u64 i64 f32 f64 (Complex<f32>) (Complex<f64>)] $element $dimension $vector $array)
+        with_numbers!($element $dimension $vector $array)
+    };
+    (@ [$($type:tt)*] $element:ident $vector:block) => {
+        $( for_raw_types!(@one $type $element $vector); )*
     };
     (@ [$($type:tt)*] $element:ident $dimension:ident $vector:block $array:block) => {
         $(
@@ -275,11 +302,56 @@ fn raw_view<T: 'static>(value: &T) -> Option<RawView<'_>> {
     None
 }
 
+/// The head of a vector that was on a device. Those of others are 1 and 2.
+const ON_DEVICE: u8 = 3;
+
+/// The size of a vector on a device, which is known without a copy.
+fn device_size<T: 'static>(value: &T) -> Option<Size> {
+    let any: &dyn Any = value;
+    for_raw_types!(E => {
+        if TypeId::of::<T>() == TypeId::of::<DeviceVec<E>>() {
+            let vector = any.downcast_ref::<DeviceVec<E>>()?;
+            let bytes = (vector.len() * size_of::<E>()) as u64;
+            return Some(Size { bytes, align: align_of::<E>() as u8 });
+        }
+    });
+    None
+}
+
+/// The numbers of a vector on a device, copied to the host.
+fn device_body<T: 'static>(value: &T) -> Option<Result<Body, String>> {
+    let any: &dyn Any = value;
+    for_raw_types!(E => {
+        if TypeId::of::<T>() == TypeId::of::<DeviceVec<E>>() {
+            let vector = any.downcast_ref::<DeviceVec<E>>()?;
+            let body = |numbers| Body::of(Arc::new(numbers), align_of::<E>(), |v: &Vec<E>| bytemuck::cast_slice(v));
+            return Some(vector.to_vec().map(body).map_err(|error| error.to_string()));
+        }
+    });
+    None
+}
+
+/// A vector on a device is never changed, so whoever wants its own may share it.
+fn share_device_vector<T: 'static>(value: &T) -> Option<T> {
+    let any: &dyn Any = value;
+    for_raw_types!(E => {
+        if TypeId::of::<T>() == TypeId::of::<DeviceVec<E>>() {
+            let vector = any.downcast_ref::<DeviceVec<E>>()?;
+            return (&mut Some(vector.clone()) as &mut dyn Any).downcast_mut::<Option<T>>()?.take();
+        }
+    });
+    None
+}
+
 fn from_raw<T: 'static>(head: &[u8], body: Buffer) -> Result<T, String> {
     let broken = || format!("the elements of a {} do not fit its shape", type_name::<T>());
     for_raw_types!(E, D => {
         if TypeId::of::<T>() == TypeId::of::<Vec<E>>() {
             let vector = body.into_vec::<E>().map_err(|_| broken())?;
+            return (&mut Some(vector) as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take).ok_or_else(broken);
+        }
+        if TypeId::of::<T>() == TypeId::of::<DeviceVec<E>>() {
+            let vector = DeviceVec::from(body.into_vec::<E>().map_err(|_| broken())?);
             return (&mut Some(vector) as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take).ok_or_else(broken);
         }
     } {
@@ -326,6 +398,19 @@ mod tests {
         assert_eq!((head, arrived[0].im), (vec![1], 2.0));
         let large = encode(dynamic.clone(), 0, &mut Vec::new()).unwrap();
         assert!(large.is_none() || *large.unwrap().get::<ArrayD<Complex<f64>>>().unwrap() == dynamic);
+    }
+
+    #[test]
+    fn vectors_for_devices_travel_as_vectors_do() {
+        let (head, arrived) = travel(DeviceVec::from(vec![1u16, 2, 3]));
+        assert_eq!((head, arrived.to_vec().unwrap()), (vec![ON_DEVICE], vec![1, 2, 3]));
+        let large = encode(DeviceVec::from(vec![u64::MAX; 2]), 16, &mut Vec::new()).unwrap();
+        let large = large.expect("its encoding is longer than its numbers");
+        assert_eq!(large.size(), Size { bytes: 16, align: 8 });
+        assert_eq!(large.to_wire().unwrap().1.as_slice().len(), 16);
+        let mut small = Vec::new();
+        assert!(encode(DeviceVec::from(vec![7i8]), 16, &mut small).unwrap().is_none());
+        assert_eq!(decode::<DeviceVec<i8>>(&small).unwrap().to_vec().unwrap(), [7]);
     }
 
     #[test]

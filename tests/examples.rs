@@ -2,6 +2,8 @@
 
 #[path = "support/example.rs"]
 mod example;
+#[path = "support/opencl.rs"]
+mod opencl;
 #[cfg(feature = "mpi")]
 mod support;
 
@@ -28,12 +30,21 @@ fn launched(ranks: u32, name: &str, args: &[&str], variables: &[(&str, &str)]) -
         println!("skipped: no MPI launcher is installed");
         return None;
     }
-    Some(support::mpirun(ranks, &example(name), args, variables, std::time::Duration::from_secs(60)))
+    let program = if name.starts_with('/') { name.into() } else { example(name) };
+    Some(support::mpirun(ranks, &program, args, variables, std::time::Duration::from_secs(60)))
 }
 
 #[cfg(not(feature = "mpi"))]
 fn launched(_: u32, _: &str, _: &[&str], _: &[(&str, &str)]) -> Option<Output> {
     None
+}
+
+/// As [`launched`], with a cache of compiled kernels for each rank.
+fn launched_on_devices(ranks: u32, name: &str, args: &[&str], variables: &[(&str, &str)]) -> Option<Output> {
+    let caches = tempfile::tempdir().unwrap();
+    let program = example(name);
+    let args = opencl::with_own_caches(caches.path(), &program, args);
+    launched(ranks, "/bin/sh", &args, variables)
 }
 
 fn clean(output: &Output) -> String {
@@ -112,6 +123,52 @@ fn pi_counts_the_same_points_on_any_number_of_ranks_and_threads() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn pi_on_devices_counts_the_same_points() {
+    if !opencl::has_tiles() {
+        return;
+    }
+    let counted_on = |device| ["--samples", "3000001", "--runs", "2", "--json", "--device", device];
+    let expected = counts(&alone("pi", &counted_on("cpu"), &[]));
+    let processor = ("MANIPLE_DEVICE_TYPE", "cpu");
+    assert_eq!(counts(&alone("pi", &counted_on("gpu"), &[processor])), expected);
+    let two = ("MANIPLE_LOCAL_WORKERS", "2");
+    assert_eq!(counts(&alone("pi", &counted_on("tile"), &[processor, two])), expected);
+    for ranks in [2, 4, 6] {
+        let mut args = counted_on("tile").to_vec();
+        // Six ranks have four workers, which share the two tiles.
+        args.extend((ranks == 6).then_some("--share-device"));
+        if let Some(output) = launched_on_devices(ranks, "pi", &args, &[processor]) {
+            assert_eq!(counts(&output), expected, "{ranks} ranks");
+        }
+    }
+    let args = ["--samples", "3000", "--device", "gpu", "--generator", "xoshiro256++"];
+    let output = alone("pi", &args, &[processor]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("devices count points of splitmix64 only"));
+}
+
+#[test]
+fn examples_for_devices_tell_of_every_worker() {
+    if !opencl::has_tiles() {
+        return;
+    }
+    let variables = [("MANIPLE_DEVICE_TYPE", "cpu")];
+    let two = [variables[0], ("MANIPLE_LOCAL_WORKERS", "2")];
+    let outputs = |name| {
+        let args = ["--device", "tile"];
+        [alone(name, &args, &two)].into_iter().chain(launched_on_devices(4, name, &args, &variables))
+    };
+    for output in outputs("device_uuid") {
+        let printed = clean(&output);
+        assert!(printed.starts_with("2 workers\nWorker "), "{printed}");
+        assert_eq!(printed.matches(" - GPU uuid: ").count(), 2, "{printed}");
+        assert!(printed.contains("CPU 0 tile 0 (") && printed.contains("CPU 0 tile 1 ("), "{printed}");
+    }
+    for output in outputs("vadd_opencl") {
+        assert_eq!(clean(&output).matches("1000000 of 1000000 sums are right").count(), 2);
     }
 }
 

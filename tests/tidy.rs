@@ -47,7 +47,15 @@ fn pure_parts_have_no_clock_thread_file_socket_or_mpi() {
         "Mutex",
         "println!",
     ];
-    let runtime = ["scheduler", "worker/mod.rs", "store", "rank.rs", "message.rs", "runtime/roles.rs"];
+    let runtime = [
+        "scheduler",
+        "worker/mod.rs",
+        "store",
+        "rank.rs",
+        "message.rs",
+        "runtime/roles.rs",
+        "device/binding.rs",
+    ];
     let arrays = ["chunks.rs", "fuse.rs", "gather.rs", "node.rs", "plan.rs", "kernel", "math", "random"];
     let arrays = arrays.map(|path| format!("array/{path}"));
     for path in runtime.iter().copied().chain(arrays.iter().map(String::as_str)) {
@@ -71,6 +79,7 @@ fn who_imports_whom() {
         ("array/math", &["crate::", "super::super"]),
         ("array/random", &["client", "runtime", "message", "kernel"]),
         ("rank.rs", &["use crate"]),
+        ("device/binding.rs", &["ocl", "opencl", "runtime", "client"]),
         ("message.rs", &["comm::", "scheduler", "client::", "runtime"]),
     ];
     for (path, words) in forbidden {
@@ -99,9 +108,18 @@ fn mpi_is_called_in_one_place() {
 }
 
 #[test]
+fn opencl_is_called_in_one_place() {
+    for (file, text) in sources("") {
+        let calls = code(&text).any(|line| line.contains("use ocl") || line.contains("ffi::cl"));
+        assert!(file.contains("/device/") || !calls, "{file} calls OpenCL");
+    }
+}
+
+#[test]
 fn unsafe_code_is_in_few_files_and_says_why() {
     let allowed = [
         "/comm/",
+        "/device/",
         "/task/code.rs",
         "/task/inputs.rs",
         "/allocator.rs",

@@ -1,16 +1,18 @@
 //! Estimates pi with random points: the Aurora page's Dask program.
 //!
-//! `mpirun -n 6 target/release/examples/pi`, or without `mpirun`.
+//! `mpirun -n 6 target/release/examples/pi`, or without `mpirun`; on GPUs with `--device gpu`.
 //!
 //! The points are numbered, and each follows from the seed and its number ([`points`]), so that the
-//! count is the same however many workers share the work.
+//! count is the same however many workers, and which devices, share the work.
 
+mod device;
 mod points;
 
 use clap::Parser;
-use maniple::prelude::*;
+use maniple::{SubmitOptions, device::Binding, prelude::*};
 use points::Generator;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::{hint::black_box, time::Instant};
 
@@ -35,6 +37,12 @@ struct Options {
     /// Time the kernel alone, on one core of this process, and do not start a run.
     #[arg(long)]
     kernel_only: bool,
+    /// What each worker counts on: cpu, gpu or tile [env: MANIPLE_DEVICE].
+    #[arg(long)]
+    device: Option<Binding>,
+    /// Let several workers of a node count on one device [env: MANIPLE_SHARE_DEVICE].
+    #[arg(long)]
+    share_device: bool,
     /// Threads a worker [env: MANIPLE_THREADS].
     #[arg(long)]
     threads: Option<u32>,
@@ -53,17 +61,46 @@ fn samples(text: &str) -> std::result::Result<u64, String> {
     parsed.filter(|samples| *samples > 0).ok_or_else(|| format!("{text:?} is not a whole number of points"))
 }
 
+/// What a task, or all tasks of a run, counted, and how long the slowest of them did nothing else.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Count {
+    inside: u64,
+    seconds: f64,
+}
+
+impl Count {
+    fn timed(count: impl FnOnce() -> u64) -> Self {
+        let start = Instant::now();
+        Self { inside: count(), seconds: start.elapsed().as_secs_f64() }
+    }
+}
+
+fn sum(counts: &[Count]) -> Count {
+    let inside = counts.iter().map(|count| count.inside).sum();
+    Count { inside, seconds: counts.iter().map(|count| count.seconds).fold(0.0, f64::max) }
+}
+
 /// One worker's task: its points are shared by its threads.
-fn count_inside_circle(generator: Generator, seed: u64, first: u64, count: u64) -> u64 {
+fn count_inside_circle(generator: Generator, seed: u64, first: u64, count: u64) -> Count {
     let pieces = 4 * rayon::current_num_threads() as u64;
     let length = count.div_ceil(pieces).next_multiple_of(points::BLOCK).max(1);
-    (0..count.div_ceil(length))
-        .into_par_iter()
-        .map(|piece| {
-            let start = piece * length;
-            generator.count_inside(seed, first + start, length.min(count - start))
-        })
-        .sum()
+    let piece = |piece: u64| {
+        let start = piece * length;
+        generator.count_inside(seed, first + start, length.min(count - start))
+    };
+    Count::timed(|| (0..count.div_ceil(length)).into_par_iter().map(piece).sum())
+}
+
+/// One worker's task: its device counts.
+fn count_on_device(_: Generator, seed: u64, first: u64, count: u64) -> Count {
+    Count::timed(|| device::count_inside(seed, first, count).unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// Has a worker's device build its kernel, so that the runs do not.
+fn warm_up() {
+    if current().device().is_some() {
+        device::count_inside(0, 0, 1).unwrap_or_else(|error| panic!("{error}"));
+    }
 }
 
 /// What one run gave.
@@ -71,41 +108,61 @@ struct Estimate {
     inside: u64,
     pi: f64,
     seconds: f64,
+    kernel_seconds: f64,
 }
 
+/// Counts on all devices, or on all workers if there are none.
 fn estimate(client: &Client, options: &Options, seed: u64) -> Result<Estimate> {
     let start = Instant::now();
-    let workers = client.cluster().worker_count() as u64;
-    let each = options.samples / workers;
-    let points_of = |worker: u64| {
-        let rest = if worker == workers - 1 { options.samples % workers } else { 0 };
-        (options.generator, seed, worker * each, each + rest)
+    let devices = device_count(client) as u64;
+    let parts = if devices > 0 { devices } else { client.cluster().worker_count() as u64 };
+    let each = options.samples / parts;
+    let points_of = |part: u64| {
+        let rest = if part == parts - 1 { options.samples % parts } else { 0 };
+        (options.generator, seed, part * each, each + rest)
     };
-    let counts = client.map(count_inside_circle, (0..workers).map(points_of));
-    let inside = client.submit(|counts: &[u64]| counts.iter().sum::<u64>(), &counts).result()?;
+    let points = (0..parts).map(points_of);
+    let counts = match devices {
+        0 => client.map(count_inside_circle, points),
+        _ => client.map_with(&SubmitOptions::new().resource("GPU", 1), count_on_device, points),
+    };
+    let Count { inside, seconds: kernel_seconds } = client.submit(sum, &counts).result()?;
     let seconds = start.elapsed().as_secs_f64();
-    Ok(Estimate { inside, pi: 4.0 * inside as f64 / options.samples as f64, seconds })
+    let pi = 4.0 * inside as f64 / options.samples as f64;
+    Ok(Estimate { inside, pi, seconds, kernel_seconds })
+}
+
+fn device_count(client: &Client) -> usize {
+    client.cluster().workers().filter(|worker| worker.device.is_some()).count()
 }
 
 fn run(client: &Client, options: &Options) -> Result<()> {
+    let devices = device_count(client);
+    if devices > 0 && options.generator != Generator::SplitMix64 {
+        return Err(Error::Option(format!(
+            "devices count points of splitmix64 only, not of {}",
+            options.generator
+        )));
+    }
     if !options.json {
         println!("{}", client.cluster());
     }
+    let warm_up_seconds = if devices > 0 { warm_up_all(client, options)? } else { 0.0 };
     let mut runs = Vec::new();
     for run in 0..options.runs {
         let seed = options.seed.wrapping_add(run);
-        let Estimate { inside, pi, seconds } = estimate(client, options, seed)?;
+        let Estimate { inside, pi, seconds, kernel_seconds } = estimate(client, options, seed)?;
         let error = (pi - std::f64::consts::PI).abs();
         let points_per_second = options.samples as f64 / seconds;
         if options.json {
             runs.push(json!({
                 "seed": seed, "inside": inside, "estimate": pi, "error": error, "seconds": seconds,
-                "points_per_second": points_per_second,
+                "points_per_second": points_per_second, "kernel_seconds": kernel_seconds,
             }));
         } else {
             println!(
                 "Run {run}    Num samples: {:.2E}    Estimate: {pi:.9}    Error: {error:.1e}    \
-                 Time taken: {seconds:.3} s    {points_per_second:.2e} points/s",
+                 Time taken: {seconds:.3} s    {points_per_second:.2e} points/s    in the kernel: {kernel_seconds:.3} s",
                 options.samples as f64
             );
         }
@@ -114,11 +171,28 @@ fn run(client: &Client, options: &Options) -> Result<()> {
         let cluster = client.cluster();
         let report = json!({
             "samples": options.samples, "generator": options.generator.to_string(),
-            "workers": cluster.worker_count(), "threads": cluster.thread_count(), "runs": runs,
+            "workers": cluster.worker_count(), "threads": cluster.thread_count(), "devices": devices,
+            "warm_up_seconds": warm_up_seconds, "runs": runs,
         });
         println!("{report:#}");
     }
     Ok(())
+}
+
+/// Builds the kernel on all devices. Returns how many seconds that took.
+fn warm_up_all(client: &Client, options: &Options) -> Result<f64> {
+    let start = Instant::now();
+    client.gather(&client.run_on_workers(warm_up, ()))?;
+    let seconds = start.elapsed().as_secs_f64();
+    if !options.json {
+        for worker in client.cluster().workers() {
+            if let Some(device) = &worker.device {
+                println!("Rank {} ({}) counts on {device}", worker.rank, worker.host);
+            }
+        }
+        println!("Warm-up    Kernel built in {seconds:.3} s");
+    }
+    Ok(seconds)
 }
 
 fn time_kernel(options: &Options) {
@@ -139,6 +213,12 @@ fn main() -> Result<()> {
     let mut builder = Runtime::builder();
     if let Some(threads) = options.threads {
         builder = builder.threads(threads);
+    }
+    if let Some(device) = options.device {
+        builder = builder.device(device);
+    }
+    if options.share_device {
+        builder = builder.share_device(true);
     }
     if options.inclusive {
         builder = builder.exclusive_workers(false);

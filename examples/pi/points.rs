@@ -102,7 +102,7 @@ const fn splitmix_draw(state: u64, index: u64) -> u64 {
 }
 
 /// The state from which a seed's draws start, mixed so that neighbouring seeds start far apart.
-const fn splitmix_state(seed: u64) -> u64 {
+pub(crate) const fn splitmix_state(seed: u64) -> u64 {
     splitmix_draw(seed, 0)
 }
 

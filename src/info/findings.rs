@@ -208,6 +208,7 @@ mod tests {
         let record = |(rank, facts): (u32, &Facts)| {
             let role = Role::of(Rank(rank), size, true);
             RankRecord {
+                device: None,
                 rank: Rank(rank),
                 role,
                 host: facts.host.clone(),

@@ -1,6 +1,7 @@
 //! The role table: who does what, where, with what.
 
 use crate::{
+    device::DeviceRecord,
     rank::{Rank, Role},
     scheduler::WorkerSpec,
 };
@@ -24,6 +25,8 @@ pub struct RankRecord {
     pub memory_bytes: u64,
     /// What tasks can take of it, by name.
     pub resources: Vec<(String, u32)>,
+    /// What it is bound to, if it is.
+    pub device: Option<DeviceRecord>,
     /// How ranks reach each other: the MPI library, or `threads`.
     pub transport: String,
 }
@@ -51,6 +54,10 @@ pub struct Cluster {
 impl Cluster {
     pub(crate) fn new(ranks: Vec<RankRecord>) -> Self {
         Self { ranks }
+    }
+
+    pub(super) fn ranks_mut(&mut self) -> &mut [RankRecord] {
+        &mut self.ranks
     }
 
     /// Every rank, in order.
@@ -112,8 +119,8 @@ impl fmt::Display for Cluster {
         if f.alternate() {
             write!(
                 f,
-                "\n{:>5}  {:<24} {:<20} {:>8} {:>7} {:>12}  resources",
-                "rank", "role", "host", "pid", "threads", "memory"
+                "\n{:>5}  {:<24} {:<20} {:>8} {:>7} {:>12}  {:<12}  device",
+                "rank", "role", "host", "pid", "threads", "memory", "resources"
             )?;
             for rank in &self.ranks {
                 let memory = if rank.role.worker { human_bytes(rank.memory_bytes) } else { "-".into() };
@@ -122,12 +129,13 @@ impl fmt::Display for Cluster {
                     rank.resources.iter().map(|(name, amount)| format!("{name}={amount}")).collect();
                 write!(
                     f,
-                    "\n{:>5}  {:<24} {:<20} {:>8} {threads:>7} {memory:>12}  {}",
+                    "\n{:>5}  {:<24} {:<20} {:>8} {threads:>7} {memory:>12}  {:<12}  {}",
                     rank.rank,
                     rank.role.to_string(),
                     rank.host,
                     rank.pid,
-                    if resources.is_empty() { "-".into() } else { resources.join(" ") }
+                    if resources.is_empty() { "-".into() } else { resources.join(" ") },
+                    rank.device.as_ref().map_or("-".into(), ToString::to_string)
                 )?;
             }
         }
@@ -149,6 +157,7 @@ mod tests {
             threads: 34,
             memory_bytes: 1 << 39,
             resources: vec![],
+            device: None,
             transport: "Open MPI v4.1.4".into(),
         };
         let cluster = Cluster::new((0..4).map(rank).collect());

@@ -25,6 +25,7 @@ use crate::{
     },
     comm::{Bells, Transport, bell, bell::Sleeper},
     current::{self, Context, Scratch},
+    device::Device,
     error::{Error, Result},
     message::{Message, Outcome, ToScheduler},
     rank::Rank,
@@ -80,6 +81,7 @@ impl Engine {
         cluster: Arc<Cluster>,
         scratch: Scratch,
         clock: Option<Clock>,
+        device: Option<Device>,
         settings: &Settings,
     ) -> Result<Arc<Self>> {
         let scratch = Arc::new(scratch);
@@ -114,7 +116,7 @@ impl Engine {
         });
         let client = engine.client(settings);
         let worker = engine.cluster.workers().position(|rank| rank.rank == this).unwrap_or(0);
-        let context = Context::new(client, this, worker as u32, Arc::clone(&engine.scratch));
+        let context = Context::new(client, this, worker as u32, Arc::clone(&engine.scratch), device);
         assert!(engine.context.set(context).is_ok(), "an engine has one context");
         if let Some(pool) = &engine.pool {
             let host: Arc<dyn Host> = engine.clone();

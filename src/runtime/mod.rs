@@ -16,6 +16,7 @@ use crate::{
     client::Client,
     comm::{Transport, launcher::Launcher, threads},
     current::{self, Scratch},
+    device::{Binding, DeviceType},
     error::{Error, Result},
     message::Outcome,
     rank::{Rank, Role, driver_of},
@@ -108,6 +109,10 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`local_directory`](Self::local_directory) | `MANIPLE_LOCAL_DIRECTORY` | `$TMPDIR`, else `/tmp` |
 /// | [`exclusive_workers`](Self::exclusive_workers) | `MANIPLE_INCLUSIVE=1` is `false` | `true` |
 /// | [`resource`](Self::resource) | `MANIPLE_RESOURCES=GPU=1,...` | none |
+/// | [`device`](Self::device) | `MANIPLE_DEVICE=cpu`, `gpu` or `tile` | `cpu`: OpenCL is not looked for |
+/// | [`device_type`](Self::device_type) | `MANIPLE_DEVICE_TYPE=gpu`, `cpu` or `all` | `gpu` |
+/// | [`share_device`](Self::share_device) | `MANIPLE_SHARE_DEVICE=1` | workers of a host have a device each |
+/// | [`device_memory_limit`](Self::device_memory_limit) | `MANIPLE_DEVICE_MEMORY_LIMIT` | `auto`: all that the device has |
 /// | [`backlog`](Self::backlog) | `MANIPLE_BACKLOG_MICROSECONDS`, `MANIPLE_BACKLOG_TASKS` | 2000, 4096 |
 /// | [`small_bytes_max`](Self::small_bytes_max) | `MANIPLE_SMALL_BYTES` | 512 |
 /// | [`frame_bytes_max`](Self::frame_bytes_max) | `MANIPLE_FRAME_BYTES` | 256 MiB |
@@ -156,6 +161,28 @@ impl Builder {
     /// Declares what each worker has that tasks can take, such as `GPU`, 1.
     pub fn resource(self, name: &str, amount: u32) -> Self {
         self.set(|settings| settings.resources.push((name.into(), amount)))
+    }
+
+    /// What each worker binds to. A worker that has a device declares the resource `GPU`, 1, unless it
+    /// was told of another amount.
+    pub fn device(self, device: Binding) -> Self {
+        self.set(|settings| settings.device = device)
+    }
+
+    /// Which OpenCL devices workers bind to. [`DeviceType::Cpu`] is for trying programs without a GPU.
+    pub fn device_type(self, types: DeviceType) -> Self {
+        self.set(|settings| settings.device_type = types)
+    }
+
+    /// Whether several workers of a host may be bound to the same device.
+    pub fn share_device(self, share: bool) -> Self {
+        self.set(|settings| settings.share_device = share)
+    }
+
+    /// How much of its device's memory each worker may fill. Values that are not in use move to the host
+    /// before it is exceeded, those first that were not used for longest.
+    pub fn device_memory_limit(self, limit: MemoryLimit) -> Self {
+        self.set(|settings| settings.device_memory_limit = limit)
     }
 
     /// How much work each thread of a worker is given ahead: so much time of it, but at most so many
@@ -260,7 +287,8 @@ impl Builder {
         let settings = self.settings.clone();
         let mut ends = self.transports().map_err(Stopped::alone)?;
         let size = ends[0].size();
-        let driver_end = if ends.len() > 1 { driver_of(size).index() } else { 0 };
+        let has_all_ranks = ends.len() > 1;
+        let driver_end = if has_all_ranks { driver_of(size).index() } else { 0 };
         let own = ends.remove(driver_end);
         thread::scope(|scope| {
             // The other ranks of a run within one process.
@@ -274,7 +302,13 @@ impl Builder {
                 });
             }
             let is_driver = own.rank() == driver_of(size);
-            Member::start(own, settings, owns_process)?.take_part(is_driver.then_some(driver))
+            let member =
+                Member::start(own, settings, owns_process).map_err(|stopped| match has_all_ranks {
+                    // Rank 0 is a thread of this process, and says nothing.
+                    true => Stopped { rank: Rank::SCHEDULER, ..stopped },
+                    false => stopped,
+                })?;
+            member.take_part(is_driver.then_some(driver))
         })
     }
 
@@ -388,9 +422,13 @@ impl Member {
             .iter()
             .map(|bytes| postcard::from_bytes(bytes).map_err(|_| Error::World(start::UNREADABLE.into())))
             .collect();
-        let agreed = hellos.and_then(|hellos| Ok((start::agree(&hellos)?, start::end_time(&hellos))));
-        let (cluster, end) = match agreed {
-            Ok((cluster, end)) => (Arc::new(cluster), end),
+        let agreed = hellos.and_then(|hellos| {
+            let mut cluster = start::agree(&hellos)?;
+            let device = start::bind(&mut cluster, &hellos, &mut *transport, &settings)?;
+            Ok((Arc::new(cluster), device, start::end_time(&hellos)))
+        });
+        let (cluster, device, end) = match agreed {
+            Ok(agreed) => agreed,
             Err(error) => {
                 // All ranks come to the same end; MPI wants to be finalized all the same.
                 let _ = transport.close();
@@ -402,7 +440,8 @@ impl Member {
             Scheduler::new(workers.collect(), size, settings.backlog)
         });
         let clock = end.map(|end| Clock::new(end, settings.time_margin));
-        let engine = Engine::new(transport, scheduler, cluster, scratch, clock, &settings).map_err(stop)?;
+        let engine =
+            Engine::new(transport, scheduler, cluster, scratch, clock, device, &settings).map_err(stop)?;
         if owns_process {
             signals::watch(&engine).map_err(stop)?;
         }

@@ -2,15 +2,17 @@
 
 use super::time;
 use crate::{
+    device::{Binding, DeviceType},
     error::{Error, Result},
     scheduler::Backlog,
 };
 use std::{path::PathBuf, time::Duration};
 
 /// How much memory a worker may fill with values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum MemoryLimit {
-    /// Its share of what its node, or its cgroup, has, by threads.
+    /// Its share of what its node, or its cgroup, has, by threads; of a device, all.
+    #[default]
     Auto,
     /// So many bytes.
     Bytes(u64),
@@ -60,6 +62,10 @@ pub(crate) struct Settings {
     pub local_directory: Option<PathBuf>,
     pub exclusive_workers: bool,
     pub resources: Vec<(String, u32)>,
+    pub device: Binding,
+    pub device_type: DeviceType,
+    pub share_device: bool,
+    pub device_memory_limit: MemoryLimit,
     pub backlog: Backlog,
     pub small_bytes_max: usize,
     pub frame_bytes_max: usize,
@@ -79,16 +85,16 @@ impl Settings {
         let read = |name: &str| variable(name).filter(|text| !text.trim().is_empty());
         let default = Backlog::default();
         let microseconds = number(&read, "MANIPLE_BACKLOG_MICROSECONDS")?;
-        if let Some(device) = read("MANIPLE_DEVICE").filter(|device| device != "cpu") {
-            let words = "this version computes on CPUs only: set MANIPLE_DEVICE=cpu";
-            return Err(Error::Option(format!("MANIPLE_DEVICE={device:?}: {words}")));
-        }
         Ok(Self {
             threads: at_least_one(&read, "MANIPLE_THREADS")?,
-            memory_limit: read("MANIPLE_MEMORY_LIMIT").map_or(Ok(MemoryLimit::Auto), |text| text.parse())?,
+            memory_limit: word(&read, "MANIPLE_MEMORY_LIMIT")?,
             local_directory: read("MANIPLE_LOCAL_DIRECTORY").map(PathBuf::from),
             exclusive_workers: !flag(&read, "MANIPLE_INCLUSIVE")?,
             resources: read("MANIPLE_RESOURCES").map_or(Ok(Vec::new()), |text| resources(&text))?,
+            device: word(&read, "MANIPLE_DEVICE")?,
+            device_type: word(&read, "MANIPLE_DEVICE_TYPE")?,
+            share_device: flag(&read, "MANIPLE_SHARE_DEVICE")?,
+            device_memory_limit: word(&read, "MANIPLE_DEVICE_MEMORY_LIMIT")?,
             backlog: Backlog {
                 nanoseconds: microseconds.map_or(default.nanoseconds, |us: u64| us * 1000),
                 tasks_max: at_least_one(&read, "MANIPLE_BACKLOG_TASKS")?.unwrap_or(default.tasks_max),
@@ -126,6 +132,15 @@ fn number<T: std::str::FromStr>(read: &impl Fn(&str) -> Option<String>, name: &s
         Ok(number) => Ok(Some(number)),
         Err(_) => Err(Error::Option(format!("{name}={text:?} is not a number that it can be"))),
     }
+}
+
+/// One of a type's words, else its default.
+fn word<T: std::str::FromStr<Err = Error> + Default>(
+    read: &impl Fn(&str) -> Option<String>,
+    name: &str,
+) -> Result<T> {
+    let Some(text) = read(name) else { return Ok(T::default()) };
+    text.parse().map_err(|error| Error::Option(format!("{name}: {error}")))
 }
 
 fn at_least_one(read: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<u32>> {
@@ -181,11 +196,14 @@ mod tests {
             ("MANIPLE_THREADS", "0"),
             ("MANIPLE_INCLUSIVE", "perhaps"),
             ("MANIPLE_RESOURCES", "GPU"),
-            ("MANIPLE_DEVICE", "gpu"),
             ("MANIPLE_TIME_LIMIT", "an hour"),
             ("MANIPLE_TIME_LIMIT", "-1"),
             ("MANIPLE_TIME_MARGIN", "inf"),
             ("MANIPLE_END_TIME", "12:00"),
+            ("MANIPLE_DEVICE", "cuda"),
+            ("MANIPLE_DEVICE_TYPE", "fpga"),
+            ("MANIPLE_SHARE_DEVICE", "maybe"),
+            ("MANIPLE_DEVICE_MEMORY_LIMIT", "much"),
         ] {
             let error =
                 Settings::from_environment(|asked| (asked == name).then(|| value.to_string())).unwrap_err();

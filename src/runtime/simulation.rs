@@ -515,6 +515,7 @@ fn cluster(options: &Options) -> Cluster {
             threads: if role.worker { rank.threads } else { 0 },
             memory_bytes: if role.worker { rank.memory_bytes } else { 0 },
             resources: if role.worker { resources } else { Vec::new() },
+            device: None,
             transport: "simulated".into(),
         }
     };
@@ -543,7 +544,7 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
         rank,
         roles: Roles::new(end, scheduler),
         table,
-        context: Context::new(client.clone(), rank, worker as u32, scratch),
+        context: Context::new(client.clone(), rank, worker as u32, scratch, None),
         client,
         machine: record.role.worker.then_some(machine),
         outcome: OnceLock::new(),

@@ -7,11 +7,17 @@ use super::{
     time,
 };
 use crate::{
+    comm::Transport,
+    device::{
+        Binding, Device, DeviceRecord,
+        binding::{self, Bound},
+    },
     error::{Error, Result},
     rank::{Rank, Role},
     task,
 };
 use serde::{Deserialize, Serialize};
+use std::panic::catch_unwind;
 
 /// Said when another rank's greeting makes no sense.
 pub(super) const UNREADABLE: &str =
@@ -34,6 +40,9 @@ pub(super) struct Hello {
     pub exclusive_workers: bool,
     /// When it must end, as its host's clock has it: seconds since 1970.
     pub end_time: Option<f64>,
+    /// What it binds to if it works, and whether it may share that.
+    pub device: Binding,
+    pub share_device: bool,
     /// What kept this rank from starting.
     pub trouble: Option<String>,
 }
@@ -57,6 +66,8 @@ impl Hello {
             resources: settings.resources.clone(),
             exclusive_workers: settings.exclusive_workers,
             end_time: settings.end_time(time::now()),
+            device: settings.device,
+            share_device: settings.share_device,
             trouble,
         }
     }
@@ -72,7 +83,7 @@ pub(super) fn agree(hellos: &[Hello]) -> Result<Cluster> {
     if let Some((rank, hello, trouble)) =
         hellos.iter().enumerate().find_map(|(rank, hello)| Some((rank, hello, hello.trouble.as_ref()?)))
     {
-        return Err(Error::World(format!("rank {rank} ({}) cannot start: {trouble}", hello.host)));
+        return Err(cannot_start(Rank(rank as u32), &hello.host, trouble));
     }
     let first = &hellos[0];
     let same = |what: &str, remedy: &str, differs: &dyn Fn(&Hello) -> bool| {
@@ -134,10 +145,60 @@ fn cluster(hellos: &[Hello]) -> Cluster {
             threads: if role.worker { threads } else { 0 },
             memory_bytes: if role.worker { memory } else { 0 },
             resources: if role.worker { hello.resources.clone() } else { Vec::new() },
+            device: None,
             transport: hello.transport.clone(),
         }
     };
     Cluster::new(hellos.iter().enumerate().map(record).collect())
+}
+
+/// Binds this rank to a device if it works and was told to, and hears what the others are bound to.
+/// Collective, unless no rank was told to.
+pub(super) fn bind(
+    cluster: &mut Cluster,
+    hellos: &[Hello],
+    transport: &mut dyn Transport,
+    settings: &Settings,
+) -> Result<Option<Device>> {
+    if hellos.iter().all(|hello| hello.device == Binding::Cpu) {
+        return Ok(None);
+    }
+    let own = &cluster.ranks()[transport.rank().index()];
+    let place = cluster.workers().filter(|other| other.host == own.host && other.rank < own.rank).count();
+    let bound = (own.role.worker && settings.device != Binding::Cpu).then(|| {
+        let folder = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
+        let limit = settings.device_memory_limit;
+        let bind = || Device::bind(place as u32, settings.device, settings.device_type, limit, &folder);
+        // `ocl` panics at what it does not expect of a driver, and the other ranks wait for this one.
+        catch_unwind(bind).unwrap_or_else(|_| Err(Error::Device("the OpenCL driver cannot be used".into())))
+    });
+    let bound = bound.transpose();
+    let told: Result<Option<&DeviceRecord>, String> =
+        bound.as_ref().map(|device| device.as_ref().map(Device::record)).map_err(ToString::to_string);
+    let mut bytes = Vec::new();
+    crate::message::append(&told, &mut bytes);
+    let heard = transport.all_gather(bytes)?;
+    for (rank, bytes) in cluster.ranks_mut().iter_mut().zip(heard) {
+        let heard: Result<Option<DeviceRecord>, String> =
+            postcard::from_bytes(&bytes).map_err(|_| Error::World(UNREADABLE.into()))?;
+        rank.device = heard.map_err(|trouble| cannot_start(rank.rank, &rank.host, &trouble))?;
+        if rank.device.is_some() && !rank.resources.iter().any(|(name, _)| name == "GPU") {
+            rank.resources.push(("GPU".into(), 1));
+        }
+    }
+    let shares = |rank: Rank| hellos[rank.index()].share_device;
+    let alone = |rank: &'_ RankRecord| !shares(rank.rank);
+    let bound_alone: Vec<Bound<'_>> = cluster
+        .workers()
+        .filter(|rank| alone(rank))
+        .filter_map(|rank| Some(Bound { rank: rank.rank, host: &rank.host, device: rank.device.as_ref()? }))
+        .collect();
+    binding::refuse_sharing(&bound_alone)?;
+    bound
+}
+
+fn cannot_start(rank: Rank, host: &str, trouble: &str) -> Error {
+    Error::World(format!("rank {rank} ({host}) cannot start: {trouble}"))
 }
 
 #[cfg(test)]
