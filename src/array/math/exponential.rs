@@ -21,14 +21,9 @@ struct Exponential {
 }
 
 impl Exponential {
-    /// Of a number from -2000 to 2000. For a NaN, `upper` is one.
+    /// Of a number from -2000 to 2000, or NaN.
     #[inline(always)]
     fn new(x: f64) -> Self {
-        let (multiple, n) = nearest(x * LOG2_E);
-        let (start, rest) = (x - multiple * LN_2_UPPER, multiple * LN_2_LOWER);
-        let r = start - rest;
-        let rest = (start - r) - rest;
-
         // The Taylor series from r^3 / 3! on: the first term left out is 4e-18 of the sum.
         const TAYLOR: [f64; 11] = [
             1.0 / 6.0,
@@ -43,6 +38,7 @@ impl Exponential {
             1.0 / 479_001_600.0,
             1.0 / 6_227_020_800.0,
         ];
+        let (n, r, rest) = reduce(x);
         let cubic = r * r * r * polynomial(r, TAYLOR);
         let (square, square_rest) = square(r);
         let (upper, error) = sum_ordered(r, 0.5 * square);
@@ -51,7 +47,7 @@ impl Exponential {
         Self { n, upper, lower }
     }
 
-    /// 2^-n times the value less 1, in two parts. The second of 2^-n is exact where it matters.
+    /// 2^-n times the value less 1, in two parts.
     #[inline(always)]
     fn less_one(self) -> (f64, f64) {
         let (upper, error) = sum_ordered(1.0 - power_of_two((-self.n).clamp(-1023, 1023)), self.upper);
@@ -64,8 +60,15 @@ impl Exponential {
 /// `exp(r) = 1 + r + r c / (2 - c)`, where `c` is `r` less a polynomial in its square: fdlibm's `e_exp.c`.
 #[inline(always)]
 pub(super) fn exp_reduced(n: i64, r: f64, rest: f64) -> f64 {
+    let c = r - square_series(r);
+    scale(1.0 + (r + (rest + r * c / (2.0 - c))), n)
+}
+
+/// The series of `r coth(r / 2) - 2` in `r^2`, without its first term.
+#[inline(always)]
+fn square_series(r: f64) -> f64 {
     let square = r * r;
-    let c = r - square
+    square
         * polynomial(
             square,
             [
@@ -75,17 +78,22 @@ pub(super) fn exp_reduced(n: i64, r: f64, rest: f64) -> f64 {
                 -1.653_390_220_546_525_2e-6,
                 4.138_136_797_057_238_5e-8,
             ],
-        );
-    scale(1.0 + (r + (rest + r * c / (2.0 - c))), n)
+        )
+}
+
+/// `n`, `r` and `rest` with `x = n ln 2 + r + rest`.
+#[inline(always)]
+fn reduce(x: f64) -> (i64, f64, f64) {
+    let (multiple, n) = nearest(x * LOG2_E);
+    let (start, lower) = (x - multiple * LN_2_UPPER, multiple * LN_2_LOWER);
+    let r = start - lower;
+    (n, r, (start - r) - lower)
 }
 
 #[inline(always)]
 pub(super) fn exp(x: f64) -> f64 {
-    let x = x.clamp(LEAST, MOST);
-    let (multiple, n) = nearest(x * LOG2_E);
-    let (start, rest) = (x - multiple * LN_2_UPPER, multiple * LN_2_LOWER);
-    let r = start - rest;
-    exp_reduced(n, r, (start - r) - rest)
+    let (n, r, rest) = reduce(x.clamp(LEAST, MOST));
+    exp_reduced(n, r, rest)
 }
 
 #[inline(always)]
@@ -132,12 +140,17 @@ pub(super) fn cosh(x: f64) -> f64 {
     scale(value, exponential.n - 1)
 }
 
+/// With `exp(2x) = 2^n exp(r)`, `t = 2^-n` and `exp(r) = (2 + series + r) / (2 + series - r)`, which is
+/// [`exp_reduced`]'s fraction, one division is enough.
 #[inline(always)]
 pub(super) fn tanh(x: f64) -> f64 {
-    // With e = exp(2x) - 1: tanh(x) = e / (e + 2). From 22 on it rounds to 1.
-    let exponential = Exponential::new(2.0 * x.abs().clamp(0.0, 22.0));
-    let (upper, lower) = exponential.less_one();
-    let two = 2.0 * power_of_two((-exponential.n).max(-1023));
-    let m = upper + lower;
-    (m / (m + two)).copysign(x)
+    // From 22 on it rounds to 1.
+    let (n, r, rest) = reduce(2.0 * x.abs().clamp(0.0, 22.0));
+    let series = square_series(r);
+    let t = power_of_two(-n);
+    let (over, first) = sum_ordered(2.0 * (1.0 - t), r);
+    let (over, second) = sum_ordered(over, t * r);
+    let over = over + ((first + second) + ((1.0 + t) * rest + (1.0 - t) * series));
+    let under = 2.0 * (1.0 + t) + ((1.0 + t) * series + (1.0 - t) * r);
+    (over / under).copysign(x)
 }

@@ -3,7 +3,7 @@
 use super::Key;
 
 /// How many counters are encrypted at once: enough to hide the latency of the multiplications.
-pub(super) const LANES: usize = 32;
+pub(super) const LANES: usize = 16;
 
 const MULTIPLIERS: [u64; 2] = [0xd251_1f53, 0xcd9e_8d57];
 /// The golden ratio and the square root of 3 less 1, times 2^32: what the key's words grow by each round.
