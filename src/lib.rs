@@ -28,7 +28,7 @@
 //!
 //! - [`run`], [`Runtime::builder`]: a run from start to end; [`Builder::execute`] within an MPI program.
 //! - [`Client`]: `submit`, `map`, `scatter`, `gather`, `as_completed` ...
-//! - [`array`]: chunked arrays, lazily, with NumPy's operations.
+//! - [`array`](mod@array): chunked arrays, lazily, with NumPy's operations.
 //! - [`current`](current()): what a task knows of itself, and how it submits more.
 //! - [`device`](mod@device): GPUs and tiles, and the kernels that tasks run on them.
 //!

@@ -4,7 +4,7 @@ use super::{
     Array, DataType, Dimensions, Element, Float, Number, Ordered, Real, ShapeError,
     chunks::Grid,
     error::expect,
-    kernel::operators::{Binary, Unary},
+    kernel::operators::{Binary, Unary, convert},
     node::{Kind, Node},
 };
 use ndarray::{Ix0, IxDyn};
@@ -73,6 +73,11 @@ pub(super) fn binary_node(
     left: Arc<Node>,
     right: Arc<Node>,
 ) -> Result<Arc<Node>, ShapeError> {
+    if let (Binary::Power, Kind::Constant(exponent), 0) = (operator, &right.kind, right.ndim())
+        && convert::<f64>(*exponent) == 2.0
+    {
+        return Ok(unary_node(Unary::Square, data_type, &left));
+    }
     Node::elementwise(data_type, vec![left, right], |inputs| {
         let [left, right] = inputs.try_into().expect("two were given");
         Kind::Binary(operator, left, right)
