@@ -26,7 +26,7 @@ fn alone(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Output {
 #[cfg(feature = "mpi")]
 fn launched(ranks: u32, name: &str, args: &[&str], variables: &[(&str, &str)]) -> Option<Output> {
     if support::launcher().is_none() {
-        assert!(env::var_os("MANIPLE_REQUIRE_MPI").is_none(), "no MPI launcher is installed");
+        assert!(std::env::var_os("MANIPLE_REQUIRE_MPI").is_none(), "no MPI launcher is installed");
         println!("skipped: no MPI launcher is installed");
         return None;
     }
