@@ -209,6 +209,14 @@ fn arrays_are_squared_sliced_and_summed() {
 }
 
 #[test]
+fn heat_spreads_alike_on_any_number_of_ranks() {
+    let args = ["--side", "60", "--chunk", "25", "--steps", "20"];
+    let alone = clean(&alone("heat", &args, &[]));
+    assert!(alone.starts_with("heat before 716.000, after 7"), "{alone}");
+    check("heat", &args, |printed| assert_eq!(printed, alone));
+}
+
+#[test]
 fn delayed_pi_agrees_with_plain_pi() {
     check("delayed_pi", &["--size", "1e5"], |printed| {
         let estimates = lines(printed, "   pi estimate: 3.1");

@@ -37,17 +37,21 @@ mod lower;
 pub(crate) mod math;
 mod node;
 mod operators;
+mod overlap;
 mod plan;
 #[allow(dead_code, unused_imports)]
 pub(crate) mod random;
 mod reductions;
+mod scan;
 mod shape;
+mod statistics;
 
 pub use chunks::{Chunks, chunks};
 pub use create::Random;
 pub use element::{DataType, Element, Float, Number, Ordered, Real};
 pub use error::ShapeError;
 pub use operators::{Operand, maximum, minimum, select};
+pub use overlap::Boundary;
 pub use reductions::Axes;
 pub use shape::{block, concatenate, stack, try_concatenate};
 

@@ -517,3 +517,8 @@ pub(crate) fn convert<T: Cast>(scalar: crate::array::element::Scalar) -> T {
 pub(crate) fn wide<T: crate::array::Element>(value: f64) -> T {
     with_type!(T::DATA_TYPE, U => T::of_scalar(U::of_wide(Wide::Real(value)).scalar()))
 }
+
+/// A real number in 64 bits.
+pub(crate) fn real_of<T: crate::array::Element>(value: T) -> f64 {
+    convert(value.scalar())
+}

@@ -1,0 +1,351 @@
+//! Order and frequency: sorting, percentiles, histograms, masks.
+
+use super::{
+    Array, Element, Ordered, Real,
+    chunks::{AxisChunks, Grid},
+    create::blocks_node,
+    custom::custom_node,
+    error::expect,
+    node::Node,
+};
+use crate::{client::Future, error::Result, task::Shared};
+use ndarray::{ArrayD, Axis, IxDyn};
+use std::{cmp::Ordering, sync::Arc};
+
+/// NaN comes last, as in NumPy.
+fn order<T: Ordered>(a: &T, b: &T) -> Ordering {
+    a.partial_cmp(b).unwrap_or_else(|| is_nan(a).cmp(&is_nan(b)))
+}
+
+fn is_nan<T: Ordered>(value: &T) -> bool {
+    value.partial_cmp(value).is_none()
+}
+
+impl<T: Ordered> Array<T> {
+    /// The array with an axis in one piece.
+    #[track_caller]
+    fn unsplit(&self, axis: usize) -> Arc<Node> {
+        let mut grid = self.node.grid.clone();
+        grid.0[axis] = AxisChunks::regular(self.length(axis), self.length(axis));
+        self.node.rechunk(&grid)
+    }
+
+    /// The elements of each lane along an axis in ascending order, NaN last. The axis is first joined to
+    /// one piece.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis.
+    #[track_caller]
+    pub fn sort(&self, axis: usize) -> Self {
+        let input = self.unsplit(axis);
+        let grid = input.grid.clone();
+        self.derive(custom_node("sort", vec![input], grid, move |client, inputs| {
+            Ok(client.map(sort_block::<T>, inputs[0].typed::<T>().into_iter().map(|block| (block, axis))))
+        }))
+    }
+
+    /// The indices that would [`sort`](Self::sort) each lane along an axis; equal elements keep their
+    /// order.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis.
+    #[track_caller]
+    pub fn argsort(&self, axis: usize) -> Array<i64> {
+        let input = self.unsplit(axis);
+        let grid = input.grid.clone();
+        self.derive(custom_node("argsort", vec![input], grid, move |client, inputs| {
+            Ok(client.map(argsort_block::<T>, inputs[0].typed::<T>().into_iter().map(|block| (block, axis))))
+        }))
+    }
+
+    /// The `count` largest elements of each lane along an axis, in descending order; NaN counts as
+    /// largest. Each block gives its own first, so that no more than these come together.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis, or it has fewer elements.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.arange(0, 100, 7, 4);
+    /// assert_eq!(x.topk(3, 0).compute()?.as_slice().unwrap(), [98, 91, 84]);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn topk(&self, count: usize, axis: usize) -> Self {
+        let length = self.length(axis);
+        assert!(count <= length, "{count} elements of axis {axis} of shape {:?}", self.shape());
+        let top = |input: &Arc<Node>| {
+            let sizes: Vec<usize> =
+                input.grid.0[axis].sizes().into_iter().map(|size| size.min(count)).collect();
+            let mut grid = input.grid.clone();
+            grid.0[axis] = AxisChunks::listed(&sizes);
+            custom_node("topk", vec![Arc::clone(input)], grid, move |client, inputs| {
+                let blocks = inputs[0].typed::<T>().into_iter();
+                Ok(client.map(top_block::<T>, blocks.map(|block| (block, axis, count))))
+            })
+        };
+        let tops: Self = self.derive(top(&self.node));
+        self.derive(top(&tops.unsplit(axis)))
+    }
+}
+
+impl<T: Real> Array<T> {
+    /// The `percent`th percentile of each lane along an axis, between the two nearest elements where it
+    /// falls between; NaN of a lane with NaN. Exact: the axis is first joined to one piece.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis or it is empty, or `percent` is not from 0 to 100.
+    #[track_caller]
+    pub fn percentile(&self, percent: f64, axis: usize) -> Self {
+        assert!((0.0..=100.0).contains(&percent), "a percentile is from 0 to 100, not {percent}");
+        assert!(self.length(axis) > 0, "axis {axis} of shape {:?} has no elements", self.shape());
+        let input = self.unsplit(axis);
+        let mut grid = input.grid.clone();
+        grid.0.remove(axis);
+        self.derive(custom_node("percentile", vec![input], grid, move |client, inputs| {
+            let blocks = inputs[0].typed::<T>().into_iter().map(|block| (block, percent, axis));
+            Ok(client.map(percentile_block::<T>, blocks))
+        }))
+    }
+
+    /// The middle element of each lane along an axis; see [`percentile`](Self::percentile).
+    ///
+    /// # Panics
+    ///
+    /// As [`percentile`](Self::percentile).
+    #[track_caller]
+    pub fn median(&self, axis: usize) -> Self {
+        self.percentile(50.0, axis)
+    }
+
+    /// How many elements fall into each of `bins` equal parts of the range from `low` to `high`, and the
+    /// edges of these parts. The last part includes `high`; what is outside, or NaN, is not counted.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are no bins, or `low` is not below `high`.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.random(1).random::<f64>([10_000], 1000);
+    /// let (counts, edges) = x.histogram(4, 0.0, 1.0);
+    /// assert_eq!(counts.sum().compute()?, 10_000);
+    /// assert_eq!(edges, [0.0, 0.25, 0.5, 0.75, 1.0]);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn histogram(&self, bins: usize, low: f64, high: f64) -> (Array<i64>, Vec<f64>) {
+        assert!(bins > 0, "a histogram has bins");
+        assert!(low < high, "a histogram goes from below to above, not from {low} to {high}");
+        let edges: Vec<f64> = (0..=bins).map(|bin| low + (high - low) * bin as f64 / bins as f64).collect();
+        let grid = Grid(vec![AxisChunks::regular(bins, bins)]);
+        let node = custom_node("histogram", vec![Arc::clone(&self.node)], grid, move |client, inputs| {
+            let blocks = inputs[0].typed::<T>().into_iter().map(|block| (block, bins, low, high));
+            let mut counts = client.map(count_block::<T>, blocks);
+            while counts.len() > 1 {
+                counts = client.map(add_counts, counts.chunks(16));
+            }
+            Ok(counts)
+        });
+        (self.derive(node), edges)
+    }
+
+    /// The number of the bin that each element falls into, where `edges` divide the bins: 0 below the
+    /// first edge, `edges.len()` from the last one on.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the edges are not in ascending order.
+    #[track_caller]
+    pub fn digitize(&self, edges: &[f64]) -> Array<i64> {
+        assert!(edges.is_sorted(), "the edges of bins are in ascending order");
+        let edges = edges.to_vec();
+        let inputs = vec![Arc::clone(&self.node)];
+        self.derive(custom_node("digitize", inputs, self.node.grid.clone(), move |client, inputs| {
+            let edges = client.scatter(edges.clone())?;
+            let blocks = inputs[0].typed::<T>().into_iter();
+            Ok(client.map(digitize_block::<T>, blocks.map(|block| (block, &edges))))
+        }))
+    }
+}
+
+impl<T: Ordered> Array<T> {
+    /// The different elements in ascending order, and how often each occurs. Computed at once: how
+    /// many there are is not known before.
+    ///
+    /// # Errors
+    ///
+    /// As [`compute`](Self::compute).
+    pub fn unique(&self) -> Result<(Vec<T>, Vec<i64>)> {
+        let blocks = self.to_futures()?;
+        let mut parts = self.client.map(unique_block::<T>, blocks);
+        while parts.len() > 1 {
+            parts = self.client.map(join_unique::<T>, parts.chunks(16));
+        }
+        Ok(parts.pop().map(|part| part.result()).transpose()?.unwrap_or_default())
+    }
+}
+
+impl<T: Element> Array<T> {
+    /// The elements where `condition` holds, in C order, as NumPy's `x[condition]`. The condition is
+    /// computed at once: how long the result is, is not known before.
+    ///
+    /// # Errors
+    ///
+    /// As [`compute`](Self::compute).
+    ///
+    /// # Panics
+    ///
+    /// Panics if the shapes differ.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.arange(0, 10, 1, 3);
+    /// let odd = x.mask(&(&x % 2).eq(1))?;
+    /// assert_eq!(odd.compute()?.as_slice().unwrap(), [1, 3, 5, 7, 9]);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn mask(&self, condition: &Array<bool>) -> Result<Self> {
+        let (shape, other) = (self.shape(), condition.shape());
+        assert_eq!(shape, other, "a mask has the shape of its array");
+        let flat = self.ravel();
+        let condition: Array<bool> = condition.derive(condition.ravel().node.rechunk(&flat.node.grid));
+        let kept: Vec<Future<ArrayD<T>>> =
+            flat.client.map(mask_block::<T>, flat.to_futures()?.into_iter().zip(condition.to_futures()?));
+        let lengths = flat.client.map(|block: &ArrayD<T>| block.len() as u64, &kept);
+        let lengths: Vec<usize> =
+            flat.client.gather(&lengths)?.into_iter().map(|length| length as usize).collect();
+        let grid =
+            expect(super::Chunks::Lists(vec![lengths.clone()]).grid(&[lengths.iter().sum()], size_of::<T>()));
+        match grid.count() == kept.len() {
+            true => Ok(self.derive(blocks_node::<T>(grid, &kept))),
+            // All blocks are empty.
+            false => Ok(self.derive(blocks_node::<T>(grid, &kept[..1]))),
+        }
+    }
+}
+
+fn sort_block<T: Ordered>(block: ArrayD<T>, axis: usize) -> ArrayD<T> {
+    let mut sorted = block;
+    for mut lane in sorted.lanes_mut(Axis(axis)) {
+        let mut values = lane.to_vec();
+        values.sort_unstable_by(order);
+        lane.iter_mut().zip(values).for_each(|(place, value)| *place = value);
+    }
+    sorted
+}
+
+fn argsort_block<T: Ordered>(block: &ArrayD<T>, axis: usize) -> ArrayD<i64> {
+    let mut indices: ArrayD<i64> = ArrayD::zeros(block.raw_dim());
+    for (mut indices, lane) in indices.lanes_mut(Axis(axis)).into_iter().zip(block.lanes(Axis(axis))) {
+        let mut places: Vec<usize> = (0..lane.len()).collect();
+        places.sort_by(|a, b| order(&lane[*a], &lane[*b]));
+        indices.iter_mut().zip(places).for_each(|(index, place)| *index = place as i64);
+    }
+    indices
+}
+
+fn top_block<T: Ordered>(block: &ArrayD<T>, axis: usize, count: usize) -> ArrayD<T> {
+    let mut shape = block.shape().to_vec();
+    shape[axis] = shape[axis].min(count);
+    let mut top = ArrayD::from_elem(IxDyn(&shape), T::default());
+    for (mut top, lane) in top.lanes_mut(Axis(axis)).into_iter().zip(block.lanes(Axis(axis))) {
+        let mut values = lane.to_vec();
+        if values.len() > count && count > 0 {
+            values.select_nth_unstable_by(count - 1, |a, b| order(b, a));
+            values.truncate(count);
+        }
+        values.sort_unstable_by(|a, b| order(b, a));
+        top.iter_mut().zip(values).for_each(|(place, value)| *place = value);
+    }
+    top
+}
+
+fn percentile_block<T: Real>(block: &ArrayD<T>, percent: f64, axis: usize) -> ArrayD<T> {
+    block.map_axis(Axis(axis), |lane| {
+        let mut values = lane.to_vec();
+        values.sort_unstable_by(order);
+        let last = values[values.len() - 1];
+        if is_nan(&last) {
+            return last;
+        }
+        let place = percent / 100.0 * (values.len() - 1) as f64;
+        let wide = |value: T| super::kernel::operators::real_of(value);
+        let (low, high) = (wide(values[place.floor() as usize]), wide(values[place.ceil() as usize]));
+        super::kernel::operators::wide(low + (high - low) * place.fract())
+    })
+}
+
+fn count_block<T: Real>(block: &ArrayD<T>, bins: usize, low: f64, high: f64) -> ArrayD<i64> {
+    let mut counts = ArrayD::zeros(IxDyn(&[bins]));
+    let edge = |bin: usize| low + (high - low) * bin as f64 / bins as f64;
+    for value in block {
+        let value = super::kernel::operators::real_of(*value);
+        if !(low..=high).contains(&value) {
+            continue;
+        }
+        let mut bin = (((value - low) / (high - low) * bins as f64) as usize).min(bins - 1);
+        // The quotient may be rounded over an edge.
+        if value < edge(bin) {
+            bin -= 1;
+        } else if bin + 1 < bins && value >= edge(bin + 1) {
+            bin += 1;
+        }
+        counts[[bin]] += 1;
+    }
+    counts
+}
+
+fn add_counts(counts: Vec<Shared<ArrayD<i64>>>) -> ArrayD<i64> {
+    let mut total = (*counts[0]).clone();
+    counts[1..].iter().for_each(|counts| total += &**counts);
+    total
+}
+
+fn digitize_block<T: Real>(block: &ArrayD<T>, edges: &[f64]) -> ArrayD<i64> {
+    block.mapv(|value| {
+        let value = super::kernel::operators::real_of(value);
+        // NaN is beyond all edges, as in NumPy.
+        edges.partition_point(|edge| *edge <= value || value.is_nan()) as i64
+    })
+}
+
+fn unique_block<T: Ordered>(block: &ArrayD<T>) -> (Vec<T>, Vec<i64>) {
+    let mut values: Vec<T> = block.iter().copied().collect();
+    values.sort_unstable_by(order);
+    count_runs(values.into_iter().map(|value| (value, 1)))
+}
+
+fn join_unique<T: Ordered>(parts: Vec<Shared<(Vec<T>, Vec<i64>)>>) -> (Vec<T>, Vec<i64>) {
+    let pairs = parts.iter().flat_map(|part| part.0.iter().copied().zip(part.1.iter().copied()));
+    let mut pairs: Vec<(T, i64)> = pairs.collect();
+    pairs.sort_by(|a, b| order(&a.0, &b.0));
+    count_runs(pairs.into_iter())
+}
+
+fn count_runs<T: Ordered>(pairs: impl Iterator<Item = (T, i64)>) -> (Vec<T>, Vec<i64>) {
+    let (mut values, mut counts): (Vec<T>, Vec<i64>) = (Vec::new(), Vec::new());
+    for (value, count) in pairs {
+        match values.last() {
+            Some(last) if order(last, &value) == Ordering::Equal => {
+                *counts.last_mut().expect("as many") += count
+            }
+            _ => {
+                values.push(value);
+                counts.push(count);
+            }
+        }
+    }
+    (values, counts)
+}
+
+fn mask_block<T: Element>(block: &ArrayD<T>, condition: &ArrayD<bool>) -> ArrayD<T> {
+    let kept: Vec<T> =
+        block.iter().zip(condition).filter(|(_, kept)| **kept).map(|(value, _)| *value).collect();
+    ArrayD::from_shape_vec(IxDyn(&[kept.len()]), kept).expect("an element for each place")
+}

@@ -1,0 +1,182 @@
+//! Scans, stencils, order and frequency of chunked arrays, against `ndarray` and plain loops.
+
+use maniple::{
+    Client, Runtime,
+    array::{Array, Boundary},
+};
+use ndarray::{ArrayD, Axis, Dimension, IxDyn, Slice};
+use proptest::prelude::*;
+
+fn with_client(test: impl FnOnce(&Client) + Send) {
+    Runtime::builder()
+        .threads(2)
+        .execute(|client| {
+            test(client);
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// A local array of small numbers that come again, and the same in chunks.
+fn pair(client: &Client, shape: &[usize], chunk: &[usize], seed: u64) -> (ArrayD<f64>, Array<f64>) {
+    let mut state = seed;
+    let local = ArrayD::from_shape_fn(IxDyn(shape), |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 60) as f64 - 7.0
+    });
+    let array = client.from_ndarray(&local, chunk.to_vec()).unwrap();
+    (local, array)
+}
+
+fn shapes() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
+    prop::collection::vec((2usize..11, 1usize..6), 1..3).prop_map(|axes| axes.into_iter().unzip())
+}
+
+#[test]
+fn scans_and_differences() {
+    with_client(|client| {
+        proptest!(ProptestConfig::with_cases(20), |((shape, chunk) in shapes(), seed: u64, axis: usize)| {
+            let (local, array) = pair(client, &shape, &chunk, seed);
+            let axis = axis % shape.len();
+            let mut sums = local.clone();
+            sums.accumulate_axis_inplace(Axis(axis), |a, b| *b += a);
+            prop_assert_eq!(array.cumsum(axis).compute().unwrap(), sums);
+            let mut products = local.clone();
+            products.accumulate_axis_inplace(Axis(axis), |a, b| *b *= a);
+            prop_assert_eq!(array.cumprod(axis).compute().unwrap(), products);
+            let part = |range: Slice| local.slice_axis(Axis(axis), range).to_owned();
+            prop_assert_eq!(array.diff(axis).compute().unwrap(), part(Slice::from(1..)) - part(Slice::from(..-1)));
+            let slopes = array.gradient(axis).compute().unwrap();
+            prop_assert_eq!(slopes.shape(), &shape[..]);
+            let inside = (part(Slice::from(2..)) - part(Slice::from(..-2))) / 2.0;
+            prop_assert_eq!(slopes.slice_axis(Axis(axis), Slice::from(1..-1)).to_owned(), inside);
+        });
+    });
+}
+
+/// The sum of each element and its neighbours two places away along all axes, as far as they are there.
+fn neighbours(block: &ArrayD<f64>) -> ArrayD<f64> {
+    ArrayD::from_shape_fn(block.raw_dim(), |index| {
+        let mut sum = block[&index];
+        for axis in 0..index.ndim() {
+            for distance in [-2isize, 2] {
+                let mut other = index.clone();
+                let place = index[axis] as isize + distance;
+                if (0..block.len_of(Axis(axis)) as isize).contains(&place) {
+                    other[axis] = place as usize;
+                    sum += block[&other];
+                }
+            }
+        }
+        sum
+    })
+}
+
+/// The same of a whole array, with what lies beyond its ends.
+fn with_boundary(local: &ArrayD<f64>, boundary: Boundary<f64>) -> ArrayD<f64> {
+    let shape = local.shape().to_vec();
+    let at = |index: &[isize]| {
+        let mut place = vec![0; index.len()];
+        for (axis, index) in index.iter().enumerate() {
+            let length = shape[axis] as isize;
+            let inside = (0..length).contains(index);
+            place[axis] = match boundary {
+                _ if inside => *index,
+                Boundary::None => return 0.0,
+                Boundary::Constant(value) => return value,
+                Boundary::Nearest => (*index).clamp(0, length - 1),
+                Boundary::Periodic => index.rem_euclid(length),
+                Boundary::Reflect => {
+                    if *index < 0 {
+                        -1 - index
+                    } else {
+                        2 * length - 1 - index
+                    }
+                }
+            } as usize;
+        }
+        local[IxDyn(&place)]
+    };
+    ArrayD::from_shape_fn(IxDyn(&shape), |index| {
+        let own: Vec<isize> = (0..index.ndim()).map(|axis| index[axis] as isize).collect();
+        let mut sum = at(&own);
+        for axis in 0..own.len() {
+            for distance in [-2, 2] {
+                let mut other = own.clone();
+                other[axis] += distance;
+                sum += at(&other);
+            }
+        }
+        sum
+    })
+}
+
+#[test]
+fn stencils_see_their_neighbours() {
+    with_client(|client| {
+        let boundaries = [
+            Boundary::None,
+            Boundary::Constant(3.0),
+            Boundary::Reflect,
+            Boundary::Nearest,
+            Boundary::Periodic,
+        ];
+        proptest!(ProptestConfig::with_cases(12), |((shape, chunk) in shapes(), seed: u64)| {
+            let (local, array) = pair(client, &shape, &chunk, seed);
+            for boundary in boundaries {
+                let result = array.map_overlap(neighbours, &vec![2; shape.len()], boundary);
+                prop_assert_eq!(result.compute().unwrap(), with_boundary(&local, boundary), "{:?}", boundary);
+            }
+        });
+    });
+}
+
+#[test]
+fn order_and_frequency() {
+    with_client(|client| {
+        proptest!(ProptestConfig::with_cases(16), |((shape, chunk) in shapes(), seed: u64, axis: usize, count in 1usize..4)| {
+            let (local, array) = pair(client, &shape, &chunk, seed);
+            let axis = axis % shape.len();
+            let count = count.min(shape[axis]);
+            let mut sorted = local.clone();
+            for mut lane in sorted.lanes_mut(Axis(axis)) {
+                let mut values = lane.to_vec();
+                values.sort_by(f64::total_cmp);
+                lane.iter_mut().zip(values).for_each(|(a, b)| *a = b);
+            }
+            prop_assert_eq!(array.sort(axis).compute().unwrap(), sorted.clone());
+            let indices = array.argsort(axis).compute().unwrap();
+            for ((indices, lane), sorted) in indices.lanes(Axis(axis)).into_iter().zip(local.lanes(Axis(axis))).zip(sorted.lanes(Axis(axis))) {
+                let values: Vec<f64> = indices.iter().map(|index| lane[*index as usize]).collect();
+                prop_assert_eq!(values, sorted.to_vec());
+            }
+            let mut top = sorted.slice_axis(Axis(axis), Slice::from(shape[axis] - count..)).to_owned();
+            top.invert_axis(Axis(axis));
+            prop_assert_eq!(array.topk(count, axis).compute().unwrap(), top);
+            let median = array.median(axis).compute().unwrap();
+            let middle = |lane: ndarray::ArrayView1<'_, f64>| {
+                let (low, high) = ((lane.len() - 1) / 2, lane.len() / 2);
+                (lane[low] + lane[high]) / 2.0
+            };
+            prop_assert_eq!(median, sorted.map_axis(Axis(axis), middle));
+            let (counts, edges) = array.histogram(5, -7.0, 8.0);
+            let wanted: Vec<i64> = edges.windows(2).enumerate().map(|(bin, edge)| {
+                local.iter().filter(|x| **x >= edge[0] && (**x < edge[1] || bin == 4 && **x == edge[1])).count() as i64
+            }).collect();
+            prop_assert_eq!(counts.compute().unwrap().into_raw_vec_and_offset().0, wanted);
+            let (values, counts) = array.unique().unwrap();
+            prop_assert!(values.is_sorted_by(|a, b| a < b));
+            for (value, count) in values.iter().zip(&counts) {
+                prop_assert_eq!(local.iter().filter(|x| *x == value).count() as i64, *count);
+            }
+            prop_assert_eq!(counts.iter().sum::<i64>(), local.len() as i64);
+            let bins = array.digitize(&[-3.0, 0.0, 4.5]).compute().unwrap();
+            prop_assert_eq!(bins, local.mapv(|x| i64::from(x >= -3.0) + i64::from(x >= 0.0) + i64::from(x >= 4.5)));
+            let kept = array.mask(&array.gt(0.0)).unwrap();
+            let wanted: Vec<f64> = local.iter().copied().filter(|x| *x > 0.0).collect();
+            prop_assert_eq!(kept.shape(), [wanted.len()]);
+            prop_assert_eq!(kept.sum().compute().unwrap(), wanted.iter().sum::<f64>());
+            prop_assert_eq!(kept.compute().unwrap().into_raw_vec_and_offset().0, wanted);
+        });
+    });
+}
