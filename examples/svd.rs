@@ -5,7 +5,7 @@
 
 use clap::Parser;
 use maniple::{
-    array::{Array, chunks},
+    array::{self, Array, chunks},
     prelude::*,
 };
 use std::time::Instant;
@@ -44,14 +44,15 @@ fn main() -> Result<()> {
         let matrix = left.matmul(&right).persist()?;
         matrix.wait()?;
 
-        let report = |name: &str, (u, values, v): (Array<f64>, Array<f64>, Array<f64>)| -> Result<()> {
+        let report = |name: &str, factors: (Array<f64>, Array<f64>, Array<f64>)| -> Result<()> {
             let start = Instant::now();
-            let (u, values, v) = (u.persist()?, values.compute()?, v.persist()?);
-            let found = values.iter().filter(|value| **value > values[0] * 1e-10).count();
+            let (u, s, v) = array::persist(&factors)?;
             u.wait()?;
             let seconds = start.elapsed().as_secs_f64();
-            let scaled = &u * &client.from_ndarray(&values, values.len())?;
-            let error = (scaled.matmul(&v) - &matrix).norm().compute()? / matrix.norm().compute()?;
+            let values = s.compute()?;
+            let found = values.iter().filter(|value| **value > values[0] * 1e-10).count();
+            let difference = (u * s).matmul(&v) - &matrix;
+            let error = difference.norm().compute()? / matrix.norm().compute()?;
             println!("{name}: rank {found}, error {error:.1e}, {seconds:.3} s");
             values.iter().take(found).for_each(|value| println!("  {value:.6}"));
             Ok(())

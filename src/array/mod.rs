@@ -43,6 +43,7 @@ mod plan;
 pub(crate) mod random;
 mod reductions;
 mod shape;
+mod together;
 
 pub use chunks::{Chunks, chunks};
 pub use create::Random;
@@ -54,6 +55,7 @@ pub use linear_algebra::{einsum, try_einsum};
 pub use operators::{Operand, maximum, minimum, select};
 pub use reductions::Axes;
 pub use shape::{block, concatenate, stack, try_concatenate};
+pub use together::{Together, compute, persist};
 
 pub(crate) use element::with_type;
 

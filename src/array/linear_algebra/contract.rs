@@ -180,12 +180,13 @@ pub fn try_einsum<T: Float>(
     left: &Array<T>,
     right: &Array<T>,
 ) -> Result<Array<T>, ShapeError> {
-    let (own, other, output) = parse(subscripts)?;
+    let [own, other, output] = parse(subscripts)?;
     contract(left, right, &own, &other, &output)
         .map_err(|error| ShapeError::new(format!("einsum {subscripts:?}: {error}")))
 }
 
-fn parse(subscripts: &str) -> Result<(Vec<Label>, Vec<Label>, Vec<Label>), ShapeError> {
+/// The labels of the operands, and of the result.
+fn parse(subscripts: &str) -> Result<[Vec<Label>; 3], ShapeError> {
     let words: String = subscripts.chars().filter(|letter| !letter.is_whitespace()).collect();
     let (inputs, output) = match words.split_once("->") {
         Some((inputs, output)) => (inputs, Some(output)),
@@ -203,7 +204,7 @@ fn parse(subscripts: &str) -> Result<(Vec<Label>, Vec<Label>, Vec<Label>), Shape
                 once
             };
             let output = output.map_or_else(implied, letters);
-            Ok((left, right, output))
+            Ok([left, right, output])
         }
         _ => Err(ShapeError::new(format!(
             "einsum {subscripts:?}: two operands are due, a letter for each axis, as in \"ij,jk->ik\""
@@ -343,9 +344,9 @@ mod tests {
     fn subscripts_are_read() {
         let labels = |text: &str| text.chars().map(|letter| letter as Label).collect::<Vec<_>>();
         let read = |text: &str| parse(text).unwrap();
-        assert_eq!(read("ij, jk -> ki"), (labels("ij"), labels("jk"), labels("ki")));
-        assert_eq!(read("kj,ji"), (labels("kj"), labels("ji"), labels("ik")));
-        assert_eq!(read("i,i->"), (labels("i"), labels("i"), labels("")));
+        assert_eq!(read("ij, jk -> ki"), ["ij", "jk", "ki"].map(labels));
+        assert_eq!(read("kj,ji"), ["kj", "ji", "ik"].map(labels));
+        assert_eq!(read("i,i->"), ["i", "i", ""].map(labels));
         for wrong in ["ij", "i1,jk", "a,b,c->abc", "ij,jk->i.k"] {
             assert!(parse(wrong).unwrap_err().to_string().contains("two operands"), "{wrong}");
         }

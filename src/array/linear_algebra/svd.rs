@@ -15,6 +15,7 @@ use crate::{
         operators::{constant, select_node},
     },
     client::Client,
+    task::Shared,
 };
 use ndarray::{ArrayD, Axis, Ix0};
 
@@ -167,6 +168,6 @@ fn factorize<T: Float>(matrix: &ArrayD<T>) -> Vec<ArrayD<T>> {
     vec![u, values.index_axis_move(Axis(0), 0), v]
 }
 
-fn factor<T: Float>(factors: &Vec<ArrayD<T>>, place: usize) -> ArrayD<T> {
+fn factor<T: Float>(factors: Shared<Vec<ArrayD<T>>>, place: usize) -> ArrayD<T> {
     factors[place].clone()
 }
