@@ -74,6 +74,27 @@ fn tree_sum_sums() {
     });
 }
 
+#[cfg(feature = "linear-algebra")]
+#[test]
+fn svd_finds_the_rank() {
+    let args = ["--rows", "3000", "--columns", "20", "--rank", "3", "--block", "700"];
+    let values = |printed: &str| -> Vec<String> {
+        printed.lines().filter(|line| line.starts_with("  ")).map(str::to_string).collect()
+    };
+    let expected = values(&clean(&alone("svd", &args, &[])));
+    assert_eq!(expected.len(), 6, "three values twice");
+    assert_eq!(expected[..3], expected[3..]);
+    check("svd", &args, |printed| {
+        let reports: Vec<&str> = printed.lines().filter(|line| !line.starts_with("  ")).collect();
+        for (report, name) in reports.iter().zip(["all", "compressed"]) {
+            assert!(report.starts_with(&format!("{name}: rank 3, error ")), "{printed}");
+            let error: f64 = report.split([' ', ',']).nth(5).unwrap().parse().unwrap();
+            assert!(error < 1e-12, "{printed}");
+        }
+        assert_eq!(values(printed), expected);
+    });
+}
+
 #[test]
 fn worker_info_tells_of_every_worker_once() {
     check("worker_info", &[], |printed| {

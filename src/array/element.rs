@@ -181,7 +181,7 @@ pub trait Element: Data + Copy + Default + PartialEq + fmt::Debug + Sealed {
 }
 
 /// The elements that are floating-point numbers, real or complex.
-pub trait Float: Number {
+pub trait Float: Number + Element<Sum = Self> + Field {
     /// The real numbers of this precision.
     type Real: Real;
 }
@@ -213,7 +213,15 @@ pub(crate) mod sealed {
         #[allow(private_interfaces, reason = "sealed")]
         fn of_scalar(scalar: Scalar) -> Self;
     }
+
+    /// What products and factorizations of local matrices ask of their elements.
+    pub trait Field: ndarray::LinalgScalar + bytemuck::Pod {
+        /// The type itself, as the factorizations know it.
+        #[cfg(feature = "linear-algebra")]
+        type Local: faer::traits::ComplexField + bytemuck::Pod;
+    }
 }
+use sealed::Field;
 pub(crate) use sealed::Sealed;
 
 macro_rules! elements {
@@ -279,6 +287,16 @@ macro_rules! mark {
 mark!(Real: f32, f64);
 mark!(Ordered: bool, u8, u32, u64, i32, i64, f32, f64);
 mark!(Number: u8, u32, u64, i32, i64, f32, f64, Complex<f32>, Complex<f64>);
+
+macro_rules! fields {
+    ($($T:ty),*) => { $(
+        impl Field for $T {
+            #[cfg(feature = "linear-algebra")]
+            type Local = Self;
+        }
+    )* };
+}
+fields!(f32, f64, Complex<f32>, Complex<f64>);
 
 impl Float for f32 {
     type Real = Self;

@@ -17,7 +17,7 @@
 //!
 //! - [`element`]: element types. - [`chunks`](self::chunks()): how arrays are cut.
 //! - `node`: the expression. - `fuse`: what goes into one task. - `kernel`: what a task does.
-//! - `gather`: slices and new chunks. - `lower`: tasks.
+//! - `gather`: slices and new chunks. - `linear_algebra`: products and factorizations. - `lower`: tasks.
 //!
 //! The same bits come out for any number of ranks and threads, given shape, chunks and seed: sums are
 //! taken in an order that depends on the blocks alone, and random numbers on the index of their
@@ -32,6 +32,7 @@ mod fuse;
 mod gather;
 mod index;
 pub(crate) mod kernel;
+mod linear_algebra;
 mod lower;
 #[allow(dead_code, unused_imports)]
 pub(crate) mod math;
@@ -45,15 +46,20 @@ mod reductions;
 mod scan;
 mod shape;
 mod statistics;
+mod together;
 
 pub use chunks::{Chunks, chunks};
 pub use create::Random;
 pub use element::{DataType, Element, Float, Number, Ordered, Real};
 pub use error::ShapeError;
+#[cfg(feature = "linear-algebra")]
+pub use linear_algebra::{LeastSquares, Lu};
+pub use linear_algebra::{einsum, try_einsum};
 pub use operators::{Operand, maximum, minimum, select};
 pub use overlap::Boundary;
 pub use reductions::Axes;
 pub use shape::{block, concatenate, stack, try_concatenate};
+pub use together::{Together, compute, persist};
 
 pub(crate) use element::with_type;
 

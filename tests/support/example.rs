@@ -19,6 +19,9 @@ pub(crate) fn example(name: &str) -> PathBuf {
         cargo.arg("--target-dir").arg(folder.parent().unwrap());
         if cfg!(not(feature = "mpi")) {
             cargo.arg("--no-default-features");
+            if cfg!(feature = "linear-algebra") {
+                cargo.args(["--features", "linear-algebra"]);
+            }
         }
         if folder.ends_with("release") {
             cargo.arg("--release");

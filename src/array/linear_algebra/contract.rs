@@ -1,0 +1,354 @@
+//! Which axes of two arrays are multiplied and summed: all products are contractions of labelled axes.
+
+use super::product::{Layout, product_node};
+use crate::array::{
+    Array, Float, ShapeError,
+    chunks::{AxisChunks, Grid},
+    error::expect,
+};
+use ndarray::Ix0;
+
+/// An axis. Axes with the same label are multiplied element by element.
+type Label = u32;
+
+impl<T: Float> Array<T> {
+    /// The product of matrices; of stacks of matrices, whose first axes are broadcast; of a matrix and
+    /// a vector. As NumPy's `@`.
+    ///
+    /// Best cut into blocks of 1000 to 2000 rows and columns: one task makes one block of the result.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the shapes do not fit.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.ones::<f64>([300, 200], 100);
+    /// assert_eq!(x.matmul(&x.t()).compute()?[[0, 299]], 200.0);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn matmul(&self, other: &Self) -> Self {
+        expect(self.try_matmul(other))
+    }
+
+    /// As [`matmul`](Self::matmul).
+    ///
+    /// # Errors
+    ///
+    /// [`ShapeError`] if the shapes do not fit.
+    pub fn try_matmul(&self, other: &Self) -> Result<Self, ShapeError> {
+        let (left, right) = (self.shape(), other.shape());
+        let error = || ShapeError::new(format!("matmul of shapes {left:?} and {right:?}, which do not fit"));
+        if left.is_empty() || right.is_empty() || left[left.len() - 1] != right[right.len().max(2) - 2] {
+            return Err(error());
+        }
+        let stack = |shape: &[usize]| shape[..shape.len().saturating_sub(2)].to_vec();
+        let batch = broadcast(&stack(&left), &stack(&right)).ok_or_else(error)?;
+        let (rows, inner, columns) = (0, 1, 2);
+        let stacked: Vec<Label> = (3..3 + batch.len() as Label).collect();
+        let prepare = |array: &Self, matrix: [Label; 2], vector: Label| {
+            let shape = array.shape();
+            if shape.len() == 1 {
+                return Ok((array.clone(), vec![vector]));
+            }
+            let whole = [&batch, &shape[shape.len() - 2..]].concat();
+            let array = if whole == shape { array.clone() } else { array.try_broadcast_to(whole)? };
+            Ok((array, [&stacked[..], &matrix].concat()))
+        };
+        let (first, first_labels) = prepare(self, [rows, inner], inner)?;
+        let (second, second_labels) = prepare(other, [inner, columns], inner)?;
+        let mut output = stacked.clone();
+        output.extend((left.len() > 1).then_some(rows));
+        output.extend((right.len() > 1).then_some(columns));
+        contract(&first, &second, &first_labels, &second_labels, &output)
+    }
+
+    /// NumPy's `dot`: the product of matrices and vectors; of more axes, sums over the last axis of this
+    /// array and the last but one of the other.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the shapes do not fit.
+    #[track_caller]
+    pub fn dot(&self, other: &Self) -> Self {
+        let inner = other.ndim().max(2) - 2;
+        self.over_axes("dot", other, &[self.ndim().wrapping_sub(1)], &[inner])
+    }
+
+    /// The sums over the last axes of both: all products of rows.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the last axes differ in length.
+    #[track_caller]
+    pub fn inner(&self, other: &Self) -> Self {
+        self.over_axes("inner", other, &[self.ndim().wrapping_sub(1)], &[other.ndim().wrapping_sub(1)])
+    }
+
+    /// The sums over pairs of axes, `axes[i]` of this array with `other_axes[i]` of the other. The axes
+    /// of the result are those that are left, first this array's.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the pairs differ in length, or there are no such axes.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.ones::<f64>([3, 4, 5], 2);
+    /// let y = client.ones::<f64>([5, 3, 2], 2);
+    /// assert_eq!(x.tensordot(&y, &[2, 0], &[0, 1]).compute()?[[3, 1]], 15.0);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn tensordot(&self, other: &Self, axes: &[usize], other_axes: &[usize]) -> Self {
+        self.over_axes("tensordot", other, axes, other_axes)
+    }
+
+    #[track_caller]
+    fn over_axes(&self, name: &str, other: &Self, axes: &[usize], other_axes: &[usize]) -> Self {
+        let (left, right) = (self.shape(), other.shape());
+        let is_fit = axes.len() == other_axes.len()
+            && axes
+                .iter()
+                .zip(other_axes)
+                .all(|(own, other)| left.get(*own).is_some_and(|length| right.get(*other) == Some(length)));
+        assert!(
+            is_fit,
+            "{name} of shapes {left:?} and {right:?} over axes {axes:?} and {other_axes:?}, which do not fit"
+        );
+        let own: Vec<Label> = (0..left.len() as Label).collect();
+        let mut others: Vec<Label> = (0..right.len()).map(|axis| (left.len() + axis) as Label).collect();
+        axes.iter().zip(other_axes).for_each(|(own, other)| others[*other] = *own as Label);
+        let is_left = |label: &Label| {
+            let is_summed = axes.contains(&(*label as usize));
+            !is_summed
+        };
+        let output: Vec<Label> = own.iter().chain(&others).copied().filter(is_left).collect();
+        expect(contract(self, other, &own, &others, &output))
+    }
+
+    /// All products of an element of this array and one of the other, as a matrix.
+    pub fn outer(&self, other: &Self) -> Self {
+        self.ravel().expand_dims(1) * other.ravel()
+    }
+
+    /// The sum of the products of elements at the same place, those of this array conjugated.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the numbers of elements differ.
+    #[track_caller]
+    pub fn vdot(&self, other: &Self) -> Array<T, Ix0> {
+        let (left, right) = (self.shape(), other.shape());
+        assert!(self.size() == other.size(), "vdot of shapes {left:?} and {right:?}, which do not fit");
+        match left == right {
+            true => (self.conj() * other).sum(),
+            false => (self.ravel().conj() * other.ravel()).sum(),
+        }
+    }
+}
+
+/// The product of two arrays whose axes are named by letters: `"ij,jk->ik"` is the product of
+/// matrices. Axes that are not in the result are summed over; without `->` the result has all letters
+/// that come once, in order of the alphabet.
+///
+/// # Panics
+///
+/// Panics if the words have no meaning for the shapes.
+///
+/// ```
+/// # use maniple::array::einsum;
+/// # maniple::Runtime::builder().execute(|client| {
+/// let x = client.ones::<f64>([4, 30, 20], 10);
+/// let y = client.ones::<f64>([4, 20, 50], 10);
+/// assert_eq!(einsum("bij,bjk->bik", &x, &y).compute()?[[3, 29, 49]], 20.0);
+/// # Ok(()) }).unwrap();
+/// ```
+#[track_caller]
+pub fn einsum<T: Float>(subscripts: &str, left: &Array<T>, right: &Array<T>) -> Array<T> {
+    expect(try_einsum(subscripts, left, right))
+}
+
+/// As [`einsum`].
+///
+/// # Errors
+///
+/// [`ShapeError`] where [`einsum`] panics.
+pub fn try_einsum<T: Float>(
+    subscripts: &str,
+    left: &Array<T>,
+    right: &Array<T>,
+) -> Result<Array<T>, ShapeError> {
+    let [own, other, output] = parse(subscripts)?;
+    contract(left, right, &own, &other, &output)
+        .map_err(|error| ShapeError::new(format!("einsum {subscripts:?}: {error}")))
+}
+
+/// The labels of the operands, and of the result.
+fn parse(subscripts: &str) -> Result<[Vec<Label>; 3], ShapeError> {
+    let words: String = subscripts.chars().filter(|letter| !letter.is_whitespace()).collect();
+    let (inputs, output) = match words.split_once("->") {
+        Some((inputs, output)) => (inputs, Some(output)),
+        None => (words.as_str(), None),
+    };
+    let letters = |text: &str| text.chars().map(|letter| letter as Label).collect::<Vec<_>>();
+    let is_letters = |text: &str| text.chars().all(|letter| letter.is_ascii_alphabetic());
+    match inputs.split_once(',') {
+        Some((left, right)) if [left, right, output.unwrap_or("")].into_iter().all(is_letters) => {
+            let (left, right) = (letters(left), letters(right));
+            let implied = || {
+                let mut once: Vec<Label> = left.iter().chain(&right).copied().collect();
+                once.retain(|label| left.contains(label) != right.contains(label));
+                once.sort_unstable();
+                once
+            };
+            let output = output.map_or_else(implied, letters);
+            Ok([left, right, output])
+        }
+        _ => Err(ShapeError::new(format!(
+            "einsum {subscripts:?}: two operands are due, a letter for each axis, as in \"ij,jk->ik\""
+        ))),
+    }
+}
+
+/// The shape that two shapes are broadcast to.
+fn broadcast(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
+    let ndim = left.len().max(right.len());
+    let length = |shape: &[usize], axis: usize| match (axis + shape.len()).checked_sub(ndim) {
+        Some(own) => shape[own],
+        None => 1,
+    };
+    let axis = |axis| match (length(left, axis), length(right, axis)) {
+        (a, b) if a == b || b == 1 => Some(a),
+        (1, b) => Some(b),
+        _ => None,
+    };
+    (0..ndim).map(axis).collect()
+}
+
+/// The sum of products over all labels that the output does not have.
+fn contract<T: Float>(
+    left: &Array<T>,
+    right: &Array<T>,
+    left_labels: &[Label],
+    right_labels: &[Label],
+    output: &[Label],
+) -> Result<Array<T>, ShapeError> {
+    check(left, right, left_labels, right_labels, output)?;
+    let (left, left_labels) = without_own(left, left_labels, right_labels, output);
+    let (right, right_labels) = without_own(right, right_labels, &left_labels, output);
+    let of = |labels: &[Label], chosen: &dyn Fn(Label) -> bool| -> Vec<Label> {
+        labels.iter().copied().filter(|label| chosen(*label)).collect()
+    };
+    let batch = of(output, &|label| left_labels.contains(&label) && right_labels.contains(&label));
+    let inner = of(&left_labels, &|label| !output.contains(&label));
+    let rows = of(&left_labels, &|label| !right_labels.contains(&label));
+    let columns = of(&right_labels, &|label| !left_labels.contains(&label));
+    let made = [batch.clone(), rows.clone(), columns.clone()].concat();
+    let product = if inner.is_empty() || (rows.is_empty() && columns.is_empty()) {
+        // No work that a product of blocks could save: elements are multiplied, and fused with the rest.
+        let all = [made.clone(), inner.clone()].concat();
+        let product = arrange(&left, &left_labels, &all) * arrange(&right, &right_labels, &all);
+        match inner.is_empty() {
+            true => product,
+            false => product.sum_axis((made.len()..all.len()).collect::<Vec<_>>()),
+        }
+    } else {
+        let left = arrange(&left, &left_labels, &[&batch[..], &rows, &inner].concat());
+        let right = arrange(&right, &right_labels, &[&batch[..], &inner, &columns].concat());
+        let layout = Layout { batch: batch.len(), inner: inner.len() };
+        multiply(&left, &right, layout)
+    };
+    Ok(arrange(&product, &made, output))
+}
+
+fn check<T: Float>(
+    left: &Array<T>,
+    right: &Array<T>,
+    left_labels: &[Label],
+    right_labels: &[Label],
+    output: &[Label],
+) -> Result<(), ShapeError> {
+    let name = |label: Label| char::from_u32(label).unwrap_or('?');
+    let (own, other) = (left.shape(), right.shape());
+    let shapes = format!("shapes {own:?} and {other:?}");
+    for (shape, labels) in [(&own, left_labels), (&other, right_labels)] {
+        if shape.len() != labels.len() {
+            let words = format!("{} axes are named for the shape {shape:?}", labels.len());
+            return Err(ShapeError::new(words));
+        }
+    }
+    for labels in [left_labels, right_labels, output] {
+        let twice = labels.iter().enumerate().find(|(place, label)| labels[..*place].contains(label));
+        if let Some((_, label)) = twice {
+            let words = format!("{:?} is there twice; diagonals are not taken", name(*label));
+            return Err(ShapeError::new(words));
+        }
+    }
+    if let Some(label) = output.iter().find(|label| ![left_labels, right_labels].concat().contains(label)) {
+        return Err(ShapeError::new(format!("{:?} of the result is in no operand", name(*label))));
+    }
+    for (label, length) in left_labels.iter().zip(&own) {
+        let there = right_labels.iter().position(|other| other == label);
+        if there.is_some_and(|axis| other[axis] != *length) {
+            return Err(ShapeError::new(format!("{shapes} do not fit along {:?}", name(*label))));
+        }
+    }
+    Ok(())
+}
+
+/// The array summed over the axes that neither the other operand nor the output has.
+fn without_own<T: Float>(
+    array: &Array<T>,
+    labels: &[Label],
+    others: &[Label],
+    output: &[Label],
+) -> (Array<T>, Vec<Label>) {
+    let is_used = |label: &Label| others.contains(label) || output.contains(label);
+    let unused: Vec<usize> = (0..labels.len()).filter(|axis| !is_used(&labels[*axis])).collect();
+    match unused.is_empty() {
+        true => (array.clone(), labels.to_vec()),
+        false => (array.sum_axis(unused), labels.iter().copied().filter(is_used).collect()),
+    }
+}
+
+/// The array with its axes in the order of `wanted`; those it has not have length 1.
+fn arrange<T: Float>(array: &Array<T>, labels: &[Label], wanted: &[Label]) -> Array<T> {
+    let axes: Vec<Option<usize>> =
+        wanted.iter().map(|label| labels.iter().position(|own| own == label)).collect();
+    array.derive(crate::array::index::view_node(&array.node, &axes))
+}
+
+/// The product of arrays whose axes are in order, cut alike where they must be.
+fn multiply<T: Float>(left: &Array<T>, right: &Array<T>, layout: Layout) -> Array<T> {
+    let Layout { batch, inner } = layout;
+    let rows = left.ndim() - inner;
+    let (mut left_grid, mut right_grid) = (left.node.grid.clone(), right.node.grid.clone());
+    // Of two ways to cut an axis the finer one is taken: no task then needs more memory.
+    let finer = |a: &AxisChunks, b: &AxisChunks| if a.count() < b.count() { b.clone() } else { a.clone() };
+    for axis in 0..batch + inner {
+        let own = if axis < batch { axis } else { rows + axis - batch };
+        let common = finer(&left_grid.0[own], &right_grid.0[axis]);
+        (left_grid.0[own], right_grid.0[axis]) = (common.clone(), common);
+    }
+    let cut = |array: &Array<T>, grid: &Grid| array.node.rechunk(grid);
+    left.derive(product_node::<T>(&cut(left, &left_grid), &cut(right, &right_grid), layout))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscripts_are_read() {
+        let labels = |text: &str| text.chars().map(|letter| letter as Label).collect::<Vec<_>>();
+        let read = |text: &str| parse(text).unwrap();
+        assert_eq!(read("ij, jk -> ki"), ["ij", "jk", "ki"].map(labels));
+        assert_eq!(read("kj,ji"), ["kj", "ji", "ik"].map(labels));
+        assert_eq!(read("i,i->"), ["i", "i", ""].map(labels));
+        for wrong in ["ij", "i1,jk", "a,b,c->abc", "ij,jk->i.k"] {
+            assert!(parse(wrong).unwrap_err().to_string().contains("two operands"), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Linear algebra: products of arrays, and factorizations of matrices.
+//!
+//! Each operation is layers of tasks over blocks, whose work is done by a local library on the one thread
+//! of the task: `ndarray`'s products (`matrixmultiply`) and `faer`'s factorizations.
+//!
+//! - `contract`: which axes of two arrays are multiplied: `matmul`, `tensordot`, `einsum` ...
+//! - `product`: the tasks of such a product. - `diagonal`: diagonals, and matrices made of them.
+//! - `qr`: tall matrices by a tree of row blocks, others by block columns. - `svd`: through QR.
+//! - `cholesky`, `lu`, `triangular`: by block columns. - `columns`: what these share.
+//! - `local`: factorizations of one matrix.
+//!
+//! Where an operation works by block columns, one of them must fit into the memory of a worker.
+
+mod contract;
+mod diagonal;
+mod product;
+
+#[cfg(feature = "linear-algebra")]
+mod cholesky;
+#[cfg(feature = "linear-algebra")]
+mod columns;
+#[cfg(feature = "linear-algebra")]
+mod local;
+#[cfg(feature = "linear-algebra")]
+mod lu;
+#[cfg(feature = "linear-algebra")]
+mod qr;
+#[cfg(feature = "linear-algebra")]
+mod svd;
+#[cfg(feature = "linear-algebra")]
+mod triangular;
+
+pub use contract::{einsum, try_einsum};
+#[cfg(feature = "linear-algebra")]
+pub use {lu::Lu, svd::LeastSquares};

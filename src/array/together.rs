@@ -1,0 +1,98 @@
+//! Several arrays made at once: what they share is made once.
+
+use super::{
+    Array, Dimensions, Element,
+    lower::Lowering,
+    node::{Kind, Node},
+};
+use crate::{client::SubmitOptions, error::Result};
+
+/// Arrays that can be made together: an array, or a tuple of up to four, which may differ in type.
+pub trait Together: Sized {
+    /// What computing all of them gives.
+    type Computed;
+    #[doc(hidden)]
+    fn client(&self) -> &crate::Client;
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "only this crate calls it")]
+    fn persist_by(&self, lowering: &mut Lowering<'_>) -> Result<Self>;
+    #[doc(hidden)]
+    fn computed(&self) -> Result<Self::Computed>;
+}
+
+/// Has the blocks of several arrays made and kept, as [`Array::persist`] does for one.
+///
+/// # Errors
+///
+/// As [`Array::persist`].
+///
+/// ```
+/// use maniple::array::persist;
+/// # maniple::Runtime::builder().execute(|client| {
+/// let x = client.random(3).normal::<f64>(0.0, 1.0, [1000, 4], [250, 4]);
+/// let (mean, squares) = persist(&(x.mean_axis(0), x.t().matmul(&x)))?;
+/// assert_eq!((mean.shape(), squares.shape()), (vec![4], vec![4, 4]));
+/// # Ok(()) }).unwrap();
+/// ```
+pub fn persist<A: Together>(arrays: &A) -> Result<A> {
+    let options = SubmitOptions::default();
+    arrays.persist_by(&mut Lowering::new(arrays.client(), &options))
+}
+
+/// Has the blocks of several arrays made, and brings them here, as [`Array::compute`] does for one.
+///
+/// # Errors
+///
+/// As [`Array::compute`].
+///
+/// ```
+/// use maniple::array::compute;
+/// # maniple::Runtime::builder().execute(|client| {
+/// let x = client.random(3).uniform::<f64>(0.0, 1.0, [1000], 250);
+/// let (least, most) = compute(&(x.min(), x.max()))?;
+/// assert!(least < most);
+/// # Ok(()) }).unwrap();
+/// ```
+pub fn compute<A: Together>(arrays: &A) -> Result<A::Computed> {
+    persist(arrays)?.computed()
+}
+
+impl<T: Element, D: Dimensions> Together for Array<T, D> {
+    type Computed = D::Computed<T>;
+    fn client(&self) -> &crate::Client {
+        &self.client
+    }
+    #[allow(private_interfaces, reason = "see the trait")]
+    fn persist_by(&self, lowering: &mut Lowering<'_>) -> Result<Self> {
+        let blocks = lowering.blocks(&self.node)?;
+        let kind = Kind::Blocks(blocks.futures.to_vec());
+        Ok(self.derive(Node::new(T::DATA_TYPE, blocks.grid, kind)))
+    }
+    fn computed(&self) -> Result<Self::Computed> {
+        self.compute()
+    }
+}
+
+macro_rules! tuples {
+    ($(($($A:ident $index:tt),*);)*) => { $(
+        impl<$($A: Together),*> Together for ($($A,)*) {
+            type Computed = ($($A::Computed,)*);
+            fn client(&self) -> &crate::Client {
+                self.0.client()
+            }
+            #[allow(private_interfaces, reason = "see the trait")]
+            fn persist_by(&self, lowering: &mut Lowering<'_>) -> Result<Self> {
+                Ok(($(self.$index.persist_by(lowering)?,)*))
+            }
+            fn computed(&self) -> Result<Self::Computed> {
+                Ok(($(self.$index.computed()?,)*))
+            }
+        }
+    )* };
+}
+
+tuples! {
+    (A 0, B 1);
+    (A 0, B 1, C 2);
+    (A 0, B 1, C 2, E 3);
+}
