@@ -29,12 +29,11 @@ struct Options {
 fn spread(block: &ArrayD<f64>) -> ArrayD<f64> {
     let old = block.view().into_dimensionality::<Ix2>().expect("a plate has two axes");
     let mut new: Array2<f64> = old.to_owned();
-    let inside = old.slice(s![1..-1, 1..-1]);
-    let around = &old.slice(s![..-2, 1..-1])
-        + &old.slice(s![2.., 1..-1])
-        + &old.slice(s![1..-1, ..-2])
-        + &old.slice(s![1..-1, 2..]);
-    new.slice_mut(s![1..-1, 1..-1]).assign(&(&inside + 0.2 * (around - 4.0 * &inside)));
+    let (rows, columns) = old.dim();
+    let part = |row: usize, column: usize| old.slice(s![row..rows - 2 + row, column..columns - 2 + column]);
+    let inside = part(1, 1);
+    let around = &part(0, 1) + &part(2, 1) + part(1, 0) + part(1, 2);
+    new.slice_mut(s![1..rows - 1, 1..columns - 1]).assign(&(&inside + 0.2 * (around - 4.0 * &inside)));
     new.into_dyn()
 }
 
