@@ -11,6 +11,7 @@
 
 mod asleep;
 mod call;
+mod finalize;
 mod node;
 mod requests;
 mod streams;
@@ -382,9 +383,9 @@ impl MpiTransport {
         unsafe {
             self.bodies.free()?;
             self.frames.free()?;
-            let has_remote = self.node.size < self.frames.size;
-            if self.owns_mpi && !call::finalize_may_hang(has_remote) {
-                mpi_call!(self.frames.rank, MPI_Finalize())?;
+            if self.owns_mpi {
+                let has_remote_ranks = self.node.size < self.frames.size;
+                finalize::finalize(self.frames.rank, has_remote_ranks)?;
             }
         }
         Ok(())

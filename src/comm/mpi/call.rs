@@ -60,15 +60,6 @@ pub fn library_name() -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether `MPI_Finalize` may never return, though all ranks are there.
-///
-/// That of MPICH 4.0 closes its connections to other hosts one by one, and a rank that has closed all waits
-/// where it no longer answers those that have not. A process that ends without it, once all ranks have met,
-/// ends well there: neither Hydra nor `srun` minds.
-pub(super) fn finalize_may_hang(has_remote_ranks: bool) -> bool {
-    has_remote_ranks && library_name().starts_with("MPICH 4.0")
-}
-
 /// A state of zero, to be written by MPI.
 pub(super) fn empty_status() -> ffi::MPI_Status {
     // SAFETY: a status consists of integers in every MPI.
