@@ -1,6 +1,6 @@
 //! What one rank finds on its host.
 
-use crate::{comm::launcher::Launcher, runtime::machine};
+use crate::{comm::launcher::Launcher, device, runtime::machine};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
@@ -99,15 +99,6 @@ impl Memory {
     }
 }
 
-/// What there is of OpenCL.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OpenCl {
-    /// Whether its loader, `libOpenCL.so.1`, can be loaded.
-    pub has_loader: bool,
-    /// The files by which vendors announce their drivers.
-    pub vendors: Vec<String>,
-}
-
 /// What programs are built and started with; looked for where no launcher has started this one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BuildTools {
@@ -140,8 +131,8 @@ pub struct Facts {
     pub scratch: Option<Place>,
     /// The shared memory of the host, by which its ranks pass messages.
     pub shared_memory: Option<Place>,
-    /// What there is of OpenCL.
-    pub opencl: OpenCl,
+    /// The OpenCL devices of the host, or why none can be found.
+    pub devices: Result<Vec<String>, String>,
     /// What programs are built with.
     pub build_tools: Option<BuildTools>,
 }
@@ -162,7 +153,7 @@ impl Facts {
             memory: memory(),
             scratch: Place::at(&scratch),
             shared_memory: Place::at(Path::new("/dev/shm")),
-            opencl: opencl(),
+            devices: devices(),
             build_tools: launcher.is_none().then(build_tools),
         }
     }
@@ -222,11 +213,9 @@ fn library() -> Option<Library> {
     None
 }
 
-fn opencl() -> OpenCl {
-    let folder = env::var_os("OCL_ICD_VENDORS").map_or_else(|| "/etc/OpenCL/vendors".into(), PathBuf::from);
-    let mut vendors = files_in(&folder);
-    vendors.retain(|name| name.ends_with(".icd"));
-    OpenCl { has_loader: machine::has_library(c"libOpenCL.so.1"), vendors }
+fn devices() -> Result<Vec<String>, String> {
+    let devices = device::list().map_err(|error| error.to_string())?;
+    Ok(devices.iter().map(|device| format!("{device:#}")).collect())
 }
 
 fn build_tools() -> BuildTools {

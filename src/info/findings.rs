@@ -170,7 +170,7 @@ mod tests {
     use super::*;
     use crate::{
         error::Error,
-        info::{Library, Memory, OpenCl},
+        info::{Library, Memory},
         rank::Role,
         runtime::RankRecord,
     };
@@ -197,7 +197,7 @@ mod tests {
             memory: Memory { host_bytes: 8 * GIB, cgroup_bytes: None },
             scratch: place("/tmp", "ext4", GIB),
             shared_memory: place("/dev/shm", "tmpfs", 4 * GIB),
-            opencl: OpenCl { has_loader: false, vendors: vec![] },
+            devices: Ok(vec![]),
             build_tools: None,
         }
     }

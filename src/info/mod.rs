@@ -15,7 +15,7 @@
 mod facts;
 mod findings;
 
-pub use facts::{BuildTools, Facts, Family, Library, Memory, OpenCl, Place};
+pub use facts::{BuildTools, Facts, Family, Library, Memory, Place};
 pub use findings::{Finding, findings};
 
 use crate::{

@@ -1,7 +1,7 @@
 //! What this process can use of its machine.
 
 use std::{
-    ffi::{CStr, CString},
+    ffi::CString,
     fs,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -90,15 +90,6 @@ pub(crate) fn space(path: &Path) -> Option<(u64, u64)> {
         (libc::statvfs(path.as_ptr(), &raw mut space), space)
     };
     (outcome == 0).then(|| (space.f_blocks * space.f_frsize, space.f_bavail * space.f_frsize))
-}
-
-/// Whether a shared library can be loaded.
-pub(crate) fn has_library(name: &CStr) -> bool {
-    // SAFETY: loads a library as the linker does for a program, and gives it back if it was there.
-    unsafe {
-        let library = libc::dlopen(name.as_ptr(), libc::RTLD_LAZY);
-        !library.is_null() && libc::dlclose(library) == 0
-    }
 }
 
 /// Lets this process use all cores of its node again, where Open MPI has bound it to one without

@@ -26,17 +26,22 @@ pub(crate) fn survey(look: impl FnOnce() -> Facts) -> Result<Surveyed> {
     }
     let mut ends = builder.transports()?;
     let mut transport = ends.pop().expect("a process has an end of the transport");
-    let (_, _, hello) = introduce(&*transport, builder.settings)?;
+    let (settings, _, hello) = introduce(&*transport, builder.settings)?;
     let mut bytes = Vec::new();
     message::append(&(hello, look()), &mut bytes);
     let all = transport.all_gather(bytes)?;
-    let rank = transport.rank();
-    transport.close()?;
     let read = |bytes: &Vec<u8>| postcard::from_bytes::<(Hello, Facts)>(bytes).ok();
     let Some((hellos, facts)) = all.iter().map(read).collect::<Option<(Vec<_>, Vec<_>)>>() else {
+        transport.close()?;
         return Err(Error::World(start::UNREADABLE.into()));
     };
+    let cluster = start::agree(&hellos).and_then(|mut cluster| {
+        start::bind(&mut cluster, &hellos, &mut *transport, &settings)?;
+        Ok(cluster)
+    });
+    let rank = transport.rank();
+    transport.close()?;
     let end = start::end_time(&hellos);
     let time_left = end.map(|end| Duration::try_from_secs_f64(end - time::now()).unwrap_or_default());
-    Ok((rank, start::agree(&hellos), facts, time_left))
+    Ok((rank, cluster, facts, time_left))
 }

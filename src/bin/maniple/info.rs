@@ -79,10 +79,10 @@ fn show_host(facts: &Facts, ranks: &[Rank], out: &mut impl Write) -> io::Result<
         });
         writeln!(out, "  {name:8} {}", words.as_deref().unwrap_or("none"))?;
     }
-    let loader = if facts.opencl.has_loader { "a loader" } else { "no loader" };
-    let vendors =
-        if facts.opencl.vendors.is_empty() { "no drivers".into() } else { facts.opencl.vendors.join(", ") };
-    writeln!(out, "  OpenCL   {loader}, {vendors}")
+    match &facts.devices {
+        Ok(devices) => devices.iter().try_for_each(|device| writeln!(out, "  OpenCL   {device}")),
+        Err(words) => writeln!(out, "  OpenCL   none: {words}"),
+    }
 }
 
 fn gib(bytes: u64) -> String {
