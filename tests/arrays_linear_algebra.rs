@@ -1,5 +1,7 @@
 //! Linear algebra on chunked arrays against `ndarray`, and against what defines a factorization.
 
+#![cfg_attr(not(feature = "linear-algebra"), allow(unused_imports, reason = "products need less"))]
+
 use maniple::{
     Client, Result, Runtime,
     array::{Array, Float, einsum, try_einsum},
