@@ -180,3 +180,27 @@ fn order_and_frequency() {
         });
     });
 }
+
+#[test]
+fn random_arrays_keep_their_promises() {
+    with_client(|client| {
+        let order = client.random(3).permutation(1000, 64).sort(0).compute().unwrap();
+        assert!(order.iter().copied().eq(0..1000));
+        assert_ne!(client.random(3).permutation(1000, 64).compute().unwrap(), order);
+        let share =
+            client.random(4).bernoulli(0.25, [100, 200], [30, 200]).count_nonzero().compute().unwrap();
+        assert!((4500..5500).contains(&share), "{share}");
+        let dice = client.random(5).integers(1, 7, [6000], 700);
+        let (faces, counts) = dice.unique().unwrap();
+        assert_eq!(faces, [1, 2, 3, 4, 5, 6]);
+        assert!(counts.iter().all(|count| (850..1150).contains(count)), "{counts:?}");
+        let normal = client.random(6).normal::<f64>(5.0, 2.0, [50_000], 8000);
+        assert!((normal.mean().compute().unwrap() - 5.0).abs() < 0.05);
+        assert!((normal.std(0.0).compute().unwrap() - 2.0).abs() < 0.05);
+        let mean = client.random(7).exponential::<f32>(3.0, [50_000], 8000).mean().compute().unwrap();
+        assert!((mean - 3.0).abs() < 0.1, "{mean}");
+        let random = client.random(8);
+        let (first, second) = (random.random::<f64>([10], 3), random.random::<f64>([10], 3));
+        assert_ne!(first.compute().unwrap(), second.compute().unwrap(), "each array has a stream of its own");
+    });
+}

@@ -282,6 +282,33 @@ impl Random {
         self.generate(Distribution::Integers { low, high }, shape.into(), chunks.into())
     }
 
+    /// The integers below `length`, each once, in random order. Each element is computed alone.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the chunks do not fit.
+    #[track_caller]
+    pub fn permutation(&self, length: usize, chunks: impl Into<Chunks>) -> Array<i64> {
+        let distribution = Distribution::Permutation { length: length.max(1) as u64 };
+        self.generate(distribution, vec![length], chunks.into())
+    }
+
+    /// `true` with this probability.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `probability` is not from 0 to 1, or the chunks do not fit the shape.
+    #[track_caller]
+    pub fn bernoulli(
+        &self,
+        probability: f64,
+        shape: impl Into<Vec<usize>>,
+        chunks: impl Into<Chunks>,
+    ) -> Array<bool> {
+        assert!((0.0..=1.0).contains(&probability), "a probability is from 0 to 1, not {probability}");
+        self.generate(Distribution::Bernoulli { probability }, shape.into(), chunks.into())
+    }
+
     #[track_caller]
     fn generate<T: Element>(
         &self,

@@ -34,13 +34,11 @@ mod index;
 pub(crate) mod kernel;
 mod linear_algebra;
 mod lower;
-#[allow(dead_code, unused_imports)]
 pub(crate) mod math;
 mod node;
 mod operators;
 mod overlap;
 mod plan;
-#[allow(dead_code, unused_imports)]
 pub(crate) mod random;
 mod reductions;
 mod scan;

@@ -97,6 +97,14 @@ pub(crate) enum Distribution {
         low: i64,
         high: i64,
     },
+    /// The numbers below `length`, each once.
+    Permutation {
+        length: u64,
+    },
+    /// `true` with this probability.
+    Bernoulli {
+        probability: f64,
+    },
 }
 
 impl Distribution {
@@ -106,6 +114,8 @@ impl Distribution {
             Self::Normal { .. } => "normal",
             Self::Exponential { .. } => "exponential",
             Self::Integers { .. } => "integers",
+            Self::Permutation { .. } => "permutation",
+            Self::Bernoulli { .. } => "bernoulli",
         }
     }
 
@@ -114,11 +124,24 @@ impl Distribution {
         match output {
             Elements::F32(output) => self.fill_f32(key, first, &mut output[range]),
             Elements::F64(output) => self.fill_f64(key, first, &mut output[range]),
-            Elements::I64(output) => {
-                let Self::Integers { low, high } = self else { unreachable!("{self:?} of whole numbers") };
-                random::integers(key, first, low..high, &mut output[range]);
+            Elements::I64(output) => self.fill_i64(key, first, &mut output[range]),
+            Elements::Bool(output) => {
+                let Self::Bernoulli { probability } = self else { unreachable!("{self:?} of truths") };
+                random::bernoulli(key, first, probability, &mut output[range]);
             }
             other => unreachable!("{self:?} of {}", other.data_type()),
+        }
+    }
+
+    fn fill_i64(self, key: Key, first: u64, output: &mut [i64]) {
+        match self {
+            Self::Integers { low, high } => random::integers(key, first, low..high, output),
+            Self::Permutation { length } => {
+                let mut numbers = vec![0; output.len()];
+                random::Permutation::new(key, length).fill(first, &mut numbers);
+                output.iter_mut().zip(numbers).for_each(|(output, number)| *output = number as i64);
+            }
+            other => unreachable!("{other:?} of whole numbers"),
         }
     }
 }
@@ -141,7 +164,7 @@ macro_rules! fills {
                         random::$exponential(key, first, output);
                         (mean, 0.0)
                     }
-                    Self::Integers { .. } => unreachable!("whole numbers are i64"),
+                    other => unreachable!("{other:?} of real numbers"),
                 };
                 if (factor, offset) != (1.0, 0.0) {
                     let (factor, offset) = (factor as $T, offset as $T);

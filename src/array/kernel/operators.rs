@@ -297,7 +297,7 @@ macro_rules! floats {
                         }),
                         Unary::Square => each(input, output, |a| a * a),
                         Unary::Reciprocal => each(input, output, |a| 1.0 / a),
-                        Unary::SquareRoot => each(input, output, |a: $T| a.sqrt()),
+                        Unary::SquareRoot => Math::sqrt(input, output),
                         Unary::CubeRoot => Math::cbrt(input, output),
                         Unary::Exp => Math::exp(input, output),
                         Unary::Exp2 => Math::exp2(input, output),

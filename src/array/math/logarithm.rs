@@ -5,7 +5,6 @@
 //! FreeBSD's `e_log2.c` and `e_log10.c` do.
 
 use super::bits::{LN_2_LOWER, LN_2_UPPER, polynomial, square, sum, sum_ordered, upper_half, upper_word};
-use std::f64::consts::LN_2;
 
 /// `ln(2^k (1 + f)) = k ln 2 + f - half_square + rest`.
 struct Logarithm {

@@ -92,15 +92,6 @@ macro_rules! math {
             fn pow(base: &[Self], exponent: &[Self], output: &mut [Self]) {
                 pow(base, exponent, output);
             }
-
-            /// Every element to the power of one exponent.
-            fn pow_scalar(base: &[Self], exponent: Self, output: &mut [Self]) {
-                let exponents = [exponent; TILE];
-                assert_eq!(base.len(), output.len(), "input and output have one length");
-                for (base, output) in base.chunks(TILE).zip(output.chunks_mut(TILE)) {
-                    Self::pow(base, &exponents[..base.len()], output);
-                }
-            }
         }
     };
 }

@@ -13,7 +13,7 @@ mod integers;
 mod permutation;
 mod philox;
 
-pub(crate) use integers::{Integer, integers};
+pub(crate) use integers::integers;
 pub(crate) use permutation::Permutation;
 
 use super::math;
