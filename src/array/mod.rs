@@ -36,6 +36,7 @@ mod lower;
 #[allow(dead_code, unused_imports)]
 pub(crate) mod math;
 mod node;
+mod npy;
 mod operators;
 mod plan;
 #[allow(dead_code, unused_imports)]
