@@ -36,6 +36,7 @@ mod linear_algebra;
 mod lower;
 pub(crate) mod math;
 mod node;
+mod npy;
 mod operators;
 mod overlap;
 mod plan;
