@@ -114,11 +114,12 @@ start munged --foreground --force --key-file="$directory/munge/key" --socket="$d
 for _ in $(seq 50); do [ -S "$directory/munge/socket" ] && break; sleep 0.1; done
 start slurmctld -D -f "$SLURM_CONF"
 # Each node has a name and shared memory of its own: Open MPI names its segments after the host and
-# the rank's number there, and would take those of two nodes for one.
-node='hostname "$1" && mount -t tmpfs tmpfs /dev/shm && shift && exec "$@"'
+# the rank's number there, and would take those of two nodes for one. Hydra calls back by the name.
+{ cat /etc/hosts; printf '127.0.0.1 n%s\n' $(seq "$node_count"); } >"$directory/hosts"
+node='hostname "$1" && mount -t tmpfs tmpfs /dev/shm && mount --bind "$2" /etc/hosts && shift 2 && exec "$@"'
 for index in $(seq "$node_count"); do
     mkdir -p "$directory/spool.n$index" "$directory/tmp.n$index"
-    start unshare --uts --ipc --mount --propagation private sh -c "$node" sh "n$index" \
+    start unshare --uts --ipc --mount --propagation private sh -c "$node" sh "n$index" "$directory/hosts" \
         slurmd -D -f "$SLURM_CONF" -N "n$index"
 done
 
