@@ -5,6 +5,7 @@
 use crate::{
     comm::Bells,
     error::{Reason, TaskError},
+    lock::lock,
     message::{Column, Finished, Held, Layer, Message, Size, TaskId, Tasks, ToClient, ToScheduler, ToStore},
     rank::Rank,
     store::Claim,
@@ -16,7 +17,7 @@ use std::{
     collections::{BTreeMap, VecDeque, hash_map::Entry},
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, Weak,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
@@ -556,11 +557,6 @@ fn append(last: &mut Layer, layer: &Layer) -> bool {
         }
     }
     true
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that can panic runs under these locks.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Table {
