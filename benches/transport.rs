@@ -1,5 +1,5 @@
 //! Moving a body from rank to rank: this library's transport beside raw MPI, from and to the same kind
-//! of buffers.
+//! of buffers, and beside what a segment shared by both ranks would give.
 //!
 //! `mpirun -n 2 <this>`; `jobs/bench.sh` builds and runs it.
 
@@ -15,7 +15,13 @@ use mpi::{
     point_to_point::{Destination, Source},
     topology::Communicator,
 };
-use std::{sync::Arc, time::Instant};
+use std::{
+    fs::File,
+    hint::black_box,
+    os::fd::{AsRawFd, FromRawFd},
+    sync::Arc,
+    time::Instant,
+};
 
 const SIZES: [usize; 4] = [4 << 10, 1 << 20, 64 << 20, 256 << 20];
 const REPETITIONS: usize = 9;
@@ -68,6 +74,94 @@ fn ours(transport: &mut MpiTransport, bytes: usize) -> Result<f64> {
     Ok(median(figures))
 }
 
+/// Shared memory without a name, mapped by two processes.
+struct Segment {
+    memory: *mut libc::c_void,
+    file: File,
+    bytes: usize,
+}
+
+impl Segment {
+    fn new(bytes: usize) -> Result<Self> {
+        // SAFETY: the name is a C string; the file is owned by nobody else.
+        let file = unsafe { File::from_raw_fd(libc::memfd_create(c"bench".as_ptr(), libc::MFD_CLOEXEC)) };
+        file.set_len(bytes as u64).map_err(maniple::Error::other)?;
+        Ok(Self::map(file, bytes))
+    }
+
+    /// Maps the segment of another process of this host.
+    fn of_peer(pid: u64, descriptor: u64, bytes: usize) -> Result<Self> {
+        let path = format!("/proc/{pid}/fd/{descriptor}");
+        let file = File::options().read(true).write(true).open(path).map_err(maniple::Error::other)?;
+        Ok(Self::map(file, bytes))
+    }
+
+    fn map(file: File, bytes: usize) -> Self {
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new mapping of a file of this length, at an address of the kernel's choice.
+        let memory =
+            unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+        assert_ne!(memory, libc::MAP_FAILED);
+        Self { memory, file, bytes }
+    }
+
+    fn numbers(&mut self) -> &mut [u64] {
+        // SAFETY: the pages are mapped while `self` lives, are zeros at first, and the two ranks use
+        // them in turn.
+        unsafe { std::slice::from_raw_parts_mut(self.memory.cast(), self.bytes / 8) }
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        // SAFETY: mapped in `map`, and used by nobody any more.
+        unsafe { libc::munmap(self.memory, self.bytes) };
+    }
+}
+
+/// The bytes a second of `work` on so many bytes.
+fn rate<R>(bytes: usize, work: impl FnOnce() -> R) -> f64 {
+    let start = Instant::now();
+    black_box(work());
+    bytes as f64 / start.elapsed().as_secs_f64()
+}
+
+fn sum(numbers: &[u64]) -> u64 {
+    numbers.iter().fold(0, |sum, number| sum.wrapping_add(*number))
+}
+
+/// What rank 1 gets of values that rank 0 makes in shared segments: to make one, and to read it in
+/// place the first time and again; and what it gets of memory of its own, to make it and to read it.
+fn shared(world: &impl Communicator, bytes: usize) -> Result<[f64; 5]> {
+    let other = world.process_at_rank(1 - world.rank());
+    let mut figures: [Vec<f64>; 5] = Default::default();
+    for _ in 0..REPETITIONS {
+        if world.rank() == 0 {
+            let mut segment = Segment::new(bytes)?;
+            let made = rate(bytes, || segment.numbers().fill(1));
+            other.send(&[u64::from(std::process::id()), segment.file.as_raw_fd() as u64, made.to_bits()][..]);
+            other.receive_into(&mut [0u8; 0]);
+        } else {
+            let mut told = [0u64; 3];
+            other.receive_into(&mut told[..]);
+            let [pid, descriptor, made] = told;
+            let mut segment = None;
+            let mut map = || -> Result<u64> {
+                Ok(sum(segment.insert(Segment::of_peer(pid, descriptor, bytes)?).numbers()))
+            };
+            let first = rate(bytes, || map().expect("the other rank's segment can be mapped"));
+            let again = rate(bytes, || sum(segment.as_mut().expect("mapped above").numbers()));
+            let mut own = Vec::new();
+            let own_made = rate(bytes, || own.resize(bytes / 8, 1u64));
+            let own_read = rate(bytes, || sum(&own));
+            let measured = [f64::from_bits(made), first, again, own_made, own_read];
+            figures.iter_mut().zip(measured).for_each(|(all, figure)| all.push(figure));
+            other.send(&[0u8; 0]);
+        }
+    }
+    Ok(figures.map(|all| if all.is_empty() { 0.0 } else { median(all) }))
+}
+
 fn wait(transport: &mut MpiTransport) -> Result<Arrival> {
     loop {
         if let Some(arrival) = transport.poll()? {
@@ -92,6 +186,15 @@ fn main() -> Result<()> {
                 "body of {:>9} bytes: raw MPI {raw:.3e} B/s, transport {ours:.3e} B/s, {:.0} %",
                 bytes,
                 ours / raw * 100.0
+            );
+        }
+    }
+    for bytes in SIZES {
+        let [made, first, again, own_made, own_read] = shared(&world, bytes)?;
+        if world.rank() == 1 {
+            println!(
+                "segment of {bytes:>9} bytes: made {made:.3e} B/s, read by the other rank {first:.3e} B/s, \
+                 again {again:.3e} B/s; memory of its own: made {own_made:.3e} B/s, read {own_read:.3e} B/s",
             );
         }
     }

@@ -43,6 +43,7 @@ pub mod device;
 mod error;
 pub mod info;
 pub mod job;
+mod lock;
 pub mod message;
 mod picture;
 pub mod prelude;

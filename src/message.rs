@@ -249,7 +249,7 @@ pub struct Options {
     pub priority: i32,
     /// The ranks that may run it; empty: all.
     pub workers: Vec<Rank>,
-    /// Task `i` runs on the `i`th of `workers`, and nowhere else.
+    /// Task `i` runs on the `i`th of `workers`, and nowhere else; it takes no resources.
     pub one_each: bool,
     /// Others may run it too where none of `workers` exists.
     pub allow_other: bool,

@@ -160,6 +160,39 @@ fn a_scratch_directory_that_cannot_be_made_is_told_with_rank_and_remedy() {
     assert_fails("scratch", &variables, "MANIPLE_LOCAL_DIRECTORY): /proc/nowhere", 1.0);
 }
 
+/// A disk with room for this many files and directories, its own one among them.
+#[test]
+fn a_full_scratch_disk_is_told() {
+    if env::var_os(PROGRAM).is_some() {
+        return;
+    }
+    let words = [
+        (1, "cannot make its scratch directory (choose another with MANIPLE_LOCAL_DIRECTORY)"),
+        (2, "a file in it: Os { code: 28, kind: StorageFull"),
+    ];
+    for (room, words) in words {
+        let disk = tempfile::tempdir().unwrap();
+        // Mounted for the program alone, and gone with it.
+        let script = format!("mount -t tmpfs -o nr_inodes={room} tmpfs \"$0\" || exit 77; exec \"$@\"");
+        let output = Command::new("unshare")
+            .args(["--mount", "--map-root-user", "sh", "-c", &script])
+            .args([disk.path(), &env::current_exe().unwrap()])
+            .args(ARGS)
+            .envs([(PROGRAM, "scratch".as_ref()), ("MANIPLE_LOCAL_DIRECTORY", disk.path().as_os_str())])
+            .output();
+        // Only some users may mount, and only in some containers.
+        let mounted =
+            |output: &Output| output.status.code() != Some(77) && !output.stderr.starts_with(b"unshare:");
+        let Some(output) = output.ok().filter(mounted) else {
+            return println!("skipped: no file system can be mounted here");
+        };
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert_eq!(stderr.matches(words).count(), 1, "{stderr}");
+        assert!(stderr.contains("rank 0"), "{stderr}");
+    }
+}
+
 #[test]
 fn variables_that_make_no_sense_are_told() {
     for (name, value) in [

@@ -327,6 +327,27 @@ fn with_every_value_moved_on_its_own_and_with_every_value_in_messages() {
     }
 }
 
+/// How long it is, how it starts and ends, and on which rank it was looked at.
+#[cfg(feature = "mpi")]
+fn ends(numbers: &[u64]) -> (usize, u64, u64, u32) {
+    (numbers.len(), numbers[0], numbers[numbers.len() - 1], current().rank().0)
+}
+
+/// Values of 3 GiB, more bytes than an `int` counts: an argument of the driver's, and one that goes
+/// from worker to worker.
+#[cfg(feature = "mpi")]
+fn larger_than_an_int(client: &Client) -> Result<()> {
+    const LENGTH: usize = (3 << 30) / size_of::<u64>();
+    let on = |rank: u32| SubmitOptions::new().workers([rank]);
+    let mut argument = vec![0u64; LENGTH];
+    (argument[0], argument[LENGTH - 1]) = (3, 7);
+    assert_eq!(client.submit_with(&on(2), ends, argument).result()?, (LENGTH, 3, 7, 2));
+    let made = client.submit_with(&on(2), |length: usize| vec![5u64; length], LENGTH);
+    made.wait(None)?;
+    assert_eq!(client.submit_with(&on(3), ends, &made).result()?, (LENGTH, 5, 5, 3));
+    Ok(())
+}
+
 /// What the launched ranks do.
 #[cfg(feature = "mpi")]
 #[test]
@@ -334,6 +355,7 @@ fn program() {
     match env::var(PROGRAM).as_deref() {
         Ok("all") => builder().run(all).unwrap(),
         Ok("tiny frames") => builder().frame_bytes_max(64).run(all).unwrap(),
+        Ok("larger than an int") => builder().run(larger_than_an_int).unwrap(),
         Ok("embedded") => embedded(mpi::Threading::Serialized),
         Ok("embedded, one thread only") => embedded(mpi::Threading::Funneled),
         Ok(other) => panic!("no program {other}"),
@@ -404,6 +426,13 @@ fn under_mpi_with_tiny_frames() {
 #[test]
 fn under_mpi_with_every_value_moved_on_its_own() {
     launch("all", 4, &[("MANIPLE_SMALL_BYTES", "0")]);
+}
+
+#[cfg(feature = "mpi")]
+#[test]
+#[ignore = "takes 10 GiB of memory"]
+fn under_mpi_with_values_of_3_gib() {
+    launch("larger than an int", 4, &[("MANIPLE_THREADS", "1")]);
 }
 
 #[cfg(feature = "mpi")]

@@ -2,6 +2,7 @@
 //!
 //! All is under locks that are held for moments and under which nothing else is locked.
 
+pub(crate) use crate::lock::lock;
 use crate::{
     comm::Bells,
     error::{Reason, TaskError},
@@ -16,7 +17,7 @@ use std::{
     collections::{BTreeMap, VecDeque, hash_map::Entry},
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, Weak,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
@@ -556,11 +557,6 @@ fn append(last: &mut Layer, layer: &Layer) -> bool {
         }
     }
     true
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that can panic runs under these locks.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Table {

@@ -1,10 +1,10 @@
 //! Ranks that are threads of one process: for a laptop, for tests, and for a run of one.
 
 use super::{Arrival, Bells, Body, BodyTag, Buffer, Transport, bell::Bell};
-use crate::{Result, rank::Rank};
+use crate::{Result, lock::lock, rank::Rank};
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
 };
 
 /// What all ranks share.
@@ -142,9 +142,4 @@ impl Transport for ThreadTransport {
     fn abort(&mut self, code: i32) -> ! {
         std::process::exit(code)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that can panic runs under these locks.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -21,12 +21,13 @@ use super::{
 use crate::{
     client::{
         Client,
-        table::{Request, Table, lock},
+        table::{Request, Table},
     },
     comm::{Bells, Transport, bell, bell::Sleeper},
     current::{self, Context, Scratch},
     device::Device,
     error::{Error, Result},
+    lock::lock,
     message::{Message, Outcome, ToScheduler},
     rank::Rank,
     scheduler::Scheduler,
@@ -227,7 +228,7 @@ impl Engine {
 
     /// Runs the driver's closure: it works, but while it waits.
     pub(crate) fn driving<R>(&self, closure: impl FnOnce() -> R) -> R {
-        let _working = Working::new(self);
+        let _working = Working::new(self, true);
         closure()
     }
 
@@ -274,7 +275,7 @@ impl Engine {
             return Ok(result);
         }
         let blocked = current::is_in_task().then(|| Blocked::new(self));
-        let _resting = Resting::new(self);
+        let _waiting = Working::new(self, false);
         loop {
             if let Some(result) = ready() {
                 return Ok(result);
@@ -497,35 +498,22 @@ impl Drop for AbortOnPanic<'_> {
     }
 }
 
-/// Says, as long as it lives, that this thread works.
-struct Working<'a>(&'a Engine);
+/// Says, as long as it lives, that this thread works, or that it waits and does not.
+struct Working<'a> {
+    bells: &'a Bells,
+    works: bool,
+}
 
 impl<'a> Working<'a> {
-    fn new(engine: &'a Engine) -> Self {
-        engine.bells.work(true);
-        Self(engine)
+    fn new(engine: &'a Engine, works: bool) -> Self {
+        engine.bells.work(works);
+        Self { bells: &engine.bells, works }
     }
 }
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        self.0.bells.work(false);
-    }
-}
-
-/// Says, as long as it lives, that this thread, which works, waits.
-struct Resting<'a>(&'a Engine);
-
-impl<'a> Resting<'a> {
-    fn new(engine: &'a Engine) -> Self {
-        engine.bells.work(false);
-        Self(engine)
-    }
-}
-
-impl Drop for Resting<'_> {
-    fn drop(&mut self) {
-        self.0.bells.work(true);
+        self.bells.work(!self.works);
     }
 }
 

@@ -16,25 +16,24 @@
 
 use super::{
     Assigned, Scheduler,
+    class::ClassIndex,
     table::{LayerSlot, Slot, State, WorkerIndex},
 };
 use crate::message::{Argument, Column, Held, Message, Need, Packed, Run, TaskId, Tasks, ToWorker};
 use smallvec::SmallVec;
 use std::cmp::Reverse;
 
-/// The share of a worker's memory that may be full when it is given tasks that need nothing.
-const ROOT_MEMORY_SHARE: f64 = 0.6;
 /// Less work than this is not worth asking back for.
 const YIELD_NANOSECONDS_MIN: u64 = 200_000;
 /// How many workers a search for one that can give back looks at.
 const VICTIMS_MAX: usize = 64;
 
 /// Where a worker's next task comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Source {
-    Own,
-    Ready,
-    Roots,
+    Own(ClassIndex),
+    Ready(ClassIndex),
+    Roots(ClassIndex),
 }
 
 impl Scheduler {
@@ -48,7 +47,7 @@ impl Scheduler {
         self.tasks[slot].state = State::Ready;
         self.tasks[slot].queued = true;
         let record = &self.layers[layer];
-        let (priority, level) = (record.priority(), record.layer.level);
+        let (class, priority, level) = (record.class, record.priority(), record.layer.level);
         if record.layer.options.as_ref().is_some_and(|options| options.one_each) {
             let index = (self.tasks[slot].id.0 - record.layer.tasks.first.0) as usize;
             let rank = record.layer.options.as_ref().and_then(|options| options.workers.get(index).copied());
@@ -60,14 +59,17 @@ impl Scheduler {
         }
         match self.nearest_worker(slot) {
             Some(worker) => {
-                self.workers[worker as usize].queue.push(priority, level, slot);
+                self.workers[worker as usize].queue.push(class, priority, level, slot);
                 if !self.workers[worker as usize].in_loaded {
                     self.workers[worker as usize].in_loaded = true;
                     self.loaded.push(worker);
                 }
                 self.offer(worker);
             }
-            None => self.ready.push(priority, level, slot),
+            None => {
+                self.ready += 1;
+                self.classes[class].ready.push(priority, level, slot);
+            }
         }
     }
 
@@ -94,8 +96,7 @@ impl Scheduler {
             }
         });
         held.retain(|(worker, _)| {
-            (*worker as usize) < self.workers.len()
-                && record.eligible.as_ref().is_none_or(|eligible| eligible[*worker as usize])
+            (*worker as usize) < self.workers.len() && self.classes[record.class].may_run_on(*worker)
         });
         let load = |worker: WorkerIndex| {
             let record = &self.workers[worker as usize];
@@ -185,7 +186,7 @@ impl Scheduler {
 
     /// How many tasks any worker may take.
     fn common_work(&self) -> u64 {
-        self.withheld + self.ready.len() as u64
+        self.withheld + self.ready
     }
 
     /// Gives a worker up to `room` tasks: its own first, then at most `share` of the common ones.
@@ -210,74 +211,59 @@ impl Scheduler {
     /// Gives a worker what comes first of what it may take: of its own queue, or, up to `share`, of
     /// what is common. Returns how many tasks, and whether these were common.
     fn give_next(&mut self, worker: WorkerIndex, room: u32, share: u32) -> (u32, bool) {
-        let root = self.roots.last_key_value().map(|(priority, _)| *priority);
-        let mut sources = [
-            (self.workers[worker as usize].queue.priority(), Source::Own),
-            (self.ready.priority(), Source::Ready),
-            (root, Source::Roots),
-        ];
-        // Of one priority, those that come first here do so there.
-        sources.sort_by_key(|(priority, _)| Reverse(*priority));
-        for source in sources.into_iter().filter_map(|(priority, source)| priority.map(|_| source)) {
-            let is_common = source != Source::Own;
-            let count = match source {
-                _ if is_common && share == 0 => 0,
-                Source::Own => self.give_queued(worker, true),
-                Source::Ready => self.give_queued(worker, false),
-                Source::Roots => self.give_roots(worker, room.min(share)),
+        while let Some(source) = self.first_source(worker, share > 0) {
+            let slot = match source {
+                Source::Own(class) => self.workers[worker as usize].queue.pop(class),
+                Source::Ready(class) => {
+                    self.ready -= 1;
+                    self.classes[class].ready.pop()
+                }
+                Source::Roots(class) => {
+                    let given = self.give_roots(worker, class, room.min(share));
+                    // Nobody may want what was left of a layer; then the next one's turn comes.
+                    if given > 0 {
+                        return (given, true);
+                    }
+                    continue;
+                }
             };
-            // What comes first may not be for this worker; what comes next may.
-            if count > 0 {
-                return (count, is_common);
+            let slot = slot.expect("the first source is not empty");
+            if self.leave_queue(slot) {
+                self.assign(slot, worker);
+                return (1, !matches!(source, Source::Own(_)));
             }
         }
         (0, false)
     }
 
+    /// Where what comes first of all that the worker can start now waits.
+    fn first_source(&self, worker: WorkerIndex, with_common: bool) -> Option<Source> {
+        let record = &self.workers[worker as usize];
+        let can_start = |class: &ClassIndex| self.classes[*class].can_start_on(record);
+        let own = record.queue.first(can_start).map(|((priority, _), class)| (priority, Source::Own(class)));
+        if !with_common {
+            return own.map(|(_, source)| source);
+        }
+        let classes = || record.classes.iter().copied().filter(can_start);
+        let ready = classes().filter_map(|class| Some((self.classes[class].ready.first()?, class))).max();
+        let ready = ready.map(|((priority, _), class)| (priority, Source::Ready(class)));
+        let first_root = |class: ClassIndex| Some((*self.classes[class].roots.first_key_value()?.0, class));
+        let root = if record.may_begin() { classes().filter_map(first_root).min() } else { None };
+        let root = root.map(|((Reverse(priority), _), class)| (priority, Source::Roots(class)));
+        // Of one priority, those that come first here do so there.
+        let sources = [own, ready, root].into_iter().flatten();
+        sources.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, source)| source)
+    }
+
     fn give_pinned(&mut self, worker: WorkerIndex) -> bool {
         while let Some(slot) = self.workers[worker as usize].pinned.pop_front() {
             self.pinned -= 1;
-            if !self.leave_queue(slot) {
-                continue;
-            }
-            if self.may_take(worker, slot) {
+            if self.leave_queue(slot) {
                 self.assign(slot, worker);
                 return true;
             }
-            self.tasks[slot].queued = true;
-            self.workers[worker as usize].pinned.push_front(slot);
-            self.pinned += 1;
-            return false;
         }
         false
-    }
-
-    /// Gives the next task of the worker's own queue, or of the common one, that it may take.
-    fn give_queued(&mut self, worker: WorkerIndex, own: bool) -> u32 {
-        let mut passed: SmallVec<[Slot; 4]> = SmallVec::new();
-        let mut given = 0;
-        // Only tasks that want workers or resources of their own are ever passed.
-        while given == 0 && passed.len() < 64 {
-            let queue = if own { &mut self.workers[worker as usize].queue } else { &mut self.ready };
-            let Some(slot) = queue.pop() else { break };
-            if !self.leave_queue(slot) {
-                continue;
-            }
-            if self.may_take(worker, slot) {
-                self.assign(slot, worker);
-                given = 1;
-            } else {
-                passed.push(slot);
-            }
-        }
-        for slot in passed.into_iter().rev() {
-            self.tasks[slot].queued = true;
-            let record = &self.layers[self.tasks[slot].layer];
-            let (priority, level) = (record.priority(), record.layer.level);
-            let queue = if own { &mut self.workers[worker as usize].queue } else { &mut self.ready };
-            queue.push(priority, level, slot);
-        }
-        given
     }
 
     /// A queue has come to this task: whether it is still to run.
@@ -290,61 +276,25 @@ impl Scheduler {
         runs
     }
 
-    fn may_take(&self, worker: WorkerIndex, slot: Slot) -> bool {
-        self.may_run(worker, self.tasks[slot].layer)
-    }
-
-    /// Gives up to `room` withheld tasks, of the first layer that the worker may run.
-    fn give_roots(&mut self, worker: WorkerIndex, room: u32) -> u32 {
-        let record = &self.workers[worker as usize];
-        let full = record.held_bytes as f64 > ROOT_MEMORY_SHARE * record.spec.memory_bytes as f64;
-        // Tasks that wait within may wait for these very ones, so they are no reason to hold them back.
-        if full && record.outstanding > 0 && record.blocked <= 0 {
+    /// Gives up to `room` withheld tasks of the first layer of a class.
+    fn give_roots(&mut self, worker: WorkerIndex, class: ClassIndex, room: u32) -> u32 {
+        let Some((key, layer)) =
+            self.classes[class].roots.first_key_value().map(|(key, layer)| (*key, *layer))
+        else {
             return 0;
-        }
-        // Nobody may want what is left of a layer any more; then the next one's turn comes.
-        loop {
-            let found = self.roots.iter().rev().find_map(|(priority, layers)| {
-                let place = layers.iter().take(VICTIMS_MAX).position(|layer| self.may_run(worker, *layer))?;
-                Some((*priority, place))
-            });
-            let Some((priority, place)) = found else { return 0 };
-            let (given, is_done) = self.give_roots_of(self.roots[&priority][place], worker, room);
-            if is_done {
-                self.remove_roots(priority, place);
-            }
-            if given > 0 || !is_done {
-                return given;
-            }
-        }
-    }
-
-    /// Gives up to `room` withheld tasks of a layer, and tells whether none are left.
-    fn give_roots_of(&mut self, layer: LayerSlot, worker: WorkerIndex, room: u32) -> (u32, bool) {
+        };
         let mut given = 0;
-        let record = &self.layers[layer];
-        let (count, has_resources) = (record.layer.tasks.count, record.has_resources());
-        while given < room && self.layers[layer].cursor < count {
-            if has_resources && !self.workers[worker as usize].has(self.layers[layer].resources()) {
-                break;
-            }
+        let count = self.layers[layer].layer.tasks.count;
+        while given < room
+            && self.layers[layer].cursor < count
+            && self.classes[class].can_start_on(&self.workers[worker as usize])
+        {
             given += u32::from(self.give_root(worker, layer));
         }
-        (given, self.layers[layer].cursor == count)
-    }
-
-    fn remove_roots(&mut self, priority: i32, place: usize) {
-        let layers = self.roots.get_mut(&priority).expect("the layer was found there");
-        layers.remove(place);
-        if layers.is_empty() {
-            self.roots.remove(&priority);
+        if self.layers[layer].cursor == count {
+            self.classes[class].roots.remove(&key);
         }
-    }
-
-    fn may_run(&self, worker: WorkerIndex, layer: LayerSlot) -> bool {
-        let record = &self.layers[layer];
-        record.eligible.as_ref().is_none_or(|eligible| eligible[worker as usize])
-            && (!record.has_resources() || self.workers[worker as usize].has(record.resources()))
+        given
     }
 
     /// Gives the layer's next withheld task, unless nobody wants it any more.
@@ -376,9 +326,7 @@ impl Scheduler {
         let index = (id.0 - record.layer.tasks.first.0) as u32;
         let worker = &mut self.workers[worker as usize];
         worker.outstanding += 1;
-        if record.has_resources() {
-            worker.take(record.resources());
-        }
+        worker.take(self.classes[record.class].resources());
         match worker.runs.last_mut() {
             Some(run) if run.layer == layer && run.attempt == attempt && run.first + run.count == index => {
                 run.count += 1;
@@ -394,39 +342,44 @@ impl Scheduler {
 
     /// Idle workers take from the queues of others.
     fn share(&mut self) {
-        while let (Some(worker), Some(victim)) = (self.idle.last().copied(), self.loaded.last().copied()) {
-            if self.workers[victim as usize].queue.is_empty() {
-                self.loaded.pop();
+        let mut looks = VICTIMS_MAX;
+        // From the last on; those that nobody has anything for are passed.
+        let mut place = self.idle.len();
+        while place > 0 && looks > 0 {
+            while self.loaded.last().is_some_and(|victim| self.workers[*victim as usize].queue.is_empty()) {
+                let victim = self.loaded.pop().expect("looked at above");
                 self.workers[victim as usize].in_loaded = false;
-                continue;
             }
-            if worker == victim || !self.take_from(worker, victim) {
-                break;
+            let worker = self.idle[place - 1];
+            let victims = self.loaded.iter().rev().take(looks).filter(|victim| **victim != worker);
+            let found =
+                victims.copied().find_map(|victim| Some((victim, self.first_to_take(worker, victim)?)));
+            let Some((victim, class)) = found else {
+                looks -= self.loaded.len().clamp(1, looks);
+                place -= 1;
+                continue;
+            };
+            let slot = self.workers[victim as usize].queue.pop(class).expect("the class was found there");
+            if self.leave_queue(slot) {
+                self.assign(slot, worker);
+            }
+            let record = &mut self.workers[worker as usize];
+            if record.outstanding >= record.threads() {
+                record.in_idle = false;
+                place -= 1;
+                self.idle.remove(place);
+                self.offer(worker);
             }
         }
     }
 
-    /// Gives an idle worker a task from another's queue.
-    fn take_from(&mut self, worker: WorkerIndex, victim: WorkerIndex) -> bool {
-        let Some(slot) = self.workers[victim as usize].queue.pop() else { return false };
-        if !self.leave_queue(slot) {
-            return true;
-        }
-        if !self.may_take(worker, slot) {
-            self.tasks[slot].queued = true;
-            let record = &self.layers[self.tasks[slot].layer];
-            let (priority, level) = (record.priority(), record.layer.level);
-            self.workers[victim as usize].queue.push(priority, level, slot);
-            return false;
-        }
-        self.assign(slot, worker);
-        let record = &mut self.workers[worker as usize];
-        if record.outstanding >= record.threads() {
-            record.in_idle = false;
-            self.idle.pop();
-            self.offer(worker);
-        }
-        true
+    /// The class of the task that a worker may take from another's queue, if there is one.
+    fn first_to_take(&self, worker: WorkerIndex, victim: WorkerIndex) -> Option<ClassIndex> {
+        let can_start = |class: &ClassIndex| {
+            let class = &self.classes[*class];
+            class.may_run_on(worker) && class.can_start_on(&self.workers[worker as usize])
+        };
+        self.workers[victim as usize].queue.first(can_start).map(|(_, class)| class)
     }
 
     /// Asks a worker that has more than its threads can run to give half of that back.

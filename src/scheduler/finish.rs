@@ -151,12 +151,10 @@ impl Scheduler {
 
     /// A worker no longer has a task: its thread and its resources are free.
     fn leave_worker(&mut self, slot: Slot, worker: WorkerIndex) {
-        let layer = self.tasks[slot].layer;
+        let class = self.layers[self.tasks[slot].layer].class;
         let record = &mut self.workers[worker as usize];
         record.outstanding -= 1;
-        if self.layers[layer].has_resources() {
-            record.put_back(self.layers[layer].resources());
-        }
+        record.put_back(self.classes[class].resources());
         self.offer(worker);
     }
 

@@ -8,7 +8,8 @@
 //!
 //! - [`table`]: tasks, layers, chains; what a task costs.
 //! - [`submit`]: what clients say. - [`finish`]: what workers say, and what follows from it.
-//! - [`assign`]: who gets what, and the messages that tell them. - [`stop`]: what is too late to begin.
+//! - [`class`]: which layers which workers may run. - [`assign`]: who gets what, and the messages that
+//!   tell them. - [`stop`]: what is too late to begin.
 //!
 //! Architecture invariant: the same messages in the same order give the same answers. No clock, no
 //! thread, no iteration over hashed tables.
@@ -17,6 +18,7 @@
 //! gives a task back only with all its inputs there, so a task that ended or came back fetches nothing.
 
 mod assign;
+mod class;
 mod finish;
 mod stop;
 mod submit;
@@ -28,10 +30,14 @@ use crate::{
     message::{Message, Tasks, ToClient, ToScheduler, ToWorker},
     rank::Rank,
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use class::{ClassIndex, Classes, Queues};
+use std::collections::{BTreeSet, VecDeque};
 use table::{
-    Arena, Chains, Errors, LayerIndex, LayerRecord, LayerSlot, NONE, Pages, Queue, Slot, Task, WorkerIndex,
+    Arena, Chains, Errors, LayerIndex, LayerRecord, LayerSlot, NONE, Pages, Slot, Task, WorkerIndex,
 };
+
+/// The share of a worker's memory that may be full when it is given tasks that need nothing.
+const ROOT_MEMORY_SHARE: f64 = 0.6;
 
 /// What the scheduler knows of a worker from the start.
 #[derive(Clone, Debug)]
@@ -86,8 +92,10 @@ struct Worker {
     held_bytes: u64,
     /// What is left of its resources.
     available: Vec<(String, u32)>,
-    /// Tasks that should run here because their inputs are here, or may run nowhere else.
-    queue: Queue,
+    /// The classes that it may run.
+    classes: Vec<ClassIndex>,
+    /// Tasks that should run here because their inputs are here.
+    queue: Queues,
     /// Tasks that may run nowhere else.
     pinned: VecDeque<Slot>,
     /// What it is given in this decision.
@@ -119,12 +127,13 @@ pub struct Scheduler {
     errors: Errors,
     /// How many values are held by workers.
     held_count: usize,
-    /// Layers with withheld tasks, by priority.
-    roots: BTreeMap<i32, VecDeque<LayerSlot>>,
+    classes: Classes,
+    /// How many layers there have been.
+    layers_ever: u64,
     /// How many tasks are withheld.
     withheld: u64,
-    /// Tasks that are ready and may as well run anywhere.
-    ready: Queue,
+    /// How many tasks are ready and no nearer to one worker than to another.
+    ready: u64,
     /// How many tasks are pinned to workers.
     pinned: usize,
     /// How much time is left for tasks to run in.
@@ -171,9 +180,10 @@ impl Scheduler {
             chains: Chains::default(),
             errors: Errors::new(),
             held_count: 0,
-            roots: BTreeMap::new(),
+            classes: Classes::default(),
+            layers_ever: 0,
             withheld: 0,
-            ready: Queue::default(),
+            ready: 0,
             pinned: 0,
             time_left_nanoseconds: u64::MAX,
             timed: BTreeSet::new(),
@@ -227,13 +237,14 @@ impl Scheduler {
     }
 
     /// How much there is of what goes with the futures: all zero when every one was dropped.
-    pub(crate) fn left_over(&self) -> [(&'static str, usize); 9] {
+    pub(crate) fn left_over(&self) -> [(&'static str, usize); 10] {
         let sum = |of: fn(&Worker) -> u64| self.workers.iter().map(of).sum::<u64>() as usize;
         let (waiting, assigned) = self.load();
         [
             ("records", self.tasks.len()),
             ("layers", self.layers.len()),
             ("layers that are timed", self.timed.len()),
+            ("classes of layers", self.classes.len()),
             ("cells in chains", self.chains.len()),
             ("errors", self.errors.len()),
             ("tasks in queues", waiting as usize),
@@ -247,7 +258,7 @@ impl Scheduler {
     pub fn load(&self) -> (u64, u64) {
         let queued: usize = self.workers.iter().map(|worker| worker.queue.len() + worker.pinned.len()).sum();
         let outstanding = self.workers.iter().map(|worker| u64::from(worker.outstanding)).sum();
-        (self.withheld + self.ready.len() as u64 + queued as u64, outstanding)
+        (self.withheld + self.ready + queued as u64, outstanding)
     }
 
     fn worker_at(&self, rank: Rank) -> Option<WorkerIndex> {
@@ -313,7 +324,8 @@ impl Worker {
             blocked: 0,
             task_nanoseconds: None,
             held_bytes: 0,
-            queue: Queue::default(),
+            classes: vec![class::ANYWHERE],
+            queue: Queues::default(),
             pinned: VecDeque::new(),
             runs: Vec::new(),
             freed: Vec::new(),
@@ -342,6 +354,13 @@ impl Worker {
             }
         };
         self.threads().saturating_mul(a_thread)
+    }
+
+    /// Whether it may be given tasks that need nothing.
+    fn may_begin(&self) -> bool {
+        let full = self.held_bytes as f64 > ROOT_MEMORY_SHARE * self.spec.memory_bytes as f64;
+        // Tasks that wait within may wait for these very ones, so they are no reason to hold them back.
+        !full || self.outstanding == 0 || self.blocked > 0
     }
 
     /// Whether what is left of its resources is enough.

@@ -2,6 +2,7 @@
 
 use super::{
     Scheduler,
+    class::ANYWHERE,
     table::{LayerRecord, LayerSlot, NONE, Slot, State, Task, for_each_need, needs_values},
 };
 use crate::{
@@ -18,15 +19,19 @@ impl Scheduler {
         if tasks.count == 0 {
             return;
         }
-        let eligible = self.eligible(&layer);
+        let (class, refusal) = match self.classes.enter(layer.options.as_deref(), &mut self.workers) {
+            Ok(class) => (class, None),
+            Err(words) => (ANYWHERE, Some(words)),
+        };
         let is_root =
             !needs_values(&layer) && !layer.options.as_ref().is_some_and(|options| options.one_each);
-        let record = LayerRecord { layer, cursor: 0, live: tasks.count, early: 0, eligible: None };
+        let record =
+            LayerRecord { layer, cursor: 0, live: tasks.count, early: 0, class, order: self.layers_ever };
+        self.layers_ever += 1;
         let slot = self.layers.insert(record);
         self.layer_index.insert(tasks.first, slot);
-        match eligible {
-            Err(words) => return self.refuse(slot, Reason::NoWorker, words),
-            Ok(eligible) => self.layers[slot].eligible = eligible,
+        if let Some(words) = refusal {
+            return self.refuse(slot, Reason::NoWorker, words);
         }
         if self.is_late(slot) {
             let words = self.why_late(slot);
@@ -37,8 +42,7 @@ impl Scheduler {
             self.timed.insert((expected, slot));
         }
         if is_root {
-            let priority = self.layers[slot].priority();
-            self.roots.entry(priority).or_default().push_back(slot);
+            self.classes[class].roots.insert(self.layers[slot].root_key(), slot);
             self.withheld += u64::from(tasks.count);
         } else {
             self.layers[slot].cursor = tasks.count;
@@ -46,34 +50,6 @@ impl Scheduler {
                 self.submit_waiting(slot, index);
             }
         }
-    }
-
-    /// Which workers may run a layer: nothing if all may, an error if none can.
-    fn eligible(&self, layer: &Layer) -> Result<Option<Box<[bool]>>, String> {
-        let Some(options) = &layer.options else { return Ok(None) };
-        let mut eligible = vec![true; self.workers.len()];
-        if !options.workers.is_empty() {
-            let exists = options.workers.iter().any(|rank| self.worker_at(*rank).is_some());
-            if exists || !options.allow_other {
-                for (index, worker) in self.workers.iter().enumerate() {
-                    eligible[index] = options.workers.contains(&worker.spec.rank);
-                }
-            }
-            if !eligible.contains(&true) {
-                let ranks: Vec<String> = options.workers.iter().map(Rank::to_string).collect();
-                return Err(format!("no worker has rank {}", ranks.join(" or ")));
-            }
-        }
-        for (name, amount) in &options.resources {
-            for (index, worker) in self.workers.iter().enumerate() {
-                eligible[index] &=
-                    worker.spec.resources.iter().any(|(has, total)| has == name && total >= amount);
-            }
-            if !eligible.contains(&true) {
-                return Err(format!("no worker that may run it declares {name}={amount} or more"));
-            }
-        }
-        Ok(eligible.contains(&false).then(|| eligible.into()))
     }
 
     /// Fails all tasks of a new layer.
@@ -236,13 +212,8 @@ impl Scheduler {
 
     /// A layer has no withheld tasks any more.
     pub(super) fn leave_roots(&mut self, slot: LayerSlot) {
-        let priority = self.layers[slot].priority();
-        if let Some(layers) = self.roots.get_mut(&priority) {
-            layers.retain(|layer| *layer != slot);
-            if layers.is_empty() {
-                self.roots.remove(&priority);
-            }
-        }
+        let record = &self.layers[slot];
+        self.classes[record.class].roots.remove(&record.root_key());
     }
 
     /// Forgets a layer all of whose tasks are forgotten.
@@ -250,6 +221,7 @@ impl Scheduler {
         let record = self.layers.remove(slot);
         self.layer_index.remove(record.layer.tasks.first);
         self.timed.remove(&(record.expected_nanoseconds(), slot));
+        self.classes.leave(record.class, &mut self.workers);
     }
 
     pub(super) fn cancel(&mut self, tasks: Tasks) {

@@ -5,12 +5,14 @@
 //! of bytes and no allocation of its own. Tasks that need nothing have no record until a worker gets
 //! them: a million of them cost what their arguments cost.
 
+use super::class::ClassIndex;
 use crate::{
     error::TaskError,
     message::{Column, Layer, Size, TaskId, Tasks},
 };
 use smallvec::SmallVec;
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
@@ -95,8 +97,9 @@ pub(super) struct LayerRecord {
     pub live: u32,
     /// How many of its tasks have got a record before their time, because something needs them.
     pub early: u32,
-    /// The workers that may run it; nothing where all may.
-    pub eligible: Option<Box<[bool]>>,
+    pub class: ClassIndex,
+    /// How many layers came before it.
+    pub order: u64,
 }
 
 impl LayerRecord {
@@ -113,12 +116,9 @@ impl LayerRecord {
         self.layer.options.as_ref().map_or(0, |options| options.expected_nanoseconds)
     }
 
-    pub(super) fn resources(&self) -> &[(String, u32)] {
-        self.layer.options.as_ref().map_or(&[], |options| &options.resources)
-    }
-
-    pub(super) fn has_resources(&self) -> bool {
-        !self.resources().is_empty()
+    /// Its place among the layers of its class.
+    pub(super) fn root_key(&self) -> (Reverse<i32>, u64) {
+        (Reverse(self.priority()), self.order)
     }
 
     pub(super) fn name(&self) -> String {
@@ -356,18 +356,16 @@ impl LayerIndex {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     buckets: BTreeMap<(i32, u32), Vec<Slot>>,
-    len: usize,
 }
 
 impl Queue {
     pub(super) fn push(&mut self, priority: i32, level: u32, slot: Slot) {
         self.buckets.entry((priority, level)).or_default().push(slot);
-        self.len += 1;
     }
 
-    /// The priority of what is first.
-    pub(super) fn priority(&self) -> Option<i32> {
-        self.buckets.last_key_value().map(|((priority, _), _)| *priority)
+    /// The priority and the level of what is first.
+    pub(super) fn first(&self) -> Option<(i32, u32)> {
+        self.buckets.last_key_value().map(|(key, _)| *key)
     }
 
     pub(super) fn pop(&mut self) -> Option<Slot> {
@@ -376,16 +374,11 @@ impl Queue {
         if bucket.get().is_empty() {
             bucket.remove();
         }
-        self.len -= usize::from(slot.is_some());
         slot
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
     pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.buckets.is_empty()
     }
 }
 

@@ -139,6 +139,7 @@ impl Story {
     fn assert_empty(&mut self) {
         assert_eq!(self.scheduler.record_count(), 0, "no record is left");
         assert_eq!(self.scheduler.layers.len(), 0, "no layer is left");
+        assert_eq!(self.scheduler.classes.len(), 0, "no class is left");
         assert_eq!(self.scheduler.load(), (0, 0));
         assert!(self.scheduler.errors.is_empty());
     }
@@ -527,6 +528,64 @@ fn resources_limit_how_many_run_at_a_time() {
     story.hear(1, [with(layer(9, 1, vec![]), gpu(3))]);
     let [ToClient::Failed { error, .. }] = story.told_client()[..] else { panic!() };
     assert_eq!(error.message, "no worker that may run it declares GPU=3 or more");
+}
+
+/// Two workers of one thread, of which rank 3 alone has a GPU, and it runs task 0.
+fn story_with_a_busy_gpu() -> Story {
+    let mut specs = vec![spec(2, 1), spec(3, 1)];
+    specs[1].resources = vec![("GPU".into(), 1)];
+    let mut story = Story::with_specs(specs);
+    story.hear(1, [with(layer(0, 1, vec![]), gpu())]);
+    assert_eq!(story.given(), [(3, 0, 1)]);
+    story
+}
+
+fn gpu() -> Options {
+    Options { resources: vec![("GPU".into(), 1)], ..Options::default() }
+}
+
+#[test]
+fn many_that_wait_for_a_resource_hide_none_that_can_run() {
+    let mut story = story_with_a_busy_gpu();
+    let values: Packed = [[7u8].as_slice()].into_iter().collect();
+    let needs = || vec![Column::Stride { first: id(1), stride: 0 }];
+    // The latest come first: those that want the GPU would be met before the one that wants nothing.
+    story.hear(
+        1,
+        [
+            ToScheduler::Give(Finished { first: id(1), values }),
+            ToScheduler::Submit(layer(2, 1, needs())),
+            with(layer(3, 1000, needs()), gpu()),
+        ],
+    );
+    assert_eq!(story.given(), [(2, 2, 1)]);
+    assert_eq!(story.scheduler.load(), (1000, 2));
+    story.hear(3, [finished(0, 1)]);
+    assert_eq!(story.given(), [(3, 1002, 1)], "the GPU goes from task to task");
+}
+
+#[test]
+fn many_layers_for_another_worker_hide_none_that_can_run() {
+    let mut story = story_with_a_busy_gpu();
+    let layers = (1..=100).map(|task| with(layer(task, 1, vec![]), gpu()));
+    story.hear(1, layers.chain([roots(101, 1)]));
+    assert_eq!(story.given(), [(2, 101, 1)]);
+    story.hear(3, [finished(0, 1)]);
+    assert_eq!(story.given(), [(3, 1, 1)], "in the order that they came");
+    story.hear(1, [ToScheduler::Release(vec![range(0, 102)])]);
+    story.hear(2, [finished(101, 1)]).hear(3, [ToScheduler::Yielded(vec![range(1, 1)])]);
+    story.assert_empty();
+}
+
+#[test]
+fn an_idle_worker_takes_what_it_may_from_behind_what_it_may_not() {
+    let mut story = story_with_a_busy_gpu();
+    story.hear(3, [stored(0, 100)]);
+    let needs = || vec![Column::Stride { first: id(0), stride: 0 }];
+    story.hear(1, [ToScheduler::Submit(layer(1, 3, needs())), with(layer(4, 100, needs()), gpu())]);
+    let mut given = story.given();
+    given.sort_unstable();
+    assert!(given.iter().any(|(rank, first, _)| *rank == 2 && *first < 4), "{given:?}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::for_each_held;
 use crate::{
     current::{self, Context},
     error::{Reason, TaskError},
+    lock::lock,
     message::{Argument, Finished, Need, Packed, Run, TaskId, Tasks},
     runtime::Execute,
     task::{Code, Input, Inputs, Output},
@@ -27,7 +28,7 @@ use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -681,11 +682,6 @@ fn panic_words(panic: &(dyn Any + Send)) -> String {
         let words = panic.downcast_ref::<String>().cloned();
         words.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
     })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that can panic runs under these locks.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for Pool {

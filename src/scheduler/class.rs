@@ -1,0 +1,214 @@
+//! Classes of layers: those that the same workers may run, and that take the same of them.
+//!
+//! What waits is kept apart by class. So a worker meets only what it may take, however many tasks wait
+//! for others or for a resource. Most programs have one class, [`ANYWHERE`].
+
+use super::{
+    Worker,
+    table::{Arena, LayerSlot, Queue, Slot, WorkerIndex},
+};
+use crate::{message::Options, rank::Rank};
+use std::{cmp::Reverse, collections::BTreeMap};
+
+/// The place of a class.
+pub(super) type ClassIndex = u32;
+
+/// The class of layers that any worker may run at any time.
+pub(super) const ANYWHERE: ClassIndex = 0;
+
+/// What some layers ask of a worker, and which of their tasks wait for any that has it.
+#[derive(Debug, Default)]
+pub(super) struct Class {
+    asks: Asks,
+    /// The workers that may run it; nothing where all may.
+    eligible: Option<Box<[bool]>>,
+    /// Tasks that are ready, and no nearer to one worker than to another.
+    pub ready: Queue,
+    /// Layers with withheld tasks: by priority, then as they came.
+    pub roots: BTreeMap<(Reverse<i32>, u64), LayerSlot>,
+    /// How many layers are of this class; not counted where all workers may run it.
+    layers: usize,
+}
+
+/// The options of a layer that choose its workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Asks {
+    workers: Vec<Rank>,
+    allow_other: bool,
+    resources: Vec<(String, u32)>,
+}
+
+impl Class {
+    /// What a task takes of its worker while it runs, by name.
+    pub(super) fn resources(&self) -> &[(String, u32)] {
+        &self.asks.resources
+    }
+
+    /// Whether a worker may ever run it.
+    pub(super) fn may_run_on(&self, worker: WorkerIndex) -> bool {
+        self.eligible.as_ref().is_none_or(|eligible| eligible[worker as usize])
+    }
+
+    /// Whether a worker that may run it can do so now.
+    pub(super) fn can_start_on(&self, worker: &Worker) -> bool {
+        self.asks.resources.is_empty() || worker.has(&self.asks.resources)
+    }
+}
+
+/// All classes that some layer is of, and [`ANYWHERE`].
+#[derive(Debug)]
+pub(super) struct Classes {
+    classes: Arena<Class>,
+    known: BTreeMap<Asks, ClassIndex>,
+}
+
+impl Default for Classes {
+    fn default() -> Self {
+        let mut classes = Arena::default();
+        classes.insert(Class::default());
+        Self { classes, known: BTreeMap::new() }
+    }
+}
+
+impl Classes {
+    /// The class of a layer with these options, which is counted in.
+    ///
+    /// # Errors
+    ///
+    /// Says what is missing if no worker can run the layer.
+    pub(super) fn enter(
+        &mut self,
+        options: Option<&Options>,
+        workers: &mut [Worker],
+    ) -> Result<ClassIndex, String> {
+        // Where each task has its worker, there is nothing to choose.
+        let Some(options) = options.filter(|options| !options.one_each) else { return Ok(ANYWHERE) };
+        if options.workers.is_empty() && options.resources.is_empty() {
+            return Ok(ANYWHERE);
+        }
+        let asks = Asks {
+            workers: options.workers.clone(),
+            allow_other: options.allow_other,
+            resources: options.resources.clone(),
+        };
+        let class = match self.known.get(&asks) {
+            Some(class) => *class,
+            None => {
+                let eligible = asks.eligible(workers)?;
+                let class = Class { asks: asks.clone(), eligible, ..Class::default() };
+                let index = self.classes.insert(class);
+                for (place, worker) in workers.iter_mut().enumerate() {
+                    if self.classes[index].may_run_on(place as WorkerIndex) {
+                        worker.classes.push(index);
+                    }
+                }
+                self.known.insert(asks, index);
+                index
+            }
+        };
+        self.classes[class].layers += 1;
+        Ok(class)
+    }
+
+    /// A layer of the class is gone. The class goes with its last one.
+    pub(super) fn leave(&mut self, class: ClassIndex, workers: &mut [Worker]) {
+        if class == ANYWHERE {
+            return;
+        }
+        self.classes[class].layers -= 1;
+        if self.classes[class].layers == 0 {
+            self.known.remove(&self.classes.remove(class).asks);
+            for worker in workers {
+                worker.classes.retain(|known| *known != class);
+            }
+        }
+    }
+
+    /// How many there are besides the one that is always there.
+    pub(super) fn len(&self) -> usize {
+        self.classes.len() - 1
+    }
+}
+
+impl std::ops::Index<ClassIndex> for Classes {
+    type Output = Class;
+    fn index(&self, class: ClassIndex) -> &Class {
+        &self.classes[class]
+    }
+}
+
+impl std::ops::IndexMut<ClassIndex> for Classes {
+    fn index_mut(&mut self, class: ClassIndex) -> &mut Class {
+        &mut self.classes[class]
+    }
+}
+
+impl Asks {
+    /// Which workers may run a layer: nothing if all may, an error if none can.
+    fn eligible(&self, workers: &[Worker]) -> Result<Option<Box<[bool]>>, String> {
+        let mut eligible = vec![true; workers.len()];
+        if !self.workers.is_empty() {
+            let wanted: Vec<bool> =
+                workers.iter().map(|worker| self.workers.contains(&worker.spec.rank)).collect();
+            if wanted.contains(&true) {
+                eligible = wanted;
+            } else if !self.allow_other {
+                let ranks: Vec<String> = self.workers.iter().map(Rank::to_string).collect();
+                return Err(format!("no worker has rank {}", ranks.join(" or ")));
+            }
+        }
+        for (name, amount) in &self.resources {
+            for (eligible, worker) in eligible.iter_mut().zip(workers) {
+                *eligible &= worker.spec.resources.iter().any(|(has, total)| has == name && total >= amount);
+            }
+            if !eligible.contains(&true) {
+                return Err(format!("no worker that may run it declares {name}={amount} or more"));
+            }
+        }
+        Ok(eligible.contains(&false).then(|| eligible.into()))
+    }
+}
+
+/// A worker's own tasks that are to run, by class: all are of classes that it may run.
+#[derive(Debug, Default)]
+pub(super) struct Queues {
+    /// None of them is empty.
+    queues: Vec<(ClassIndex, Queue)>,
+    len: usize,
+}
+
+impl Queues {
+    pub(super) fn push(&mut self, class: ClassIndex, priority: i32, level: u32, slot: Slot) {
+        let place = self.queues.iter().position(|(known, _)| *known == class).unwrap_or_else(|| {
+            self.queues.push((class, Queue::default()));
+            self.queues.len() - 1
+        });
+        self.queues[place].1.push(priority, level, slot);
+        self.len += 1;
+    }
+
+    /// Priority, level and class of what comes first among the classes that `can_start` lets pass.
+    pub(super) fn first(&self, can_start: impl Fn(&ClassIndex) -> bool) -> Option<((i32, u32), ClassIndex)> {
+        let startable = self.queues.iter().filter(|(class, _)| can_start(class));
+        startable.filter_map(|(class, queue)| Some((queue.first()?, *class))).max()
+    }
+
+    /// Takes what comes first in a class.
+    pub(super) fn pop(&mut self, class: ClassIndex) -> Option<Slot> {
+        let place = self.queues.iter().position(|(known, _)| *known == class)?;
+        let slot = self.queues[place].1.pop();
+        if self.queues[place].1.is_empty() {
+            self.queues.swap_remove(place);
+        }
+        self.len -= usize::from(slot.is_some());
+        slot
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
