@@ -214,10 +214,10 @@ fn runs(whole: &[usize], starts: &[usize], shape: &[usize]) -> (Vec<usize>, usiz
     let length = shape[cut..].iter().product();
     let stride = |axis: usize| whole[axis + 1..].iter().product::<usize>();
     let mut places = vec![(0..shape.len()).map(|axis| starts[axis] * stride(axis)).sum()];
-    for axis in 0..cut {
+    for (axis, length) in shape.iter().enumerate().take(cut) {
         let next = |place: &usize| {
             let place = *place;
-            (0..shape[axis]).map(move |index| place + index * stride(axis))
+            (0..*length).map(move |index| place + index * stride(axis))
         };
         places = places.iter().flat_map(next).collect();
     }
