@@ -2,10 +2,10 @@
 //!
 //! All is under locks that are held for moments and under which nothing else is locked.
 
-pub(crate) use crate::lock::lock;
 use crate::{
     comm::Bells,
     error::{Reason, TaskError},
+    lock::lock,
     message::{Column, Finished, Held, Layer, Message, Size, TaskId, Tasks, ToClient, ToScheduler, ToStore},
     rank::Rank,
     store::Claim,

@@ -5,8 +5,8 @@
 
 use super::{Device, opencl::status_name};
 use crate::{
-    client::table::lock,
     error::{Error, Result},
+    lock::lock,
 };
 use bytemuck::Pod;
 use ocl::ffi;

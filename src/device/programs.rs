@@ -2,8 +2,8 @@
 
 use super::opencl::status_name;
 use crate::{
-    client::table::lock,
     error::{Error, Result},
+    lock::lock,
 };
 use ocl::{
     Context, Device,

@@ -5,7 +5,7 @@
 //! not used for longest, and come back when they are used again.
 
 use super::{Buffer, Device};
-use crate::{client::table::lock, error::Result};
+use crate::{error::Result, lock::lock};
 use bytemuck::Pod;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 use std::{

@@ -587,6 +587,10 @@ impl State {
         *old_squares += squares + distance * distance * (*old_count * count / total);
         *old_mean += distance * (count / total);
         *old_count = total;
+        if !old_mean.is_finite() {
+            // No distance from there is a number.
+            *old_squares = f64::NAN;
+        }
     }
 
     fn add_candidate<T: Reduce>(&mut self, reduction: Reduction, place: usize, value: T, index: i64) {
