@@ -8,7 +8,7 @@
 //! # fn main() -> maniple::Result<()> {
 //! # maniple::Runtime::builder().execute(|client| {
 //! let n = 100_000;
-//! let x = client.random(42).uniform(0.0, 1.0, [n, 2], chunks([10_000, 2]));
+//! let x = client.random(42).uniform::<f64>(0.0, 1.0, [n, 2], chunks([10_000, 2]));
 //! let inside = x.square().sum_axis(1).lt(1.0);
 //! let pi = 4.0 * inside.count_nonzero().compute()? as f64 / n as f64;
 //! assert!((pi - 3.14).abs() < 0.05);
