@@ -145,6 +145,8 @@ pub enum Reason {
     /// It was not begun, since there was no time left for it; or one that it submitted and waited for was
     /// not, and it panicked.
     Stopping,
+    /// Its worker's memory has no room for it, and nothing there can be moved to a disk.
+    Memory,
 }
 
 /// The failure of a task, as it reaches every future that depends on it.
@@ -190,6 +192,7 @@ impl fmt::Display for TaskError {
             Reason::Cancelled => "was cancelled",
             Reason::NoWorker => "cannot run",
             Reason::Stopping => "came too late",
+            Reason::Memory => "found no room in memory",
         };
         write!(f, "task {} ({}) {verb}", self.task, self.function)?;
         if let Some(rank) = self.rank {

@@ -40,6 +40,8 @@ pub mod client;
 pub mod comm;
 mod current;
 pub mod device;
+#[doc(hidden)]
+pub mod disk;
 mod error;
 pub mod info;
 pub mod job;
@@ -60,11 +62,13 @@ pub use array::Array;
 pub use client::{Client, Delayed, Future, Place, Status, SubmitOptions, WaitFor, delayed};
 pub use current::{Current, current, is_in_task};
 pub use device::device;
+pub use disk::{Compression, SpillPlace};
 pub use error::{Error, Reason, Result, TaskError};
 pub use rank::{Rank, Role};
 #[doc(hidden)]
 pub use runtime::simulation;
 pub use runtime::{Builder, Cluster, MemoryLimit, RankRecord, Runtime, run};
+pub use store::Thresholds;
 pub use task::Shared;
 pub use value::Data;
 

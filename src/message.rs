@@ -404,6 +404,11 @@ pub enum ToScheduler {
     Failed(Box<TaskError>),
     /// A worker gives back tasks that it had not begun.
     Yielded(Vec<Tasks>),
+    /// So many bytes of a worker's values are on its disk only.
+    Spilled {
+        /// How many.
+        bytes: u64,
+    },
     /// So many more tasks of a worker now wait for others, and need no thread; fewer, if negative.
     Blocked(i32),
     /// So much time is left for tasks to run in: what is expected to take as long, or longer, is not begun

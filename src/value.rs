@@ -10,6 +10,7 @@
 use crate::{
     comm::{Body, Buffer},
     device::DeviceVec,
+    disk::{Compression, Disk, DiskCopy},
     message::Size,
 };
 use ndarray::{Array, IntoDimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
@@ -19,7 +20,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{
     any::{Any, TypeId, type_name},
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// What can be an argument or a result of a task.
@@ -35,58 +39,137 @@ type Shared = Arc<dyn Any + Send + Sync>;
 type Wire = Result<(Vec<u8>, Body), String>;
 
 /// A large value, shared by all who use it on this rank.
+///
+/// Its memory may be given up for a copy on a disk while nobody uses it ([`spill`](Self::spill)); whoever
+/// asks for it has it read back.
 #[derive(Clone)]
-pub struct Value(Arc<Mutex<State>>);
+pub struct Value(Arc<Inner>);
+
+struct Inner {
+    size: Size,
+    state: Mutex<State>,
+    /// Where its memory is counted; nowhere until it is put into a store.
+    account: OnceLock<Arc<Account>>,
+}
 
 enum State {
     /// As its type, with the way to make bytes of it.
-    Live { value: Shared, encode: fn(Shared) -> Wire, size: Size },
+    Live { value: Shared, encode: fn(Shared) -> Wire, copy: Option<DiskCopy> },
     /// As it arrived, until somebody asks for it as its type.
-    Wire { head: Vec<u8>, body: Buffer },
-    /// It could not be decoded.
+    Wire { head: Vec<u8>, body: Arc<Buffer>, copy: Option<DiskCopy> },
+    /// On a disk only.
+    Spilled(DiskCopy),
+    /// It could not be decoded, or read back.
     Broken(String),
 }
 
+/// How many bytes of values are in memory, and how many on a disk only.
+#[derive(Debug, Default)]
+pub struct Account {
+    resident: AtomicU64,
+    spilled: AtomicU64,
+}
+
+impl Account {
+    /// How many bytes are in memory.
+    pub fn resident_bytes(&self) -> u64 {
+        self.resident.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes are on a disk only.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.spilled.load(Ordering::Relaxed)
+    }
+}
+
+/// What came of giving up a value's memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spill {
+    /// It is on the disk only.
+    Done,
+    /// It is used, and stays in memory.
+    InUse,
+    /// It cannot be written: the system's words.
+    Failed(String),
+}
+
+impl State {
+    /// Whether nobody but the value itself refers to what is in memory.
+    fn is_unused(&self) -> bool {
+        match self {
+            Self::Live { value, .. } => Arc::strong_count(value) == 1,
+            Self::Wire { body, .. } => Arc::strong_count(body) == 1,
+            Self::Spilled(_) | Self::Broken(_) => false,
+        }
+    }
+
+    fn copy(&mut self) -> Option<&mut Option<DiskCopy>> {
+        match self {
+            Self::Live { copy, .. } | Self::Wire { copy, .. } => Some(copy),
+            Self::Spilled(_) | Self::Broken(_) => None,
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(account) = self.account.get() {
+            let counter =
+                if matches!(state, State::Spilled(_)) { &account.spilled } else { &account.resident };
+            counter.fetch_sub(self.size.bytes, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Value {
+    fn new(size: Size, state: State) -> Self {
+        Self(Arc::new(Inner { size, state: Mutex::new(state), account: OnceLock::new() }))
+    }
+
     /// A value whose body has the given size.
     fn live<T: Data>(value: Arc<T>, size: Size) -> Self {
-        Self(Arc::new(Mutex::new(State::Live { value, encode: encode_shared::<T>, size })))
+        Self::new(size, State::Live { value, encode: encode_shared::<T>, copy: None })
     }
 
     /// A value as it came from another rank.
     pub fn from_wire(head: Vec<u8>, body: Buffer) -> Self {
-        Self(Arc::new(Mutex::new(State::Wire { head, body })))
+        let size = Size { bytes: body.as_slice().len() as u64, align: body.align() as u8 };
+        Self::new(size, State::Wire { head, body: Arc::new(body), copy: None })
     }
 
     /// A value that could not be had, for this reason: whoever asks for it is told.
     pub fn broken(reason: String) -> Self {
-        Self(Arc::new(Mutex::new(State::Broken(reason))))
+        Self::new(Size::default(), State::Broken(reason))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic inside, from a user's `Deserialize`, leaves the state as it was before.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The value as a `T`, decoded once for all.
+    /// The value as a `T`, decoded once for all; read from the disk if it was spilled.
     ///
     /// # Errors
     ///
     /// Says what is wrong if the value is not a `T`.
     pub fn get<T: Data>(&self) -> Result<Arc<T>, String> {
         let mut state = self.state();
+        self.read_back(&mut state);
         match std::mem::replace(&mut *state, State::Broken("its decoding panicked".into())) {
-            State::Live { value, encode, size } => {
+            State::Live { value, encode, copy } => {
                 let result = Arc::clone(&value).downcast::<T>();
-                *state = State::Live { value, encode, size };
+                *state = State::Live { value, encode, copy };
                 result.map_err(|_| format!("the value is no {}", type_name::<T>()))
             }
-            State::Wire { head, body } => {
-                let size = Size { bytes: body.as_slice().len() as u64, align: body.align() as u8 };
+            State::Wire { head, body, copy } => {
+                // Who sends it on at the moment needs the bytes as they are.
+                let body = Arc::try_unwrap(body)
+                    .unwrap_or_else(|body| Buffer::copy_of(body.as_slice(), body.align()));
                 match decode_body::<T>(&head, body) {
                     Ok(value) => {
                         let value = Arc::new(value);
-                        *state = State::Live { value: value.clone(), encode: encode_shared::<T>, size };
+                        *state = State::Live { value: value.clone(), encode: encode_shared::<T>, copy };
                         Ok(value)
                     }
                     Err(error) => {
@@ -95,6 +178,7 @@ impl Value {
                     }
                 }
             }
+            State::Spilled(_) => unreachable!("it was read back"),
             State::Broken(error) => {
                 *state = State::Broken(error.clone());
                 Err(error)
@@ -115,29 +199,109 @@ impl Value {
         decode_body(&head, Buffer::copy_of(body.as_slice(), body.align()))
     }
 
-    /// The head and the body that travel to another rank.
+    /// The head and the body that travel to another rank; read from the disk if the value was spilled.
     pub fn to_wire(&self) -> Result<(Vec<u8>, Body), String> {
-        match &mut *self.state() {
-            State::Live { value, encode, .. } => encode(Arc::clone(value)),
-            State::Wire { head, body } => {
-                // Passed on before anybody here asked for it as its type.
-                let copy = Buffer::copy_of(body.as_slice(), body.align());
-                let align = copy.align();
-                Ok((head.clone(), Body::of(Arc::new(copy), align, Buffer::as_slice)))
-            }
-            State::Broken(error) => Err(error.clone()),
-        }
+        let mut state = self.state();
+        self.read_back(&mut state);
+        wire_of(&state)
     }
 
     /// The size of the body.
     pub fn size(&self) -> Size {
-        match &*self.state() {
-            State::Live { size, .. } => *size,
-            State::Wire { body, .. } => {
-                Size { bytes: body.as_slice().len() as u64, align: body.align() as u8 }
-            }
-            State::Broken(_) => Size::default(),
+        self.0.size
+    }
+
+    /// Counts the value's memory in this account from now on, and until it is dropped.
+    pub fn count_in(&self, account: &Arc<Account>) {
+        let state = self.state();
+        if self.0.account.set(Arc::clone(account)).is_ok() {
+            let counter =
+                if matches!(*state, State::Spilled(_)) { &account.spilled } else { &account.resident };
+            counter.fetch_add(self.0.size.bytes, Ordering::Relaxed);
         }
+    }
+
+    /// Whether it is in memory and nobody uses it, as far as can be told without waiting.
+    pub fn is_idle(&self) -> bool {
+        self.0.state.try_lock().is_ok_and(|state| state.is_unused())
+    }
+
+    /// Whether it is on a disk only, as far as can be told without waiting.
+    pub fn is_spilled(&self) -> bool {
+        self.0.state.try_lock().is_ok_and(|state| matches!(*state, State::Spilled(_)))
+    }
+
+    /// Gives its memory up for a copy on a disk, unless it is used. A copy that is there already serves
+    /// again, since values do not change.
+    pub fn spill(&self, disk: &Arc<dyn Disk>, compression: Compression) -> Spill {
+        let mut state = self.state();
+        if !state.is_unused() {
+            return Spill::InUse;
+        }
+        if state.copy().is_some_and(|copy| copy.is_none()) {
+            // Written without the lock: who wants the value meanwhile gets it.
+            let wire = wire_of(&state);
+            drop(state);
+            let written = wire.and_then(|(head, body)| {
+                let align = body.align() as u8;
+                DiskCopy::write(Arc::clone(disk), head, body.as_slice(), align, compression)
+                    .map_err(|error| error.to_string())
+            });
+            let written = match written {
+                Ok(written) => written,
+                Err(words) => return Spill::Failed(words),
+            };
+            state = self.state();
+            if let Some(copy) = state.copy() {
+                *copy = Some(written);
+            }
+            if !state.is_unused() {
+                return Spill::InUse;
+            }
+        }
+        let Some(copy) = state.copy().and_then(Option::take) else { return Spill::InUse };
+        *state = State::Spilled(copy);
+        self.move_bytes(|account| (&account.resident, &account.spilled));
+        Spill::Done
+    }
+
+    /// Reads it back from the disk, if it was spilled. If that fails it is broken.
+    pub fn load(&self) {
+        self.read_back(&mut self.state());
+    }
+
+    fn read_back(&self, state: &mut State) {
+        if !matches!(state, State::Spilled(_)) {
+            return;
+        }
+        let State::Spilled(copy) = std::mem::replace(state, State::Broken("it was lost".into())) else {
+            return;
+        };
+        *state = match copy.read() {
+            Ok((head, body)) => State::Wire { head, body: Arc::new(body), copy: Some(copy) },
+            Err(words) => State::Broken(words),
+        };
+        self.move_bytes(|account| (&account.spilled, &account.resident));
+    }
+
+    fn move_bytes(&self, which: impl Fn(&Account) -> (&AtomicU64, &AtomicU64)) {
+        if let Some(account) = self.0.account.get() {
+            let (from, to) = which(account);
+            from.fetch_sub(self.0.size.bytes, Ordering::Relaxed);
+            to.fetch_add(self.0.size.bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The head and the body of a value that is in memory.
+fn wire_of(state: &State) -> Wire {
+    match state {
+        State::Live { value, encode, .. } => encode(Arc::clone(value)),
+        State::Wire { head, body, .. } => {
+            Ok((head.clone(), Body::of(Arc::clone(body), body.align(), Buffer::as_slice)))
+        }
+        State::Spilled(_) => Err("it is on the disk".into()),
+        State::Broken(error) => Err(error.clone()),
     }
 }
 

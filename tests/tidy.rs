@@ -51,6 +51,7 @@ fn pure_parts_have_no_clock_thread_file_socket_or_mpi() {
         "scheduler",
         "worker/mod.rs",
         "store",
+        "disk/extents.rs",
         "rank.rs",
         "message.rs",
         "runtime/roles.rs",

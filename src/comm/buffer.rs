@@ -89,6 +89,17 @@ impl Buffer {
         unsafe { slice::from_raw_parts(self.pointer.as_ptr(), self.length) }
     }
 
+    /// The bytes, to be changed.
+    ///
+    /// # Panics
+    ///
+    /// As [`as_slice`](Self::as_slice).
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        assert!(self.filled, "a buffer is read after it is filled");
+        // SAFETY: as in `as_slice`, and nobody else has the buffer.
+        unsafe { slice::from_raw_parts_mut(self.pointer.as_ptr(), self.length) }
+    }
+
     /// Writes all bytes.
     ///
     /// # Panics

@@ -162,22 +162,9 @@ impl Facts {
 impl Place {
     fn at(path: &Path) -> Option<Self> {
         let (bytes, free_bytes) = machine::space(path)?;
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        let real = path.canonicalize().unwrap_or_else(|_| path.into());
-        let file_system = file_system_of(&mounts, &real).unwrap_or_else(|| "unknown".into());
+        let file_system = machine::file_system(path).unwrap_or_else(|| "unknown".into());
         Some(Self { path: path.into(), file_system, bytes, free_bytes })
     }
-}
-
-/// The kind of the file system that a path is on, from `/proc/self/mountinfo`.
-fn file_system_of(mounts: &str, path: &Path) -> Option<String> {
-    let mount = |line: &str| {
-        let (head, tail) = line.split_once(" - ")?;
-        let point = PathBuf::from(head.split(' ').nth(4)?.replace("\\040", " "));
-        path.starts_with(&point).then_some((point.components().count(), tail.split(' ').next()?.to_string()))
-    };
-    // Of two on one place the later one hides the other.
-    mounts.lines().filter_map(mount).max_by_key(|(depth, _)| *depth).map(|(_, kind)| kind)
 }
 
 /// The cores that a process may run on, from its `/proc/self/status`.
@@ -280,25 +267,6 @@ mod tests {
             let status =
                 format!("Name:\tx\nCpus_allowed:\tff\nCpus_allowed_list:\t{list}\nMems_allowed:\t1\n");
             assert_eq!(allowed_cpus(&status), BTreeSet::from_iter(cpus), "{list}");
-        }
-    }
-
-    #[test]
-    fn the_innermost_mount_counts() {
-        let mounts = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
-                      30 22 0:40 / /home rw shared:5 - nfs4 server:/home rw\n\
-                      31 22 0:41 / /home/with\\040blank rw - lustre x rw\n\
-                      32 22 0:42 / /scratch rw - ext4 /dev/sdb rw\n\
-                      33 32 0:43 / /scratch rw - tmpfs none rw\n";
-        let table = [
-            ("/tmp", "ext4"),
-            ("/home/me", "nfs4"),
-            ("/homes", "ext4"),
-            ("/home/with blank/x", "lustre"),
-            ("/scratch/me", "tmpfs"),
-        ];
-        for (path, kind) in table {
-            assert_eq!(file_system_of(mounts, Path::new(path)).as_deref(), Some(kind), "{path}");
         }
     }
 

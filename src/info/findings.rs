@@ -3,30 +3,12 @@
 use super::{BuildTools, Facts, Family, Place, Survey};
 use crate::{
     rank::Rank,
-    runtime::{Cluster, human_bytes},
+    runtime::{Cluster, human_bytes, machine},
 };
 use std::{collections::BTreeSet, fmt};
 
 /// How much shared memory a rank needs free: its share of the queues and buffers of an MPI library.
 const SHARED_BYTES_PER_RANK: u64 = 64 << 20;
-
-/// File systems that all hosts share by a network: slow, and full of the files of others.
-const NETWORK_FILE_SYSTEMS: [&str; 14] = [
-    "nfs",
-    "nfs4",
-    "lustre",
-    "gpfs",
-    "beegfs",
-    "ceph",
-    "cifs",
-    "smb3",
-    "afs",
-    "panfs",
-    "pvfs2",
-    "wekafs",
-    "9p",
-    "fuse.sshfs",
-];
 
 /// Something that is wrong, on one line with its remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +117,7 @@ fn scratch(facts: &Facts) -> Option<Finding> {
     let what =
         format!("host {host}: the scratch directory {} is on {file_system}, a network", path.display());
     let remedy = "set MANIPLE_LOCAL_DIRECTORY to a directory on a disk of the host, such as /tmp";
-    NETWORK_FILE_SYSTEMS.contains(&file_system.as_str()).then(|| finding(what, remedy))
+    machine::is_network_file_system(file_system).then(|| finding(what, remedy))
 }
 
 /// The workers of a host have a core for each of their threads.

@@ -14,8 +14,9 @@ use super::{
     STATUS_BROKEN,
     cluster::{Cluster, RankRecord},
     machine,
-    roles::{Execute, Roles, Surroundings},
+    roles::{Execute, Roles, Spiller, Surroundings},
     settings::Settings,
+    spiller::{SpillThread, SpillerOptions},
     time::Clock,
 };
 use crate::{
@@ -26,6 +27,7 @@ use crate::{
     comm::{Bells, Transport, bell, bell::Sleeper},
     current::{self, Context, Scratch},
     device::Device,
+    disk::SpillFile,
     error::{Error, Result},
     lock::lock,
     message::{Message, Outcome, ToScheduler},
@@ -56,6 +58,8 @@ pub(crate) struct Engine {
     bells: Arc<Bells>,
     table: Arc<Table>,
     pool: Option<Arc<Pool>>,
+    /// Moves values to the disk, on a worker.
+    spiller: Option<Arc<SpillThread>>,
     scratch: Arc<Scratch>,
     /// Counts down to the end of the run, if that is known.
     clock: Option<Clock>,
@@ -95,14 +99,21 @@ impl Engine {
             })?),
         };
         let bells = transport.bells();
+        let main_thread_only = transport.main_thread_only();
+        let mut roles = Roles::new(transport, scheduler);
+        let spiller = match record.role.worker {
+            false => None,
+            true => Some(limit_memory(&mut roles, record, &cluster, settings, &bells)?),
+        };
         let engine = Arc::new(Self {
             this,
             cores: machine::core_count(),
-            only_thread: transport.main_thread_only().then(|| thread::current().id()),
-            roles: Mutex::new(Roles::new(transport, scheduler)),
+            only_thread: main_thread_only.then(|| thread::current().id()),
+            roles: Mutex::new(roles),
             table: Table::new(this, Arc::clone(&bells)),
             bells,
             pool,
+            spiller,
             scratch,
             clock,
             cluster,
@@ -249,7 +260,9 @@ impl Engine {
 
     /// Whether this rank's own threads have something to say.
     fn has_news(&self) -> bool {
-        self.pool.as_ref().is_some_and(|pool| pool.has_ended()) || self.table.has_requests()
+        self.pool.as_ref().is_some_and(|pool| pool.has_ended())
+            || self.table.has_requests()
+            || self.spiller.as_ref().is_some_and(|spiller| spiller.has_done())
     }
 
     /// Gives the rank back to its own thread, which sleeps.
@@ -403,6 +416,7 @@ impl Engine {
         self.table.end_all("the run has ended");
         self.tell_waiters();
         self.bells.ring_self();
+        self.spiller.iter().for_each(|spiller| spiller.stop());
         let Some(pool) = &self.pool else { return true };
         pool.stop();
         let deadline = Instant::now() + grace;
@@ -437,7 +451,9 @@ impl Engine {
         self.look_at_clock();
         let guard = AbortOnPanic(self);
         let executor = self.pool.as_ref().map(|pool| pool as &dyn Execute);
-        let outcome = roles.progress(Surroundings { table: &self.table, executor, outcome: &self.outcome });
+        let spiller = self.spiller.as_deref().map(|spiller| spiller as &dyn Spiller);
+        let around = Surroundings { table: &self.table, executor, spiller, outcome: &self.outcome };
+        let outcome = roles.progress(around);
         std::mem::forget(guard);
         match outcome {
             Ok(active) => {
@@ -453,6 +469,30 @@ impl Engine {
             }
         }
     }
+}
+
+/// Keeps a worker's values within its memory limit.
+fn limit_memory(
+    roles: &mut Roles,
+    record: &RankRecord,
+    cluster: &Cluster,
+    settings: &Settings,
+    bells: &Arc<Bells>,
+) -> Result<Arc<SpillThread>> {
+    let directory = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
+    let is_here = |other: &&RankRecord| other.host == record.host && other.pid == record.pid;
+    let options = SpillerOptions {
+        process_workers: cluster.workers().filter(is_here).count() as u64,
+        rank: record.rank,
+        host: record.host.clone(),
+        limit_bytes: record.memory_bytes,
+        disk: Arc::new(SpillFile::new(directory, settings.spill)),
+        compression: settings.spill_compression,
+    };
+    roles.limit_memory(record.memory_bytes, settings.memory_thresholds);
+    SpillThread::start(options, Arc::clone(bells)).map_err(|error| {
+        Error::Option(format!("rank {} ({}) cannot start its threads: {error}", record.rank, record.host))
+    })
 }
 
 impl Host for Engine {

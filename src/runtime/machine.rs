@@ -3,10 +3,28 @@
 use std::{
     ffi::CString,
     fs,
-    os::unix::ffi::OsStrExt,
+    os::{fd::AsRawFd, unix::ffi::OsStrExt},
     path::{Path, PathBuf},
     thread,
 };
+
+/// File systems that all hosts share by a network: slow, and full of the files of others.
+const NETWORK_FILE_SYSTEMS: [&str; 14] = [
+    "nfs",
+    "nfs4",
+    "lustre",
+    "gpfs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "smb3",
+    "afs",
+    "panfs",
+    "pvfs2",
+    "wekafs",
+    "9p",
+    "fuse.sshfs",
+];
 
 /// The name of this host.
 pub(crate) fn host_name() -> String {
@@ -92,6 +110,52 @@ pub(crate) fn space(path: &Path) -> Option<(u64, u64)> {
     (outcome == 0).then(|| (space.f_blocks * space.f_frsize, space.f_bavail * space.f_frsize))
 }
 
+/// The kind of the file system that a path is on, such as `ext4` or `nfs4`.
+pub(crate) fn file_system(path: &Path) -> Option<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    file_system_of(&mounts, &path.canonicalize().unwrap_or_else(|_| path.into()))
+}
+
+/// The kind of the file system that a path is on, from `/proc/self/mountinfo`.
+fn file_system_of(mounts: &str, path: &Path) -> Option<String> {
+    let mount = |line: &str| {
+        let (head, tail) = line.split_once(" - ")?;
+        let point = PathBuf::from(head.split(' ').nth(4)?.replace("\\040", " "));
+        path.starts_with(&point).then_some((point.components().count(), tail.split(' ').next()?.to_string()))
+    };
+    // Of two on one place the later one hides the other.
+    mounts.lines().filter_map(mount).max_by_key(|(depth, _)| *depth).map(|(_, kind)| kind)
+}
+
+/// Whether all hosts share file systems of this kind by a network.
+pub(crate) fn is_network_file_system(kind: &str) -> bool {
+    NETWORK_FILE_SYSTEMS.contains(&kind)
+}
+
+/// Gives the disk space of a range within a file back, where the file system can.
+pub(crate) fn punch_hole(file: &fs::File, offset: u64, length: u64) {
+    let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    // SAFETY: the descriptor is open, and the call touches no memory.
+    unsafe { libc::fallocate(file.as_raw_fd(), mode, offset as i64, length as i64) };
+}
+
+/// How many bytes of memory this process has in use.
+pub(crate) fn resident_bytes() -> u64 {
+    let pages =
+        || fs::read_to_string("/proc/self/statm").ok()?.split_whitespace().nth(1)?.parse::<u64>().ok();
+    // SAFETY: the call only asks for a number.
+    pages().unwrap_or(0) * unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(0) as u64
+}
+
+/// Gives memory that was freed back to the system, where the C library has kept it.
+pub(crate) fn trim_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the call may be made at any time, by any thread.
+    unsafe {
+        libc::malloc_trim(0)
+    };
+}
+
 /// Lets this process use all cores of its node again, where Open MPI has bound it to one without
 /// being asked to: it does that with two ranks, and all threads of a worker would share the core.
 #[cfg(feature = "mpi")]
@@ -124,6 +188,25 @@ mod tests {
         assert!(!host_name().is_empty());
         assert!(core_count() >= 1);
         assert!(memory_bytes() > 1 << 20);
+    }
+
+    #[test]
+    fn the_innermost_mount_counts() {
+        let mounts = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
+                      30 22 0:40 / /home rw shared:5 - nfs4 server:/home rw\n\
+                      31 22 0:41 / /home/with\\040blank rw - lustre x rw\n\
+                      32 22 0:42 / /scratch rw - ext4 /dev/sdb rw\n\
+                      33 32 0:43 / /scratch rw - tmpfs none rw\n";
+        let table = [
+            ("/tmp", "ext4"),
+            ("/home/me", "nfs4"),
+            ("/homes", "ext4"),
+            ("/home/with blank/x", "lustre"),
+            ("/scratch/me", "tmpfs"),
+        ];
+        for (path, kind) in table {
+            assert_eq!(file_system_of(mounts, Path::new(path)).as_deref(), Some(kind), "{path}");
+        }
     }
 
     #[test]

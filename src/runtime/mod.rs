@@ -8,6 +8,7 @@ mod settings;
 mod signals;
 #[doc(hidden)]
 pub mod simulation;
+mod spiller;
 mod start;
 mod survey;
 mod time;
@@ -17,10 +18,12 @@ use crate::{
     comm::{Transport, launcher::Launcher, threads},
     current::{self, Scratch},
     device::{Binding, DeviceType},
+    disk::{Compression, SpillPlace},
     error::{Error, Result},
     message::Outcome,
     rank::{Rank, Role, driver_of},
     scheduler::{Backlog, Scheduler, WorkerSpec},
+    store::Thresholds,
     value::{self, Data},
 };
 pub(crate) use cluster::human_bytes;
@@ -106,6 +109,9 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// |---|---|---|
 /// | [`threads`](Self::threads) | `MANIPLE_THREADS` | the host's cores, shared by its workers |
 /// | [`memory_limit`](Self::memory_limit) | `MANIPLE_MEMORY_LIMIT` | `auto`: the host's memory, shared |
+/// | [`memory_thresholds`](Self::memory_thresholds) | `MANIPLE_MEMORY_TARGET`, `..._SPILL`, `..._PAUSE` | 0.6, 0.7, 0.8 |
+/// | [`spill`](Self::spill) | `MANIPLE_SPILL=local`, `anywhere` or `nowhere` | `local` |
+/// | [`spill_compression`](Self::spill_compression) | `MANIPLE_SPILL_COMPRESSION=none` or `lz4` | `none` |
 /// | [`local_directory`](Self::local_directory) | `MANIPLE_LOCAL_DIRECTORY` | `$TMPDIR`, else `/tmp` |
 /// | [`exclusive_workers`](Self::exclusive_workers) | `MANIPLE_INCLUSIVE=1` is `false` | `true` |
 /// | [`resource`](Self::resource) | `MANIPLE_RESOURCES=GPU=1,...` | none |
@@ -142,12 +148,33 @@ impl Builder {
         self.set(|settings| settings.threads = Some(threads.max(1)))
     }
 
-    /// How much memory each worker may fill with values.
+    /// How much memory each worker may fill. Values that were not used lately move to a file without a
+    /// name in the [`local_directory`](Self::local_directory) before it is exceeded, and are read back when
+    /// a task or another rank needs them.
     pub fn memory_limit(self, limit: MemoryLimit) -> Self {
         self.set(|settings| settings.memory_limit = limit)
     }
 
-    /// Where each worker makes its scratch directory; a disk of its node.
+    /// At which parts of its memory limit a worker moves values to its disk, and begins no more tasks.
+    pub fn memory_thresholds(mut self, thresholds: Thresholds) -> Self {
+        if let Err(error) = settings::check_thresholds(thresholds) {
+            self.settings = self.settings.and(Err(error));
+        }
+        self.set(|settings| settings.memory_thresholds = thresholds)
+    }
+
+    /// Where to values may be moved: without a word only to a disk of the node.
+    pub fn spill(self, place: SpillPlace) -> Self {
+        self.set(|settings| settings.spill = place)
+    }
+
+    /// How values are packed on the disk.
+    pub fn spill_compression(self, compression: Compression) -> Self {
+        self.set(|settings| settings.spill_compression = compression)
+    }
+
+    /// Where each worker makes its scratch directory, and moves values to when its memory is full; a disk
+    /// of its node.
     pub fn local_directory(self, path: impl Into<PathBuf>) -> Self {
         self.set(|settings| settings.local_directory = Some(path.into()))
     }

@@ -11,11 +11,14 @@ use crate::{
     message::{Message, Outcome, Run, TaskId, Tasks, ToScheduler, ToStore, decode, encode},
     rank::Rank,
     scheduler::Scheduler,
-    store::{self, Claim, Store},
-    value::Value,
+    store::{self, Claim, Fullness, Store, Thresholds},
+    value::{Spill, Value},
     worker::{self, Worker, execute::Ended},
 };
-use std::{collections::VecDeque, sync::OnceLock};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+};
 
 /// How many arrivals are taken in before what follows from them is sent.
 const ARRIVALS_MAX: usize = 256;
@@ -30,6 +33,29 @@ pub(crate) trait Execute {
     fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks>;
     /// What has ended since the last call.
     fn take_ended(&self) -> Vec<Ended>;
+    /// How full the memory is now.
+    fn note_fullness(&self, fullness: Fullness);
+}
+
+/// Moves values between memory and a disk.
+pub(crate) trait Spiller {
+    /// Moves a value to the disk.
+    fn spill(&self, task: TaskId, value: Value);
+    /// Reads a value back.
+    fn load(&self, task: TaskId, value: Value);
+    /// What has been done since the last call.
+    fn take_done(&self) -> Vec<Spilled>;
+}
+
+/// What a [`Spiller`] tells.
+#[derive(Debug)]
+pub(crate) enum Spilled {
+    /// A value was moved to the disk, or not.
+    Moved(TaskId, Spill),
+    /// A value was read back.
+    Loaded(TaskId),
+    /// So many bytes the process has in memory.
+    Observed(u64),
 }
 
 /// What a rank's roles work with besides themselves.
@@ -39,6 +65,8 @@ pub(crate) struct Surroundings<'a> {
     pub table: &'a Table,
     /// The rank's threads, if it works.
     pub executor: Option<&'a dyn Execute>,
+    /// What moves the rank's values to a disk, if its memory has a limit.
+    pub spiller: Option<&'a dyn Spiller>,
     /// Where the end of the run is noted.
     pub outcome: &'a OnceLock<Outcome>,
 }
@@ -70,6 +98,11 @@ impl Roles {
             filled: Vec::new(),
             transport,
         }
+    }
+
+    /// Sets a limit for the values here.
+    pub(crate) fn limit_memory(&mut self, limit_bytes: u64, thresholds: Thresholds) {
+        self.store.limit_memory(limit_bytes, thresholds, Arc::default());
     }
 
     /// How much there is of what goes with the futures: all zero when every one was dropped.
@@ -106,7 +139,9 @@ impl Roles {
         }
         active |= self.hear_client(around.table);
         active |= self.hear_executor(around.executor);
+        active |= self.hear_spiller(around.spiller);
         self.settle(around)?;
+        self.keep_within_memory(around)?;
         if !active {
             return Ok(false);
         }
@@ -177,6 +212,31 @@ impl Roles {
         active
     }
 
+    fn hear_spiller(&mut self, spiller: Option<&dyn Spiller>) -> bool {
+        let done = spiller.map(Spiller::take_done).unwrap_or_default();
+        let active = !done.is_empty();
+        for done in done {
+            match done {
+                Spilled::Moved(task, outcome) => self.store.spilled(task, outcome),
+                Spilled::Loaded(task) => self.store.loaded(task),
+                Spilled::Observed(bytes) => self.store.observe(bytes),
+            }
+        }
+        active
+    }
+
+    /// Moves values to the disk where there are too many, and says how full the memory is then.
+    fn keep_within_memory(&mut self, around: Surroundings<'_>) -> Result<()> {
+        self.store.keep_within_memory();
+        if let Some(bytes) = self.store.spilled_news() {
+            self.tell_scheduler(ToScheduler::Spilled { bytes });
+        }
+        if let (Some(executor), Some(fullness)) = (around.executor, self.store.fullness()) {
+            executor.note_fullness(fullness);
+        }
+        self.settle(around)
+    }
+
     /// Carries out what the store wants done and what was said to this rank, until nothing is left.
     fn settle(&mut self, around: Surroundings<'_>) -> Result<()> {
         loop {
@@ -188,6 +248,12 @@ impl Roles {
                     store::Action::Say { target, message } => self.say(target, Message::ToStore(message)),
                     store::Action::SendBody { target, tag, body } => {
                         self.transport.send_body(target, tag, body)?;
+                    }
+                    store::Action::Spill { task, value } => {
+                        around.spiller.iter().for_each(|spiller| spiller.spill(task, value.clone()));
+                    }
+                    store::Action::Load { task, value } => {
+                        around.spiller.iter().for_each(|spiller| spiller.load(task, value.clone()));
                     }
                 }
             }

@@ -3,8 +3,10 @@
 use super::time;
 use crate::{
     device::{Binding, DeviceType},
+    disk::{Compression, SpillPlace},
     error::{Error, Result},
     scheduler::Backlog,
+    store::Thresholds,
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -59,6 +61,9 @@ impl std::str::FromStr for MemoryLimit {
 pub(crate) struct Settings {
     pub threads: Option<u32>,
     pub memory_limit: MemoryLimit,
+    pub memory_thresholds: Thresholds,
+    pub spill: SpillPlace,
+    pub spill_compression: Compression,
     pub local_directory: Option<PathBuf>,
     pub exclusive_workers: bool,
     pub resources: Vec<(String, u32)>,
@@ -88,6 +93,9 @@ impl Settings {
         Ok(Self {
             threads: at_least_one(&read, "MANIPLE_THREADS")?,
             memory_limit: word(&read, "MANIPLE_MEMORY_LIMIT")?,
+            memory_thresholds: thresholds(&read)?,
+            spill: word(&read, "MANIPLE_SPILL")?,
+            spill_compression: word(&read, "MANIPLE_SPILL_COMPRESSION")?,
             local_directory: read("MANIPLE_LOCAL_DIRECTORY").map(PathBuf::from),
             exclusive_workers: !flag(&read, "MANIPLE_INCLUSIVE")?,
             resources: read("MANIPLE_RESOURCES").map_or(Ok(Vec::new()), |text| resources(&text))?,
@@ -115,6 +123,31 @@ impl Settings {
     pub(crate) fn end_time(&self, now: f64) -> Option<f64> {
         let own = self.time_limit.map(|limit| now + limit.as_secs_f64());
         own.into_iter().chain(self.job_end_time).min_by(f64::total_cmp)
+    }
+}
+
+/// The thresholds of memory, each a share of the limit, in their order.
+fn thresholds(read: &impl Fn(&str) -> Option<String>) -> Result<Thresholds> {
+    let default = Thresholds::default();
+    let share = |name, default| Ok::<f64, Error>(number(read, name)?.unwrap_or(default));
+    let thresholds = Thresholds {
+        target: share("MANIPLE_MEMORY_TARGET", default.target)?,
+        spill: share("MANIPLE_MEMORY_SPILL", default.spill)?,
+        pause: share("MANIPLE_MEMORY_PAUSE", default.pause)?,
+    };
+    check_thresholds(thresholds)?;
+    Ok(thresholds)
+}
+
+/// Says what is wrong with thresholds.
+pub(super) fn check_thresholds(thresholds: Thresholds) -> Result<()> {
+    let Thresholds { target, spill, pause } = thresholds;
+    match 0.0 < target && target <= spill && spill <= pause && pause <= 1.0 {
+        true => Ok(()),
+        false => Err(Error::Option(format!(
+            "the memory thresholds {target}, {spill} and {pause} (target, spill, pause) are not shares of the \
+             limit, each at least the one before"
+        ))),
     }
 }
 
@@ -200,6 +233,11 @@ mod tests {
             ("MANIPLE_TIME_LIMIT", "-1"),
             ("MANIPLE_TIME_MARGIN", "inf"),
             ("MANIPLE_END_TIME", "12:00"),
+            ("MANIPLE_MEMORY_TARGET", "much"),
+            ("MANIPLE_MEMORY_TARGET", "0.9"),
+            ("MANIPLE_MEMORY_PAUSE", "1.5"),
+            ("MANIPLE_SPILL", "there"),
+            ("MANIPLE_SPILL_COMPRESSION", "zip"),
             ("MANIPLE_DEVICE", "cuda"),
             ("MANIPLE_DEVICE_TYPE", "fpga"),
             ("MANIPLE_SHARE_DEVICE", "maybe"),

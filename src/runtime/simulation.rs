@@ -25,6 +25,7 @@ use crate::{
     message::{self, Message, Outcome, Run, TaskId, Tasks, ToClient, ToScheduler, ToStore, ToWorker},
     rank::{Rank, Role, driver_of},
     scheduler::{Backlog, Scheduler, WorkerSpec},
+    store::Fullness,
     value::{Data, Value},
     worker::execute::{Batch, Ended, Queue, run_until},
 };
@@ -130,6 +131,8 @@ impl Execute for Machine {
     fn take_ended(&self) -> Vec<Ended> {
         self.ended.take()
     }
+
+    fn note_fullness(&self, _: Fullness) {}
 }
 
 /// Looks whether what a task waits for has come.
@@ -363,7 +366,7 @@ impl Simulation {
         let node = &mut self.nodes[rank.index()];
         node.is_called = false;
         let executor = node.machine.as_ref().map(|machine| machine as &dyn Execute);
-        let around = Surroundings { table: &node.table, executor, outcome: &node.outcome };
+        let around = Surroundings { table: &node.table, executor, spiller: None, outcome: &node.outcome };
         node.roles.progress(around).expect("nothing is wrong with what was sent");
         let sent = lock(&self.network).take_sent();
         sent.into_iter().for_each(|sent| self.note_sent(sent));
@@ -564,7 +567,10 @@ fn concerned(message: &Message) -> Vec<Tasks> {
                 tasks.clone()
             }
             ToScheduler::Failed(error) => vec![Tasks::one(TaskId(error.task))],
-            ToScheduler::Blocked(_) | ToScheduler::TimeLeft { .. } | ToScheduler::Shutdown(_) => Vec::new(),
+            ToScheduler::Spilled { .. }
+            | ToScheduler::Blocked(_)
+            | ToScheduler::TimeLeft { .. }
+            | ToScheduler::Shutdown(_) => Vec::new(),
         },
         Message::ToWorker(ToWorker::Run(run)) => vec![run.tasks],
         Message::ToWorker(ToWorker::Cancel(tasks) | ToWorker::Free(tasks)) => tasks.clone(),

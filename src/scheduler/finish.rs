@@ -129,6 +129,13 @@ impl Scheduler {
         }
     }
 
+    /// A worker says how much of what it holds is on its disk.
+    pub(super) fn spilled(&mut self, source: Rank, bytes: u64) {
+        let Some(worker) = self.worker_at(source) else { return };
+        self.workers[worker as usize].spilled_bytes = bytes;
+        self.offer(worker);
+    }
+
     pub(super) fn blocked(&mut self, source: Rank, delta: i32) {
         let Some(worker) = self.worker_at(source) else { return };
         self.workers[worker as usize].blocked += delta;

@@ -36,8 +36,9 @@ use table::{
     Arena, Chains, Errors, LayerIndex, LayerRecord, LayerSlot, NONE, Pages, Slot, Task, WorkerIndex,
 };
 
-/// The share of a worker's memory that may be full when it is given tasks that need nothing.
-const ROOT_MEMORY_SHARE: f64 = 0.6;
+/// The share of a worker's memory that may be full when it is given tasks that need nothing: more than what
+/// its store moves to the disk at, so that such tasks go on while that can be done.
+const ROOT_MEMORY_SHARE: f64 = 0.7;
 
 /// What the scheduler knows of a worker from the start.
 #[derive(Clone, Debug)]
@@ -90,6 +91,8 @@ struct Worker {
     /// The mean time of its tasks, lately.
     task_nanoseconds: Option<u64>,
     held_bytes: u64,
+    /// How many of them are on its disk only.
+    spilled_bytes: u64,
     /// What is left of its resources.
     available: Vec<(String, u32)>,
     /// The classes that it may run.
@@ -211,6 +214,7 @@ impl Scheduler {
             ToScheduler::Stored { task, size, nanoseconds } => self.stored(source, task, size, nanoseconds),
             ToScheduler::Failed(error) => self.task_failed(source, *error),
             ToScheduler::Yielded(tasks) => self.yielded(source, tasks),
+            ToScheduler::Spilled { bytes } => self.spilled(source, bytes),
             ToScheduler::Blocked(delta) => self.blocked(source, delta),
             ToScheduler::TimeLeft { nanoseconds } => self.time_left(nanoseconds),
             ToScheduler::Shutdown(outcome) => {
@@ -324,6 +328,7 @@ impl Worker {
             blocked: 0,
             task_nanoseconds: None,
             held_bytes: 0,
+            spilled_bytes: 0,
             classes: vec![class::ANYWHERE],
             queue: Queues::default(),
             pinned: VecDeque::new(),
@@ -358,7 +363,8 @@ impl Worker {
 
     /// Whether it may be given tasks that need nothing.
     fn may_begin(&self) -> bool {
-        let full = self.held_bytes as f64 > ROOT_MEMORY_SHARE * self.spec.memory_bytes as f64;
+        let in_memory = self.held_bytes.saturating_sub(self.spilled_bytes);
+        let full = in_memory as f64 > ROOT_MEMORY_SHARE * self.spec.memory_bytes as f64;
         // Tasks that wait within may wait for these very ones, so they are no reason to hold them back.
         !full || self.outstanding == 0 || self.blocked > 0
     }

@@ -6,15 +6,26 @@
 //! The store decides and holds; it sends nothing itself. What it wants sent it leaves as [`Action`]s,
 //! and which values have arrived as news.
 //!
+//! Where a worker's memory has a limit, the store sees to it that values which were not used lately go to
+//! the disk ([`memory`]), and that no more come than there is room for.
+//!
 //! Architecture invariant: a value moves from one rank to another at most once.
+
+mod memory;
+#[cfg(test)]
+mod tests;
+
+pub use memory::{Fullness, Thresholds};
 
 use crate::{
     comm::{Body, BodyTag, Buffer},
     message::{Held, TaskId, ToStore},
     rank::Rank,
-    value::Value,
+    value::{Account, Spill, Value},
 };
+use memory::Memory;
 use rustc_hash::FxHashMap;
+use std::{collections::VecDeque, sync::Arc};
 
 /// Something the store wants done.
 #[derive(Debug)]
@@ -44,6 +55,20 @@ pub enum Action {
         /// The body.
         body: Body,
     },
+    /// Move a value to the disk, and tell [`Store::spilled`].
+    Spill {
+        /// Which.
+        task: TaskId,
+        /// The value.
+        value: Value,
+    },
+    /// Read a value back from the disk, and tell [`Store::loaded`].
+    Load {
+        /// Which.
+        task: TaskId,
+        /// The value.
+        value: Value,
+    },
 }
 
 /// On whose behalf a value is here.
@@ -58,8 +83,11 @@ pub enum Claim {
 #[derive(Debug)]
 enum State {
     Here(Value),
+    /// It is wanted, and asked for as soon as there is room.
+    Deferred(Held),
     /// It was asked for. Head and body come in any order.
     Coming {
+        bytes: u64,
         head: Option<Vec<u8>>,
         body: Option<Buffer>,
     },
@@ -76,11 +104,42 @@ struct Entry {
     parked: Vec<(Rank, BodyTag)>,
     /// Who told this rank to pull it, and wants to know when it is here.
     teller: Option<Rank>,
+    /// Its place in the order of use; 0 if it has none.
+    place: u64,
+    /// What the disk does with it.
+    on_disk: OnDisk,
+}
+
+/// What the disk does with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnDisk {
+    Nothing,
+    /// It was to be written; nobody has heard yet how that went.
+    Writes,
+    /// It has it, unless someone has read it back since.
+    Keeps,
+    /// It was to be read.
+    Reads,
 }
 
 impl Entry {
     fn new(state: State) -> Self {
-        Self { state, claims: 0, parked: Vec::new(), teller: None }
+        Self { state, claims: 0, parked: Vec::new(), teller: None, place: 0, on_disk: OnDisk::Nothing }
+    }
+}
+
+/// Bytes that will be in memory soon.
+#[derive(Debug, Default)]
+struct UnderWay {
+    /// From other ranks.
+    coming_bytes: u64,
+    /// From the disk, for other ranks.
+    loading_bytes: u64,
+}
+
+impl UnderWay {
+    fn total(&self) -> u64 {
+        self.coming_bytes + self.loading_bytes
     }
 }
 
@@ -95,6 +154,12 @@ pub struct Store {
     bytes: u64,
     actions: Vec<Action>,
     news: Vec<TaskId>,
+    /// If there is a limit.
+    memory: Option<Memory>,
+    under_way: UnderWay,
+    /// Values that are to be asked for when there is room, and those that are to be read back then.
+    deferred: VecDeque<TaskId>,
+    to_load: VecDeque<TaskId>,
 }
 
 impl Store {
@@ -108,7 +173,16 @@ impl Store {
             bytes: 0,
             actions: Vec::new(),
             news: Vec::new(),
+            memory: None,
+            under_way: UnderWay::default(),
+            deferred: VecDeque::new(),
+            to_load: VecDeque::new(),
         }
+    }
+
+    /// Sets a limit: values are counted in the account, and more than the thresholds allow go to the disk.
+    pub fn limit_memory(&mut self, limit_bytes: u64, thresholds: Thresholds, account: Arc<Account>) {
+        self.memory = Some(Memory::new(limit_bytes, thresholds, account));
     }
 
     /// A value, if it is here.
@@ -144,10 +218,13 @@ impl Store {
         let entry = self.entries.entry(task).or_insert_with(|| Entry::new(State::Expected));
         entry.claims |= claim as u8;
         // The worker and the client of a rank may both put the same value.
-        if !matches!(entry.state, State::Here(_)) {
-            entry.state = State::Here(value);
-            self.settle(task);
+        match entry.state {
+            State::Here(_) => return,
+            State::Coming { bytes, .. } => self.under_way.coming_bytes -= bytes,
+            State::Expected | State::Deferred(_) => {}
         }
+        entry.state = State::Here(value);
+        self.settle(task);
     }
 
     /// Whether a value is here; if so it stays for this claim.
@@ -155,6 +232,7 @@ impl Store {
         match self.entries.get_mut(&task) {
             Some(entry @ Entry { state: State::Here(_), .. }) => {
                 entry.claims |= claim as u8;
+                self.touch(task);
                 true
             }
             _ => false,
@@ -163,26 +241,53 @@ impl Store {
 
     /// Sees to it that a value comes here. Returns whether it is here; else there will be news.
     pub fn want(&mut self, held: Held, claim: Claim) -> bool {
-        let (task, this) = (held.task, self.this);
-        let entry = self.entries.entry(task).or_insert_with(|| Entry::new(State::Expected));
+        self.want_if(held, claim, |memory, under_way| {
+            memory.admits(held.size.bytes, under_way.total(), under_way.coming_bytes)
+        })
+    }
+
+    fn want_if(
+        &mut self,
+        held: Held,
+        claim: Claim,
+        may_come: impl FnOnce(&Memory, &UnderWay) -> bool,
+    ) -> bool {
+        let this = self.this;
+        let entry = self.entries.entry(held.task).or_insert_with(|| Entry::new(State::Expected));
         entry.claims |= claim as u8;
         match entry.state {
-            State::Here(_) => return true,
-            State::Expected if held.holder != this => {}
-            State::Expected | State::Coming { .. } => return false,
+            State::Here(_) => {
+                self.touch(held.task);
+                return true;
+            }
+            State::Expected | State::Deferred(_) if held.holder != this => {}
+            State::Expected | State::Deferred(_) | State::Coming { .. } => return false,
         }
+        if self.memory.as_ref().is_none_or(|memory| may_come(memory, &self.under_way)) {
+            self.ask_for(held);
+        } else if matches!(entry.state, State::Expected) {
+            entry.state = State::Deferred(held);
+            self.deferred.push_back(held.task);
+        }
+        false
+    }
+
+    /// Makes room for a value and asks its holder for it.
+    fn ask_for(&mut self, held: Held) {
         let tag = (0..=TAG_MAX)
             .map(|distance| self.next_tag.wrapping_add(distance) & TAG_MAX)
             .find(|tag| !self.coming.contains_key(&(held.holder, *tag)))
             .expect("fewer than 32768 values come from one rank at a time");
         self.next_tag = tag.wrapping_add(1) & TAG_MAX;
-        self.coming.insert((held.holder, tag), task);
-        entry.state = State::Coming { head: None, body: None };
+        self.coming.insert((held.holder, tag), held.task);
+        self.under_way.coming_bytes += held.size.bytes;
+        if let Some(entry) = self.entries.get_mut(&held.task) {
+            entry.state = State::Coming { bytes: held.size.bytes, head: None, body: None };
+        }
         let buffer = Buffer::unfilled(held.size.bytes as usize, usize::from(held.size.align).max(1));
         self.actions.push(Action::Post { source: held.holder, tag, buffer });
-        let message = ToStore::Fetch { task, tag };
+        let message = ToStore::Fetch { task: held.task, tag };
         self.actions.push(Action::Say { target: held.holder, message });
-        false
     }
 
     /// Gives a claim up. With the last one the value goes; one that is on its way, when it has come.
@@ -195,11 +300,21 @@ impl Store {
         match &entry.state {
             State::Here(value) if entry.parked.is_empty() => {
                 self.bytes -= value.size().bytes;
-                self.entries.remove(&task);
+                self.forget(task);
             }
             State::Here(_) | State::Coming { .. } => {}
-            State::Expected => {
-                self.entries.remove(&task);
+            State::Expected | State::Deferred(_) => self.forget(task),
+        }
+    }
+
+    fn forget(&mut self, task: TaskId) {
+        if let Some(entry) = self.entries.remove(&task)
+            && let Some(memory) = &mut self.memory
+        {
+            memory.leave(entry.place);
+            if let (State::Here(value), OnDisk::Writes) = (&entry.state, entry.on_disk) {
+                // Nobody will hear of it.
+                memory.end_moving(value.size().bytes, None);
             }
         }
     }
@@ -208,7 +323,8 @@ impl Store {
     pub fn handle(&mut self, source: Rank, message: ToStore) {
         match message {
             ToStore::Pull(held) => {
-                if self.want(held, Claim::Worker) {
+                // Not put off: ranks that are told of it wait for this one, and no ring of waiting may close.
+                if self.want_if(held, Claim::Worker, |_, _| true) {
                     let message = ToStore::Pulled(held.task);
                     self.actions.push(Action::Say { target: source, message });
                 } else if let Some(entry) = self.entries.get_mut(&held.task) {
@@ -219,6 +335,7 @@ impl Store {
                 let entry = self.entries.entry(task).or_insert_with(|| Entry::new(State::Expected));
                 entry.parked.push((source, tag));
                 if matches!(entry.state, State::Here(_)) {
+                    self.touch(task);
                     self.answer_parked(task);
                 }
             }
@@ -263,11 +380,12 @@ impl Store {
     /// Makes a value of a head and a body once both are there.
     fn complete(&mut self, task: TaskId) {
         let Some(entry) = self.entries.get_mut(&task) else { return };
-        let State::Coming { head, body, .. } = &mut entry.state else { return };
+        let State::Coming { bytes, head, body } = &mut entry.state else { return };
         if head.is_none() || body.is_none() {
             return;
         }
         if let (Some(head), Some(body)) = (head.take(), body.take()) {
+            self.under_way.coming_bytes -= *bytes;
             entry.state = State::Here(Value::from_wire(head, body));
             self.settle(task);
         }
@@ -278,6 +396,10 @@ impl Store {
         let Some(entry) = self.entries.get_mut(&task) else { return };
         let State::Here(value) = &entry.state else { return };
         self.bytes += value.size().bytes;
+        if let Some(memory) = &mut self.memory {
+            value.count_in(memory.account());
+            entry.place = memory.touch(task, entry.place);
+        }
         if let Some(target) = entry.teller.take() {
             self.actions.push(Action::Say { target, message: ToStore::Pulled(task) });
         }
@@ -290,6 +412,15 @@ impl Store {
     fn answer_parked(&mut self, task: TaskId) {
         let Some(entry) = self.entries.get_mut(&task) else { return };
         let State::Here(value) = &entry.state else { return };
+        match entry.on_disk {
+            OnDisk::Keeps if !entry.parked.is_empty() && value.is_spilled() => {
+                entry.on_disk = OnDisk::Reads;
+                self.to_load.push_back(task);
+                return self.load_next();
+            }
+            OnDisk::Reads => return,
+            _ => {}
+        }
         let parked = std::mem::take(&mut entry.parked);
         if !parked.is_empty() {
             match value.to_wire() {
@@ -314,138 +445,134 @@ impl Store {
     }
 }
 
-/// The largest tag that MPI promises.
-const TAG_MAX: BodyTag = 0x7fff;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::value::encode;
-
-    fn value(elements: usize) -> Value {
-        encode(vec![1.5f64; elements], 0, &mut Vec::new()).unwrap().unwrap()
+/// What concerns a limit of memory.
+impl Store {
+    fn touch(&mut self, task: TaskId) {
+        if let Some(memory) = &mut self.memory
+            && let Some(entry) = self.entries.get_mut(&task)
+        {
+            entry.place = memory.touch(task, entry.place);
+        }
     }
 
-    type Posted = Vec<(Rank, Rank, BodyTag, Buffer)>;
-
-    /// Carries the actions of both stores out until there are none.
-    fn exchange(stores: &mut [Store; 2], posted: &mut Posted) {
-        loop {
-            let mut quiet = true;
-            for this in 0..2 {
-                for action in stores[this].take_actions() {
-                    quiet = false;
-                    let from = Rank(this as u32);
-                    match action {
-                        Action::Post { source, tag, buffer } => posted.push((from, source, tag, buffer)),
-                        Action::Say { target, message } => stores[target.index()].handle(from, message),
-                        Action::SendBody { target, tag, body } => {
-                            let place = posted
-                                .iter()
-                                .position(|(to, source, t, _)| (*to, *source, *t) == (target, from, tag));
-                            let (_, _, _, mut buffer) =
-                                posted.remove(place.expect("posted before it is asked for"));
-                            buffer.fill_from(body.as_slice());
-                            stores[target.index()].body_arrived(from, tag, buffer);
-                        }
-                    }
+    /// Moves values to the disk while there are too many, and lets come what there is room for. To be called
+    /// when something has changed.
+    pub fn keep_within_memory(&mut self) {
+        let Some(memory) = &mut self.memory else { return };
+        let mut excess = memory.excess_bytes();
+        if excess > 0 {
+            let mut chosen = Vec::new();
+            for task in memory.in_order() {
+                let Some(State::Here(value)) = self.entries.get(&task).map(|entry| &entry.state) else {
+                    continue;
+                };
+                if value.is_idle() {
+                    chosen.push((task, value.clone()));
+                    excess = excess.saturating_sub(value.size().bytes);
+                }
+                if excess == 0 {
+                    break;
                 }
             }
-            if quiet {
-                return;
+            for (task, value) in chosen {
+                memory.begin_moving(value.size().bytes);
+                if let Some(entry) = self.entries.get_mut(&task) {
+                    memory.leave(entry.place);
+                    (entry.place, entry.on_disk) = (0, OnDisk::Writes);
+                }
+                self.actions.push(Action::Spill { task, value });
             }
         }
+        self.load_next();
+        self.ask_for_deferred();
     }
 
-    fn held(task: u64, holder: u32, value: &Value) -> Held {
-        Held { task: TaskId(task), holder: Rank(holder), size: value.size() }
-    }
-
-    #[test]
-    fn a_value_moves_once_to_who_wants_it() {
-        let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
-        let value = value(100);
-        assert!(!stores[1].want(held(7, 0, &value), Claim::Worker));
-        assert!(!stores[1].want(held(7, 0, &value), Claim::Worker), "asked for once");
-        exchange(&mut stores, &mut posted);
-        assert!(stores[1].take_news().is_empty(), "not made yet");
-        stores[0].put(TaskId(7), value.clone(), Claim::Worker);
-        exchange(&mut stores, &mut posted);
-        assert_eq!(stores[1].take_news(), [TaskId(7)]);
-        assert_eq!(*stores[1].get(TaskId(7)).unwrap().get::<Vec<f64>>().unwrap(), vec![1.5; 100]);
-        assert_eq!((stores[0].bytes(), stores[1].bytes()), (800, 800));
-        assert!(posted.is_empty());
-        stores[0].free(TaskId(7), Claim::Worker);
-        stores[1].free(TaskId(7), Claim::Worker);
-        assert_eq!((stores[0].len(), stores[1].len(), stores[0].bytes()), (0, 0, 0));
-    }
-
-    #[test]
-    fn a_value_freed_on_its_way_goes_when_it_has_come() {
-        let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
-        let value = value(3);
-        stores[1].want(held(7, 0, &value), Claim::Worker);
-        stores[1].free(TaskId(7), Claim::Worker);
-        stores[0].put(TaskId(7), value, Claim::Worker);
-        exchange(&mut stores, &mut posted);
-        assert!(stores[1].is_empty() && stores[1].take_news().is_empty());
-    }
-
-    #[test]
-    fn a_value_put_for_the_worker_and_for_the_client_is_counted_once() {
-        let (mut store, value) = (Store::new(Rank(0)), value(3));
-        store.put(TaskId(1), value.clone(), Claim::Worker);
-        store.put(TaskId(1), value, Claim::Client);
-        assert_eq!(store.bytes(), 24);
-        store.free(TaskId(1), Claim::Client);
-        store.free(TaskId(1), Claim::Worker);
-        assert_eq!((store.len(), store.bytes()), (0, 0));
-    }
-
-    #[test]
-    fn who_pulls_reports_to_who_told_it() {
-        let (mut stores, _posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
-        let value = value(3);
-        stores[0].put(TaskId(1), value.clone(), Claim::Client);
-        stores[1].handle(Rank(0), ToStore::Pull(held(1, 0, &value)));
-        let fetch = stores[1].take_actions();
-        assert_eq!(fetch.len(), 2);
-        stores[0].handle(Rank(1), ToStore::Fetch { task: TaskId(1), tag: 0 });
-        let [Action::Say { .. }, Action::SendBody { body, .. }] = &stores[0].take_actions()[..] else {
-            panic!()
+    /// What came of moving a value to the disk.
+    pub fn spilled(&mut self, task: TaskId, outcome: Spill) {
+        let Some(memory) = &mut self.memory else { return };
+        let Some(entry) = self.entries.get_mut(&task).filter(|entry| entry.on_disk == OnDisk::Writes) else {
+            return;
         };
-        stores[1].body_arrived(Rank(0), 0, Buffer::copy_of(body.as_slice(), 8));
-        assert!(stores[1].take_actions().is_empty(), "the head is missing");
-        stores[1].handle(Rank(0), ToStore::Head { task: TaskId(1), head: vec![1] });
-        let [Action::Say { target: Rank(0), message: ToStore::Pulled(TaskId(1)) }] =
-            stores[1].take_actions()[..]
-        else {
-            panic!()
-        };
+        let State::Here(value) = &entry.state else { return };
+        let bytes = value.size().bytes;
+        match outcome {
+            Spill::Done => {
+                memory.end_moving(bytes, None);
+                entry.on_disk = OnDisk::Keeps;
+            }
+            Spill::InUse | Spill::Failed(_) => {
+                let trouble = if let Spill::Failed(words) = outcome { Some(words) } else { None };
+                memory.end_moving(bytes, trouble);
+                entry.on_disk = OnDisk::Nothing;
+                entry.place = memory.touch(task, entry.place);
+            }
+        }
+        if !entry.parked.is_empty() {
+            self.answer_parked(task);
+        }
     }
 
-    #[test]
-    fn a_value_that_cannot_be_sent_is_gone() {
-        let mut stores = [Store::new(Rank(0)), Store::new(Rank(1))];
-        let broken = Value::from_wire(vec![1], Buffer::new(9, 8));
-        assert!(broken.get::<Vec<f64>>().is_err());
-        stores[0].put(TaskId(7), broken, Claim::Worker);
-        stores[1].want(
-            Held { task: TaskId(7), holder: Rank(0), size: crate::message::Size { bytes: 9, align: 8 } },
-            Claim::Worker,
-        );
-        for action in stores[1].take_actions() {
-            if let Action::Say { message, .. } = action {
-                stores[0].handle(Rank(1), message);
-            }
+    /// A value was read back from the disk.
+    pub fn loaded(&mut self, task: TaskId) {
+        let Some(entry) = self.entries.get_mut(&task).filter(|entry| entry.on_disk == OnDisk::Reads) else {
+            return;
+        };
+        entry.on_disk = OnDisk::Nothing;
+        if let State::Here(value) = &entry.state {
+            self.under_way.loading_bytes -= value.size().bytes;
         }
-        for action in stores[0].take_actions() {
-            if let Action::Say { message, .. } = action {
-                stores[1].handle(Rank(0), message);
+        self.touch(task);
+        self.answer_parked(task);
+    }
+
+    /// The process was looked at: so many bytes it has, all in all.
+    pub fn observe(&mut self, process_bytes: u64) {
+        self.memory.iter_mut().for_each(|memory| memory.observe(process_bytes));
+    }
+
+    /// How many bytes are on the disk only, if that is worth telling.
+    pub fn spilled_news(&mut self) -> Option<u64> {
+        self.memory.as_mut()?.news()
+    }
+
+    /// How full the memory is, if it has a limit.
+    pub fn fullness(&self) -> Option<Fullness> {
+        self.memory.as_ref().map(|memory| memory.fullness(self.under_way.total()))
+    }
+
+    /// Reads back what others have asked for, as far as there is room.
+    fn load_next(&mut self) {
+        let Some(memory) = &self.memory else { return };
+        while let Some(task) = self.to_load.front().copied() {
+            let entry = self.entries.get(&task).filter(|entry| entry.on_disk == OnDisk::Reads);
+            if let Some(Entry { state: State::Here(value), .. }) = entry {
+                let UnderWay { loading_bytes, .. } = self.under_way;
+                if !memory.admits(value.size().bytes, self.under_way.total(), loading_bytes) {
+                    return;
+                }
+                self.under_way.loading_bytes += value.size().bytes;
+                self.actions.push(Action::Load { task, value: value.clone() });
             }
+            self.to_load.pop_front();
         }
-        assert_eq!(stores[1].take_news(), [TaskId(7)]);
-        let error = stores[1].get(TaskId(7)).unwrap().get::<Vec<f64>>().unwrap_err();
-        assert!(error.contains("Vec<f64>"), "{error}");
+    }
+
+    /// Asks for values that were put off, as far as there is room.
+    fn ask_for_deferred(&mut self) {
+        while let Some(task) = self.deferred.front().copied() {
+            if let Some(Entry { state: State::Deferred(held), .. }) = self.entries.get(&task) {
+                let held = *held;
+                let (total, coming_bytes) = (self.under_way.total(), self.under_way.coming_bytes);
+                let admits = |memory: &Memory| memory.admits(held.size.bytes, total, coming_bytes);
+                if !self.memory.as_ref().is_none_or(admits) {
+                    return;
+                }
+                self.ask_for(held);
+            }
+            self.deferred.pop_front();
+        }
     }
 }
+
+/// The largest tag that MPI promises.
+const TAG_MAX: BodyTag = 0x7fff;

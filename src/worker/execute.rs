@@ -9,13 +9,17 @@
 //!
 //! A panic in a task is caught here and becomes its error.
 
-use super::for_each_held;
+use super::{
+    admission::{Admission, Answer},
+    for_each_held,
+};
 use crate::{
     current::{self, Context},
     error::{Reason, TaskError},
     lock::lock,
     message::{Argument, Finished, Need, Packed, Run, TaskId, Tasks},
-    runtime::Execute,
+    runtime::{Execute, human_bytes},
+    store::Fullness,
     task::{Code, Input, Inputs, Output},
     value::Value,
 };
@@ -101,6 +105,26 @@ impl Batch {
 
     pub(crate) fn attempt(&self) -> u32 {
         self.run.attempt
+    }
+
+    /// How many bytes the task at `index` will have read back from the disk.
+    fn spilled_bytes(&self, index: usize) -> u64 {
+        if self.values.is_empty() {
+            return 0;
+        }
+        let spilled = |need: &Need| match need {
+            Need::Inline(_) => 0,
+            Need::Held(held) => {
+                let value = self.values.get(&held.task).filter(|value| value.is_spilled());
+                value.map_or(0, |value| value.size().bytes)
+            }
+        };
+        let of = |argument: &Argument| match argument {
+            Argument::Same(_) | Argument::Each(_) => 0,
+            Argument::Needs(needs) => spilled(&needs[index]),
+            Argument::Lists { lists, .. } => lists[index].iter().map(spilled).sum(),
+        };
+        self.run.arguments.iter().map(of).sum()
     }
 }
 
@@ -217,6 +241,7 @@ pub struct Pool {
     has_ended: AtomicBool,
     /// What each thread runs.
     running: Vec<Mutex<Option<Arc<Run>>>>,
+    admission: Admission,
     stopped: AtomicBool,
     host: OnceLock<std::sync::Weak<dyn Host>>,
 }
@@ -244,6 +269,7 @@ impl Pool {
             ended: Mutex::default(),
             has_ended: AtomicBool::new(false),
             running: (0..count).map(|_| Mutex::default()).collect(),
+            admission: Admission::default(),
             stopped: AtomicBool::new(false),
             host: OnceLock::new(),
         }))
@@ -254,9 +280,9 @@ impl Pool {
         assert!(self.host.set(host).is_ok(), "a pool has one host");
     }
 
-    /// Whether tasks are queued.
+    /// Whether tasks are queued, and may begin as far as is known.
     pub fn has_queued(&self) -> bool {
-        self.queued.load(Ordering::SeqCst) > 0
+        self.queued.load(Ordering::SeqCst) > 0 && !self.admission.holds_back()
     }
 
     /// Whether a thread runs a task, or looks for one.
@@ -282,10 +308,12 @@ impl Pool {
         if let Some(paused) = PIECE.with_borrow_mut(|piece| piece.as_mut().map(Piece::pause)) {
             self.put_aside(paused);
         }
+        self.admission.block(true);
     }
 
     /// The task on this thread has waited, and goes on.
     pub fn resume(&self) {
+        self.admission.block(false);
         PIECE.with_borrow_mut(|piece| piece.iter_mut().for_each(|piece| piece.since = Instant::now()));
     }
 
@@ -312,7 +340,7 @@ impl Pool {
         loop {
             let active = self.active.load(Ordering::SeqCst);
             let queued = self.queued.load(Ordering::SeqCst);
-            if active >= self.count || queued == 0 || active > queued {
+            if active >= self.count || queued == 0 || active > queued || self.admission.holds_back() {
                 return;
             }
             if self.active.compare_exchange(active, active + 1, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
@@ -381,12 +409,21 @@ impl Pool {
         let outer = PIECE.replace(Some(piece));
         let (collected, mut small) = (collects(&batch.run), Packed::default());
         current::enter(host.context(), || {
-            while let Some(index) = PIECE.with_borrow_mut(|piece| {
+            while let Some((index, answer)) = PIECE.with_borrow_mut(|piece| {
                 let recalls = self.recalls.load(Ordering::Relaxed);
-                piece.as_mut()?.begin_next(recalls)
+                piece.as_mut()?.begin_next(recalls, &self.admission)
             }) {
-                let outcome = run_task(&batch, index, &collected, self.small_bytes_max, &mut small);
                 let task = batch.run.tasks.first.plus(index);
+                let outcome = match answer {
+                    Answer::Never(bytes) => Outcome::Failed(Box::new(no_memory(&batch.run, task, bytes))),
+                    _ => run_task(&batch, index, &collected, self.small_bytes_max, &mut small),
+                };
+                if let Outcome::Large(value) = &outcome {
+                    self.admission.learn(batch.run.code, value.size().bytes);
+                }
+                if let Answer::Begins(bytes) = answer {
+                    self.admission.end(bytes);
+                }
                 PIECE.with_borrow_mut(|piece| {
                     let piece = piece.as_mut().expect("pieces within this one are over");
                     piece.results.push(task, outcome, &small);
@@ -441,6 +478,12 @@ impl Execute for Arc<Pool> {
         self.queued.fetch_add(count, Ordering::SeqCst);
         drop(queue);
         self.call_threads();
+    }
+
+    fn note_fullness(&self, fullness: Fullness) {
+        if self.admission.note(fullness) {
+            self.call_threads();
+        }
     }
 
     fn take_ended(&self) -> Vec<Ended> {
@@ -498,14 +541,20 @@ impl Piece {
         Self { rest, results: Results::default(), spent: Duration::ZERO, since: Instant::now(), recalls }
     }
 
-    /// The place of the next task, unless results are due, or tasks were asked back by now.
-    fn begin_next(&mut self, recalls: usize) -> Option<u32> {
+    /// The place of the next task, unless results are due, tasks were asked back by now, or it has to wait
+    /// for memory.
+    fn begin_next(&mut self, recalls: usize, admission: &Admission) -> Option<(u32, Answer)> {
         let is_due = self.results.count > 0 && self.since.elapsed() >= HAND_OVER_AFTER;
         if is_due || recalls != self.recalls || self.rest.len() == 0 {
             return None;
         }
+        let index = self.rest.next;
+        let answer = admission.ask(self.rest.run.code, || self.rest.spilled_bytes(index as usize));
+        if answer == Answer::Waits {
+            return None;
+        }
         self.rest.next += 1;
-        Some(self.rest.next - 1)
+        Some((index, answer))
     }
 
     /// Takes out the tasks that have not begun, and what the others brought.
@@ -675,6 +724,15 @@ fn task_error(run: &Arc<Run>, task: TaskId, reason: Reason, message: String) -> 
         attempts: run.attempt + 1,
         dependents: Vec::new(),
     }
+}
+
+/// The error of a task that there is no room for.
+fn no_memory(run: &Arc<Run>, task: TaskId, bytes: u64) -> TaskError {
+    let words = format!(
+        "it needs {} more than this worker's memory limit leaves, and nothing there can be moved to a disk",
+        human_bytes(bytes)
+    );
+    task_error(run, task, Reason::Memory, words)
 }
 
 fn panic_words(panic: &(dyn Any + Send)) -> String {

@@ -3,6 +3,7 @@
 //! [`Worker`] is told what arrives and answers with [`Action`]s. It knows tasks and the numbers of
 //! values, not the values; [`execute`] runs the functions on the worker's threads.
 
+mod admission;
 pub mod execute;
 
 use crate::message::{Argument, Held, Need, Packed, Run, TaskId, Tasks, ToScheduler, ToWorker};

@@ -1,0 +1,187 @@
+//! A thread that moves a worker's values between memory and its disk, and watches how much the process has.
+
+use super::{
+    machine,
+    roles::{Spilled, Spiller},
+};
+use crate::{
+    comm::Bells,
+    disk::{Compression, Disk},
+    lock::lock,
+    message::TaskId,
+    rank::Rank,
+    value::{Spill, Value},
+};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+/// How often the process's memory is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The share of the limit from which on it matters what the process has besides values.
+const WATCHED_SHARE: f64 = 0.5;
+
+/// What a spiller is to know.
+#[derive(Debug)]
+pub(crate) struct SpillerOptions {
+    pub rank: Rank,
+    pub host: String,
+    pub limit_bytes: u64,
+    /// How many workers there are in this process.
+    pub process_workers: u64,
+    pub disk: Arc<dyn Disk>,
+    pub compression: Compression,
+}
+
+/// Moves values. See the module.
+pub(crate) struct SpillThread {
+    options: SpillerOptions,
+    bells: Arc<Bells>,
+    jobs: Mutex<Jobs>,
+    called: Condvar,
+    done: Mutex<Vec<Spilled>>,
+    has_done: AtomicBool,
+}
+
+#[derive(Default)]
+struct Jobs {
+    queue: VecDeque<Job>,
+    is_over: bool,
+}
+
+enum Job {
+    Spill(TaskId, Value),
+    Load(TaskId, Value),
+}
+
+impl SpillThread {
+    /// Starts it. It ends after [`stop`](Self::stop).
+    ///
+    /// # Errors
+    ///
+    /// The system's if there can be no thread.
+    pub(crate) fn start(options: SpillerOptions, bells: Arc<Bells>) -> std::io::Result<Arc<Self>> {
+        let spiller = Arc::new(Self {
+            options,
+            bells,
+            jobs: Mutex::default(),
+            called: Condvar::new(),
+            done: Mutex::default(),
+            has_done: AtomicBool::new(false),
+        });
+        let own = Arc::clone(&spiller);
+        thread::Builder::new().name("spiller".into()).spawn(move || own.work())?;
+        Ok(spiller)
+    }
+
+    /// Ends it, with what it has at hand.
+    pub(crate) fn stop(&self) {
+        let mut jobs = lock(&self.jobs);
+        jobs.is_over = true;
+        jobs.queue.clear();
+        drop(jobs);
+        self.called.notify_all();
+    }
+
+    /// Whether something was done that nobody has heard of.
+    pub(crate) fn has_done(&self) -> bool {
+        self.has_done.load(Ordering::SeqCst)
+    }
+
+    fn work(&self) {
+        let mut has_told = false;
+        loop {
+            let mut jobs = lock(&self.jobs);
+            if jobs.queue.is_empty() && !jobs.is_over {
+                jobs = match self.called.wait_timeout(jobs, LOOK_EVERY) {
+                    Ok((jobs, _)) => jobs,
+                    Err(poisoned) => poisoned.into_inner().0,
+                };
+            }
+            if jobs.is_over {
+                return;
+            }
+            let job = jobs.queue.pop_front();
+            drop(jobs);
+            match job {
+                None => self.look(),
+                Some(Job::Load(task, value)) => {
+                    value.load();
+                    self.tell(Spilled::Loaded(task));
+                }
+                Some(Job::Spill(task, value)) => {
+                    let outcome = value.spill(&self.options.disk, self.options.compression);
+                    // Its memory is free only when this is gone, too, and before anybody is told.
+                    drop(value);
+                    match &outcome {
+                        Spill::Failed(words) if !has_told => {
+                            self.warn(words);
+                            has_told = true;
+                        }
+                        Spill::Failed(_) | Spill::InUse => {}
+                        Spill::Done => has_told = false,
+                    }
+                    self.tell(Spilled::Moved(task, outcome));
+                }
+            }
+        }
+    }
+
+    /// Says how much memory the process has, if that matters.
+    fn look(&self) {
+        let watched = (self.options.limit_bytes as f64 * WATCHED_SHARE) as u64;
+        let own = || machine::resident_bytes() / self.options.process_workers.max(1);
+        if own() > watched {
+            machine::trim_heap();
+            self.tell(Spilled::Observed(own()));
+        }
+    }
+
+    fn warn(&self, words: &str) {
+        let SpillerOptions { rank, host, .. } = &self.options;
+        eprintln!(
+            "Warning: rank {rank} ({host}): values cannot be moved to the disk, so tasks wait for memory: {words}"
+        );
+    }
+
+    fn tell(&self, done: Spilled) {
+        lock(&self.done).push(done);
+        self.has_done.store(true, Ordering::SeqCst);
+        self.bells.ring_self();
+    }
+
+    fn add(&self, job: Job) {
+        lock(&self.jobs).queue.push_back(job);
+        self.called.notify_all();
+    }
+}
+
+impl Spiller for SpillThread {
+    fn spill(&self, task: TaskId, value: Value) {
+        self.add(Job::Spill(task, value));
+    }
+
+    fn load(&self, task: TaskId, value: Value) {
+        self.add(Job::Load(task, value));
+    }
+
+    fn take_done(&self) -> Vec<Spilled> {
+        if !self.has_done.swap(false, Ordering::SeqCst) {
+            return Vec::new();
+        }
+        std::mem::take(&mut *lock(&self.done))
+    }
+}
+
+impl fmt::Debug for SpillThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SpillThread({:?})", self.options.rank)
+    }
+}

@@ -1,0 +1,280 @@
+//! Stories of stores: what they are told, and what they want done.
+
+use super::*;
+use crate::disk::{Compression, Disk, SpillFile, SpillPlace};
+use crate::value::encode;
+
+fn value(elements: usize) -> Value {
+    encode(vec![1.5f64; elements], 0, &mut Vec::new()).unwrap().unwrap()
+}
+
+type Posted = Vec<(Rank, Rank, BodyTag, Buffer)>;
+
+/// Carries the actions of both stores out until there are none.
+fn exchange(stores: &mut [Store; 2], posted: &mut Posted) {
+    loop {
+        let mut quiet = true;
+        for this in 0..2 {
+            for action in stores[this].take_actions() {
+                quiet = false;
+                let from = Rank(this as u32);
+                match action {
+                    Action::Post { source, tag, buffer } => posted.push((from, source, tag, buffer)),
+                    Action::Say { target, message } => stores[target.index()].handle(from, message),
+                    Action::SendBody { target, tag, body } => {
+                        let place = posted
+                            .iter()
+                            .position(|(to, source, t, _)| (*to, *source, *t) == (target, from, tag));
+                        let (_, _, _, mut buffer) =
+                            posted.remove(place.expect("posted before it is asked for"));
+                        buffer.fill_from(body.as_slice());
+                        stores[target.index()].body_arrived(from, tag, buffer);
+                    }
+                    Action::Spill { .. } | Action::Load { .. } => unreachable!("there is no limit"),
+                }
+            }
+        }
+        if quiet {
+            return;
+        }
+    }
+}
+
+fn held(task: u64, holder: u32, value: &Value) -> Held {
+    Held { task: TaskId(task), holder: Rank(holder), size: value.size() }
+}
+
+#[test]
+fn a_value_moves_once_to_who_wants_it() {
+    let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
+    let value = value(100);
+    assert!(!stores[1].want(held(7, 0, &value), Claim::Worker));
+    assert!(!stores[1].want(held(7, 0, &value), Claim::Worker), "asked for once");
+    exchange(&mut stores, &mut posted);
+    assert!(stores[1].take_news().is_empty(), "not made yet");
+    stores[0].put(TaskId(7), value.clone(), Claim::Worker);
+    exchange(&mut stores, &mut posted);
+    assert_eq!(stores[1].take_news(), [TaskId(7)]);
+    assert_eq!(*stores[1].get(TaskId(7)).unwrap().get::<Vec<f64>>().unwrap(), vec![1.5; 100]);
+    assert_eq!((stores[0].bytes(), stores[1].bytes()), (800, 800));
+    assert!(posted.is_empty());
+    stores[0].free(TaskId(7), Claim::Worker);
+    stores[1].free(TaskId(7), Claim::Worker);
+    assert_eq!((stores[0].len(), stores[1].len(), stores[0].bytes()), (0, 0, 0));
+}
+
+#[test]
+fn a_value_freed_on_its_way_goes_when_it_has_come() {
+    let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
+    let value = value(3);
+    stores[1].want(held(7, 0, &value), Claim::Worker);
+    stores[1].free(TaskId(7), Claim::Worker);
+    stores[0].put(TaskId(7), value, Claim::Worker);
+    exchange(&mut stores, &mut posted);
+    assert!(stores[1].is_empty() && stores[1].take_news().is_empty());
+}
+
+#[test]
+fn a_value_put_for_the_worker_and_for_the_client_is_counted_once() {
+    let (mut store, value) = (Store::new(Rank(0)), value(3));
+    store.put(TaskId(1), value.clone(), Claim::Worker);
+    store.put(TaskId(1), value, Claim::Client);
+    assert_eq!(store.bytes(), 24);
+    store.free(TaskId(1), Claim::Client);
+    store.free(TaskId(1), Claim::Worker);
+    assert_eq!((store.len(), store.bytes()), (0, 0));
+}
+
+#[test]
+fn who_pulls_reports_to_who_told_it() {
+    let (mut stores, _posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
+    let value = value(3);
+    stores[0].put(TaskId(1), value.clone(), Claim::Client);
+    stores[1].handle(Rank(0), ToStore::Pull(held(1, 0, &value)));
+    let fetch = stores[1].take_actions();
+    assert_eq!(fetch.len(), 2);
+    stores[0].handle(Rank(1), ToStore::Fetch { task: TaskId(1), tag: 0 });
+    let [Action::Say { .. }, Action::SendBody { body, .. }] = &stores[0].take_actions()[..] else { panic!() };
+    stores[1].body_arrived(Rank(0), 0, Buffer::copy_of(body.as_slice(), 8));
+    assert!(stores[1].take_actions().is_empty(), "the head is missing");
+    stores[1].handle(Rank(0), ToStore::Head { task: TaskId(1), head: vec![1] });
+    let [Action::Say { target: Rank(0), message: ToStore::Pulled(TaskId(1)) }] = stores[1].take_actions()[..]
+    else {
+        panic!()
+    };
+}
+
+#[test]
+fn a_value_that_cannot_be_sent_is_gone() {
+    let mut stores = [Store::new(Rank(0)), Store::new(Rank(1))];
+    let broken = Value::from_wire(vec![1], Buffer::new(9, 8));
+    assert!(broken.get::<Vec<f64>>().is_err());
+    stores[0].put(TaskId(7), broken, Claim::Worker);
+    stores[1].want(
+        Held { task: TaskId(7), holder: Rank(0), size: crate::message::Size { bytes: 9, align: 8 } },
+        Claim::Worker,
+    );
+    for action in stores[1].take_actions() {
+        if let Action::Say { message, .. } = action {
+            stores[0].handle(Rank(1), message);
+        }
+    }
+    for action in stores[0].take_actions() {
+        if let Action::Say { message, .. } = action {
+            stores[1].handle(Rank(0), message);
+        }
+    }
+    assert_eq!(stores[1].take_news(), [TaskId(7)]);
+    let error = stores[1].get(TaskId(7)).unwrap().get::<Vec<f64>>().unwrap_err();
+    assert!(error.contains("Vec<f64>"), "{error}");
+}
+
+/// A store of rank 0 with a limit.
+fn limited(limit_bytes: u64) -> (Store, Arc<Account>) {
+    let mut store = Store::new(Rank(0));
+    let account = Arc::new(Account::default());
+    store.limit_memory(limit_bytes, Thresholds::default(), Arc::clone(&account));
+    (store, account)
+}
+
+/// Which values are to be moved to the disk and which to be read back, in order.
+fn disk_actions(store: &mut Store) -> (Vec<(u64, Value)>, Vec<(u64, Value)>) {
+    let (mut spills, mut loads) = (Vec::new(), Vec::new());
+    for action in store.take_actions() {
+        match action {
+            Action::Spill { task, value } => spills.push((task.0, value)),
+            Action::Load { task, value } => loads.push((task.0, value)),
+            _ => {}
+        }
+    }
+    (spills, loads)
+}
+
+/// Does what the store wants done with the disk.
+fn move_to_disk(store: &mut Store, disk: &Arc<dyn Disk>) -> Vec<u64> {
+    let (spills, _) = disk_actions(store);
+    let moved = spills.iter().map(|(task, _)| *task).collect();
+    for (task, value) in spills {
+        let outcome = value.spill(disk, Compression::None);
+        store.spilled(TaskId(task), outcome);
+    }
+    moved
+}
+
+fn disk() -> Arc<dyn Disk> {
+    Arc::new(SpillFile::new(std::env::temp_dir(), SpillPlace::Anywhere))
+}
+
+#[test]
+fn what_was_not_used_for_longest_goes_to_the_disk_and_comes_back_when_asked_for() {
+    let (mut store, account) = limited(1000);
+    let disk = disk();
+    for task in 0..3 {
+        // 240 bytes each: two fit into 600.
+        store.put(TaskId(task), value(30), Claim::Worker);
+    }
+    assert!(store.claim(TaskId(0), Claim::Worker), "0 is used, so 1 was not used for longest");
+    store.keep_within_memory();
+    assert_eq!(move_to_disk(&mut store, &disk), [1]);
+    assert_eq!((account.resident_bytes(), account.spilled_bytes(), store.bytes()), (480, 240, 720));
+    assert_eq!(store.spilled_news(), Some(240));
+    assert_eq!(*store.get(TaskId(1)).unwrap().get::<Vec<f64>>().unwrap(), vec![1.5; 30]);
+    assert_eq!((account.resident_bytes(), account.spilled_bytes()), (720, 0));
+    (0..3).for_each(|task| store.free(TaskId(task), Claim::Worker));
+    assert_eq!((account.resident_bytes(), account.spilled_bytes(), store.len()), (0, 0, 0));
+}
+
+#[test]
+fn a_value_that_a_task_uses_stays() {
+    let (mut store, account) = limited(300);
+    let disk = disk();
+    store.put(TaskId(0), value(30), Claim::Worker);
+    let used = store.get(TaskId(0)).unwrap().get::<Vec<f64>>().unwrap();
+    store.keep_within_memory();
+    assert!(move_to_disk(&mut store, &disk).is_empty());
+    drop(used);
+    store.keep_within_memory();
+    assert_eq!(move_to_disk(&mut store, &disk), [0]);
+    assert_eq!(account.resident_bytes(), 0);
+}
+
+#[test]
+fn another_rank_gets_what_is_on_the_disk() {
+    let (mut store, _) = limited(300);
+    let disk = disk();
+    store.put(TaskId(0), value(30), Claim::Worker);
+    store.keep_within_memory();
+    assert_eq!(move_to_disk(&mut store, &disk), [0]);
+    store.handle(Rank(1), ToStore::Fetch { task: TaskId(0), tag: 7 });
+    let (_, loads) = disk_actions(&mut store);
+    assert_eq!(loads.len(), 1);
+    loads[0].1.load();
+    store.free(TaskId(0), Claim::Worker);
+    store.loaded(TaskId(0));
+    let [
+        Action::Say { message: ToStore::Head { .. }, .. },
+        Action::SendBody { target: Rank(1), tag: 7, body },
+    ] = &store.take_actions()[..]
+    else {
+        panic!("it is sent")
+    };
+    assert_eq!(body.as_slice().len(), 240);
+    assert!(store.is_empty(), "nobody here needed it");
+}
+
+#[test]
+fn values_are_asked_for_as_far_as_there_is_room() {
+    let (mut store, _) = limited(1000);
+    let held = |task| Held {
+        task: TaskId(task),
+        holder: Rank(1),
+        size: crate::message::Size { bytes: 500, align: 8 },
+    };
+    for task in 0..3 {
+        assert!(!store.want(held(task), Claim::Worker));
+    }
+    let asked = |store: &mut Store| {
+        let fetch = |action| match action {
+            Action::Say { message: ToStore::Fetch { task, tag }, .. } => Some((task.0, tag)),
+            _ => None,
+        };
+        store.take_actions().into_iter().filter_map(fetch).collect::<Vec<_>>()
+    };
+    let first = asked(&mut store);
+    assert_eq!(first.len(), 1, "500 of 800 bytes: another 500 have to wait");
+    store.free(TaskId(1), Claim::Worker);
+    store.handle(Rank(1), ToStore::Head { task: TaskId(0), head: vec![1] });
+    store.body_arrived(Rank(1), first[0].1, Buffer::new(500, 8));
+    store.keep_within_memory();
+    assert_eq!(
+        asked(&mut store).iter().map(|(task, _)| *task).collect::<Vec<_>>(),
+        [2],
+        "nobody wants 1 any more"
+    );
+}
+
+#[test]
+fn a_full_disk_leaves_values_in_memory_until_it_is_looked_at_again() {
+    let (mut store, _) = limited(300);
+    store.put(TaskId(0), value(30), Claim::Worker);
+    store.keep_within_memory();
+    assert_eq!(disk_actions(&mut store).0.len(), 1);
+    store.spilled(TaskId(0), Spill::Failed("no space left".into()));
+    store.keep_within_memory();
+    assert!(disk_actions(&mut store).0.is_empty());
+    assert_eq!(store.fullness().unwrap().hard_room_bytes, Some(60));
+    store.observe(0);
+    store.keep_within_memory();
+    assert_eq!(disk_actions(&mut store).0.len(), 1);
+}
+
+#[test]
+fn what_the_process_has_besides_leaves_less_room_for_values() {
+    let (mut store, _) = limited(1000);
+    store.put(TaskId(0), value(30), Claim::Worker);
+    store.keep_within_memory();
+    assert!(disk_actions(&mut store).0.is_empty());
+    store.observe(900);
+    store.keep_within_memory();
+    assert_eq!(disk_actions(&mut store).0.len(), 1);
+}
