@@ -463,10 +463,11 @@ impl Store {
         if excess > 0 {
             let mut chosen = Vec::new();
             for task in memory.in_order() {
-                let Some(State::Here(value)) = self.entries.get(&task).map(|entry| &entry.state) else {
+                let Some(Entry { state: State::Here(value), on_disk, .. }) = self.entries.get(&task) else {
                     continue;
                 };
-                if value.is_idle() {
+                // It may have been used again since it was told to go.
+                if *on_disk != OnDisk::Writes && value.is_idle() {
                     chosen.push((task, value.clone()));
                     excess = excess.saturating_sub(value.size().bytes);
                 }

@@ -185,6 +185,22 @@ fn what_was_not_used_for_longest_goes_to_the_disk_and_comes_back_when_asked_for(
 }
 
 #[test]
+fn a_value_that_is_used_again_on_its_way_to_the_disk_goes_there_once() {
+    let (mut store, account) = limited(300);
+    let disk = disk();
+    store.put(TaskId(0), value(30), Claim::Worker);
+    store.keep_within_memory();
+    let (spills, _) = disk_actions(&mut store);
+    assert!(store.claim(TaskId(0), Claim::Worker));
+    store.put(TaskId(1), value(30), Claim::Worker);
+    store.keep_within_memory();
+    assert_eq!(move_to_disk(&mut store, &disk), [1]);
+    store.spilled(TaskId(0), spills[0].1.spill(&disk, Compression::None));
+    assert!(!store.fullness().unwrap().changes, "nothing is on its way any more");
+    assert_eq!(account.resident_bytes(), 0);
+}
+
+#[test]
 fn a_value_that_a_task_uses_stays() {
     let (mut store, account) = limited(300);
     let disk = disk();
