@@ -236,6 +236,7 @@ impl Roles {
                 worker::Action::Want(held) => {
                     self.store.want(held, Claim::Worker);
                 }
+                worker::Action::WantPart { name, held, cut } => self.store.want_part(name, held, cut),
                 worker::Action::Free(task) => self.store.free(task, Claim::Worker),
                 worker::Action::Say(message) => self.tell_scheduler(message),
                 worker::Action::TakeBack(count) => {

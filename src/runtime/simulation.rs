@@ -12,8 +12,9 @@ use super::{
     roles::{Execute, Roles, Surroundings},
 };
 use crate::{
+    array::lower::code,
     client::{
-        Client, Future,
+        Client, Future, SubmitOptions,
         table::{Request, Table},
     },
     comm::{
@@ -22,9 +23,13 @@ use crate::{
     },
     current::{self, Context, Scratch},
     error::Result,
-    message::{self, Message, Outcome, Run, TaskId, Tasks, ToClient, ToScheduler, ToStore, ToWorker},
+    message::{
+        self, Column, Message, Outcome, Packed, Run, TaskId, Tasks, ToClient, ToScheduler, ToStore, ToWorker,
+    },
+    part::{self, Assembly, Cut, Source},
     rank::{Rank, Role, driver_of},
     scheduler::{Backlog, Scheduler, WorkerSpec},
+    task::inputs::Parts,
     value::{Data, Value},
     worker::execute::{Batch, Ended, Queue, run_until},
 };
@@ -476,8 +481,8 @@ impl Simulation {
         control.hash(&mut self.hasher);
         for message in message::decode(source, &control).expect("what was encoded can be decoded") {
             self.message_count += 1;
-            if let Message::ToStore(ToStore::Fetch { task, .. }) = &message {
-                self.count_fetch(source, *task);
+            if let Message::ToStore(ToStore::Fetch { task, part, .. }) = &message {
+                self.count_fetch(source, part.as_ref().map_or(*task, |part| part.name));
             }
             self.note(concerned(&message), || format!("{source} -> {target}: {message:?}"));
         }
@@ -596,6 +601,39 @@ pub fn poll<T: Data>(future: &Future<T>, asked: &mut bool) -> Option<Result<T>> 
 /// Asks for a value as [`Client::gather`] does before it comes to it.
 pub fn prefetch<T: Data>(future: &Future<T>) {
     future.prefetch();
+}
+
+/// Tasks that each take a part of every list: elements from one index on, so many, so far apart.
+pub fn submit_parts(
+    client: &Client,
+    options: &SubmitOptions,
+    lists: &[Future<Vec<u64>>],
+    parts: &[Vec<(usize, i64, usize)>],
+) -> Vec<Future<Vec<u64>>> {
+    let mut cuts = Packed::default();
+    for parts in parts {
+        let runs = parts.iter().enumerate();
+        let runs = runs.map(|(piece, &(from, step, count))| part::Run { piece, from, step, count });
+        let (assembly, _) = Assembly::new(vec![runs.collect()]);
+        let mut bytes = Vec::new();
+        message::append(&Cut { element_bytes: 8, align: 8, assembly }, &mut bytes);
+        cuts.push(&bytes);
+    }
+    let mut tasks = Vec::new();
+    lists.iter().for_each(|list| Tasks::push(&mut tasks, list.task()));
+    let columns = vec![Column::Parts { lists: vec![tasks; parts.len()], cuts }];
+    let code = code(take_parts);
+    client.submit_layer_of(code, options, parts.len() as u32, columns)
+}
+
+fn take_parts(parts: Parts) -> Vec<u64> {
+    let get = |place| parts.get::<Vec<u64>>(place).unwrap_or_else(|words| panic!("{words}"));
+    let lists: Vec<(Arc<Vec<u64>>, bool)> = (0..parts.len()).map(get).collect();
+    let shapes: Vec<[usize; 1]> = lists.iter().map(|(list, _)| [list.len()]).collect();
+    let sources = lists.iter().zip(&shapes);
+    let sources: Vec<Source<'_, u64>> =
+        sources.map(|((elements, is_part), shape)| Source { elements, shape, is_part: *is_part }).collect();
+    parts.assembly().assemble(&sources)
 }
 
 /// Has the task that calls this go on until `wait` says that what it waits for has come; meanwhile its

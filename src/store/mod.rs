@@ -10,7 +10,8 @@
 
 use crate::{
     comm::{Body, BodyTag, Buffer},
-    message::{Held, TaskId, ToStore},
+    message::{Held, Size, TaskId, ToStore, WantedPart},
+    part::Cut,
     rank::Rank,
     value::Value,
 };
@@ -72,8 +73,8 @@ struct Entry {
     state: State,
     /// Whose claims it is here for; with none left it goes, as soon as it has come.
     claims: u8,
-    /// Ranks that asked for it before it was here.
-    parked: Vec<(Rank, BodyTag)>,
+    /// Ranks that asked for it before it was here: under which tag, for which part.
+    parked: Vec<(Rank, BodyTag, Option<Box<WantedPart>>)>,
     /// Who told this rank to pull it, and wants to know when it is here.
     teller: Option<Rank>,
 }
@@ -171,18 +172,36 @@ impl Store {
             State::Expected if held.holder != this => {}
             State::Expected | State::Coming { .. } => return false,
         }
-        let tag = (0..=TAG_MAX)
-            .map(|distance| self.next_tag.wrapping_add(distance) & TAG_MAX)
-            .find(|tag| !self.coming.contains_key(&(held.holder, *tag)))
-            .expect("fewer than 32768 values come from one rank at a time");
-        self.next_tag = tag.wrapping_add(1) & TAG_MAX;
-        self.coming.insert((held.holder, tag), task);
         entry.state = State::Coming { head: None, body: None };
-        let buffer = Buffer::unfilled(held.size.bytes as usize, usize::from(held.size.align).max(1));
-        self.actions.push(Action::Post { source: held.holder, tag, buffer });
-        let message = ToStore::Fetch { task, tag };
+        let tag = self.make_room(task, held.holder, held.size);
+        let message = ToStore::Fetch { task, tag, part: None };
         self.actions.push(Action::Say { target: held.holder, message });
         false
+    }
+
+    /// Sees to it that a part of a value on another rank comes here, under a name that is new. There
+    /// will be news.
+    pub fn want_part(&mut self, name: TaskId, held: Held, cut: Cut) {
+        let entry =
+            Entry { claims: Claim::Worker as u8, ..Entry::new(State::Coming { head: None, body: None }) };
+        self.entries.insert(name, entry);
+        let tag = self.make_room(name, held.holder, cut.size());
+        let part = Some(Box::new(WantedPart { name, cut }));
+        let message = ToStore::Fetch { task: held.task, tag, part };
+        self.actions.push(Action::Say { target: held.holder, message });
+    }
+
+    /// Posts room for a body. Returns its tag.
+    fn make_room(&mut self, task: TaskId, source: Rank, size: Size) -> BodyTag {
+        let tag = (0..=TAG_MAX)
+            .map(|distance| self.next_tag.wrapping_add(distance) & TAG_MAX)
+            .find(|tag| !self.coming.contains_key(&(source, *tag)))
+            .expect("fewer than 32768 values come from one rank at a time");
+        self.next_tag = tag.wrapping_add(1) & TAG_MAX;
+        self.coming.insert((source, tag), task);
+        let buffer = Buffer::unfilled(size.bytes as usize, usize::from(size.align).max(1));
+        self.actions.push(Action::Post { source, tag, buffer });
+        tag
     }
 
     /// Gives a claim up. With the last one the value goes; one that is on its way, when it has come.
@@ -215,9 +234,9 @@ impl Store {
                     entry.teller = Some(source);
                 }
             }
-            ToStore::Fetch { task, tag } => {
+            ToStore::Fetch { task, tag, part } => {
                 let entry = self.entries.entry(task).or_insert_with(|| Entry::new(State::Expected));
-                entry.parked.push((source, tag));
+                entry.parked.push((source, tag, part));
                 if matches!(entry.state, State::Here(_)) {
                     self.answer_parked(task);
                 }
@@ -291,20 +310,21 @@ impl Store {
         let Some(entry) = self.entries.get_mut(&task) else { return };
         let State::Here(value) = &entry.state else { return };
         let parked = std::mem::take(&mut entry.parked);
-        if !parked.is_empty() {
-            match value.to_wire() {
+        // The encoding of a value that is not sent as it lies there serves all who want it.
+        let whole = parked.iter().any(|(_, _, part)| part.is_none()).then(|| value.to_wire());
+        for (target, tag, part) in parked {
+            let (task, wire) = match (part, &whole) {
+                (Some(part), _) => (part.name, value.part_to_wire(&part.cut)),
+                (None, Some(whole)) => (task, whole.clone()),
+                (None, None) => unreachable!("made above"),
+            };
+            match wire {
                 Ok((head, body)) => {
-                    for (target, tag) in parked {
-                        let message = ToStore::Head { task, head: head.clone() };
-                        self.actions.push(Action::Say { target, message });
-                        self.actions.push(Action::SendBody { target, tag, body: body.clone() });
-                    }
+                    self.actions.push(Action::Say { target, message: ToStore::Head { task, head } });
+                    self.actions.push(Action::SendBody { target, tag, body });
                 }
                 Err(reason) => {
-                    for (target, _) in parked {
-                        let message = ToStore::Gone { task, reason: reason.clone() };
-                        self.actions.push(Action::Say { target, message });
-                    }
+                    self.actions.push(Action::Say { target, message: ToStore::Gone { task, reason } });
                 }
             }
         }
@@ -320,7 +340,10 @@ const TAG_MAX: BodyTag = 0x7fff;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::encode;
+    use crate::{
+        part::{Assembly, Run},
+        value::encode,
+    };
 
     fn value(elements: usize) -> Value {
         encode(vec![1.5f64; elements], 0, &mut Vec::new()).unwrap().unwrap()
@@ -381,6 +404,32 @@ mod tests {
     }
 
     #[test]
+    fn a_part_comes_without_the_value() {
+        let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
+        let value = encode((0..9u32).collect::<Vec<_>>(), 0, &mut Vec::new()).unwrap().unwrap();
+        let cut = |from: usize, step: i64| {
+            let (assembly, _) = Assembly::new(vec![vec![Run { piece: 0, from, step, count: 3 }]]);
+            Cut { element_bytes: 4, align: 4, assembly }
+        };
+        let names = [TaskId::of_part(0), TaskId::of_part(1), TaskId::of_part(2)];
+        stores[1].want_part(names[0], held(7, 0, &value), cut(4, 1));
+        exchange(&mut stores, &mut posted);
+        assert!(stores[1].take_news().is_empty(), "not made yet");
+        stores[0].put(TaskId(7), value.clone(), Claim::Worker);
+        stores[1].want_part(names[1], held(7, 0, &value), cut(8, -4));
+        stores[1].want_part(names[2], held(7, 0, &value), cut(7, 1));
+        exchange(&mut stores, &mut posted);
+        assert_eq!(stores[1].take_news(), names);
+        let part = |name| stores[1].get(name).unwrap().get::<Vec<u32>>();
+        assert_eq!(*part(names[0]).unwrap(), [4, 5, 6]);
+        assert_eq!(*part(names[1]).unwrap(), [8, 4, 0]);
+        assert!(part(names[2]).unwrap_err().contains("has no part"), "there is no element 9");
+        assert!(stores[1].get(TaskId(7)).is_none());
+        names.into_iter().for_each(|name| stores[1].free(name, Claim::Worker));
+        assert_eq!((stores[1].len(), stores[1].bytes()), (0, 0));
+    }
+
+    #[test]
     fn a_value_freed_on_its_way_goes_when_it_has_come() {
         let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
         let value = value(3);
@@ -410,7 +459,7 @@ mod tests {
         stores[1].handle(Rank(0), ToStore::Pull(held(1, 0, &value)));
         let fetch = stores[1].take_actions();
         assert_eq!(fetch.len(), 2);
-        stores[0].handle(Rank(1), ToStore::Fetch { task: TaskId(1), tag: 0 });
+        stores[0].handle(Rank(1), ToStore::Fetch { task: TaskId(1), tag: 0, part: None });
         let [Action::Say { .. }, Action::SendBody { body, .. }] = &stores[0].take_actions()[..] else {
             panic!()
         };
@@ -431,7 +480,7 @@ mod tests {
         assert!(broken.get::<Vec<f64>>().is_err());
         stores[0].put(TaskId(7), broken, Claim::Worker);
         stores[1].want(
-            Held { task: TaskId(7), holder: Rank(0), size: crate::message::Size { bytes: 9, align: 8 } },
+            Held { task: TaskId(7), holder: Rank(0), size: Size { bytes: 9, align: 8 } },
             Claim::Worker,
         );
         for action in stores[1].take_actions() {
