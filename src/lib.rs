@@ -47,6 +47,7 @@ pub mod info;
 pub mod job;
 mod lock;
 pub mod message;
+pub mod part;
 mod picture;
 pub mod prelude;
 pub mod rank;

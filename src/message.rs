@@ -9,6 +9,7 @@
 
 use crate::{
     error::{Error, Result, TaskError},
+    part::Cut,
     rank::Rank,
     task::Code,
 };
@@ -21,6 +22,14 @@ pub struct TaskId(pub u64);
 
 impl TaskId {
     const SEQUENCE_BITS: u32 = 44;
+    /// Who submits no task.
+    const NOBODY: Rank = Rank((1 << (u64::BITS - Self::SEQUENCE_BITS)) - 1);
+
+    /// The name that a rank gives to the `sequence`th part of a value that it asks another for. No other
+    /// rank knows the part by it.
+    pub fn of_part(sequence: u64) -> Self {
+        Self::new(Self::NOBODY, sequence)
+    }
 
     /// The task that `owner` submits as its `sequence`th.
     pub fn new(owner: Rank, sequence: u64) -> Self {
@@ -240,6 +249,13 @@ pub enum Column {
         /// How to make a list of them.
         collect: Code,
     },
+    /// As `Lists`, where of each value on another rank only a part comes.
+    Parts {
+        /// The lists, one a task.
+        lists: Vec<Vec<Tasks>>,
+        /// What each task takes of its list: an encoded [`Cut`].
+        cuts: Packed,
+    },
 }
 
 /// Where tasks may run and how often; what `submit` and `map` were told besides the arguments.
@@ -286,6 +302,8 @@ pub enum Need {
     Inline(#[serde(with = "serde_bytes")] Vec<u8>),
     /// From the store of a rank, maybe the worker's own.
     Held(Held),
+    /// A part of it, from the store of another rank.
+    Part(Held),
 }
 
 /// A value that some rank holds.
@@ -323,6 +341,13 @@ pub enum Argument {
         lists: Vec<Vec<Need>>,
         /// How to make a list of them.
         collect: Code,
+    },
+    /// A list of values for each task, some of which come as parts.
+    Parts {
+        /// The lists, one a task.
+        lists: Vec<Vec<Need>>,
+        /// What each task takes of its list: an encoded [`Cut`].
+        cuts: Packed,
     },
 }
 
@@ -463,6 +488,8 @@ pub enum ToStore {
         task: TaskId,
         /// The tag.
         tag: u16,
+        /// If not all of it.
+        part: Option<Box<WantedPart>>,
     },
     /// Here is the head of a value that you fetched; its body comes under your tag.
     Head {
@@ -481,6 +508,15 @@ pub enum ToStore {
         /// Why.
         reason: String,
     },
+}
+
+/// A part of a value, wanted by a rank.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantedPart {
+    /// What the rank that wants it calls it: the answer names it so.
+    pub name: TaskId,
+    /// Which elements.
+    pub cut: Cut,
 }
 
 /// How the driver's closure ended.
@@ -578,6 +614,7 @@ impl Layer {
             Column::Each(values) => values.is_valid() && values.len() == count,
             Column::Values(tasks) => tasks.len() == count,
             Column::Lists { lists, .. } => lists.len() == count,
+            Column::Parts { lists, cuts } => lists.len() == count && cuts.is_valid() && cuts.len() == count,
         })
     }
 }
@@ -590,6 +627,7 @@ impl Run {
             Argument::Each(values) => values.is_valid() && values.len() == count,
             Argument::Needs(needs) => needs.len() == count,
             Argument::Lists { lists, .. } => lists.len() == count,
+            Argument::Parts { lists, cuts } => lists.len() == count && cuts.is_valid() && cuts.len() == count,
         })
     }
 }

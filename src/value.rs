@@ -12,8 +12,9 @@ use crate::{
     device::DeviceVec,
     disk::{Compression, Disk, DiskCopy},
     message::Size,
+    part::{Cut, PartBytes},
 };
-use ndarray::{Array, IntoDimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
+use ndarray::{Array, ArrayD, IntoDimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
 use num_complex::Complex;
 use postcard::ser_flavors::Flavor;
 use serde::{Serialize, de::DeserializeOwned};
@@ -206,6 +207,18 @@ impl Value {
         wire_of(&state)
     }
 
+    /// The head and the body of a part of the value, which must be an array or a vector of numbers.
+    pub(crate) fn part_to_wire(&self, cut: &Cut) -> Wire {
+        let (head, body) = self.to_wire()?;
+        let (head, part) = part_of(&head, body.as_slice(), cut)?;
+        Ok(match part {
+            PartBytes::Stretch(range) => (head, body.slice(range)),
+            PartBytes::Copied(bytes) => {
+                (head, Body::of(Arc::new(bytes), usize::from(cut.align), |bytes| bytes))
+            }
+        })
+    }
+
     /// The size of the body.
     pub fn size(&self) -> Size {
         self.0.size
@@ -317,7 +330,8 @@ impl fmt::Debug for Value {
 /// # Errors
 ///
 /// The words of the value's own `Serialize`.
-pub fn encode<T: Data>(value: T, limit: usize, small: &mut Vec<u8>) -> Result<Option<Value>, String> {
+pub fn encode<T: Data>(mut value: T, limit: usize, small: &mut Vec<u8>) -> Result<Option<Value>, String> {
+    order_elements(&mut value);
     if let Some(size) = device_size(&value)
         && size.bytes > limit as u64
     {
@@ -448,17 +462,46 @@ macro_rules! for_raw_types {
     (@type $type:ty) => { $type };
 }
 
+/// Brings the elements of an array into C order, in which they can travel as they are.
+fn order_elements<T: 'static>(value: &mut T) {
+    let any: &mut dyn Any = value;
+    for_raw_types!(E, D => {
+        if TypeId::of::<T>() == TypeId::of::<Vec<E>>() {
+            return;
+        }
+    } {
+        if TypeId::of::<T>() == TypeId::of::<Array<E, D>>()
+            && let Some(array) = any.downcast_mut::<Array<E, D>>()
+        {
+            if !array.is_standard_layout() {
+                *array = array.as_standard_layout().into_owned();
+            }
+            return;
+        }
+    });
+    if let Some(array) = any.downcast_mut::<ArrayD<bool>>()
+        && !array.is_standard_layout()
+    {
+        *array = array.as_standard_layout().into_owned();
+    }
+}
+
 fn raw_view<T: 'static>(value: &T) -> Option<RawView<'_>> {
     let any: &dyn Any = value;
+    if let Some(array) = any.downcast_ref::<ArrayD<bool>>() {
+        let mut head = vec![TRUTHS];
+        crate::message::append(&array.shape(), &mut head);
+        return Some(RawView { head, bytes: bytemuck::cast_slice(array.as_slice()?), align: 1 });
+    }
     for_raw_types!(E, D => {
         if TypeId::of::<T>() == TypeId::of::<Vec<E>>() {
             let vector = any.downcast_ref::<Vec<E>>()?;
-            return Some(RawView { head: vec![1], bytes: bytemuck::cast_slice(vector), align: align_of::<E>() });
+            return Some(RawView { head: vec![VECTOR], bytes: bytemuck::cast_slice(vector), align: align_of::<E>() });
         }
     } {
         if TypeId::of::<T>() == TypeId::of::<Array<E, D>>() {
             let array = any.downcast_ref::<Array<E, D>>()?;
-            let mut head = vec![2];
+            let mut head = vec![ARRAY];
             crate::message::append(&array.shape(), &mut head);
             return Some(RawView { head, bytes: bytemuck::cast_slice(array.as_slice()?), align: align_of::<E>() });
         }
@@ -466,8 +509,27 @@ fn raw_view<T: 'static>(value: &T) -> Option<RawView<'_>> {
     None
 }
 
-/// The head of a vector that was on a device. Those of others are 1 and 2.
+/// What the heads of vectors begin with, those of arrays, of vectors that were on a device, and of arrays
+/// of truth values; the shape follows for arrays.
+const VECTOR: u8 = 1;
+const ARRAY: u8 = 2;
 const ON_DEVICE: u8 = 3;
+const TRUTHS: u8 = 4;
+
+/// The head of a part, and its bytes, of a value with this head and these bytes.
+fn part_of(head: &[u8], bytes: &[u8], cut: &Cut) -> Result<(Vec<u8>, PartBytes), String> {
+    let no_array = || "the value is no array or vector of numbers, so it has no parts".to_string();
+    let shape: Vec<usize> = match head {
+        [VECTOR | ON_DEVICE] => vec![bytes.len() / usize::from(cut.element_bytes).max(1)],
+        [ARRAY | TRUTHS, shape @ ..] => postcard::from_bytes(shape).map_err(|_| no_array())?,
+        _ => return Err(no_array()),
+    };
+    let mut part_head = vec![head[0]];
+    if matches!(head[0], ARRAY | TRUTHS) {
+        crate::message::append(&cut.assembly.shape(), &mut part_head);
+    }
+    Ok((part_head, cut.of_bytes(bytes, &shape)?))
+}
 
 /// The size of a vector on a device, which is known without a copy.
 fn device_size<T: 'static>(value: &T) -> Option<Size> {
@@ -509,6 +571,15 @@ fn share_device_vector<T: 'static>(value: &T) -> Option<T> {
 
 fn from_raw<T: 'static>(head: &[u8], body: Buffer) -> Result<T, String> {
     let broken = || format!("the elements of a {} do not fit its shape", type_name::<T>());
+    if TypeId::of::<T>() == TypeId::of::<ArrayD<bool>>() {
+        let shape: Vec<usize> = postcard::from_bytes(&head[1..]).map_err(|_| broken())?;
+        let truths = body.into_vec::<u8>().map_err(|_| broken())?.into_iter().map(|byte| byte != 0);
+        let array = ArrayD::from_shape_vec(shape, truths.collect()).map_err(|_| broken())?;
+        return (&mut Some(array) as &mut dyn Any)
+            .downcast_mut::<Option<T>>()
+            .and_then(Option::take)
+            .ok_or_else(broken);
+    }
     for_raw_types!(E, D => {
         if TypeId::of::<T>() == TypeId::of::<Vec<E>>() {
             let vector = body.into_vec::<E>().map_err(|_| broken())?;
@@ -578,14 +649,22 @@ mod tests {
     }
 
     #[test]
-    fn other_values_and_other_layouts_travel_encoded() {
+    fn other_values_travel_encoded() {
         let (head, arrived) = travel(("a".to_string(), vec![Some(1), None]));
         assert!(head.is_empty());
         assert_eq!(*arrived, ("a".to_string(), vec![Some(1), None]));
+    }
+
+    #[test]
+    fn arrays_of_other_layouts_and_of_truth_values_travel_as_they_are() {
         let transposed: Array2<f64> = array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]].reversed_axes();
         let (head, arrived) = travel(transposed.clone());
-        assert!(head.is_empty());
+        assert_eq!(head[0], ARRAY);
         assert_eq!(*arrived, transposed);
+        let truths = array![[true, false, true], [false, false, true]].reversed_axes().into_dyn();
+        let (head, arrived) = travel(truths.clone());
+        assert_eq!(head[0], TRUTHS);
+        assert_eq!(*arrived, truths);
     }
 
     #[test]

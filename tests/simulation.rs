@@ -13,7 +13,7 @@ use maniple::{
     comm::simulated::Random,
     current,
     message::TaskId,
-    simulation::{Options, Simulation, poll, prefetch, task_of, wait_in_task},
+    simulation::{Options, Simulation, poll, prefetch, submit_parts, task_of, wait_in_task},
 };
 use std::{
     any::type_name_of_val,
@@ -29,7 +29,7 @@ const SEEDS: u64 = 400;
 /// More time than is ever left where it is known, in nanoseconds.
 const TIME_LEFT_MAX: u64 = 1_000;
 /// Seeds beyond those that once found a bug.
-const SEEDS_KEPT: [u64; 9] = [868, 986, 1106, 4432, 4504, 6014, 6132, 7769, 13104];
+const SEEDS_KEPT: [u64; 10] = [248, 868, 986, 1106, 4432, 4504, 6014, 6132, 7769, 13104];
 
 fn number(x: u64) -> u64 {
     // Large numbers take more bytes encoded than in memory.
@@ -193,6 +193,8 @@ struct Program {
     random: Random,
     entries: Vec<Entry>,
     actions_left: u64,
+    /// Decides when tasks that take parts are submitted, if there are any.
+    parting: Option<Random>,
     /// Decides about the time, if that is limited.
     timing: Option<Random>,
     /// How much time was said to be left last.
@@ -204,7 +206,9 @@ impl Program {
         let mut random = Random::new(seed ^ 0xd21_7e2);
         let actions_left = 3 + random.below(40);
         let timing = (seed % 4 == 3).then(|| Random::new(seed ^ 0x71_3e));
-        Self { client, random, entries: Vec::new(), actions_left, timing, time_left: u64::MAX }
+        // The seeds that once found a bug go on to do what found it.
+        let parting = (seed % 2 == 1 && !SEEDS_KEPT.contains(&seed)).then(|| Random::new(seed ^ 0x9a_27));
+        Self { client, random, entries: Vec::new(), actions_left, parting, timing, time_left: u64::MAX }
     }
 
     fn chosen(&mut self) -> Chosen {
@@ -358,6 +362,9 @@ impl Program {
     /// Does the next thing.
     fn act(&mut self) {
         self.actions_left -= 1;
+        if self.parting.as_mut().is_some_and(|parting| parting.chance(1, 8)) {
+            return self.submit_parts();
+        }
         match self.random.below(30) {
             0 | 1 => self.submit_roots(),
             2 | 3 => self.submit_large(),
@@ -462,6 +469,38 @@ impl Program {
         let (futures, values): (Vec<_>, Vec<_>) = places.iter().map(|place| self.list_at(*place)).unzip();
         let future = self.client.submit_with(&chosen.options, merge, futures);
         self.add_chosen(Hold::List(future), &chosen, name(&merge), &places, values.concat());
+    }
+
+    /// Tasks that take parts of lists.
+    fn submit_parts(&mut self) {
+        let mut chosen = self.chosen();
+        let mut places = self.some(5, Self::is_list);
+        places.retain(|place| !self.entries[*place].value.is_empty());
+        let lists: Vec<(Future<Vec<u64>>, Vec<u64>)> =
+            places.iter().map(|place| self.list_at(*place)).collect();
+        let random = &mut self.random;
+        let mut part = |length: usize| {
+            let count = 1 + random.below(length as u64) as usize;
+            let step = 1 + random.below(((length - 1) / (count - 1).max(1)).max(1) as u64) as usize;
+            let from = random.below((length - step * (count - 1)) as u64) as usize;
+            match random.chance(1, 4) {
+                true => (from + step * (count - 1), -(step as i64), count),
+                false => (from, step as i64, count),
+            }
+        };
+        let mut parts_of_each = || lists.iter().map(|(_, list)| part(list.len())).collect::<Vec<_>>();
+        let parts: Vec<Vec<(usize, i64, usize)>> = (0..3).map(|_| parts_of_each()).collect();
+        let futures: Vec<Future<Vec<u64>>> = lists.iter().map(|(future, _)| future.clone()).collect();
+        chosen.label = Some("parts".into());
+        let options = chosen.options.clone().label("parts");
+        let submitted = submit_parts(&self.client, &options, &futures, &parts);
+        for (future, parts) in submitted.into_iter().zip(parts) {
+            let taken = parts.iter().zip(&lists).flat_map(|((from, step, count), (_, list))| {
+                (0..*count as i64).map(move |place| list[(*from as i64 + step * place) as usize])
+            });
+            let value = taken.collect();
+            self.add_chosen(Hold::List(future), &chosen, String::new(), &places, value);
+        }
     }
 
     /// Arguments that are too large to travel with the task.

@@ -6,7 +6,7 @@ use super::{
     chunks::Grid,
     element::with_type,
     fuse::{Fused, can_fold, fuse, is_elementwise},
-    gather::{Assembly, Run, Selection},
+    gather::Selection,
     kernel::{
         Kernel,
         evaluate::{Memory, evaluate, evaluate_reduced},
@@ -18,16 +18,17 @@ use crate::{
     client::{Client, Future, SubmitOptions},
     error::Result,
     message::{Column, Packed, Tasks, append},
-    task::{Code, Descriptor, Shared, TaskFunction, inputs::Untyped},
+    part::{Assembly, Cut, Source},
+    task::{
+        Code, Descriptor, Shared, TaskFunction,
+        inputs::{Parts, Untyped},
+    },
     value::Data,
 };
 use ndarray::{ArrayD, IxDyn};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use std::sync::Arc;
-
-/// Blocks smaller than this travel whole, though only a part of them is needed.
-const PART_BYTES_MIN: usize = 64 << 10;
 
 /// The blocks of an array, in C order.
 #[derive(Clone, Debug)]
@@ -203,35 +204,26 @@ impl<'a> Lowering<'a> {
         selections: &[Selection],
     ) -> Result<Vec<Future<Erased>>> {
         let source = self.blocks(input)?;
-        let mut parts: Vec<(Assembly, Future<Erased>)> = Vec::new();
-        let mut plans: Vec<Plan> = Vec::new();
-        for block in 0..node.grid.count() {
-            let (starts, shape) = node.grid.region(block);
-            let runs: Vec<Vec<Run>> = selections
-                .iter()
-                .zip(&source.grid.0)
-                .enumerate()
-                .map(|(axis, (selection, chunks))| selection.runs(chunks, starts[axis], shape[axis]))
-                .collect();
-            plans.push(Plan::new(runs, &source, node.data_type, &mut parts));
-        }
-        let (assemblies, pieces): (Packed, Vec<Vec<Tasks>>) = (
-            packed(parts.iter().map(|(assembly, _)| assembly)),
-            parts.iter().map(|(_, block)| vec![Tasks::one(block.task())]).collect(),
-        );
+        let count = node.grid.count();
+        let plans: Vec<Plan> =
+            (0..count).map(|block| Plan::new(node, block, &source.grid, selections)).collect();
+        let open = || plans.iter().filter(|plan| !plan.is_whole);
+        let (element_bytes, align) =
+            with_type!(node.data_type, T => (size_of::<T>() as u8, align_of::<T>() as u8));
+        let cuts = packed(open().map(|plan| Cut { element_bytes, align, assembly: plan.assembly.clone() }));
+        let lists = open().map(|plan| {
+            let mut tasks = Vec::new();
+            plan.inputs.iter().for_each(|place| Tasks::push(&mut tasks, source.futures[*place].task()));
+            tasks
+        });
+        let columns = vec![Column::Parts { lists: lists.collect(), cuts }];
         let code = with_type!(node.data_type, T => code(gather::<T>));
-        let columns = vec![Column::Each(assemblies), Column::Lists { lists: pieces, collect: nothing() }];
-        let parts: Vec<Future<Erased>> = self.submit(code, parts.len(), columns)?;
-        let mut futures: Vec<Option<Future<Erased>>> =
-            plans.iter().map(|plan| plan.whole(&source, &parts)).collect();
-        let open: Vec<&Plan> =
-            plans.iter().zip(&futures).filter(|(_, known)| known.is_none()).map(|(plan, _)| plan).collect();
-        let lists = open.iter().map(|plan| plan.tasks(&source, &parts)).collect();
-        let assemblies = packed(open.iter().map(|plan| &plan.assembly));
-        let columns = vec![Column::Each(assemblies), Column::Lists { lists, collect: nothing() }];
-        let mut made = self.submit(code, open.len(), columns)?.into_iter();
-        futures.iter_mut().filter(|known| known.is_none()).for_each(|block| *block = made.next());
-        Ok(futures.into_iter().flatten().collect())
+        let mut made = self.submit(code, open().count(), columns)?.into_iter();
+        let block = |plan: &Plan| match plan.is_whole {
+            true => source.futures[plan.inputs[0]].clone(),
+            false => made.next().expect("a future for each block that is made"),
+        };
+        Ok(plans.iter().map(block).collect())
     }
 
     fn reshape(&mut self, node: &Arc<Node>, input: &Arc<Node>) -> Result<Vec<Future<Erased>>> {
@@ -269,71 +261,32 @@ impl<'a> Lowering<'a> {
 /// How one block is gathered.
 struct Plan {
     assembly: Assembly,
-    /// Its inputs: blocks of the source, or parts of them that tasks cut out first.
-    inputs: Vec<(usize, bool)>,
+    /// The blocks of the source that are needed.
+    inputs: Vec<usize>,
+    /// Whether it is one of them, as it is.
     is_whole: bool,
 }
 
 impl Plan {
-    fn new(
-        runs: Vec<Vec<Run>>,
-        source: &Blocks,
-        data_type: DataType,
-        parts: &mut Vec<(Assembly, Future<Erased>)>,
-    ) -> Self {
-        let (assembly, wanted) = Assembly::new(runs);
-        let pieces =
-            Grid(assembly.pieces.iter().map(|count| super::chunks::AxisChunks::regular(*count, 1)).collect());
-        let count = if assembly.pieces.contains(&0) { 0 } else { pieces.count() };
-        let mut inputs = Vec::with_capacity(count);
-        let mut has_parts = false;
-        // All inputs of a block are parts, or none is: then one assembly describes them.
-        let places: Vec<(Vec<usize>, usize)> = (0..count)
-            .map(|combination| {
-                let piece = pieces.coordinates(combination);
-                let own: Vec<usize> =
-                    piece.iter().zip(&wanted).map(|(piece, wanted)| wanted[*piece]).collect();
-                let place = source.grid.place(&own);
-                (piece, place)
-            })
-            .collect();
-        let bytes = |count: usize| count * data_type.size_bytes();
-        for (piece, place) in &places {
-            let taken: usize = assembly.part(piece).shape().iter().product();
-            let all: usize = source.grid.region(*place).1.iter().product();
-            has_parts |= bytes(all) > PART_BYTES_MIN && 2 * taken < all;
-        }
-        for (piece, place) in &places {
-            if has_parts {
-                parts.push((assembly.part(piece), source.futures[*place].clone()));
-                inputs.push((parts.len() - 1, true));
-            } else {
-                inputs.push((*place, false));
-            }
-        }
-        let is_whole = match places.as_slice() {
-            [(_, place)] => assembly.is_identity(&source.grid.region(*place).1),
+    fn new(node: &Node, block: usize, source: &Grid, selections: &[Selection]) -> Self {
+        let (starts, shape) = node.grid.region(block);
+        let runs = selections
+            .iter()
+            .zip(&source.0)
+            .enumerate()
+            .map(|(axis, (selection, chunks))| selection.runs(chunks, starts[axis], shape[axis]));
+        let (assembly, wanted) = Assembly::new(runs.collect());
+        let place = |input: usize| {
+            let piece = assembly.piece(input);
+            let own: Vec<usize> = piece.iter().zip(&wanted).map(|(piece, wanted)| wanted[*piece]).collect();
+            source.place(&own)
+        };
+        let inputs: Vec<usize> = (0..assembly.input_count()).map(place).collect();
+        let is_whole = match inputs.as_slice() {
+            [place] => assembly.is_identity(&source.region(*place).1),
             _ => false,
         };
-        let is_one_part = has_parts && inputs.len() == 1;
-        let assembly = if has_parts { assembly.of_parts() } else { assembly };
-        Self { assembly, inputs, is_whole: is_whole || is_one_part }
-    }
-
-    /// The block itself, if nothing is left to be done.
-    fn whole(&self, source: &Blocks, parts: &[Future<Erased>]) -> Option<Future<Erased>> {
-        let (place, is_part) = *self.inputs.first()?;
-        let block = if is_part { &parts[place] } else { &source.futures[place] };
-        self.is_whole.then(|| block.clone())
-    }
-
-    fn tasks(&self, source: &Blocks, parts: &[Future<Erased>]) -> Vec<Tasks> {
-        let mut tasks = Vec::new();
-        for (place, is_part) in &self.inputs {
-            let block = if *is_part { &parts[*place] } else { &source.futures[*place] };
-            Tasks::push(&mut tasks, block.task());
-        }
-        tasks
+        Self { assembly, inputs, is_whole }
     }
 }
 
@@ -423,13 +376,19 @@ fn finish<T: Reduce>((reduction, dropped): &(Reduction, Vec<bool>), states: Vec<
     ArrayD::from_shape_vec(IxDyn(&shape), state.finish(*reduction)).expect("an element for each place")
 }
 
-fn gather<T: Element>(assembly: &Assembly, inputs: Untyped) -> ArrayD<T> {
-    let blocks = (0..inputs.len())
-        .map(|place| inputs.get::<ArrayD<T>>(place).unwrap_or_else(|words| panic!("{words}")));
-    let blocks: Vec<Arc<ArrayD<T>>> = blocks.collect();
-    let shapes: Vec<Vec<usize>> = blocks.iter().map(|block| block.shape().to_vec()).collect();
-    let memories: Vec<Memory> = blocks.into_iter().map(Memory::of).collect();
-    assembly.assemble(&memories, &shapes)
+fn gather<T: Element>(inputs: Parts) -> ArrayD<T> {
+    let block = |place: usize| {
+        let (block, is_part) = inputs.get::<ArrayD<T>>(place).unwrap_or_else(|words| panic!("{words}"));
+        (block.shape().to_vec(), Memory::of(block), is_part)
+    };
+    let blocks: Vec<(Vec<usize>, Memory, bool)> = (0..inputs.len()).map(block).collect();
+    let sources: Vec<Source<'_, T>> = blocks
+        .iter()
+        .map(|(shape, memory, is_part)| Source { elements: memory.slice(), shape, is_part: *is_part })
+        .collect();
+    let assembly = inputs.assembly();
+    ArrayD::from_shape_vec(assembly.shape(), assembly.assemble(&sources))
+        .expect("as many elements as the shape has")
 }
 
 fn reshape<T: Element>(shape: &[usize], inputs: Untyped) -> ArrayD<T> {

@@ -33,7 +33,7 @@ mod gather;
 mod index;
 pub(crate) mod kernel;
 mod linear_algebra;
-mod lower;
+pub(crate) mod lower;
 pub(crate) mod math;
 mod node;
 mod npy;

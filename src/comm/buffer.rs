@@ -10,6 +10,7 @@ use std::{
     alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error},
     any::Any,
     fmt,
+    ops::Range,
     ptr::NonNull,
     slice,
     sync::Arc,
@@ -203,6 +204,19 @@ impl Body {
         Self { _owner: owner, pointer, length, align }
     }
 
+    /// Some of the bytes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there are none at `range`.
+    pub fn slice(self, range: Range<usize>) -> Self {
+        let (pointer, length) = {
+            let bytes = &self.as_slice()[range];
+            (NonNull::from(bytes).cast(), bytes.len())
+        };
+        Self { pointer, length, ..self }
+    }
+
     /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
         // SAFETY: the bytes belong to `_owner`, which lives as long as `self` and is not changed:
@@ -253,5 +267,6 @@ mod tests {
         let value = Arc::new(vec![1u16, 2, 3]);
         let body = Body::of(value, 2, |v| bytemuck::cast_slice(v));
         assert_eq!(body.as_slice(), bytemuck::cast_slice::<u16, u8>(&[1, 2, 3]));
+        assert_eq!(body.slice(2..6).as_slice(), bytemuck::cast_slice::<u16, u8>(&[2, 3]));
     }
 }

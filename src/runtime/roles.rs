@@ -105,6 +105,11 @@ impl Roles {
         self.store.limit_memory(limit_bytes, thresholds, Arc::default());
     }
 
+    /// How many bytes of values here are on the disk only.
+    pub(crate) fn spilled_bytes(&self) -> u64 {
+        self.store.spilled_bytes()
+    }
+
     /// How much there is of what goes with the futures: all zero when every one was dropped.
     pub(crate) fn left_over(&self) -> Vec<(&'static str, usize)> {
         let mut left = vec![
@@ -141,7 +146,7 @@ impl Roles {
         active |= self.hear_executor(around.executor);
         active |= self.hear_spiller(around.spiller);
         self.settle(around)?;
-        self.keep_within_memory(around)?;
+        active |= self.keep_within_memory(around)?;
         if !active {
             return Ok(false);
         }
@@ -225,16 +230,20 @@ impl Roles {
         active
     }
 
-    /// Moves values to the disk where there are too many, and says how full the memory is then.
-    fn keep_within_memory(&mut self, around: Surroundings<'_>) -> Result<()> {
+    /// Moves values to the disk where there are too many, and says how full the memory is then. Returns whether
+    /// anything happened.
+    fn keep_within_memory(&mut self, around: Surroundings<'_>) -> Result<bool> {
         self.store.keep_within_memory();
+        let mut active = !self.store.is_settled();
         if let Some(bytes) = self.store.spilled_news() {
             self.tell_scheduler(ToScheduler::Spilled { bytes });
+            active = true;
         }
         if let (Some(executor), Some(fullness)) = (around.executor, self.store.fullness()) {
             executor.note_fullness(fullness);
         }
-        self.settle(around)
+        self.settle(around)?;
+        Ok(active)
     }
 
     /// Carries out what the store wants done and what was said to this rank, until nothing is left.
@@ -302,6 +311,7 @@ impl Roles {
                 worker::Action::Want(held) => {
                     self.store.want(held, Claim::Worker);
                 }
+                worker::Action::WantPart { name, held, cut } => self.store.want_part(name, held, cut),
                 worker::Action::Free(task) => self.store.free(task, Claim::Worker),
                 worker::Action::Say(message) => self.tell_scheduler(message),
                 worker::Action::TakeBack(count) => {

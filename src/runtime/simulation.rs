@@ -7,13 +7,16 @@
 //!
 //! For `tests/simulation.rs`; no part of the public interface.
 
+mod shelf;
+
 use super::{
     cluster::{Cluster, RankRecord},
-    roles::{Execute, Roles, Surroundings},
+    roles::{Execute, Roles, Spiller, Surroundings},
 };
 use crate::{
+    array::lower::code,
     client::{
-        Client, Future,
+        Client, Future, SubmitOptions,
         table::{Request, Table},
     },
     comm::{
@@ -22,14 +25,20 @@ use crate::{
     },
     current::{self, Context, Scratch},
     error::Result,
-    message::{self, Message, Outcome, Run, TaskId, Tasks, ToClient, ToScheduler, ToStore, ToWorker},
+    message::{
+        self, Column, Message, Outcome, Packed, Run, TaskId, Tasks, ToClient, ToScheduler, ToStore, ToWorker,
+    },
+    part::{self, Assembly, Cut, Source},
     rank::{Rank, Role, driver_of},
     scheduler::{Backlog, Scheduler, WorkerSpec},
-    store::Fullness,
+    store::{Fullness, Thresholds},
+    task::inputs::Parts,
     value::{Data, Value},
     worker::execute::{Batch, Ended, Queue, run_until},
 };
 use rustc_hash::FxHasher;
+pub use shelf::DiskOptions;
+use shelf::Shelf;
 use std::{
     cell::RefCell,
     collections::BTreeMap,
@@ -60,6 +69,8 @@ pub struct Options {
     pub wake_nanoseconds: u64,
     /// The most bytes of a frame that travel in one piece.
     pub piece_bytes_max: usize,
+    /// What the workers' disks are like.
+    pub disk: DiskOptions,
 }
 
 /// What one rank is like.
@@ -100,6 +111,7 @@ impl Options {
             task_nanoseconds: *random.choose(&[100, 10_000, 3_000_000]),
             wake_nanoseconds: *random.choose(&[1, 1_000, 100_000]),
             piece_bytes_max: *random.choose(&[13, 1 << 30, 1 << 30]),
+            disk: DiskOptions::of_seed(seed),
         }
     }
 }
@@ -159,6 +171,8 @@ struct Node {
     client: Client,
     context: Context,
     machine: Option<Machine>,
+    /// Its disk, if it works.
+    shelf: Option<Shelf>,
     outcome: OnceLock<Outcome>,
     /// Whether it will look at what has arrived.
     is_called: bool,
@@ -167,7 +181,9 @@ struct Node {
 impl Node {
     fn has_something_to_do(&self) -> bool {
         let ended = |machine: &Machine| !machine.ended.borrow().is_empty();
-        self.table.has_requests() || self.machine.as_ref().is_some_and(ended)
+        self.table.has_requests()
+            || self.machine.as_ref().is_some_and(ended)
+            || self.shelf.as_ref().is_some_and(Shelf::has_done)
     }
 }
 
@@ -177,6 +193,8 @@ enum Event {
     Look(Rank),
     /// A thread comes to the end of a piece, or to a place where it waits.
     End(Rank, Piece),
+    /// Its disk comes to the end of what it does.
+    Disk(Rank),
 }
 
 /// How far a task has come, as those who run it saw.
@@ -284,6 +302,7 @@ impl Simulation {
                 match event {
                     Event::Look(rank) => self.look(rank),
                     Event::End(rank, piece) => self.end(rank, piece),
+                    Event::Disk(rank) => self.end_on_disk(rank),
                 }
             }
         }
@@ -298,6 +317,11 @@ impl Simulation {
     /// A number that two runs share only if the same happened in them.
     pub fn trace_hash(&self) -> u64 {
         self.hasher.finish()
+    }
+
+    /// How many bytes of values are on the disks of workers only.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.nodes.iter().map(|node| node.roles.spilled_bytes()).sum()
     }
 
     /// How many messages and bodies were sent.
@@ -366,12 +390,29 @@ impl Simulation {
         let node = &mut self.nodes[rank.index()];
         node.is_called = false;
         let executor = node.machine.as_ref().map(|machine| machine as &dyn Execute);
-        let around = Surroundings { table: &node.table, executor, spiller: None, outcome: &node.outcome };
+        let spiller = node.shelf.as_ref().map(|shelf| shelf as &dyn Spiller);
+        let around = Surroundings { table: &node.table, executor, spiller, outcome: &node.outcome };
         node.roles.progress(around).expect("nothing is wrong with what was sent");
         let sent = lock(&self.network).take_sent();
         sent.into_iter().for_each(|sent| self.note_sent(sent));
         self.go_on_after_waits(rank);
         self.begin_pieces(rank);
+        self.begin_on_disk(rank);
+    }
+
+    /// A disk without work takes some.
+    fn begin_on_disk(&mut self, rank: Rank) {
+        let delay = self.nodes[rank.index()].shelf.as_mut().and_then(Shelf::begin);
+        if let Some(delay) = delay {
+            self.insert(delay, Event::Disk(rank));
+        }
+    }
+
+    fn end_on_disk(&mut self, rank: Rank) {
+        if let Some(shelf) = &mut self.nodes[rank.index()].shelf {
+            shelf.end();
+        }
+        self.begin_on_disk(rank);
     }
 
     /// Threads without work take some.
@@ -479,8 +520,8 @@ impl Simulation {
         control.hash(&mut self.hasher);
         for message in message::decode(source, &control).expect("what was encoded can be decoded") {
             self.message_count += 1;
-            if let Message::ToStore(ToStore::Fetch { task, .. }) = &message {
-                self.count_fetch(source, *task);
+            if let Message::ToStore(ToStore::Fetch { task, part, .. }) = &message {
+                self.count_fetch(source, part.as_ref().map_or(*task, |part| part.name));
             }
             self.note(concerned(&message), || format!("{source} -> {target}: {message:?}"));
         }
@@ -543,9 +584,14 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
         busy: 0,
         waiting: Vec::new(),
     };
+    let mut roles = Roles::new(end, scheduler);
+    if record.role.worker {
+        roles.limit_memory(record.memory_bytes, Thresholds::default());
+    }
     Node {
         rank,
-        roles: Roles::new(end, scheduler),
+        roles,
+        shelf: record.role.worker.then(|| Shelf::new(options.seed ^ u64::from(rank.0), options.disk)),
         table,
         context: Context::new(client.clone(), rank, worker as u32, scratch, None),
         client,
@@ -602,6 +648,39 @@ pub fn poll<T: Data>(future: &Future<T>, asked: &mut bool) -> Option<Result<T>> 
 /// Asks for a value as [`Client::gather`] does before it comes to it.
 pub fn prefetch<T: Data>(future: &Future<T>) {
     future.prefetch();
+}
+
+/// Tasks that each take a part of every list: elements from one index on, so many, so far apart.
+pub fn submit_parts(
+    client: &Client,
+    options: &SubmitOptions,
+    lists: &[Future<Vec<u64>>],
+    parts: &[Vec<(usize, i64, usize)>],
+) -> Vec<Future<Vec<u64>>> {
+    let mut cuts = Packed::default();
+    for parts in parts {
+        let runs = parts.iter().enumerate();
+        let runs = runs.map(|(piece, &(from, step, count))| part::Run { piece, from, step, count });
+        let (assembly, _) = Assembly::new(vec![runs.collect()]);
+        let mut bytes = Vec::new();
+        message::append(&Cut { element_bytes: 8, align: 8, assembly }, &mut bytes);
+        cuts.push(&bytes);
+    }
+    let mut tasks = Vec::new();
+    lists.iter().for_each(|list| Tasks::push(&mut tasks, list.task()));
+    let columns = vec![Column::Parts { lists: vec![tasks; parts.len()], cuts }];
+    let code = code(take_parts);
+    client.submit_layer_of(code, options, parts.len() as u32, columns)
+}
+
+fn take_parts(parts: Parts) -> Vec<u64> {
+    let get = |place| parts.get::<Vec<u64>>(place).unwrap_or_else(|words| panic!("{words}"));
+    let lists: Vec<(Arc<Vec<u64>>, bool)> = (0..parts.len()).map(get).collect();
+    let shapes: Vec<[usize; 1]> = lists.iter().map(|(list, _)| [list.len()]).collect();
+    let sources = lists.iter().zip(&shapes);
+    let sources: Vec<Source<'_, u64>> =
+        sources.map(|((elements, is_part), shape)| Source { elements, shape, is_part: *is_part }).collect();
+    parts.assembly().assemble(&sources)
 }
 
 /// Has the task that calls this go on until `wait` says that what it waits for has come; meanwhile its

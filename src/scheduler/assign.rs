@@ -462,6 +462,13 @@ impl Scheduler {
                 };
                 Argument::Lists { lists: lists.into_iter().map(need_list).collect(), collect }
             }
+            Column::Parts { lists, cuts } => {
+                let (lists, cuts) = (lists[range].to_vec(), cuts.slice(first as usize, count as usize));
+                let need_list = |list: Vec<Tasks>| {
+                    list.into_iter().flat_map(Tasks::iter).map(|id| self.need_part(worker, id)).collect()
+                };
+                Argument::Parts { lists: lists.into_iter().map(need_list).collect(), cuts }
+            }
         }
     }
 
@@ -484,6 +491,17 @@ impl Scheduler {
     fn holds(&self, worker: WorkerIndex, slot: Slot) -> bool {
         let task = &self.tasks[slot];
         task.worker == worker || self.chains.iter(task.other_holders).any(|other| other == worker)
+    }
+
+    /// Where the worker gets a value of which it needs a part: after that it holds no more than before.
+    fn need_part(&mut self, worker: WorkerIndex, id: TaskId) -> Need {
+        let slot = self.pages.get(id).expect("a needed value has a record");
+        let task = &self.tasks[slot];
+        if task.state == State::Small || self.holds(worker, slot) {
+            return self.need(worker, id);
+        }
+        let holder = self.workers[task.worker as usize].spec.rank;
+        Need::Part(Held { task: id, holder, size: task.size })
     }
 
     /// Where the worker gets a value.

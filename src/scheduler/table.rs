@@ -132,7 +132,9 @@ pub(super) fn needs_values(layer: &Layer) -> bool {
     layer.columns.iter().any(|column| match column {
         Column::Same(_) | Column::Each(_) => false,
         Column::Stride { .. } | Column::Values(_) => true,
-        Column::Lists { lists, .. } => lists.iter().any(|list| !list.is_empty()),
+        Column::Lists { lists, .. } | Column::Parts { lists, .. } => {
+            lists.iter().any(|list| !list.is_empty())
+        }
     })
 }
 
@@ -145,7 +147,7 @@ pub(super) fn for_each_need(layer: &Layer, index: u32, mut visit: impl FnMut(Tas
                 visit(TaskId(first.0 + u64::from(index) * u64::from(*stride)))
             }
             Column::Values(tasks) => visit(tasks[index as usize]),
-            Column::Lists { lists, .. } => {
+            Column::Lists { lists, .. } | Column::Parts { lists, .. } => {
                 lists[index as usize].iter().copied().flat_map(Tasks::iter).for_each(&mut visit);
             }
         }

@@ -230,6 +230,41 @@ fn a_dependent_runs_where_its_bytes_are() {
 }
 
 #[test]
+fn who_needs_a_part_fetches_it_and_holds_no_value_for_that() {
+    let mut story = Story::of(2);
+    story.hear(1, [roots(0, 2)]);
+    let owner_of = |story: &Story, task| story.given().iter().find(|(_, first, _)| *first == task).unwrap().0;
+    let (a, b) = (owner_of(&story, 0), owner_of(&story, 1));
+    story.hear(a, [stored(0, 1000)]);
+    story.hear(b, [stored(1, 10)]);
+    let cuts: Packed = [[5u8].as_slice(), &[6]].into_iter().collect();
+    let parts = Column::Parts { lists: vec![vec![range(0, 2)]; 2], cuts };
+    let options = Options { workers: vec![Rank(a)], ..Options::default() };
+    story.hear(1, [with(layer(2, 2, vec![parts]), options)]);
+    let held =
+        |task, holder, bytes| Held { task: id(task), holder: Rank(holder), size: Size { bytes, align: 8 } };
+    let mut cuts = Vec::new();
+    for (rank, run) in story.runs() {
+        let [Argument::Parts { lists, cuts: own }] = &run.arguments[..] else { panic!("{run:?}") };
+        assert_eq!(rank, a);
+        cuts.extend(own.iter().map(|cut| cut[0]));
+        for list in lists {
+            assert_eq!(*list, [Need::Held(held(0, a, 1000)), Need::Part(held(1, b, 10))]);
+        }
+    }
+    cuts.sort_unstable();
+    assert_eq!(cuts, [5, 6]);
+    story.hear(a, [finished(2, 1), finished(3, 1)]);
+    story.hear(1, [ToScheduler::Release(vec![range(0, 4)])]);
+    let mut freed = story.freed();
+    freed.sort_unstable();
+    let mut expected = vec![(a, 0), (b, 1)];
+    expected.sort_unstable();
+    assert_eq!(freed, expected, "there are no copies");
+    story.assert_empty();
+}
+
+#[test]
 fn a_value_stays_while_a_task_needs_it() {
     let mut story = Story::of(1);
     story.hear(1, [roots(0, 1)]).hear(2, [stored(0, 100)]);
@@ -286,7 +321,7 @@ fn a_task_cancelled_before_its_layer_comes_to_it_may_be_released() {
 fn a_full_worker_whose_tasks_wait_runs_what_they_wait_for() {
     let mut story = Story::of(1);
     story.hear(1, [roots(0, 2)]);
-    story.hear(2, [stored(0, 700)]);
+    story.hear(2, [stored(0, 800)]);
     story.hear(1, [roots(10, 1)]);
     assert!(story.given().is_empty(), "it is full");
     story.hear(2, [ToScheduler::Blocked(1)]);
@@ -485,7 +520,7 @@ fn every_task_of_a_run_hears_who_has_the_value_it_needs() {
     story.hear(other, [stored(0, 10)]);
     let holder = |need: &Need| match need {
         Need::Held(held) => (held.task.sequence(), held.holder.0),
-        Need::Inline(_) => panic!("large"),
+        Need::Inline(_) | Need::Part(_) => panic!("large"),
     };
     let mut runs = 0;
     for (_, run) in story.runs() {
@@ -593,12 +628,23 @@ fn a_full_worker_is_given_no_new_beginnings() {
     let mut story = Story::of(1);
     story.hear(1, [roots(0, 10)]);
     assert_eq!(story.given(), [(2, 0, 2)]);
-    story.hear(2, [stored(0, 700)]);
-    assert!(story.given().is_empty(), "700 of 1000 bytes are held, and it has work");
+    story.hear(2, [stored(0, 800)]);
+    assert!(story.given().is_empty(), "800 of 1000 bytes are held, and it has work");
     story.hear(1, [after(20, 1, 0)]);
     assert_eq!(story.given(), [(2, 20, 1)], "what has begun goes on");
     story.hear(2, [stored(1, 1), finished(20, 1)]);
     assert_eq!(story.given().len(), 1, "with nothing else to do it goes on with one");
+}
+
+#[test]
+fn what_a_worker_has_on_its_disk_does_not_fill_its_memory() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 10)]);
+    assert_eq!(story.given(), [(2, 0, 2)]);
+    story.hear(2, [stored(0, 800)]);
+    assert!(story.given().is_empty(), "it is full");
+    story.hear(2, [ToScheduler::Spilled { bytes: 300 }]);
+    assert_eq!(story.given(), [(2, 2, 1)]);
 }
 
 #[test]

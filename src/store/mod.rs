@@ -19,7 +19,8 @@ pub use memory::{Fullness, Thresholds};
 
 use crate::{
     comm::{Body, BodyTag, Buffer},
-    message::{Held, TaskId, ToStore},
+    message::{Held, Size, TaskId, ToStore, WantedPart},
+    part::Cut,
     rank::Rank,
     value::{Account, Spill, Value},
 };
@@ -80,11 +81,25 @@ pub enum Claim {
     Client = 2,
 }
 
+/// What is asked for.
+#[derive(Clone, Debug)]
+struct Wanted {
+    held: Held,
+    /// Which part of it; if not said, all.
+    cut: Option<Cut>,
+}
+
+impl Wanted {
+    fn size(&self) -> Size {
+        self.cut.as_ref().map_or(self.held.size, Cut::size)
+    }
+}
+
 #[derive(Debug)]
 enum State {
     Here(Value),
     /// It is wanted, and asked for as soon as there is room.
-    Deferred(Held),
+    Deferred(Box<Wanted>),
     /// It was asked for. Head and body come in any order.
     Coming {
         bytes: u64,
@@ -100,8 +115,8 @@ struct Entry {
     state: State,
     /// Whose claims it is here for; with none left it goes, as soon as it has come.
     claims: u8,
-    /// Ranks that asked for it before it was here.
-    parked: Vec<(Rank, BodyTag)>,
+    /// Ranks that asked for it before it was here: under which tag, for which part.
+    parked: Vec<(Rank, BodyTag, Option<Box<WantedPart>>)>,
     /// Who told this rank to pull it, and wants to know when it is here.
     teller: Option<Rank>,
     /// Its place in the order of use; 0 if it has none.
@@ -241,17 +256,11 @@ impl Store {
 
     /// Sees to it that a value comes here. Returns whether it is here; else there will be news.
     pub fn want(&mut self, held: Held, claim: Claim) -> bool {
-        self.want_if(held, claim, |memory, under_way| {
-            memory.admits(held.size.bytes, under_way.total(), under_way.coming_bytes)
-        })
+        self.want_unless_full(held, claim, false)
     }
 
-    fn want_if(
-        &mut self,
-        held: Held,
-        claim: Claim,
-        may_come: impl FnOnce(&Memory, &UnderWay) -> bool,
-    ) -> bool {
+    /// As [`want`](Self::want); it is asked for at once if it is `urgent`.
+    fn want_unless_full(&mut self, held: Held, claim: Claim, urgent: bool) -> bool {
         let this = self.this;
         let entry = self.entries.entry(held.task).or_insert_with(|| Entry::new(State::Expected));
         entry.claims |= claim as u8;
@@ -260,34 +269,59 @@ impl Store {
                 self.touch(held.task);
                 return true;
             }
-            State::Expected | State::Deferred(_) if held.holder != this => {}
+            State::Expected if held.holder != this => {}
+            State::Deferred(_) if urgent => {}
             State::Expected | State::Deferred(_) | State::Coming { .. } => return false,
         }
-        if self.memory.as_ref().is_none_or(|memory| may_come(memory, &self.under_way)) {
-            self.ask_for(held);
-        } else if matches!(entry.state, State::Expected) {
-            entry.state = State::Deferred(held);
-            self.deferred.push_back(held.task);
-        }
+        self.ask_or_defer(held.task, Wanted { held, cut: None }, urgent);
         false
     }
 
-    /// Makes room for a value and asks its holder for it.
-    fn ask_for(&mut self, held: Held) {
+    /// Sees to it that a part of a value on another rank comes here, under a name that is new. There
+    /// will be news.
+    pub fn want_part(&mut self, name: TaskId, held: Held, cut: Cut) {
+        let entry = Entry { claims: Claim::Worker as u8, ..Entry::new(State::Expected) };
+        self.entries.insert(name, entry);
+        self.ask_or_defer(name, Wanted { held, cut: Some(cut) }, false);
+    }
+
+    fn ask_or_defer(&mut self, name: TaskId, wanted: Wanted, urgent: bool) {
+        if urgent || self.may_come(&wanted) {
+            return self.ask_for(name, wanted);
+        }
+        if let Some(entry) = self.entries.get_mut(&name) {
+            entry.state = State::Deferred(Box::new(wanted));
+            self.deferred.push_back(name);
+        }
+    }
+
+    /// Whether there is room for it.
+    fn may_come(&self, wanted: &Wanted) -> bool {
+        let UnderWay { coming_bytes, .. } = self.under_way;
+        let admits =
+            |memory: &Memory| memory.admits(wanted.size().bytes, self.under_way.total(), coming_bytes);
+        self.memory.as_ref().is_none_or(admits)
+    }
+
+    /// Makes room for a value, or a part of one, and asks its holder for it.
+    fn ask_for(&mut self, name: TaskId, wanted: Wanted) {
+        let (size, Wanted { held, cut }) = (wanted.size(), wanted);
+        let source = held.holder;
         let tag = (0..=TAG_MAX)
             .map(|distance| self.next_tag.wrapping_add(distance) & TAG_MAX)
-            .find(|tag| !self.coming.contains_key(&(held.holder, *tag)))
+            .find(|tag| !self.coming.contains_key(&(source, *tag)))
             .expect("fewer than 32768 values come from one rank at a time");
         self.next_tag = tag.wrapping_add(1) & TAG_MAX;
-        self.coming.insert((held.holder, tag), held.task);
-        self.under_way.coming_bytes += held.size.bytes;
-        if let Some(entry) = self.entries.get_mut(&held.task) {
-            entry.state = State::Coming { bytes: held.size.bytes, head: None, body: None };
+        self.coming.insert((source, tag), name);
+        self.under_way.coming_bytes += size.bytes;
+        if let Some(entry) = self.entries.get_mut(&name) {
+            entry.state = State::Coming { bytes: size.bytes, head: None, body: None };
         }
-        let buffer = Buffer::unfilled(held.size.bytes as usize, usize::from(held.size.align).max(1));
-        self.actions.push(Action::Post { source: held.holder, tag, buffer });
-        let message = ToStore::Fetch { task: held.task, tag };
-        self.actions.push(Action::Say { target: held.holder, message });
+        let buffer = Buffer::unfilled(size.bytes as usize, usize::from(size.align).max(1));
+        self.actions.push(Action::Post { source, tag, buffer });
+        let part = cut.map(|cut| Box::new(WantedPart { name, cut }));
+        let message = ToStore::Fetch { task: held.task, tag, part };
+        self.actions.push(Action::Say { target: source, message });
     }
 
     /// Gives a claim up. With the last one the value goes; one that is on its way, when it has come.
@@ -324,16 +358,16 @@ impl Store {
         match message {
             ToStore::Pull(held) => {
                 // Not put off: ranks that are told of it wait for this one, and no ring of waiting may close.
-                if self.want_if(held, Claim::Worker, |_, _| true) {
+                if self.want_unless_full(held, Claim::Worker, true) {
                     let message = ToStore::Pulled(held.task);
                     self.actions.push(Action::Say { target: source, message });
                 } else if let Some(entry) = self.entries.get_mut(&held.task) {
                     entry.teller = Some(source);
                 }
             }
-            ToStore::Fetch { task, tag } => {
+            ToStore::Fetch { task, tag, part } => {
                 let entry = self.entries.entry(task).or_insert_with(|| Entry::new(State::Expected));
-                entry.parked.push((source, tag));
+                entry.parked.push((source, tag, part));
                 if matches!(entry.state, State::Here(_)) {
                     self.touch(task);
                     self.answer_parked(task);
@@ -422,20 +456,21 @@ impl Store {
             _ => {}
         }
         let parked = std::mem::take(&mut entry.parked);
-        if !parked.is_empty() {
-            match value.to_wire() {
+        // The encoding of a value that is not sent as it lies there serves all who want it.
+        let whole = parked.iter().any(|(_, _, part)| part.is_none()).then(|| value.to_wire());
+        for (target, tag, part) in parked {
+            let (task, wire) = match (part, &whole) {
+                (Some(part), _) => (part.name, value.part_to_wire(&part.cut)),
+                (None, Some(whole)) => (task, whole.clone()),
+                (None, None) => unreachable!("made above"),
+            };
+            match wire {
                 Ok((head, body)) => {
-                    for (target, tag) in parked {
-                        let message = ToStore::Head { task, head: head.clone() };
-                        self.actions.push(Action::Say { target, message });
-                        self.actions.push(Action::SendBody { target, tag, body: body.clone() });
-                    }
+                    self.actions.push(Action::Say { target, message: ToStore::Head { task, head } });
+                    self.actions.push(Action::SendBody { target, tag, body });
                 }
                 Err(reason) => {
-                    for (target, _) in parked {
-                        let message = ToStore::Gone { task, reason: reason.clone() };
-                        self.actions.push(Action::Say { target, message });
-                    }
+                    self.actions.push(Action::Say { target, message: ToStore::Gone { task, reason } });
                 }
             }
         }
@@ -466,8 +501,9 @@ impl Store {
                 let Some(Entry { state: State::Here(value), on_disk, .. }) = self.entries.get(&task) else {
                     continue;
                 };
-                // It may have been used again since it was told to go.
-                if *on_disk != OnDisk::Writes && value.is_idle() {
+                // It may have been used again since it was told to go, or be on its way back.
+                let is_moving = matches!(on_disk, OnDisk::Writes | OnDisk::Reads);
+                if !is_moving && value.is_idle() {
                     chosen.push((task, value.clone()));
                     excess = excess.saturating_sub(value.size().bytes);
                 }
@@ -531,6 +567,11 @@ impl Store {
         self.memory.iter_mut().for_each(|memory| memory.observe(process_bytes));
     }
 
+    /// How many bytes are on the disk only.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.memory.as_ref().map_or(0, |memory| memory.account().spilled_bytes())
+    }
+
     /// How many bytes are on the disk only, if that is worth telling.
     pub fn spilled_news(&mut self) -> Option<u64> {
         self.memory.as_mut()?.news()
@@ -560,15 +601,13 @@ impl Store {
 
     /// Asks for values that were put off, as far as there is room.
     fn ask_for_deferred(&mut self) {
-        while let Some(task) = self.deferred.front().copied() {
-            if let Some(Entry { state: State::Deferred(held), .. }) = self.entries.get(&task) {
-                let held = *held;
-                let (total, coming_bytes) = (self.under_way.total(), self.under_way.coming_bytes);
-                let admits = |memory: &Memory| memory.admits(held.size.bytes, total, coming_bytes);
-                if !self.memory.as_ref().is_none_or(admits) {
+        while let Some(name) = self.deferred.front().copied() {
+            if let Some(Entry { state: State::Deferred(wanted), .. }) = self.entries.get(&name) {
+                if !self.may_come(wanted) {
                     return;
                 }
-                self.ask_for(held);
+                let wanted = wanted.clone();
+                self.ask_for(name, *wanted);
             }
             self.deferred.pop_front();
         }

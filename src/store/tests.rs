@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::disk::{Compression, Disk, SpillFile, SpillPlace};
-use crate::value::encode;
+use crate::{
+    part::{Assembly, Run},
+    value::encode,
+};
 
 fn value(elements: usize) -> Value {
     encode(vec![1.5f64; elements], 0, &mut Vec::new()).unwrap().unwrap()
@@ -64,6 +67,32 @@ fn a_value_moves_once_to_who_wants_it() {
 }
 
 #[test]
+fn a_part_comes_without_the_value() {
+    let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
+    let value = encode((0..9u32).collect::<Vec<_>>(), 0, &mut Vec::new()).unwrap().unwrap();
+    let cut = |from: usize, step: i64| {
+        let (assembly, _) = Assembly::new(vec![vec![Run { piece: 0, from, step, count: 3 }]]);
+        Cut { element_bytes: 4, align: 4, assembly }
+    };
+    let names = [TaskId::of_part(0), TaskId::of_part(1), TaskId::of_part(2)];
+    stores[1].want_part(names[0], held(7, 0, &value), cut(4, 1));
+    exchange(&mut stores, &mut posted);
+    assert!(stores[1].take_news().is_empty(), "not made yet");
+    stores[0].put(TaskId(7), value.clone(), Claim::Worker);
+    stores[1].want_part(names[1], held(7, 0, &value), cut(8, -4));
+    stores[1].want_part(names[2], held(7, 0, &value), cut(7, 1));
+    exchange(&mut stores, &mut posted);
+    assert_eq!(stores[1].take_news(), names);
+    let part = |name| stores[1].get(name).unwrap().get::<Vec<u32>>();
+    assert_eq!(*part(names[0]).unwrap(), [4, 5, 6]);
+    assert_eq!(*part(names[1]).unwrap(), [8, 4, 0]);
+    assert!(part(names[2]).unwrap_err().contains("has no part"), "there is no element 9");
+    assert!(stores[1].get(TaskId(7)).is_none());
+    names.into_iter().for_each(|name| stores[1].free(name, Claim::Worker));
+    assert_eq!((stores[1].len(), stores[1].bytes()), (0, 0));
+}
+
+#[test]
 fn a_value_freed_on_its_way_goes_when_it_has_come() {
     let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
     let value = value(3);
@@ -93,7 +122,7 @@ fn who_pulls_reports_to_who_told_it() {
     stores[1].handle(Rank(0), ToStore::Pull(held(1, 0, &value)));
     let fetch = stores[1].take_actions();
     assert_eq!(fetch.len(), 2);
-    stores[0].handle(Rank(1), ToStore::Fetch { task: TaskId(1), tag: 0 });
+    stores[0].handle(Rank(1), ToStore::Fetch { task: TaskId(1), tag: 0, part: None });
     let [Action::Say { .. }, Action::SendBody { body, .. }] = &stores[0].take_actions()[..] else { panic!() };
     stores[1].body_arrived(Rank(0), 0, Buffer::copy_of(body.as_slice(), 8));
     assert!(stores[1].take_actions().is_empty(), "the head is missing");
@@ -110,10 +139,8 @@ fn a_value_that_cannot_be_sent_is_gone() {
     let broken = Value::from_wire(vec![1], Buffer::new(9, 8));
     assert!(broken.get::<Vec<f64>>().is_err());
     stores[0].put(TaskId(7), broken, Claim::Worker);
-    stores[1].want(
-        Held { task: TaskId(7), holder: Rank(0), size: crate::message::Size { bytes: 9, align: 8 } },
-        Claim::Worker,
-    );
+    stores[1]
+        .want(Held { task: TaskId(7), holder: Rank(0), size: Size { bytes: 9, align: 8 } }, Claim::Worker);
     for action in stores[1].take_actions() {
         if let Action::Say { message, .. } = action {
             stores[0].handle(Rank(1), message);
@@ -221,7 +248,7 @@ fn another_rank_gets_what_is_on_the_disk() {
     store.put(TaskId(0), value(30), Claim::Worker);
     store.keep_within_memory();
     assert_eq!(move_to_disk(&mut store, &disk), [0]);
-    store.handle(Rank(1), ToStore::Fetch { task: TaskId(0), tag: 7 });
+    store.handle(Rank(1), ToStore::Fetch { task: TaskId(0), tag: 7, part: None });
     let (_, loads) = disk_actions(&mut store);
     assert_eq!(loads.len(), 1);
     loads[0].1.load();
@@ -241,17 +268,13 @@ fn another_rank_gets_what_is_on_the_disk() {
 #[test]
 fn values_are_asked_for_as_far_as_there_is_room() {
     let (mut store, _) = limited(1000);
-    let held = |task| Held {
-        task: TaskId(task),
-        holder: Rank(1),
-        size: crate::message::Size { bytes: 500, align: 8 },
-    };
+    let held = |task| Held { task: TaskId(task), holder: Rank(1), size: Size { bytes: 500, align: 8 } };
     for task in 0..3 {
         assert!(!store.want(held(task), Claim::Worker));
     }
     let asked = |store: &mut Store| {
         let fetch = |action| match action {
-            Action::Say { message: ToStore::Fetch { task, tag }, .. } => Some((task.0, tag)),
+            Action::Say { message: ToStore::Fetch { task, tag, .. }, .. } => Some((task.0, tag)),
             _ => None,
         };
         store.take_actions().into_iter().filter_map(fetch).collect::<Vec<_>>()

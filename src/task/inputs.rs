@@ -5,6 +5,7 @@
 
 use crate::{
     message::Packed,
+    part::{Assembly, Cut},
     value::{self, Data, Value},
 };
 use smallvec::SmallVec;
@@ -20,8 +21,12 @@ pub enum Input<'a> {
     Bytes(&'a [u8]),
     /// From the store.
     Value(&'a Value),
+    /// The wanted part of a value, from another rank.
+    Part(&'a Value),
     /// A list of values.
     List(Vec<Self>, Collect),
+    /// A list of values and parts, and which elements are wanted of them: an encoded [`Cut`].
+    Parts(&'a [u8], Vec<Self>),
 }
 
 /// The values that came with one call, taken one after the other.
@@ -205,9 +210,67 @@ impl Parameter<ByUntyped> for Untyped {
         let untyped = |item| match item {
             Input::Bytes(bytes) => Ok(UntypedValue::Bytes(bytes.to_vec())),
             Input::Value(value) => Ok(UntypedValue::Value(value.clone())),
-            Input::List(..) => Err("a list within a list".to_string()),
+            Input::Part(_) | Input::List(..) | Input::Parts(..) => {
+                Err("a value of a list is no value".to_string())
+            }
         };
         items.into_iter().map(untyped).collect::<Result<_, _>>().map(Self)
+    }
+    fn get(held: &mut Option<Self>) -> Self {
+        held.take().expect("a parameter is taken once")
+    }
+}
+
+/// A list of values of which a task takes a part, with what it takes. What it is given must be futures.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    assembly: Assembly,
+    /// Whether it is the part.
+    values: Vec<(UntypedValue, bool)>,
+}
+
+impl Parts {
+    /// What is taken of the values.
+    pub(crate) fn assembly(&self) -> &Assembly {
+        &self.assembly
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The value at a place, and whether it is the part that is taken, or all of it.
+    pub(crate) fn get<T: Data>(&self, place: usize) -> Result<(Arc<T>, bool), String> {
+        match self.values.get(place) {
+            Some((UntypedValue::Bytes(bytes), is_part)) => Ok((Arc::new(value::decode(bytes)?), *is_part)),
+            Some((UntypedValue::Value(value), is_part)) => Ok((value.get()?, *is_part)),
+            None => Err(format!("there are {} inputs, not {}", self.len(), place + 1)),
+        }
+    }
+}
+
+/// A parameter [`Parts`].
+#[derive(Debug)]
+pub(crate) struct ByParts;
+
+impl Parameter<ByParts> for Parts {
+    type Owned = Nothing;
+    type Held = Self;
+    type Get<'a> = Self;
+    fn hold(input: Input<'_>) -> Result<Self, String> {
+        let Input::Parts(cut, items) = input else { return Err("a list of parts is due".into()) };
+        let cut: Cut = postcard::from_bytes(cut).map_err(|error| format!("a cut cannot be read: {error}"))?;
+        let value = |item| match item {
+            Input::Bytes(bytes) => Ok((UntypedValue::Bytes(bytes.to_vec()), false)),
+            Input::Value(value) => Ok((UntypedValue::Value(value.clone()), false)),
+            Input::Part(value) => Ok((UntypedValue::Value(value.clone()), true)),
+            Input::List(..) | Input::Parts(..) => Err("a value of a list is no value".to_string()),
+        };
+        let values: Vec<_> = items.into_iter().map(value).collect::<Result<_, _>>()?;
+        match values.len() == cut.assembly.input_count() {
+            true => Ok(Self { assembly: cut.assembly, values }),
+            false => Err(format!("there are {} inputs for {:?}", values.len(), cut.assembly)),
+        }
     }
     fn get(held: &mut Option<Self>) -> Self {
         held.take().expect("a parameter is taken once")
@@ -222,6 +285,7 @@ fn owned<T: Data>(input: Input<'_>) -> Result<T, String> {
             .downcast::<T>()
             .map(|list| *list)
             .map_err(|_| format!("the list is no {}", type_name::<T>())),
+        Input::Part(_) | Input::Parts(..) => Err(format!("parts are no {}", type_name::<T>())),
     }
 }
 

@@ -11,13 +11,13 @@
 
 use super::{
     admission::{Admission, Answer},
-    for_each_held,
+    for_each_held, for_each_part,
 };
 use crate::{
     current::{self, Context},
     error::{Reason, TaskError},
     lock::lock,
-    message::{Argument, Finished, Need, Packed, Run, TaskId, Tasks},
+    message::{Argument, Finished, Held, Need, Packed, Run, TaskId, Tasks},
     runtime::{Execute, human_bytes},
     store::Fullness,
     task::{Code, Input, Inputs, Output},
@@ -114,7 +114,7 @@ impl Batch {
         }
         let spilled = |need: &Need| match need {
             Need::Inline(_) => 0,
-            Need::Held(held) => {
+            Need::Held(held) | Need::Part(held) => {
                 let value = self.values.get(&held.task).filter(|value| value.is_spilled());
                 value.map_or(0, |value| value.size().bytes)
             }
@@ -122,7 +122,9 @@ impl Batch {
         let of = |argument: &Argument| match argument {
             Argument::Same(_) | Argument::Each(_) => 0,
             Argument::Needs(needs) => spilled(&needs[index]),
-            Argument::Lists { lists, .. } => lists[index].iter().map(spilled).sum(),
+            Argument::Lists { lists, .. } | Argument::Parts { lists, .. } => {
+                lists[index].iter().map(spilled).sum()
+            }
         };
         self.run.arguments.iter().map(of).sum()
     }
@@ -136,10 +138,12 @@ impl Queue {
     /// Adds tasks whose values `value` finds.
     pub(crate) fn push(&mut self, run: Run, value: &dyn Fn(TaskId) -> Option<Value>) {
         let mut values = FxHashMap::default();
-        for_each_held(&run, |held| {
+        let mut take = |held: &Held| {
             let missing = || Value::broken("an input is missing on this worker".into());
             values.entry(held.task).or_insert_with(|| value(held.task).unwrap_or_else(missing));
-        });
+        };
+        for_each_held(&run, &mut take);
+        for_each_part(&run, &mut take);
         let end = run.tasks.count;
         self.0.push_back(Batch { run: Arc::new(run), values: Arc::new(values), next: 0, end });
     }
@@ -691,11 +695,11 @@ fn inputs<'a>(
     index: usize,
     collected: &[Option<Code>],
 ) -> Result<SmallVec<[Input<'a>; 4]>, String> {
+    let value = |held: &Held| piece.values.get(&held.task).ok_or_else(|| "an input is missing".to_string());
     let input = |need: &'a Need| match need {
         Need::Inline(bytes) => Ok(Input::Bytes(bytes)),
-        Need::Held(held) => {
-            piece.values.get(&held.task).map(Input::Value).ok_or_else(|| "an input is missing".to_string())
-        }
+        Need::Held(held) => value(held).map(Input::Value),
+        Need::Part(part) => value(part).map(Input::Part),
     };
     let mut inputs = SmallVec::new();
     for (argument, collect) in piece.run.arguments.iter().zip(collected) {
@@ -707,6 +711,9 @@ fn inputs<'a>(
                 let items = lists[index].iter().map(input).collect::<Result<_, _>>()?;
                 let code = collect.ok_or("a list without its type")?;
                 Input::List(items, code.descriptor().map_err(|error| error.to_string())?.collect)
+            }
+            Argument::Parts { lists, cuts } => {
+                Input::Parts(cuts.at(index), lists[index].iter().map(input).collect::<Result<_, String>>()?)
             }
         });
     }

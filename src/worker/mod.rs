@@ -6,7 +6,10 @@
 mod admission;
 pub mod execute;
 
-use crate::message::{Argument, Held, Need, Packed, Run, TaskId, Tasks, ToScheduler, ToWorker};
+use crate::{
+    message::{Argument, Held, Need, Packed, Run, TaskId, Tasks, ToScheduler, ToWorker},
+    part::Cut,
+};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
@@ -17,6 +20,15 @@ pub enum Action {
     Begin(Run),
     /// Get this value; tell [`Worker::news`] when it is here, unless it is here already.
     Want(Held),
+    /// Get a part of this value; tell [`Worker::news`] when it is here.
+    WantPart {
+        /// What to call it.
+        name: TaskId,
+        /// The value.
+        held: Held,
+        /// Which elements of it.
+        cut: Cut,
+    },
     /// Forget this value.
     Free(TaskId),
     /// Give back up to this many tasks that were told to begin and have not.
@@ -43,6 +55,8 @@ pub struct Worker {
     waiting_for: FxHashMap<TaskId, SmallVec<[TaskId; 2]>>,
     /// Values that were asked for and are not here.
     wanted: FxHashSet<TaskId>,
+    /// How many parts of values were asked for, ever.
+    parts: u64,
 }
 
 impl Worker {
@@ -74,10 +88,14 @@ impl Worker {
                 continue;
             }
             let Some(Waiting { run, cancelled, .. }) = self.waiting.remove(&task) else { continue };
+            // Parts came for this task only, which keeps them itself from its beginning on.
+            let mut parts = Vec::new();
+            for_each_part(&run, |part| parts.push(Action::Free(part.task)));
             actions.push(match cancelled {
                 true => Action::Say(ToScheduler::Yielded(vec![run.tasks])),
                 false => Action::Begin(run),
             });
+            actions.append(&mut parts);
         }
         actions
     }
@@ -95,6 +113,7 @@ impl Worker {
     fn run(&mut self, run: Run, mut is_here: impl FnMut(TaskId) -> bool) -> Vec<Action> {
         let mut missing = false;
         for_each_held(&run, |held| missing |= !is_here(held.task));
+        for_each_part(&run, |_| missing = true);
         if !missing {
             return vec![Action::Begin(run)];
         }
@@ -105,7 +124,7 @@ impl Worker {
         actions
     }
 
-    fn wait(&mut self, run: Run, mut is_here: impl FnMut(TaskId) -> bool, actions: &mut Vec<Action>) {
+    fn wait(&mut self, mut run: Run, mut is_here: impl FnMut(TaskId) -> bool, actions: &mut Vec<Action>) {
         let task = run.tasks.first;
         let mut missing: SmallVec<[TaskId; 4]> = SmallVec::new();
         for_each_held(&run, |held| {
@@ -117,6 +136,7 @@ impl Worker {
                 actions.push(Action::Want(*held));
             }
         });
+        self.want_parts(&mut run, &mut missing, actions);
         if missing.is_empty() {
             actions.push(Action::Begin(run));
             return;
@@ -126,20 +146,56 @@ impl Worker {
         }
         self.waiting.insert(task, Waiting { run, missing: missing.len() as u32, cancelled: false });
     }
+
+    /// Asks for the parts that a single task needs, each under a new name that the task then knows it by.
+    fn want_parts(&mut self, run: &mut Run, missing: &mut SmallVec<[TaskId; 4]>, actions: &mut Vec<Action>) {
+        for argument in &mut run.arguments {
+            let Argument::Parts { lists, cuts } = argument else { continue };
+            let needs = lists.iter_mut().flatten().enumerate();
+            let parts = needs.filter_map(|(place, need)| match need {
+                Need::Part(held) => Some((place, held)),
+                _ => None,
+            });
+            // A task whose cut cannot be read begins without its parts, and fails.
+            let Ok(cut) = postcard::from_bytes::<Cut>(cuts.at(0)) else { continue };
+            for (place, held) in parts.filter(|(place, _)| *place < cut.assembly.input_count()) {
+                let name = TaskId::of_part(self.parts);
+                self.parts += 1;
+                missing.push(name);
+                let cut = cut.part(place);
+                let part = Held { task: name, size: cut.size(), ..*held };
+                actions.push(Action::WantPart { name, held: std::mem::replace(held, part), cut });
+            }
+        }
+    }
 }
 
-/// Calls `visit` with each value from a store that the tasks need.
+/// Calls `visit` with each value from a store that the tasks need whole.
 pub fn for_each_held(run: &Run, mut visit: impl FnMut(&Held)) {
-    let mut look = |need: &Need| {
+    for_each_need(run, |need| {
         if let Need::Held(held) = need {
             visit(held);
         }
-    };
+    });
+}
+
+/// Calls `visit` with each value of which the tasks need a part.
+pub fn for_each_part(run: &Run, mut visit: impl FnMut(&Held)) {
+    for_each_need(run, |need| {
+        if let Need::Part(part) = need {
+            visit(part);
+        }
+    });
+}
+
+fn for_each_need(run: &Run, mut visit: impl FnMut(&Need)) {
     for argument in &run.arguments {
         match argument {
             Argument::Same(_) | Argument::Each(_) => {}
-            Argument::Needs(needs) => needs.iter().for_each(&mut look),
-            Argument::Lists { lists, .. } => lists.iter().flatten().for_each(&mut look),
+            Argument::Needs(needs) => needs.iter().for_each(&mut visit),
+            Argument::Lists { lists, .. } | Argument::Parts { lists, .. } => {
+                lists.iter().flatten().for_each(&mut visit);
+            }
         }
     }
 }
@@ -157,6 +213,9 @@ fn single(run: &Run, index: u32) -> Run {
         Argument::Lists { lists, collect } => {
             Argument::Lists { lists: vec![lists[at].clone()], collect: *collect }
         }
+        Argument::Parts { lists, cuts } => {
+            Argument::Parts { lists: vec![lists[at].clone()], cuts: cuts.slice(at, 1) }
+        }
     };
     Run {
         tasks: Tasks::one(run.tasks.first.plus(index)),
@@ -170,7 +229,12 @@ fn single(run: &Run, index: u32) -> Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{message::Size, rank::Rank, task::Code};
+    use crate::{
+        message::{Size, append},
+        part::{self, Assembly},
+        rank::Rank,
+        task::Code,
+    };
 
     fn held(task: u64) -> Held {
         Held { task: TaskId(task), holder: Rank(3), size: Size { bytes: 8, align: 8 } }
@@ -209,6 +273,42 @@ mod tests {
         assert_eq!(begun(&worker.news(TaskId(52))), [(0, 1)]);
         assert_eq!(begun(&worker.news(TaskId(51))), [(1, 1)]);
         assert_eq!(worker.waiting_count(), 0);
+    }
+
+    /// A task that takes the first element of each of these values, on another rank where flagged.
+    fn run_of_parts(task: u64, values: &[(u64, bool)]) -> Run {
+        let first = |piece: usize| part::Run { piece, from: 0, step: 1, count: 1 };
+        let (assembly, _) = Assembly::new(vec![(0..values.len()).map(first).collect()]);
+        let mut bytes = Vec::new();
+        append(&Cut { element_bytes: 8, align: 8, assembly }, &mut bytes);
+        let need = |(value, is_far): &(u64, bool)| match is_far {
+            true => Need::Part(held(*value)),
+            false => Need::Held(held(*value)),
+        };
+        let lists = vec![values.iter().map(need).collect()];
+        let arguments = vec![Argument::Parts { lists, cuts: [bytes.as_slice()].into_iter().collect() }];
+        Run { arguments, ..run(task, &[]) }
+    }
+
+    #[test]
+    fn parts_come_for_one_task_and_go_when_it_begins() {
+        let mut worker = Worker::default();
+        let values = [(50, true), (51, false), (50, true)];
+        let actions = worker.handle(ToWorker::Run(run_of_parts(0, &values)), |task| task.0 == 51);
+        let wanted = actions.iter().map(|action| match action {
+            Action::WantPart { name, held, cut } => (*name, held.task.0, cut.size().bytes),
+            other => panic!("{other:?}"),
+        });
+        let names = [TaskId::of_part(0), TaskId::of_part(1)];
+        assert_eq!(wanted.collect::<Vec<_>>(), [(names[0], 50, 8), (names[1], 50, 8)]);
+        assert!(worker.news(names[1]).is_empty());
+        let actions = worker.news(names[0]);
+        let Action::Begin(begun) = &actions[0] else { panic!("{actions:?}") };
+        let mut parts = Vec::new();
+        for_each_part(begun, |part| parts.push(part.task));
+        assert_eq!(parts, names, "the task knows its parts by their names");
+        assert_eq!(actions[1..], names.map(Action::Free));
+        assert_eq!((worker.waiting_count(), worker.wanted_count()), (0, 0));
     }
 
     #[test]
