@@ -11,7 +11,8 @@ use crate::{
     comm::{Body, Buffer},
     device::DeviceVec,
     disk::{Compression, Disk, DiskCopy},
-    message::Size,
+    lock::lock,
+    message::{Size, TaskId},
     part::{Cut, PartBytes},
 };
 use ndarray::{Array, ArrayD, IntoDimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
@@ -49,8 +50,8 @@ pub struct Value(Arc<Inner>);
 struct Inner {
     size: Size,
     state: Mutex<State>,
-    /// Where its memory is counted; nowhere until it is put into a store.
-    account: OnceLock<Arc<Account>>,
+    /// Where its memory is counted, and whose value it is there; nowhere until it is put into a store.
+    account: OnceLock<(Arc<Account>, TaskId)>,
 }
 
 enum State {
@@ -69,6 +70,8 @@ enum State {
 pub struct Account {
     resident: AtomicU64,
     spilled: AtomicU64,
+    /// Which values were read back from the disk.
+    restored: Mutex<Vec<TaskId>>,
 }
 
 impl Account {
@@ -80,6 +83,11 @@ impl Account {
     /// How many bytes are on a disk only.
     pub fn spilled_bytes(&self) -> u64 {
         self.spilled.load(Ordering::Relaxed)
+    }
+
+    /// Which values were read back from the disk since the last call.
+    pub fn take_restored(&self) -> Vec<TaskId> {
+        std::mem::take(&mut *lock(&self.restored))
     }
 }
 
@@ -115,7 +123,7 @@ impl State {
 impl Drop for Inner {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(account) = self.account.get() {
+        if let Some((account, _)) = self.account.get() {
             let counter =
                 if matches!(state, State::Spilled(_)) { &account.spilled } else { &account.resident };
             counter.fetch_sub(self.size.bytes, Ordering::Relaxed);
@@ -224,10 +232,10 @@ impl Value {
         self.0.size
     }
 
-    /// Counts the value's memory in this account from now on, and until it is dropped.
-    pub fn count_in(&self, account: &Arc<Account>) {
+    /// Counts the value's memory in this account, as this task's, from now on and until it is dropped.
+    pub fn count_in(&self, account: &Arc<Account>, task: TaskId) {
         let state = self.state();
-        if self.0.account.set(Arc::clone(account)).is_ok() {
+        if self.0.account.set((Arc::clone(account), task)).is_ok() {
             let counter =
                 if matches!(*state, State::Spilled(_)) { &account.spilled } else { &account.resident };
             counter.fetch_add(self.0.size.bytes, Ordering::Relaxed);
@@ -295,10 +303,13 @@ impl Value {
             Err(words) => State::Broken(words),
         };
         self.move_bytes(|account| (&account.spilled, &account.resident));
+        if let Some((account, task)) = self.0.account.get() {
+            lock(&account.restored).push(*task);
+        }
     }
 
     fn move_bytes(&self, which: impl Fn(&Account) -> (&AtomicU64, &AtomicU64)) {
-        if let Some(account) = self.0.account.get() {
+        if let Some((account, _)) = self.0.account.get() {
             let (from, to) = which(account);
             from.fetch_sub(self.0.size.bytes, Ordering::Relaxed);
             to.fetch_add(self.0.size.bytes, Ordering::Relaxed);

@@ -431,7 +431,7 @@ impl Store {
         let State::Here(value) = &entry.state else { return };
         self.bytes += value.size().bytes;
         if let Some(memory) = &mut self.memory {
-            value.count_in(memory.account());
+            value.count_in(memory.account(), task);
             entry.place = memory.touch(task, entry.place);
         }
         if let Some(target) = entry.teller.take() {
@@ -494,6 +494,12 @@ impl Store {
     /// when something has changed.
     pub fn keep_within_memory(&mut self) {
         let Some(memory) = &mut self.memory else { return };
+        // Tasks that were queued before a value went to the disk have it read back.
+        for task in memory.account().take_restored() {
+            if let Some(entry) = self.entries.get_mut(&task) {
+                entry.place = memory.touch(task, entry.place);
+            }
+        }
         let mut excess = memory.excess_bytes();
         if excess > 0 {
             let mut chosen = Vec::new();

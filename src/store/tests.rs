@@ -207,6 +207,9 @@ fn what_was_not_used_for_longest_goes_to_the_disk_and_comes_back_when_asked_for(
     assert_eq!(store.spilled_news(), Some(240));
     assert_eq!(*store.get(TaskId(1)).unwrap().get::<Vec<f64>>().unwrap(), vec![1.5; 30]);
     assert_eq!((account.resident_bytes(), account.spilled_bytes()), (720, 0));
+    assert!(store.claim(TaskId(2), Claim::Worker) && store.claim(TaskId(0), Claim::Worker));
+    store.keep_within_memory();
+    assert_eq!(move_to_disk(&mut store, &disk), [2], "1 was read back after all others were used");
     (0..3).for_each(|task| store.free(TaskId(task), Claim::Worker));
     assert_eq!((account.resident_bytes(), account.spilled_bytes(), store.len()), (0, 0, 0));
 }
