@@ -33,6 +33,8 @@ pub(crate) trait Execute {
     fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks>;
     /// What has ended since the last call.
     fn take_ended(&self) -> Vec<Ended>;
+    /// How much room there should be for a task that waits for it.
+    fn wanted_bytes(&self) -> u64;
     /// How full the memory is now.
     fn note_fullness(&self, fullness: Fullness);
 }
@@ -233,7 +235,7 @@ impl Roles {
     /// Moves values to the disk where there are too many, and says how full the memory is then. Returns whether
     /// anything happened.
     fn keep_within_memory(&mut self, around: Surroundings<'_>) -> Result<bool> {
-        self.store.keep_within_memory();
+        self.store.keep_within_memory(around.executor.map_or(0, Execute::wanted_bytes));
         let mut active = !self.store.is_settled();
         if let Some(bytes) = self.store.spilled_news() {
             self.tell_scheduler(ToScheduler::Spilled { bytes });

@@ -144,6 +144,10 @@ impl Execute for Machine {
         self.ended.take()
     }
 
+    fn wanted_bytes(&self) -> u64 {
+        0
+    }
+
     fn note_fullness(&self, _: Fullness) {}
 }
 

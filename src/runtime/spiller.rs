@@ -25,6 +25,8 @@ use std::{
 
 /// How often the process's memory is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How much is moved to the disk, as a share of the limit, before the process's memory is looked at again.
+const LOOK_AFTER_SHARE: f64 = 0.1;
 /// The share of the limit from which on it matters what the process has besides values.
 const WATCHED_SHARE: f64 = 0.5;
 
@@ -97,6 +99,7 @@ impl SpillThread {
 
     fn work(&self) {
         let mut has_told = false;
+        let mut moved_bytes = 0;
         loop {
             let mut jobs = lock(&self.jobs);
             if jobs.queue.is_empty() && !jobs.is_over {
@@ -117,6 +120,7 @@ impl SpillThread {
                     self.tell(Spilled::Loaded(task));
                 }
                 Some(Job::Spill(task, value)) => {
+                    let bytes = value.size().bytes;
                     let outcome = value.spill(&self.options.disk, self.options.compression);
                     // Its memory is free only when this is gone, too, and before anybody is told.
                     drop(value);
@@ -126,9 +130,17 @@ impl SpillThread {
                             has_told = true;
                         }
                         Spill::Failed(_) | Spill::InUse => {}
-                        Spill::Done => has_told = false,
+                        Spill::Done => {
+                            has_told = false;
+                            moved_bytes += bytes;
+                        }
                     }
                     self.tell(Spilled::Moved(task, outcome));
+                    // Allocators keep what is freed; then it is no room.
+                    if moved_bytes as f64 > LOOK_AFTER_SHARE * self.options.limit_bytes as f64 {
+                        moved_bytes = 0;
+                        self.look();
+                    }
                 }
             }
         }

@@ -85,13 +85,14 @@ impl Memory {
         self.share(self.thresholds.target).min(with_all_else).max(self.share(VALUES_SHARE_MIN))
     }
 
-    /// How many bytes should be moved to the disk.
-    pub(super) fn excess_bytes(&self) -> u64 {
+    /// How many bytes should be moved to the disk, so that there is room for so many.
+    pub(super) fn excess_bytes(&self, wanted_bytes: u64) -> u64 {
         if self.trouble.is_some() {
             return 0;
         }
         let staying = self.account.resident_bytes().saturating_sub(self.moving_bytes);
-        staying.saturating_sub(self.target_bytes())
+        let with_wanted = self.pause_bytes().saturating_sub(wanted_bytes);
+        staying.saturating_sub(self.target_bytes().min(with_wanted))
     }
 
     /// Whether so many more bytes may come into memory, while `under_way_bytes` come. They may in any case if
@@ -103,7 +104,7 @@ impl Memory {
     }
 
     pub(super) fn fullness(&self, under_way_bytes: u64) -> Fullness {
-        let most = self.share(self.thresholds.pause).saturating_sub(self.other_bytes_that_count());
+        let most = self.pause_bytes();
         let taken = self.account.resident_bytes() + under_way_bytes;
         let hard_room = || self.limit_bytes.saturating_sub(taken);
         Fullness {
@@ -111,6 +112,11 @@ impl Memory {
             changes: self.moving_bytes > 0,
             hard_room_bytes: self.trouble.as_ref().map(|_| hard_room()),
         }
+    }
+
+    /// How many bytes of values may be in memory when something begins.
+    fn pause_bytes(&self) -> u64 {
+        self.share(self.thresholds.pause).saturating_sub(self.other_bytes_that_count())
     }
 
     /// What is in memory besides values, beyond what the thresholds leave for it anyway.

@@ -490,9 +490,9 @@ impl Store {
         }
     }
 
-    /// Moves values to the disk while there are too many, and lets come what there is room for. To be called
-    /// when something has changed.
-    pub fn keep_within_memory(&mut self) {
+    /// Moves values to the disk while there are too many, or less room than is wanted, and lets come what
+    /// there is room for. To be called when something has changed.
+    pub fn keep_within_memory(&mut self, wanted_bytes: u64) {
         let Some(memory) = &mut self.memory else { return };
         // Tasks that were queued before a value went to the disk have it read back.
         for task in memory.account().take_restored() {
@@ -500,7 +500,7 @@ impl Store {
                 entry.place = memory.touch(task, entry.place);
             }
         }
-        let mut excess = memory.excess_bytes();
+        let mut excess = memory.excess_bytes(wanted_bytes);
         if excess > 0 {
             let mut chosen = Vec::new();
             for task in memory.in_order() {

@@ -201,14 +201,14 @@ fn what_was_not_used_for_longest_goes_to_the_disk_and_comes_back_when_asked_for(
         store.put(TaskId(task), value(30), Claim::Worker);
     }
     assert!(store.claim(TaskId(0), Claim::Worker), "0 is used, so 1 was not used for longest");
-    store.keep_within_memory();
+    store.keep_within_memory(0);
     assert_eq!(move_to_disk(&mut store, &disk), [1]);
     assert_eq!((account.resident_bytes(), account.spilled_bytes(), store.bytes()), (480, 240, 720));
     assert_eq!(store.spilled_news(), Some(240));
     assert_eq!(*store.get(TaskId(1)).unwrap().get::<Vec<f64>>().unwrap(), vec![1.5; 30]);
     assert_eq!((account.resident_bytes(), account.spilled_bytes()), (720, 0));
     assert!(store.claim(TaskId(2), Claim::Worker) && store.claim(TaskId(0), Claim::Worker));
-    store.keep_within_memory();
+    store.keep_within_memory(0);
     assert_eq!(move_to_disk(&mut store, &disk), [2], "1 was read back after all others were used");
     (0..3).for_each(|task| store.free(TaskId(task), Claim::Worker));
     assert_eq!((account.resident_bytes(), account.spilled_bytes(), store.len()), (0, 0, 0));
@@ -219,11 +219,11 @@ fn a_value_that_is_used_again_on_its_way_to_the_disk_goes_there_once() {
     let (mut store, account) = limited(300);
     let disk = disk();
     store.put(TaskId(0), value(30), Claim::Worker);
-    store.keep_within_memory();
+    store.keep_within_memory(0);
     let (spills, _) = disk_actions(&mut store);
     assert!(store.claim(TaskId(0), Claim::Worker));
     store.put(TaskId(1), value(30), Claim::Worker);
-    store.keep_within_memory();
+    store.keep_within_memory(0);
     assert_eq!(move_to_disk(&mut store, &disk), [1]);
     store.spilled(TaskId(0), spills[0].1.spill(&disk, Compression::None));
     assert!(!store.fullness().unwrap().changes, "nothing is on its way any more");
@@ -236,12 +236,25 @@ fn a_value_that_a_task_uses_stays() {
     let disk = disk();
     store.put(TaskId(0), value(30), Claim::Worker);
     let used = store.get(TaskId(0)).unwrap().get::<Vec<f64>>().unwrap();
-    store.keep_within_memory();
+    store.keep_within_memory(0);
     assert!(move_to_disk(&mut store, &disk).is_empty());
     drop(used);
-    store.keep_within_memory();
+    store.keep_within_memory(0);
     assert_eq!(move_to_disk(&mut store, &disk), [0]);
     assert_eq!(account.resident_bytes(), 0);
+}
+
+#[test]
+fn room_is_made_for_a_task_that_waits_for_it() {
+    let (mut store, _) = limited(1000);
+    let disk = disk();
+    for task in 0..2 {
+        store.put(TaskId(task), value(30), Claim::Worker);
+    }
+    store.keep_within_memory(300);
+    assert!(move_to_disk(&mut store, &disk).is_empty(), "300 and 480 fit into 800");
+    store.keep_within_memory(400);
+    assert_eq!(move_to_disk(&mut store, &disk), [0]);
 }
 
 #[test]
@@ -249,7 +262,7 @@ fn another_rank_gets_what_is_on_the_disk() {
     let (mut store, _) = limited(300);
     let disk = disk();
     store.put(TaskId(0), value(30), Claim::Worker);
-    store.keep_within_memory();
+    store.keep_within_memory(0);
     assert_eq!(move_to_disk(&mut store, &disk), [0]);
     store.handle(Rank(1), ToStore::Fetch { task: TaskId(0), tag: 7, part: None });
     let (_, loads) = disk_actions(&mut store);
@@ -287,7 +300,7 @@ fn values_are_asked_for_as_far_as_there_is_room() {
     store.free(TaskId(1), Claim::Worker);
     store.handle(Rank(1), ToStore::Head { task: TaskId(0), head: vec![1] });
     store.body_arrived(Rank(1), first[0].1, Buffer::new(500, 8));
-    store.keep_within_memory();
+    store.keep_within_memory(0);
     assert_eq!(
         asked(&mut store).iter().map(|(task, _)| *task).collect::<Vec<_>>(),
         [2],
@@ -299,14 +312,14 @@ fn values_are_asked_for_as_far_as_there_is_room() {
 fn a_full_disk_leaves_values_in_memory_until_it_is_looked_at_again() {
     let (mut store, _) = limited(300);
     store.put(TaskId(0), value(30), Claim::Worker);
-    store.keep_within_memory();
+    store.keep_within_memory(0);
     assert_eq!(disk_actions(&mut store).0.len(), 1);
     store.spilled(TaskId(0), Spill::Failed("no space left".into()));
-    store.keep_within_memory();
+    store.keep_within_memory(0);
     assert!(disk_actions(&mut store).0.is_empty());
     assert_eq!(store.fullness().unwrap().hard_room_bytes, Some(60));
     store.observe(0);
-    store.keep_within_memory();
+    store.keep_within_memory(0);
     assert_eq!(disk_actions(&mut store).0.len(), 1);
 }
 
@@ -314,9 +327,9 @@ fn a_full_disk_leaves_values_in_memory_until_it_is_looked_at_again() {
 fn what_the_process_has_besides_leaves_less_room_for_values() {
     let (mut store, _) = limited(1000);
     store.put(TaskId(0), value(30), Claim::Worker);
-    store.keep_within_memory();
+    store.keep_within_memory(0);
     assert!(disk_actions(&mut store).0.is_empty());
     store.observe(900);
-    store.keep_within_memory();
+    store.keep_within_memory(0);
     assert_eq!(disk_actions(&mut store).0.len(), 1);
 }

@@ -1,7 +1,7 @@
 //! Which tasks may begin, as far as the worker's memory goes.
 //!
 //! A task begins when there is room for what it reads back from the disk and for the value it will
-//! make, or when nothing else could make room: no task runs and nothing is on its way to the disk. How
+//! make, or when nothing else could make room: room was asked for, no task runs, and nothing is on its way to the disk. How
 //! large the values of a function are is learned from its last ones.
 
 use crate::{lock::lock, store::Fullness, task::Code};
@@ -40,6 +40,8 @@ pub(super) struct Admission {
     /// Counts what may have made room; and how far that was when a task was last told to wait.
     changes: AtomicU64,
     held_back_at: AtomicU64,
+    /// How much room the task needs that was last told to wait.
+    wanted_bytes: AtomicU64,
 }
 
 impl Default for Admission {
@@ -54,6 +56,7 @@ impl Default for Admission {
             has_learned: AtomicBool::new(false),
             changes: AtomicU64::new(1),
             held_back_at: AtomicU64::new(0),
+            wanted_bytes: AtomicU64::new(0),
         }
     }
 }
@@ -73,7 +76,9 @@ impl Admission {
         if room > reserved && room - reserved >= bytes {
             return Answer::Begins(bytes);
         }
-        let is_only_way = others == 0 && !self.has_moving.load(Ordering::SeqCst);
+        // Room is made for what was told to wait, so what has not been told is told once.
+        let has_asked = self.wanted_bytes.load(Ordering::SeqCst) >= bytes;
+        let is_only_way = others == 0 && has_asked && !self.has_moving.load(Ordering::SeqCst);
         if is_only_way && self.hard_room_bytes.load(Ordering::SeqCst) >= bytes {
             return Answer::Begins(bytes);
         }
@@ -81,6 +86,7 @@ impl Admission {
         if is_only_way {
             return Answer::Never(bytes);
         }
+        self.wanted_bytes.store(bytes + reserved, Ordering::SeqCst);
         self.held_back_at.store(changes, Ordering::SeqCst);
         Answer::Waits
     }
@@ -127,6 +133,11 @@ impl Admission {
             self.changes.fetch_add(1, Ordering::SeqCst);
         }
         waits && !self.holds_back()
+    }
+
+    /// How much room should be made for a task that waits.
+    pub(super) fn wanted_bytes(&self) -> u64 {
+        if self.holds_back() { self.wanted_bytes.load(Ordering::SeqCst) } else { 0 }
     }
 
     /// Whether a task was told to wait, and nothing has changed since.
@@ -181,8 +192,13 @@ mod tests {
         let admission = Admission::default();
         admission.note(fullness(0, false, Some(50)));
         admission.learn(CODE, 30);
+        assert_eq!(admission.ask(CODE, || 10), Answer::Waits, "room may be made for it");
+        assert_eq!(admission.wanted_bytes(), 40);
+        assert!(admission.note(fullness(0, false, Some(50))), "none was made");
         assert_eq!(admission.ask(CODE, || 10), Answer::Begins(40));
         admission.end(40);
+        assert_eq!(admission.ask(CODE, || 30), Answer::Waits);
+        assert!(admission.note(fullness(0, false, Some(50))));
         assert_eq!(admission.ask(CODE, || 30), Answer::Never(60));
         assert_eq!(admission.ask(CODE, || 10), Answer::Begins(40));
     }

@@ -372,6 +372,12 @@ impl Pool {
             }
         }
         self.active.fetch_sub(1, Ordering::SeqCst);
+        if self.admission.holds_back()
+            && let Some(host) = self.host()
+        {
+            // It makes room, or says that there is no more.
+            host.ended();
+        }
         // Something may have been queued after the last look and before this thread left.
         self.call_threads();
     }
@@ -482,6 +488,10 @@ impl Execute for Arc<Pool> {
         self.queued.fetch_add(count, Ordering::SeqCst);
         drop(queue);
         self.call_threads();
+    }
+
+    fn wanted_bytes(&self) -> u64 {
+        self.admission.wanted_bytes()
     }
 
     fn note_fullness(&self, fullness: Fullness) {
