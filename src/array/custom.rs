@@ -5,6 +5,7 @@ use super::{
     chunks::Grid,
     lower::Blocks,
     node::{Custom, Erased, Kind, Node},
+    submitter::Submitter,
 };
 use crate::{
     client::{Client, Future},
@@ -20,9 +21,9 @@ pub(super) fn custom_node<T: Element>(
     name: &'static str,
     inputs: Vec<Arc<Node>>,
     grid: Grid,
-    submit: impl Fn(&Client, &[Blocks]) -> Result<Vec<Future<ArrayD<T>>>> + Send + Sync + 'static,
+    submit: impl Fn(&Submitter<'_>, &[Blocks]) -> Result<Vec<Future<ArrayD<T>>>> + Send + Sync + 'static,
 ) -> Arc<Node> {
-    let submit = move |client: &Client, inputs: &[Blocks]| Ok(vec![erased(&submit(client, inputs)?)]);
+    let submit = move |client: &Submitter<'_>, inputs: &[Blocks]| Ok(vec![erased(&submit(client, inputs)?)]);
     let custom = Custom { name, inputs, submit: Box::new(submit) };
     Node::new(T::DATA_TYPE, grid, Kind::Output(Arc::new(custom), 0))
 }

@@ -7,6 +7,7 @@ use super::{
     gather::Selection,
     kernel::Follow,
     node::{Kind, Node},
+    stack,
 };
 use ndarray::SliceInfoElem;
 use rustc_hash::FxHashMap;
@@ -134,6 +135,10 @@ struct Push {
 
 impl Push {
     fn take(&mut self, node: &Arc<Node>, selections: &[Selection]) -> Arc<Node> {
+        stack::deep(|| self.taken(node, selections))
+    }
+
+    fn taken(&mut self, node: &Arc<Node>, selections: &[Selection]) -> Arc<Node> {
         let is_whole =
             |(selection, axis): (&Selection, &AxisChunks)| *selection == Selection::whole(axis.length());
         if selections.iter().zip(&node.grid.0).all(is_whole) {

@@ -13,6 +13,8 @@ use super::{
         reduce::{Reduce, Reduction, State},
     },
     node::{Custom, Erased, Kind, Node},
+    stack,
+    submitter::Submitter,
 };
 use crate::{
     client::{Client, Future, SubmitOptions},
@@ -61,8 +63,22 @@ impl<'a> Lowering<'a> {
         Self { client, options, known, outputs, kept: Vec::new() }
     }
 
+    /// The blocks of an array that is computed. Nothing is submitted if some block cannot be held.
+    ///
+    /// # Errors
+    ///
+    /// Says which block is too large for every worker.
+    pub(crate) fn computed(&mut self, node: &Arc<Node>) -> Result<Blocks> {
+        super::fits::check(node, self.client.cluster())?;
+        self.blocks(node)
+    }
+
     /// The blocks of an array.
-    pub(crate) fn blocks(&mut self, node: &Arc<Node>) -> Result<Blocks> {
+    fn blocks(&mut self, node: &Arc<Node>) -> Result<Blocks> {
+        stack::deep(|| self.blocks_of(node))
+    }
+
+    fn blocks_of(&mut self, node: &Arc<Node>) -> Result<Blocks> {
         if let Some(blocks) = self.known.get(&Arc::as_ptr(node)) {
             return Ok(blocks.clone());
         }
@@ -250,7 +266,7 @@ impl<'a> Lowering<'a> {
         }
         let inputs: Vec<Blocks> =
             custom.inputs.iter().map(|input| self.blocks(input)).collect::<Result<_>>()?;
-        let outputs = (custom.submit)(self.client, &inputs)?;
+        let outputs = (custom.submit)(&Submitter::new(self.client, self.options), &inputs)?;
         let blocks = outputs[index].clone();
         self.outputs.insert(Arc::as_ptr(custom), outputs);
         Ok(blocks)

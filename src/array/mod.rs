@@ -28,6 +28,7 @@ mod create;
 mod custom;
 pub(crate) mod element;
 mod error;
+mod fits;
 mod fuse;
 mod gather;
 mod index;
@@ -44,7 +45,9 @@ pub(crate) mod random;
 mod reductions;
 mod scan;
 mod shape;
+mod stack;
 mod statistics;
+mod submitter;
 mod together;
 
 pub use chunks::{Chunks, chunks};
@@ -173,7 +176,8 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     ///
     /// # Errors
     ///
-    /// As [`Future::result`]: a task failed, or the run is over.
+    /// As [`Future::result`]: a task failed, or the run is over. And if a block would be larger than the
+    /// memory limit of every worker: then nothing is computed.
     ///
     /// ```
     /// # maniple::Runtime::builder().execute(|client| {
@@ -182,7 +186,25 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// # Ok(()) }).unwrap();
     /// ```
     pub fn compute(&self) -> Result<D::Computed<T>> {
-        let blocks = self.blocks(&SubmitOptions::default())?;
+        self.compute_with(&SubmitOptions::default())
+    }
+
+    /// As [`compute`](Self::compute), with options for its tasks.
+    ///
+    /// # Errors
+    ///
+    /// As [`compute`](Self::compute).
+    ///
+    /// ```
+    /// use maniple::SubmitOptions;
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.arange(0, 5, 1, 2).cumsum(0);
+    /// let x = x.compute_with(&SubmitOptions::new().priority(1).retries(2).label("running sums"))?;
+    /// assert_eq!(x[[4]], 10);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn compute_with(&self, options: &SubmitOptions) -> Result<D::Computed<T>> {
+        let blocks = self.blocks(options)?;
         let values = self.client.gather(&blocks.typed::<T>())?;
         Ok(D::computed(assemble(&blocks, values)))
     }
@@ -232,7 +254,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     }
 
     fn blocks(&self, options: &SubmitOptions) -> Result<Blocks> {
-        Lowering::new(&self.client, options).blocks(&self.node)
+        Lowering::new(&self.client, options).computed(&self.node)
     }
 
     /// The same array with no axes fixed in its type.

@@ -11,8 +11,8 @@ use crate::{
         chunks::{AxisChunks, Grid},
         custom::erased,
         error::expect,
+        submitter::Submitter,
     },
-    client::Client,
 };
 use ndarray::{Array2, ArrayD, s};
 
@@ -56,7 +56,7 @@ impl<T: Float> Array<T> {
     }
 }
 
-fn submit<T: Float>(client: &Client, mut columns: Futures<T>, chunks: &AxisChunks) -> Futures<T> {
+fn submit<T: Float>(client: &Submitter<'_>, mut columns: Futures<T>, chunks: &AxisChunks) -> Futures<T> {
     for step in 0..columns.len() {
         let (offset, _) = chunks.piece(step);
         let factor = client.submit(factorize::<T>, (&columns[step], offset));

@@ -13,8 +13,8 @@ use crate::{
         gather::Selection,
         kernel::operators::wide,
         operators::{constant, select_node},
+        submitter::Submitter,
     },
-    client::Client,
     task::Shared,
 };
 use ndarray::{ArrayD, Axis, Ix0};
@@ -156,7 +156,7 @@ impl<T: Float> Array<T> {
 }
 
 fn submit<T: Float>(
-    client: &Client,
+    client: &Submitter<'_>,
     inputs: Vec<Futures<T>>,
 ) -> [Vec<crate::Future<crate::array::node::Erased>>; 3] {
     let factors = client.submit(factorize::<T>, &inputs[0][0]);
