@@ -1,4 +1,4 @@
-//! Operations with tasks of their own: users' functions on blocks, and what is built like them.
+//! Operations with tasks of their own.
 
 use super::{
     Array, Element,
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     client::{Client, Future},
     error::Result,
-    task::{TaskFunction, inputs::Captureless},
+    task::inputs::Captureless,
 };
 use ndarray::{ArrayD, IxDyn};
 use std::sync::Arc;
@@ -60,40 +60,4 @@ where
         }
         function(&index)
     })
-}
-
-impl<T: Element> Array<T> {
-    /// Has `function` called for each block. What it returns must have the block's shape.
-    ///
-    /// The function is a `fn` or a closure that captures nothing.
-    ///
-    /// ```
-    /// use ndarray::ArrayD;
-    /// # maniple::Runtime::builder().execute(|client| {
-    /// let x = client.ones::<f64>([4, 4], 2);
-    /// let y = x.map_blocks(|block: &ArrayD<f64>| block * 2.0);
-    /// assert_eq!(y.sum().compute()?, 32.0);
-    /// # Ok(()) }).unwrap();
-    /// ```
-    pub fn map_blocks<U, F, M>(&self, function: F) -> Array<U>
-    where
-        U: Element,
-        F: TaskFunction<(ArrayD<T>,), M, Out = ArrayD<U>> + Sync,
-        M: 'static,
-    {
-        self.map_blocks_to(function, self.node.grid.clone())
-    }
-
-    fn map_blocks_to<U, F, M>(&self, function: F, grid: Grid) -> Array<U>
-    where
-        U: Element,
-        F: TaskFunction<(ArrayD<T>,), M, Out = ArrayD<U>> + Sync,
-        M: 'static,
-    {
-        let inputs = vec![Arc::clone(&self.node)];
-        let node = custom_node("map_blocks", inputs, grid, move |client, inputs| {
-            Ok(client.map(function, inputs[0].typed::<T>()))
-        });
-        self.derive(node)
-    }
 }

@@ -136,18 +136,10 @@ impl<'a> Lowering<'a> {
             unreachable!("a reduction")
         };
         let states = self.reduce_blocks(input, *reduction, reduced)?;
-        // The blocks that go into each block of the result, in C order.
-        let counts = input.grid.counts();
-        let kept: Vec<usize> =
-            counts.iter().zip(reduced).map(|(count, reduced)| if *reduced { 1 } else { *count }).collect();
-        let mut groups: Vec<Vec<Future<State>>> = vec![Vec::new(); kept.iter().product()];
-        for (block, state) in states.into_iter().enumerate() {
-            let coordinates = input.grid.coordinates(block);
-            let place = (0..counts.len()).fold(0, |place, axis| {
-                place * kept[axis] + if reduced[axis] { 0 } else { coordinates[axis] }
-            });
-            groups[place].push(state);
-        }
+        let of_group = |group: Vec<usize>| group.into_iter().map(|block| states[block].clone()).collect();
+        let mut groups: Vec<Vec<Future<State>>> =
+            input.grid.groups(reduced).into_iter().map(of_group).collect();
+        drop(states);
         while groups.iter().any(|group| group.len() > *fan_in) {
             groups = self.combine(*reduction, &groups, *fan_in)?;
         }

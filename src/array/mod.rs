@@ -17,18 +17,21 @@
 //!
 //! - [`element`]: element types. - [`chunks`](self::chunks()): how arrays are cut.
 //! - `node`: the expression. - `fuse`: what goes into one task. - `kernel`: what a task does.
-//! - `gather`: slices and new chunks. - `linear_algebra`: products and factorizations. - `lower`: tasks.
+//! - `gather`: slices and new chunks. - `linear_algebra`: products and factorizations. - `fourier`: transforms.
+//! - `blockwise`, `reduction`: users' functions on blocks. - `lower`: tasks.
 //!
 //! The same bits come out for any number of ranks and threads, given shape, chunks and seed: sums are
 //! taken in an order that depends on the blocks alone, and random numbers on the index of their
 //! element alone.
 
+mod blockwise;
 mod chunks;
 mod create;
 mod custom;
 pub(crate) mod element;
 mod error;
 mod fits;
+mod fourier;
 mod fuse;
 mod gather;
 mod index;
@@ -42,6 +45,7 @@ mod operators;
 mod overlap;
 mod plan;
 pub(crate) mod random;
+mod reduction;
 mod reductions;
 mod scan;
 mod shape;
@@ -50,15 +54,17 @@ mod statistics;
 mod submitter;
 mod together;
 
+pub use blockwise::{BlockArgument, BlockArguments, BlockTuple, blockwise, map_blocks, try_blockwise};
 pub use chunks::{Chunks, chunks};
 pub use create::Random;
-pub use element::{DataType, Element, Float, Number, Ordered, Real};
+pub use element::{DataType, Element, Float, Integer, Number, Ordered, Real};
 pub use error::ShapeError;
 #[cfg(feature = "linear-algebra")]
 pub use linear_algebra::{LeastSquares, Lu};
 pub use linear_algebra::{einsum, try_einsum};
 pub use operators::{Operand, maximum, minimum, select};
 pub use overlap::Boundary;
+pub use reduction::{Aggregate, Chunk, Combine};
 pub use reductions::Axes;
 pub use shape::{block, concatenate, stack, try_concatenate};
 pub use together::{Together, compute, persist};

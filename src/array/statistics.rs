@@ -22,14 +22,6 @@ fn is_nan<T: Ordered>(value: &T) -> bool {
 }
 
 impl<T: Ordered> Array<T> {
-    /// The array with an axis in one piece.
-    #[track_caller]
-    fn unsplit(&self, axis: usize) -> Arc<Node> {
-        let mut grid = self.node.grid.clone();
-        grid.0[axis] = AxisChunks::regular(self.length(axis), self.length(axis));
-        self.node.rechunk(&grid)
-    }
-
     /// The elements of each lane along an axis in ascending order, NaN last. The axis is first joined to
     /// one piece.
     ///

@@ -5,14 +5,12 @@ use super::{
     columns::{Futures, columns_grid, factors_nodes},
     local::{cholesky, rows, subtract_product, transposed, transposed_mut},
 };
-use crate::{
-    array::{
-        Array, Float, ShapeError,
-        chunks::{AxisChunks, Grid},
-        custom::erased,
-        error::expect,
-        submitter::Submitter,
-    },
+use crate::array::{
+    Array, Float, ShapeError,
+    chunks::{AxisChunks, Grid},
+    custom::erased,
+    error::expect,
+    submitter::Submitter,
 };
 use ndarray::{Array2, ArrayD, s};
 

@@ -212,7 +212,11 @@ impl<T: Float> Factorized<T> {
         self.columns.iter().enumerate().map(column).collect()
     }
 
-    fn permutation_and_lower(&self, client: &Submitter<'_>, rows: usize) -> (Future<ArrayD<i64>>, Futures<T>) {
+    fn permutation_and_lower(
+        &self,
+        client: &Submitter<'_>,
+        rows: usize,
+    ) -> (Future<ArrayD<i64>>, Futures<T>) {
         let orders = client.map(order_of::<T>, self.factors.iter().map(|(factor, _)| factor));
         let lower = client.map(
             lower_column::<T>,

@@ -5,9 +5,7 @@
 //! their parts are added in order. How the work is cut depends on the blocks alone, so the sum does, too.
 
 use crate::{
-    array::{
-        Float, chunks::Grid, custom::custom_node, lower::Blocks, node::Node, submitter::Submitter,
-    },
+    array::{Float, chunks::Grid, custom::custom_node, lower::Blocks, node::Node, submitter::Submitter},
     client::Future,
     task::Shared,
 };
