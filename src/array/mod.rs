@@ -24,8 +24,11 @@
 //! taken in an order that depends on the blocks alone, and random numbers on the index of their
 //! element alone.
 
+mod assign;
 mod blockwise;
+mod choice;
 mod chunks;
+mod covariance;
 mod create;
 mod custom;
 pub(crate) mod element;
@@ -45,9 +48,11 @@ mod operators;
 mod overlap;
 mod plan;
 pub(crate) mod random;
+mod rank_blocks;
 mod reduction;
 mod reductions;
 mod scan;
+mod search;
 mod shape;
 mod stack;
 mod statistics;
@@ -61,11 +66,12 @@ pub use element::{DataType, Element, Float, Integer, Number, Ordered, Real};
 pub use error::ShapeError;
 #[cfg(feature = "linear-algebra")]
 pub use linear_algebra::{LeastSquares, Lu};
-pub use linear_algebra::{einsum, try_einsum};
+pub use linear_algebra::{Norm, einsum, try_einsum};
 pub use operators::{Operand, maximum, minimum, select};
 pub use overlap::Boundary;
 pub use reduction::{Aggregate, Chunk, Combine};
 pub use reductions::Axes;
+pub use search::Side;
 pub use shape::{block, concatenate, stack, try_concatenate};
 pub use together::{Together, compute, persist};
 

@@ -12,7 +12,7 @@ use ndarray::{Axis, Ix0};
 use std::sync::Arc;
 
 /// How many states of blocks are put together at a time.
-const FAN_IN: usize = 16;
+pub(super) const FAN_IN: usize = 16;
 
 /// The axes that a reduction goes over: `0`, `[0, 2]`, `Axis(1)`.
 ///
@@ -20,8 +20,8 @@ const FAN_IN: usize = 16;
 /// tree of tasks.
 #[derive(Clone, Debug)]
 pub struct Axes {
-    axes: Option<Vec<usize>>,
-    keep: bool,
+    pub(super) axes: Option<Vec<usize>>,
+    pub(super) keep: bool,
     pub(super) fan_in: usize,
 }
 
