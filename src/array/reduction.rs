@@ -39,7 +39,6 @@ impl<T: Element> Array<T> {
     /// ```
     /// use ndarray::{ArrayD, arr0};
     /// # maniple::Runtime::builder().execute(|client| {
-    /// // The longest run of rising elements needs the ends of each part.
     /// let x = client.arange(0, 100, 1, 7);
     /// let spread = x.reduction(
     ///     |block: &ArrayD<i64>, _: &[usize]| {

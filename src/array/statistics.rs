@@ -183,7 +183,8 @@ impl<T: Ordered> Array<T> {
 
 impl<T: Element> Array<T> {
     /// The elements where `condition` holds, in C order, as NumPy's `x[condition]`. The condition is
-    /// computed at once: how long the result is, is not known before.
+    /// computed at once: how long the result is, is not known before, and every array knows its sizes (there
+    /// is no array that Dask's `compute_chunk_sizes` would be needed for).
     ///
     /// # Errors
     ///
