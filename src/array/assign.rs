@@ -69,7 +69,7 @@ impl<T: Element> Array<T> {
     /// # maniple::Runtime::builder().execute(|client| {
     /// let x = client.zeros::<i64>([4, 4], 2);
     /// let y = x.set_blocks(&[[0, 1], [1, 0]], &client.ones([4, 4], 4));
-    /// assert_eq!(y.compute()?.row(0).to_vec(), [0, 0, 1, 1]);
+    /// assert_eq!(y.slice(ndarray::s![0, ..]).compute()?.as_slice().unwrap(), [0, 0, 1, 1]);
     /// # Ok(()) }).unwrap();
     /// ```
     #[track_caller]

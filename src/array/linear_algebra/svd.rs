@@ -145,14 +145,6 @@ impl<T: Float> Array<T> {
             singular_values: values,
         }
     }
-
-    /// The conjugate transpose of a matrix.
-    pub fn adjoint(&self) -> Self {
-        match T::DATA_TYPE {
-            DataType::Complex32 | DataType::Complex64 => self.conj().transpose(),
-            _ => self.transpose(),
-        }
-    }
 }
 
 fn submit<T: Float>(
