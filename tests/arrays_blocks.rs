@@ -2,7 +2,7 @@
 
 use maniple::{
     Client, Error, MemoryLimit, Runtime, SubmitOptions,
-    array::{Array, Axes, Side, blockwise, compute, map_blocks, select, try_blockwise},
+    array::{Array, Axes, Side, blockwise, compute, compute_with, map_blocks, select, try_blockwise},
 };
 use ndarray::{Array1, ArrayD, ArrayView1, ArrayViewMutD, Axis, Ix1, Ix2, IxDyn, Slice, SliceInfoElem, s};
 use proptest::prelude::*;
@@ -315,6 +315,8 @@ fn options_reach_the_tasks_of_every_operation() {
         let fail = |block: &ArrayD<f64>| -> ArrayD<f64> { panic!("no {}", block.len()) };
         let x = client.ones::<f64>([4], 2);
         let stages = [x.map_blocks(fail), x.map_blocks(fail).cumsum(0), x.map_blocks(fail).sort(0)];
+        let together = compute_with(&options, &(x.sum(), stages[2].clone())).unwrap_err().to_string();
+        assert!(together.contains("the second stage"), "{together}");
         for stage in stages {
             let Err(Error::Task(error)) = stage.compute_with(&options) else { panic!("it fails") };
             assert_eq!((error.function.as_str(), error.attempts), ("the second stage", 2), "{error}");
@@ -332,7 +334,12 @@ fn a_block_that_no_worker_can_hold_is_told_before_anything_is_done() {
             // Fused blocks are never made, whatever their size.
             assert_eq!(client.ones::<f64>([1000, 1000], 1000).sum().compute()?, 1e6);
             assert_eq!(x.sort(1).sum().compute()?, 1e6);
-            for error in [x.sort(0).persist().unwrap_err(), (x.sort(0) + 1.0).sum().compute().unwrap_err()] {
+            let errors = [
+                x.sort(0).persist().unwrap_err(),
+                (x.sort(0) + 1.0).sum().compute().unwrap_err(),
+                compute(&(x.sum(), x.sort(0))).unwrap_err(),
+            ];
+            for error in errors {
                 let words = error.to_string();
                 for part in ["[1000, 1000]", "7.63 MiB", "1.00 MiB", "rechunk", "MANIPLE_MEMORY_LIMIT"] {
                     assert!(words.contains(part), "{part} is not in {words}");

@@ -63,18 +63,8 @@ impl<'a> Lowering<'a> {
         Self { client, options, known, outputs, kept: Vec::new() }
     }
 
-    /// The blocks of an array that is computed. Nothing is submitted if some block cannot be held.
-    ///
-    /// # Errors
-    ///
-    /// Says which block is too large for every worker.
-    pub(crate) fn computed(&mut self, node: &Arc<Node>) -> Result<Blocks> {
-        super::fits::check(node, self.client.cluster())?;
-        self.blocks(node)
-    }
-
     /// The blocks of an array.
-    fn blocks(&mut self, node: &Arc<Node>) -> Result<Blocks> {
+    pub(crate) fn blocks(&mut self, node: &Arc<Node>) -> Result<Blocks> {
         stack::deep(|| self.blocks_of(node))
     }
 

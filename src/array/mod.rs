@@ -69,11 +69,10 @@ pub use linear_algebra::{LeastSquares, Lu};
 pub use linear_algebra::{Norm, einsum, try_einsum};
 pub use operators::{Operand, maximum, minimum, select};
 pub use overlap::Boundary;
-pub use reduction::{Aggregate, Chunk, Combine};
 pub use reductions::Axes;
 pub use search::Side;
 pub use shape::{block, concatenate, stack, try_concatenate};
-pub use together::{Together, compute, persist};
+pub use together::{Together, compute, compute_with, persist, persist_with};
 
 pub(crate) use element::with_type;
 
@@ -266,7 +265,8 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     }
 
     fn blocks(&self, options: &SubmitOptions) -> Result<Blocks> {
-        Lowering::new(&self.client, options).computed(&self.node)
+        fits::check(&self.node, self.client.cluster())?;
+        Lowering::new(&self.client, options).blocks(&self.node)
     }
 
     /// The same array with no axes fixed in its type.

@@ -8,18 +8,6 @@ use crate::{
 };
 use ndarray::{ArrayD, IxDyn};
 
-/// What a user's reduction asks of `chunk`: a block and the axes that are reduced give a state.
-pub trait Chunk<T, S>: Fn(&ArrayD<T>, &[usize]) -> S + Copy + Send + Sync + 'static {}
-impl<T, S, F: Fn(&ArrayD<T>, &[usize]) -> S + Copy + Send + Sync + 'static> Chunk<T, S> for F {}
-
-/// What a user's reduction asks of `combine`: a state and the one of the blocks after it become one.
-pub trait Combine<S>: Fn(S, &S) -> S + Copy + Send + Sync + 'static {}
-impl<S, F: Fn(S, &S) -> S + Copy + Send + Sync + 'static> Combine<S> for F {}
-
-/// What a user's reduction asks of `aggregate`: the state of all blocks gives a block of the result.
-pub trait Aggregate<S, U>: Fn(S) -> ArrayD<U> + Copy + Send + Sync + 'static {}
-impl<S, U, F: Fn(S) -> ArrayD<U> + Copy + Send + Sync + 'static> Aggregate<S, U> for F {}
-
 impl<T: Element> Array<T> {
     /// A reduction of a user's own over some axes.
     ///
@@ -62,9 +50,9 @@ impl<T: Element> Array<T> {
     where
         S: Data + Clone,
         U: Element,
-        C: Chunk<T, S>,
-        B: Combine<S>,
-        G: Aggregate<S, U>,
+        C: Fn(&ArrayD<T>, &[usize]) -> S + Copy + Send + Sync + 'static,
+        B: Fn(S, &S) -> S + Copy + Send + Sync + 'static,
+        G: Fn(S) -> ArrayD<U> + Copy + Send + Sync + 'static,
     {
         let axes = axes.into();
         let reduced = expect(axes.flags(self.ndim()));
@@ -107,21 +95,26 @@ pub(super) fn tree<S: Clone>(
     groups.into_iter().flatten().collect()
 }
 
-fn chunk_state<T, S, C: Chunk<T, S>>(chunk: Captureless<C>, block: &ArrayD<T>, axes: Vec<usize>) -> S {
+fn chunk_state<T, S, C>(chunk: Captureless<C>, block: &ArrayD<T>, axes: Vec<usize>) -> S
+where
+    C: Fn(&ArrayD<T>, &[usize]) -> S + Copy,
+{
     chunk.get()(block, &axes)
 }
 
-fn combined<S: Clone, B: Combine<S>>(combine: Captureless<B>, states: Vec<Shared<S>>) -> S {
+fn combined<S: Clone, B>(combine: Captureless<B>, states: Vec<Shared<S>>) -> S
+where
+    B: Fn(S, &S) -> S + Copy,
+{
     let mut states = states.iter();
     let first = (**states.next().expect("a group has a state")).clone();
     states.fold(first, |state, next| combine.get()(state, next))
 }
 
-fn aggregated<S, U: Element, G: Aggregate<S, U>>(
-    aggregate: Captureless<G>,
-    state: S,
-    shape: Vec<usize>,
-) -> ArrayD<U> {
+fn aggregated<S, U: Element, G>(aggregate: Captureless<G>, state: S, shape: Vec<usize>) -> ArrayD<U>
+where
+    G: Fn(S) -> ArrayD<U> + Copy,
+{
     let block = aggregate.get()(state);
     assert!(
         block.len() == shape.iter().product::<usize>(),

@@ -174,7 +174,8 @@ where
 }
 
 fn places_in<T: Ordered>(sorted: &ArrayD<T>, values: &ArrayD<T>, side: Side) -> ArrayD<i64> {
-    let sorted: Vec<T> = sorted.iter().copied().collect();
+    let sorted = sorted.as_standard_layout();
+    let sorted = sorted.as_slice().expect("standard layout");
     values.mapv(|value| {
         let is_before = |other: &T| match side {
             Side::Left => order(other, &value) == Ordering::Less,
