@@ -5,6 +5,7 @@ use maniple::{
     array::{Array, Axes, Side, blockwise, compute, compute_with, map_blocks, select, try_blockwise},
 };
 use ndarray::{Array1, ArrayD, ArrayView1, ArrayViewMutD, Axis, Ix1, Ix2, IxDyn, Slice, SliceInfoElem, s};
+use num_complex::Complex;
 use proptest::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -348,6 +349,54 @@ fn a_block_that_no_worker_can_hold_is_told_before_anything_is_done() {
             Ok(())
         })
         .unwrap();
+}
+
+/// The transform of the lanes along an axis, by its definition.
+fn transform(x: &ArrayD<Complex<f64>>, axis: usize) -> ArrayD<Complex<f64>> {
+    let length = x.len_of(Axis(axis));
+    ArrayD::from_shape_fn(x.raw_dim(), |place| {
+        let term = |other: usize| {
+            let mut from = place.clone();
+            from[axis] = other;
+            let turns = (place[axis] * other % length) as f64 / length as f64;
+            x[&from] * Complex::cis(-2.0 * std::f64::consts::PI * turns)
+        };
+        (0..length).map(term).sum()
+    })
+}
+
+#[test]
+fn transforms_are_what_they_are_defined_to_be() {
+    fn is_near<T: Copy + Into<Complex<f64>>>(own: &ArrayD<T>, wanted: &ArrayD<Complex<f64>>) -> bool {
+        let near = |(own, wanted): (&T, &Complex<f64>)| ((*own).into() - wanted).norm() < 1e-10;
+        own.shape() == wanted.shape() && own.iter().zip(wanted).all(near)
+    }
+    with_client(|client| {
+        // As many lanes side by side as are taken together, fewer and more.
+        let axes = prop::collection::vec((1usize..20, 1usize..40), 1..4);
+        proptest!(ProptestConfig::with_cases(24), |(axes in axes, seed: u64, axis: usize)| {
+            let (shape, mut chunk): (Vec<usize>, Vec<usize>) = axes.into_iter().unzip();
+            let axis = axis % shape.len();
+            chunk[axis] = usize::MAX;
+            let (local, x) = pair(client, &shape, &chunk, seed);
+            let wanted = transform(&local.mapv(Complex::from), axis);
+            prop_assert!(is_near(&x.fft(axis).compute().unwrap(), &wanted));
+            let half = wanted.slice_axis(Axis(axis), Slice::from(..shape[axis] / 2 + 1)).to_owned();
+            prop_assert!(is_near(&x.rfft(axis).compute().unwrap(), &half));
+            let local = local.mapv(Complex::from);
+            prop_assert!(is_near(&x.fft(axis).ifft(axis).compute().unwrap(), &local));
+            let back = x.rfft(axis).irfft(axis, shape[axis]).compute().unwrap();
+            prop_assert!(is_near(&back, &local));
+            let turned = x.cast::<Complex<f64>>() * Complex::new(0.0, 2.0);
+            let turned = turned.fft(axis).compute().unwrap();
+            prop_assert!(is_near(&turned, &wanted.mapv(|value| value * Complex::new(0.0, 2.0))));
+        });
+        let (local, x) = pair(client, &[3, 50, 6], &[2, 50, 6], 1);
+        let wanted = transform(&transform(&local.mapv(Complex::from), 2), 1);
+        assert!(is_near(&x.fftn(&[1, 2]).compute().unwrap(), &wanted));
+        let back = x.rfftn(&[1, 2]).irfftn(&[1, 2], None).compute().unwrap();
+        assert!((back - local).iter().all(|difference| difference.abs() < 1e-12));
+    });
 }
 
 #[test]

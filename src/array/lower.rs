@@ -126,10 +126,10 @@ impl<'a> Lowering<'a> {
             unreachable!("a reduction")
         };
         let states = self.reduce_blocks(input, *reduction, reduced)?;
-        let of_group = |group: Vec<usize>| group.into_iter().map(|block| states[block].clone()).collect();
+        let mut states: Vec<Option<Future<State>>> = states.into_iter().map(Some).collect();
+        let of_group = |group: Vec<usize>| group.iter().filter_map(|block| states[*block].take()).collect();
         let mut groups: Vec<Vec<Future<State>>> =
             input.grid.groups(reduced).into_iter().map(of_group).collect();
-        drop(states);
         while groups.iter().any(|group| group.len() > *fan_in) {
             groups = self.combine(*reduction, &groups, *fan_in)?;
         }

@@ -18,7 +18,8 @@
 //! - [`element`]: element types. - [`chunks`](self::chunks()): how arrays are cut.
 //! - `node`: the expression. - `fuse`: what goes into one task. - `kernel`: what a task does.
 //! - `gather`: slices and new chunks. - `linear_algebra`: products and factorizations. - `fourier`: transforms.
-//! - `blockwise`, `reduction`: users' functions on blocks. - `lower`: tasks.
+//! - `blockwise`, `reduction`: users' functions on blocks. - `search`, `statistics`: order and frequency.
+//! - `assign`: parts replaced. - `rank_blocks`: what ranks hand over. - `lower`: tasks.
 //!
 //! The same bits come out for any number of ranks and threads, given shape, chunks and seed: sums are
 //! taken in an order that depends on the blocks alone, and random numbers on the index of their
