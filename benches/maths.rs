@@ -132,8 +132,10 @@ fn main() {
     );
     compare(
         "integers i64",
-        |output| random::integers(KEY, 0, -500..500_i64, output),
-        |output| (0..LENGTH).for_each(|i| random::integers(KEY, i as u64, -500..500, &mut output[i..i + 1])),
+        |output| random::integers_from(KEY, 0, -500_i64, 1000, output),
+        |output| {
+            (0..LENGTH).for_each(|i| random::integers_from(KEY, i as u64, -500, 1000, &mut output[i..i + 1]))
+        },
     );
     let permutation = Permutation::new(KEY, 1 << 30);
     compare(

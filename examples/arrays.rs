@@ -1,10 +1,10 @@
-//! Chunked arrays from the start: made, looked at, squared, sliced, summed.
+//! Chunked arrays from the start: made, looked at, squared, sliced, summed, transformed.
 //!
 //! `mpirun -n 4 target/release/examples/arrays`
 
 use clap::Parser;
-use maniple::prelude::*;
-use ndarray::s;
+use maniple::{array::map_blocks, prelude::*};
+use ndarray::{ArrayD, s};
 use std::path::PathBuf;
 
 /// Shows what chunked arrays do.
@@ -35,6 +35,14 @@ fn main() -> Result<()> {
         }
         println!("{}", result.explain());
         println!("(x + x.T).sum() = {}", result.compute()?);
+
+        // A function of one's own on the blocks of two arrays, which are first cut alike.
+        let y = client.random(1).random::<f64>([15, 15], chunks([5, 15]));
+        let products = map_blocks(|x: &ArrayD<f64>, y: &ArrayD<f64>| x * y, (&x, &y));
+        println!("largest product: {}", products.max().compute()?);
+        // Each row of y lies in one chunk.
+        println!("sums of rows: {}", y.rfft(1).slice(s![.., 0]).real().compute()?);
+        println!("tenths: {}", (y * 10.0).cast::<i64>().bincount(10)?.compute()?);
         Ok(())
     })
 }

@@ -1,10 +1,12 @@
 //! A run within an MPI program that has its own life: the program owns MPI, uses its communicator
-//! before, runs Maniple on a part of it, twice, and uses it after.
+//! before, runs Maniple on a part of it, twice, and uses it after. In a third run each rank hands over its
+//! rows of a matrix, and gets them back scaled.
 //!
 //! `mpirun -n 6 target/release/examples/embed`
 
 use maniple::Runtime;
 use mpi::{collective::SystemOperation, environment::Threading, traits::*};
+use ndarray::{ArrayD, IxDyn};
 
 fn main() -> maniple::Result<()> {
     // Driver and workers use MPI from several threads, one at a time.
@@ -29,6 +31,17 @@ fn main() -> maniple::Result<()> {
             // Every rank of the part has the result.
             assert_eq!(sum, 328_350 * round);
         }
+        // Rank r has r + 1 rows; all are divided by the sum of the columns, which no rank knows alone.
+        let rows = part.rank() as usize + 1;
+        let mine = ArrayD::from_elem(IxDyn(&[rows, 3]), rows as f64);
+        let scaled =
+            Runtime::builder().communicator(&part).execute_with_parts(mine.clone(), |client, blocks| {
+                let x = client.from_rank_blocks(&blocks, [blocks.len(), 1])?;
+                (&x / x.sum_axis(0)).to_rank_blocks()
+            })?;
+        let count = part.size() as usize;
+        let sum = count * (count + 1) * (2 * count + 1) / 6;
+        assert_eq!(scaled, mine / sum as f64);
     }
 
     // After: the communicator is as it was.

@@ -151,3 +151,21 @@ fn the_lessons_examples_run() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn a_chain_of_thousands_of_operations_needs_no_stack() {
+    const COUNT: i64 = 20_000;
+    with_client(|client| {
+        let start = client.from_ndarray(&ArrayD::<i64>::zeros(IxDyn(&[6])), 3).unwrap();
+        let elementwise = (0..COUNT).fold(start.clone(), |x, _| x + 1);
+        assert_eq!(elementwise.compute().unwrap(), ArrayD::from_elem(IxDyn(&[6]), COUNT));
+        assert!(elementwise.explain().contains("tasks in all"));
+        let part = elementwise.slice(s![2..4]);
+        assert_eq!(part.compute().unwrap().as_slice().unwrap(), [COUNT; 2]);
+        // Each of these has tasks of its own; it is not computed, but built and dropped.
+        let scans = (0..COUNT).fold(start.clone(), |x, _| x.cumsum(0));
+        assert!(scans.explain().contains("tasks in all"));
+        let short = (0..COUNT / 20).fold(start, |x, _| x.cumsum(0));
+        assert_eq!(short.compute().unwrap(), ArrayD::zeros(IxDyn(&[6])));
+    });
+}

@@ -190,7 +190,7 @@ fn random_arrays_keep_their_promises() {
         let share =
             client.random(4).bernoulli(0.25, [100, 200], [30, 200]).count_nonzero().compute().unwrap();
         assert!((4500..5500).contains(&share), "{share}");
-        let dice = client.random(5).integers(1, 7, [6000], 700);
+        let dice = client.random(5).integers::<i64>(1, 7, [6000], 700);
         let (faces, counts) = dice.unique().unwrap();
         assert_eq!(faces, [1, 2, 3, 4, 5, 6]);
         assert!(counts.iter().all(|count| (850..1150).contains(count)), "{counts:?}");

@@ -226,6 +226,7 @@ fn arrays_of_random_points_are_the_same_on_any_number_of_ranks() {
 fn arrays_are_squared_sliced_and_summed() {
     let alone = clean(&alone("arrays", &[], &[]));
     assert!(alone.contains("[1, 16, 49, 100, 169, 256,") && alone.contains("(x + x.T).sum() = 2"), "{alone}");
+    assert!(alone.contains("largest product: 0.8") && alone.contains("tenths: ["), "{alone}");
     check("arrays", &[], |printed| assert_eq!(printed, alone, "the same bits on any number of ranks"));
 }
 

@@ -57,7 +57,17 @@ fn pure_parts_have_no_clock_thread_file_socket_or_mpi() {
         "runtime/roles.rs",
         "device/binding.rs",
     ];
-    let arrays = ["chunks.rs", "fuse.rs", "gather.rs", "node.rs", "plan.rs", "kernel", "math", "random"];
+    let arrays = [
+        "chunks.rs",
+        "fuse.rs",
+        "gather.rs",
+        "node.rs",
+        "plan.rs",
+        "blockwise/labels.rs",
+        "kernel",
+        "math",
+        "random",
+    ];
     let arrays = arrays.map(|path| format!("array/{path}"));
     for path in runtime.iter().copied().chain(arrays.iter().map(String::as_str)) {
         assert_without(path, &impure);

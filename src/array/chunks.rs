@@ -139,6 +139,21 @@ impl Grid {
         self.0.iter().zip(coordinates).fold(0, |place, (chunks, index)| place * chunks.count() + index)
     }
 
+    /// The blocks that a reduction over these axes puts together for each block of its result, in C order.
+    pub(crate) fn groups(&self, reduced: &[bool]) -> Vec<Vec<usize>> {
+        let counts = self.counts();
+        let kept = |axis: usize| if reduced[axis] { 1 } else { counts[axis] };
+        let mut groups = vec![Vec::new(); (0..counts.len()).map(kept).product()];
+        for block in 0..self.count() {
+            let coordinates = self.coordinates(block);
+            let place = (0..counts.len()).fold(0, |place, axis| {
+                place * kept(axis) + if reduced[axis] { 0 } else { coordinates[axis] }
+            });
+            groups[place].push(block);
+        }
+        groups
+    }
+
     /// Where a block starts, and its shape.
     pub(crate) fn region(&self, block: usize) -> (Vec<usize>, Vec<usize>) {
         let coordinates = self.coordinates(block);

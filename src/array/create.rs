@@ -1,7 +1,7 @@
 //! Where arrays come from.
 
 use super::{
-    Array, Chunks, Element, Number, Real,
+    Array, Chunks, DataType, Element, Integer, Number, Real,
     chunks::Grid,
     element::{Scalar, Sealed},
     error::expect,
@@ -218,7 +218,7 @@ fn one<T: Element>() -> T {
 /// Makes random arrays: Philox4x32-10 (Salmon et al. 2011), counted by the index of the element.
 #[derive(Debug)]
 pub struct Random {
-    client: Client,
+    pub(super) client: Client,
     seed: u64,
     streams: AtomicU32,
 }
@@ -269,16 +269,32 @@ impl Random {
     ///
     /// # Panics
     ///
-    /// Panics if there are none.
+    /// Panics if there are none, or the type has not all of them.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let bytes = client.random(1).integers::<u8>(0, 256, [10_000], 1000);
+    /// assert_eq!((bytes.min().compute()?, bytes.max().compute()?), (0, 255));
+    /// # Ok(()) }).unwrap();
+    /// ```
     #[track_caller]
-    pub fn integers(
+    pub fn integers<T: Integer>(
         &self,
-        low: i64,
-        high: i64,
+        low: i128,
+        high: i128,
         shape: impl Into<Vec<usize>>,
         chunks: impl Into<Chunks>,
-    ) -> Array<i64> {
+    ) -> Array<T> {
         assert!(low < high, "there are no integers from {low} to below {high}");
+        let (least, most) = match T::DATA_TYPE {
+            DataType::U8 => (0, u8::MAX.into()),
+            DataType::U32 => (0, u32::MAX.into()),
+            DataType::U64 => (0, u64::MAX.into()),
+            DataType::I32 => (i32::MIN.into(), i32::MAX.into()),
+            _ => (i64::MIN.into(), i64::MAX.into()),
+        };
+        let dtype = T::DATA_TYPE;
+        assert!(low >= least && high - 1 <= most, "{dtype} has not all integers from {low} to below {high}");
         self.generate(Distribution::Integers { low, high }, shape.into(), chunks.into())
     }
 

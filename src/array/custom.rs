@@ -1,15 +1,16 @@
-//! Operations with tasks of their own: users' functions on blocks, and what is built like them.
+//! Operations with tasks of their own.
 
 use super::{
     Array, Element,
     chunks::Grid,
     lower::Blocks,
     node::{Custom, Erased, Kind, Node},
+    submitter::Submitter,
 };
 use crate::{
     client::{Client, Future},
     error::Result,
-    task::{TaskFunction, inputs::Captureless},
+    task::inputs::Captureless,
 };
 use ndarray::{ArrayD, IxDyn};
 use std::sync::Arc;
@@ -20,9 +21,9 @@ pub(super) fn custom_node<T: Element>(
     name: &'static str,
     inputs: Vec<Arc<Node>>,
     grid: Grid,
-    submit: impl Fn(&Client, &[Blocks]) -> Result<Vec<Future<ArrayD<T>>>> + Send + Sync + 'static,
+    submit: impl Fn(&Submitter<'_>, &[Blocks]) -> Result<Vec<Future<ArrayD<T>>>> + Send + Sync + 'static,
 ) -> Arc<Node> {
-    let submit = move |client: &Client, inputs: &[Blocks]| Ok(vec![erased(&submit(client, inputs)?)]);
+    let submit = move |client: &Submitter<'_>, inputs: &[Blocks]| Ok(vec![erased(&submit(client, inputs)?)]);
     let custom = Custom { name, inputs, submit: Box::new(submit) };
     Node::new(T::DATA_TYPE, grid, Kind::Output(Arc::new(custom), 0))
 }
@@ -59,40 +60,4 @@ where
         }
         function(&index)
     })
-}
-
-impl<T: Element> Array<T> {
-    /// Has `function` called for each block. What it returns must have the block's shape.
-    ///
-    /// The function is a `fn` or a closure that captures nothing.
-    ///
-    /// ```
-    /// use ndarray::ArrayD;
-    /// # maniple::Runtime::builder().execute(|client| {
-    /// let x = client.ones::<f64>([4, 4], 2);
-    /// let y = x.map_blocks(|block: &ArrayD<f64>| block * 2.0);
-    /// assert_eq!(y.sum().compute()?, 32.0);
-    /// # Ok(()) }).unwrap();
-    /// ```
-    pub fn map_blocks<U, F, M>(&self, function: F) -> Array<U>
-    where
-        U: Element,
-        F: TaskFunction<(ArrayD<T>,), M, Out = ArrayD<U>> + Sync,
-        M: 'static,
-    {
-        self.map_blocks_to(function, self.node.grid.clone())
-    }
-
-    fn map_blocks_to<U, F, M>(&self, function: F, grid: Grid) -> Array<U>
-    where
-        U: Element,
-        F: TaskFunction<(ArrayD<T>,), M, Out = ArrayD<U>> + Sync,
-        M: 'static,
-    {
-        let inputs = vec![Arc::clone(&self.node)];
-        let node = custom_node("map_blocks", inputs, grid, move |client, inputs| {
-            Ok(client.map(function, inputs[0].typed::<T>()))
-        });
-        self.derive(node)
-    }
 }

@@ -184,6 +184,8 @@ pub trait Element: Data + Copy + Default + PartialEq + fmt::Debug + Sealed {
 pub trait Float: Number + Element<Sum = Self> + Field {
     /// The real numbers of this precision.
     type Real: Real;
+    /// The complex numbers of this precision.
+    type Complex: Float<Real = Self::Real>;
 }
 
 /// The elements that are real floating-point numbers.
@@ -191,6 +193,9 @@ pub trait Real: Float<Real = Self> + Ordered + Element<Sum = Self, Mean = Self> 
 
 /// The elements that have an order: all but the complex ones.
 pub trait Ordered: Element + PartialOrd {}
+
+/// The elements that are whole numbers: all of them but `bool`.
+pub trait Integer: Number + Ordered {}
 
 /// The elements one can calculate with: all but `bool`.
 pub trait Number: Element {}
@@ -285,6 +290,7 @@ macro_rules! mark {
     ($Trait:ident: $($T:ty),*) => { $(impl $Trait for $T {})* };
 }
 mark!(Real: f32, f64);
+mark!(Integer: u8, u32, u64, i32, i64);
 mark!(Ordered: bool, u8, u32, u64, i32, i64, f32, f64);
 mark!(Number: u8, u32, u64, i32, i64, f32, f64, Complex<f32>, Complex<f64>);
 
@@ -300,13 +306,17 @@ fields!(f32, f64, Complex<f32>, Complex<f64>);
 
 impl Float for f32 {
     type Real = Self;
+    type Complex = Complex<Self>;
 }
 impl Float for f64 {
     type Real = Self;
+    type Complex = Complex<Self>;
 }
 impl Float for Complex<f32> {
     type Real = f32;
+    type Complex = Self;
 }
 impl Float for Complex<f64> {
     type Real = f64;
+    type Complex = Self;
 }

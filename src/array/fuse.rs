@@ -8,6 +8,7 @@ use super::{
     chunks::AxisChunks,
     kernel::{Follow, Kernel, Operation, Scope, Step},
     node::{Kind, Node},
+    stack,
 };
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -69,7 +70,7 @@ impl Fusion<'_> {
             return *step;
         }
         let step = match self.is_inline(scope, node, follows) {
-            true => self.expand(scope, node, follows),
+            true => stack::deep(|| self.expand(scope, node, follows)),
             false => self.input(scope, node, follows),
         };
         scope.known.insert(key, step);

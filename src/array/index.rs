@@ -7,6 +7,7 @@ use super::{
     gather::Selection,
     kernel::Follow,
     node::{Kind, Node},
+    stack,
 };
 use ndarray::SliceInfoElem;
 use rustc_hash::FxHashMap;
@@ -41,40 +42,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     ///
     /// [`ShapeError`] where [`slice`](Self::slice) panics.
     pub fn try_slice(&self, slices: impl AsRef<[SliceInfoElem]>) -> Result<Array<T>, ShapeError> {
-        let shape = self.shape();
-        let mut selections = Vec::with_capacity(shape.len());
-        // Which axes the result has: those of the input that were not single indices, and new ones.
-        let mut axes = Vec::new();
-        for slice in slices.as_ref() {
-            let axis = selections.len();
-            if let SliceInfoElem::NewAxis = slice {
-                axes.push(None);
-                continue;
-            }
-            let Some(length) = shape.get(axis).copied() else {
-                return Err(ShapeError::new(format!("too many indices for the shape {shape:?}")));
-            };
-            match *slice {
-                SliceInfoElem::Index(index) => {
-                    let place = if index < 0 { index + length as isize } else { index };
-                    if !(0..length as isize).contains(&place) {
-                        return Err(ShapeError::new(format!(
-                            "index {index} is out of bounds for axis {axis} of shape {shape:?}"
-                        )));
-                    }
-                    selections.push(Selection::Range { start: place as usize, step: 1, count: 1 });
-                }
-                SliceInfoElem::Slice { start, end, step } => {
-                    axes.push(Some(axis));
-                    selections.push(range(start, end, step, length)?);
-                }
-                SliceInfoElem::NewAxis => unreachable!("dealt with above"),
-            }
-        }
-        for (axis, length) in shape.iter().enumerate().skip(selections.len()) {
-            axes.push(Some(axis));
-            selections.push(Selection::whole(*length));
-        }
+        let Slices { selections, axes } = Slices::new(&self.shape(), slices.as_ref())?;
         let taken = take_node(&self.node, &selections);
         Ok(self.derive(view_node(&taken, &axes)))
     }
@@ -108,6 +76,52 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     }
 }
 
+/// A part of an array.
+pub(super) struct Slices {
+    /// What is selected of each axis.
+    pub(super) selections: Vec<Selection>,
+    /// The axes of the part: those of the array that were not single indices, and new ones.
+    pub(super) axes: Vec<Option<usize>>,
+}
+
+impl Slices {
+    pub(super) fn new(shape: &[usize], slices: &[SliceInfoElem]) -> Result<Self, ShapeError> {
+        let mut selections = Vec::with_capacity(shape.len());
+        let mut axes = Vec::new();
+        for slice in slices {
+            let axis = selections.len();
+            if let SliceInfoElem::NewAxis = slice {
+                axes.push(None);
+                continue;
+            }
+            let Some(length) = shape.get(axis).copied() else {
+                return Err(ShapeError::new(format!("too many indices for the shape {shape:?}")));
+            };
+            match *slice {
+                SliceInfoElem::Index(index) => {
+                    let place = if index < 0 { index + length as isize } else { index };
+                    if !(0..length as isize).contains(&place) {
+                        return Err(ShapeError::new(format!(
+                            "index {index} is out of bounds for axis {axis} of shape {shape:?}"
+                        )));
+                    }
+                    selections.push(Selection::Range { start: place as usize, step: 1, count: 1 });
+                }
+                SliceInfoElem::Slice { start, end, step } => {
+                    axes.push(Some(axis));
+                    selections.push(range(start, end, step, length)?);
+                }
+                SliceInfoElem::NewAxis => unreachable!("dealt with above"),
+            }
+        }
+        for (axis, length) in shape.iter().enumerate().skip(selections.len()) {
+            axes.push(Some(axis));
+            selections.push(Selection::whole(*length));
+        }
+        Ok(Self { selections, axes })
+    }
+}
+
 fn range(start: isize, end: Option<isize>, step: isize, length: usize) -> Result<Selection, ShapeError> {
     if step == 0 {
         return Err(ShapeError::new("a slice's step is not zero"));
@@ -134,6 +148,10 @@ struct Push {
 
 impl Push {
     fn take(&mut self, node: &Arc<Node>, selections: &[Selection]) -> Arc<Node> {
+        stack::deep(|| self.taken(node, selections))
+    }
+
+    fn taken(&mut self, node: &Arc<Node>, selections: &[Selection]) -> Arc<Node> {
         let is_whole =
             |(selection, axis): (&Selection, &AxisChunks)| *selection == Selection::whole(axis.length());
         if selections.iter().zip(&node.grid.0).all(is_whole) {

@@ -13,6 +13,8 @@ use super::{
         reduce::{Reduce, Reduction, State},
     },
     node::{Custom, Erased, Kind, Node},
+    stack,
+    submitter::Submitter,
 };
 use crate::{
     client::{Client, Future, SubmitOptions},
@@ -64,6 +66,10 @@ impl<'a> Lowering<'a> {
 
     /// The blocks of an array.
     pub(crate) fn blocks(&mut self, node: &Arc<Node>) -> Result<Blocks> {
+        stack::deep(|| self.blocks_of(node))
+    }
+
+    fn blocks_of(&mut self, node: &Arc<Node>) -> Result<Blocks> {
         if let Some(blocks) = self.known.get(&Arc::as_ptr(node)) {
             return Ok(blocks.clone());
         }
@@ -121,18 +127,10 @@ impl<'a> Lowering<'a> {
             unreachable!("a reduction")
         };
         let states = self.reduce_blocks(input, *reduction, reduced)?;
-        // The blocks that go into each block of the result, in C order.
-        let counts = input.grid.counts();
-        let kept: Vec<usize> =
-            counts.iter().zip(reduced).map(|(count, reduced)| if *reduced { 1 } else { *count }).collect();
-        let mut groups: Vec<Vec<Future<State>>> = vec![Vec::new(); kept.iter().product()];
-        for (block, state) in states.into_iter().enumerate() {
-            let coordinates = input.grid.coordinates(block);
-            let place = (0..counts.len()).fold(0, |place, axis| {
-                place * kept[axis] + if reduced[axis] { 0 } else { coordinates[axis] }
-            });
-            groups[place].push(state);
-        }
+        let mut states: Vec<Option<Future<State>>> = states.into_iter().map(Some).collect();
+        let of_group = |group: Vec<usize>| group.iter().filter_map(|block| states[*block].take()).collect();
+        let mut groups: Vec<Vec<Future<State>>> =
+            input.grid.groups(reduced).into_iter().map(of_group).collect();
         while groups.iter().any(|group| group.len() > *fan_in) {
             groups = self.combine(*reduction, &groups, *fan_in)?;
         }
@@ -242,7 +240,7 @@ impl<'a> Lowering<'a> {
         }
         let inputs: Vec<Blocks> =
             custom.inputs.iter().map(|input| self.blocks(input)).collect::<Result<_>>()?;
-        let outputs = (custom.submit)(self.client, &inputs)?;
+        let outputs = (custom.submit)(&Submitter::new(self.client, self.options), &inputs)?;
         let blocks = outputs[index].clone();
         self.outputs.insert(Arc::as_ptr(custom), outputs);
         Ok(blocks)

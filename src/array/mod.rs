@@ -17,17 +17,25 @@
 //!
 //! - [`element`]: element types. - [`chunks`](self::chunks()): how arrays are cut.
 //! - `node`: the expression. - `fuse`: what goes into one task. - `kernel`: what a task does.
-//! - `gather`: slices and new chunks. - `linear_algebra`: products and factorizations. - `lower`: tasks.
+//! - `gather`: slices and new chunks. - `linear_algebra`: products and factorizations. - `fourier`: transforms.
+//! - `blockwise`, `reduction`: users' functions on blocks. - `search`, `statistics`: order and frequency.
+//! - `assign`: parts replaced. - `rank_blocks`: what ranks hand over. - `lower`: tasks.
 //!
 //! The same bits come out for any number of ranks and threads, given shape, chunks and seed: sums are
 //! taken in an order that depends on the blocks alone, and random numbers on the index of their
 //! element alone.
 
+mod assign;
+mod blockwise;
+mod choice;
 mod chunks;
+mod covariance;
 mod create;
 mod custom;
 pub(crate) mod element;
 mod error;
+mod fits;
+mod fourier;
 mod fuse;
 mod gather;
 mod index;
@@ -41,24 +49,31 @@ mod operators;
 mod overlap;
 mod plan;
 pub(crate) mod random;
+mod rank_blocks;
+mod reduction;
 mod reductions;
 mod scan;
+mod search;
 mod shape;
+mod stack;
 mod statistics;
+mod submitter;
 mod together;
 
+pub use blockwise::{BlockArgument, BlockArguments, BlockTuple, blockwise, map_blocks, try_blockwise};
 pub use chunks::{Chunks, chunks};
 pub use create::Random;
-pub use element::{DataType, Element, Float, Number, Ordered, Real};
+pub use element::{DataType, Element, Float, Integer, Number, Ordered, Real};
 pub use error::ShapeError;
 #[cfg(feature = "linear-algebra")]
 pub use linear_algebra::{LeastSquares, Lu};
-pub use linear_algebra::{einsum, try_einsum};
+pub use linear_algebra::{Norm, einsum, try_einsum};
 pub use operators::{Operand, maximum, minimum, select};
 pub use overlap::Boundary;
 pub use reductions::Axes;
+pub use search::Side;
 pub use shape::{block, concatenate, stack, try_concatenate};
-pub use together::{Together, compute, persist};
+pub use together::{Together, compute, compute_with, persist, persist_with};
 
 pub(crate) use element::with_type;
 
@@ -173,7 +188,8 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     ///
     /// # Errors
     ///
-    /// As [`Future::result`]: a task failed, or the run is over.
+    /// As [`Future::result`]: a task failed, or the run is over. And if a block would be larger than the
+    /// memory limit of every worker: then nothing is computed.
     ///
     /// ```
     /// # maniple::Runtime::builder().execute(|client| {
@@ -182,7 +198,25 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// # Ok(()) }).unwrap();
     /// ```
     pub fn compute(&self) -> Result<D::Computed<T>> {
-        let blocks = self.blocks(&SubmitOptions::default())?;
+        self.compute_with(&SubmitOptions::default())
+    }
+
+    /// As [`compute`](Self::compute), with options for its tasks.
+    ///
+    /// # Errors
+    ///
+    /// As [`compute`](Self::compute).
+    ///
+    /// ```
+    /// use maniple::SubmitOptions;
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.arange(0, 5, 1, 2).cumsum(0);
+    /// let x = x.compute_with(&SubmitOptions::new().priority(1).retries(2).label("running sums"))?;
+    /// assert_eq!(x[[4]], 10);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn compute_with(&self, options: &SubmitOptions) -> Result<D::Computed<T>> {
+        let blocks = self.blocks(options)?;
         let values = self.client.gather(&blocks.typed::<T>())?;
         Ok(D::computed(assemble(&blocks, values)))
     }
@@ -232,6 +266,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     }
 
     fn blocks(&self, options: &SubmitOptions) -> Result<Blocks> {
+        fits::check(&self.node, self.client.cluster())?;
         Lowering::new(&self.client, options).blocks(&self.node)
     }
 

@@ -12,8 +12,9 @@ use super::{
         reduce::Reduction,
     },
     lower::Blocks,
+    submitter::Submitter,
 };
-use crate::client::{Client, Future};
+use crate::client::Future;
 use std::{fmt, sync::Arc};
 
 /// Stands for the element type of a block in a future.
@@ -61,7 +62,8 @@ pub(crate) enum Kind {
 }
 
 /// Submits the tasks of an operation, given the blocks of its inputs.
-pub(crate) type Submit = dyn Fn(&Client, &[Blocks]) -> crate::Result<Vec<Vec<Future<Erased>>>> + Send + Sync;
+pub(crate) type Submit =
+    dyn Fn(&Submitter<'_>, &[Blocks]) -> crate::Result<Vec<Vec<Future<Erased>>>> + Send + Sync;
 
 /// An operation with tasks of its own; it has one or more results.
 pub(crate) struct Custom {
@@ -96,6 +98,12 @@ impl Node {
 
     pub(crate) fn ndim(&self) -> usize {
         self.grid.0.len()
+    }
+
+    /// How many bytes the largest block has.
+    pub(crate) fn block_bytes(&self) -> usize {
+        let sizes = self.grid.0.iter().map(super::chunks::AxisChunks::size_max);
+        sizes.fold(self.data_type.size_bytes(), usize::saturating_mul)
     }
 
     /// The result of an operation on elements, whose inputs are broadcast to one shape and cut alike.

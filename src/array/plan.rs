@@ -2,35 +2,42 @@
 
 use super::{
     Array, Dimensions, Element,
+    chunks::AxisChunks,
     fuse::{can_fold, fuse, is_elementwise},
     kernel::{Operation, Scope},
     node::{Kind, Node},
+    stack,
 };
 use crate::{error::Result, picture::Picture};
 use rustc_hash::FxHashMap;
 use std::{fmt::Write, path::Path, sync::Arc};
 
 /// One layer of tasks, or blocks that exist.
-struct Step {
-    name: String,
-    shape: Vec<usize>,
-    tasks: usize,
+pub(super) struct Step {
+    pub(super) name: String,
+    pub(super) shape: Vec<usize>,
+    pub(super) tasks: usize,
     blocks: usize,
-    /// How large the largest block is.
-    block_bytes: usize,
+    /// The shape of the largest block, and how large it is.
+    pub(super) block_shape: Vec<usize>,
+    pub(super) block_bytes: usize,
     /// The steps whose blocks it takes.
     inputs: Vec<usize>,
 }
 
 /// The steps of an array, what is needed first.
 #[derive(Default)]
-struct Plan {
-    steps: Vec<Step>,
+pub(super) struct Plan {
+    pub(super) steps: Vec<Step>,
     known: FxHashMap<*const Node, usize>,
 }
 
 impl Plan {
-    fn add(&mut self, node: &Arc<Node>) -> usize {
+    pub(super) fn add(&mut self, node: &Arc<Node>) -> usize {
+        stack::deep(|| self.added(node))
+    }
+
+    fn added(&mut self, node: &Arc<Node>) -> usize {
         if let Some(step) = self.known.get(&Arc::as_ptr(node)) {
             return *step;
         }
@@ -58,8 +65,9 @@ impl Plan {
             _ => (node.name(), node.inputs().into_iter().map(Arc::clone).collect(), blocks),
         };
         let inputs = needed.iter().map(|input| self.add(input)).collect();
-        let block_bytes = node.grid.block_size_max() * node.data_type.size_bytes();
-        self.steps.push(Step { name, shape: node.shape(), tasks, blocks, block_bytes, inputs });
+        let block_shape: Vec<usize> = node.grid.0.iter().map(AxisChunks::size_max).collect();
+        let block_bytes = node.block_bytes();
+        self.steps.push(Step { name, shape: node.shape(), tasks, blocks, block_shape, block_bytes, inputs });
         self.known.insert(Arc::as_ptr(node), self.steps.len() - 1);
         self.steps.len() - 1
     }

@@ -12,7 +12,7 @@ use ndarray::{Axis, Ix0};
 use std::sync::Arc;
 
 /// How many states of blocks are put together at a time.
-const FAN_IN: usize = 16;
+pub(super) const FAN_IN: usize = 16;
 
 /// The axes that a reduction goes over: `0`, `[0, 2]`, `Axis(1)`.
 ///
@@ -20,9 +20,9 @@ const FAN_IN: usize = 16;
 /// tree of tasks.
 #[derive(Clone, Debug)]
 pub struct Axes {
-    axes: Option<Vec<usize>>,
-    keep: bool,
-    fan_in: usize,
+    pub(super) axes: Option<Vec<usize>>,
+    pub(super) keep: bool,
+    pub(super) fan_in: usize,
 }
 
 impl Axes {
@@ -48,7 +48,7 @@ impl Axes {
         Self { fan_in: fan_in.max(2), ..self }
     }
 
-    fn flags(&self, ndim: usize) -> Result<Vec<bool>, ShapeError> {
+    pub(super) fn flags(&self, ndim: usize) -> Result<Vec<bool>, ShapeError> {
         let Some(axes) = &self.axes else { return Ok(vec![true; ndim]) };
         let mut flags = vec![false; ndim];
         for axis in axes {
@@ -60,6 +60,15 @@ impl Axes {
             }
         }
         Ok(flags)
+    }
+
+    /// How the result is cut, of an array cut like this with these axes reduced.
+    pub(super) fn result_grid(&self, grid: &Grid, reduced: &[bool]) -> Grid {
+        let left = grid.0.iter().zip(reduced).filter_map(|(axis, reduced)| match reduced {
+            false => Some(axis.clone()),
+            true => self.keep.then(|| AxisChunks::regular(1, 1)),
+        });
+        Grid(left.collect())
     }
 }
 
@@ -108,11 +117,7 @@ fn reduce_node(input: &Arc<Node>, reduction: Reduction, axes: &Axes) -> Result<A
             reduction.name()
         )));
     }
-    let axes_left = input.grid.0.iter().zip(&reduced).filter_map(|(axis, reduced)| match reduced {
-        false => Some(axis.clone()),
-        true => axes.keep.then(|| AxisChunks::regular(1, 1)),
-    });
-    let grid = Grid(axes_left.collect());
+    let grid = axes.result_grid(&input.grid, &reduced);
     let kind =
         Kind::Reduce { input: Arc::clone(input), reduction, reduced, keep: axes.keep, fan_in: axes.fan_in };
     Ok(Node::new(reduction.data_type(input.data_type), grid, kind))

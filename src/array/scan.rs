@@ -14,11 +14,9 @@ use super::{
     node::Node,
     operators::{binary_node, cast_node, constant},
     shape::concatenate,
+    submitter::Submitter,
 };
-use crate::{
-    client::{Client, Future},
-    error::Result,
-};
+use crate::{client::Future, error::Result};
 use ndarray::{ArrayD, Axis};
 use std::sync::Arc;
 
@@ -111,7 +109,7 @@ fn scan_node(node: &Arc<Node>, axis: usize, is_product: bool, data_type: super::
 }
 
 fn scan_blocks<T: Element + Accumulate>(
-    client: &Client,
+    client: &Submitter<'_>,
     blocks: &Blocks,
     axis: usize,
     is_product: bool,

@@ -287,6 +287,15 @@ impl<T: Element, D: Dimensions> Array<T, D> {
         self.derive(expect(select_node(T::DATA_TYPE, inputs)))
     }
 
+    /// The array with an axis in one piece.
+    #[track_caller]
+    pub(super) fn unsplit(&self, axis: usize) -> Arc<Node> {
+        let length = self.length(axis);
+        let mut grid = self.node.grid.clone();
+        grid.0[axis] = AxisChunks::regular(length, length);
+        self.node.rechunk(&grid)
+    }
+
     #[track_caller]
     pub(super) fn length(&self, axis: usize) -> usize {
         let shape = self.shape();

@@ -1,19 +1,21 @@
 //! Order and frequency: sorting, percentiles, histograms, masks.
 
 use super::{
-    Array, Element, Ordered, Real,
+    Array, Element, Number, Ordered, Real,
     chunks::{AxisChunks, Grid},
     create::blocks_node,
     custom::custom_node,
     error::expect,
     node::Node,
+    reduction::tree,
+    reductions::FAN_IN,
 };
 use crate::{client::Future, error::Result, task::Shared};
 use ndarray::{ArrayD, Axis, IxDyn};
 use std::{cmp::Ordering, sync::Arc};
 
 /// NaN comes last, as in NumPy.
-fn order<T: Ordered>(a: &T, b: &T) -> Ordering {
+pub(super) fn order<T: Ordered>(a: &T, b: &T) -> Ordering {
     a.partial_cmp(b).unwrap_or_else(|| is_nan(a).cmp(&is_nan(b)))
 }
 
@@ -22,14 +24,6 @@ fn is_nan<T: Ordered>(value: &T) -> bool {
 }
 
 impl<T: Ordered> Array<T> {
-    /// The array with an axis in one piece.
-    #[track_caller]
-    fn unsplit(&self, axis: usize) -> Arc<Node> {
-        let mut grid = self.node.grid.clone();
-        grid.0[axis] = AxisChunks::regular(self.length(axis), self.length(axis));
-        self.node.rechunk(&grid)
-    }
-
     /// The elements of each lane along an axis in ascending order, NaN last. The axis is first joined to
     /// one piece.
     ///
@@ -145,11 +139,8 @@ impl<T: Real> Array<T> {
         let grid = Grid(vec![AxisChunks::regular(bins, bins)]);
         let node = custom_node("histogram", vec![Arc::clone(&self.node)], grid, move |client, inputs| {
             let blocks = inputs[0].typed::<T>().into_iter().map(|block| (block, bins, low, high));
-            let mut counts = client.map(count_block::<T>, blocks);
-            while counts.len() > 1 {
-                counts = client.map(add_counts, counts.chunks(16));
-            }
-            Ok(counts)
+            let counts = client.map(count_block::<T>, blocks);
+            Ok(tree(client, vec![counts], FAN_IN, |client, parts| client.map(add_counts::<i64>, parts)))
         });
         (self.derive(node), edges)
     }
@@ -192,7 +183,8 @@ impl<T: Ordered> Array<T> {
 
 impl<T: Element> Array<T> {
     /// The elements where `condition` holds, in C order, as NumPy's `x[condition]`. The condition is
-    /// computed at once: how long the result is, is not known before.
+    /// computed at once: how long the result is, is not known before, and every array knows its sizes (there
+    /// is no array that Dask's `compute_chunk_sizes` would be needed for).
     ///
     /// # Errors
     ///
@@ -301,9 +293,12 @@ fn count_block<T: Real>(block: &ArrayD<T>, bins: usize, low: f64, high: f64) -> 
     counts
 }
 
-fn add_counts(counts: Vec<Shared<ArrayD<i64>>>) -> ArrayD<i64> {
+/// The sum of what several blocks gave, in order.
+pub(super) fn add_counts<T: Number + std::ops::AddAssign>(counts: Vec<Shared<ArrayD<T>>>) -> ArrayD<T> {
     let mut total = (*counts[0]).clone();
-    counts[1..].iter().for_each(|counts| total += &**counts);
+    for counts in &counts[1..] {
+        total.zip_mut_with(counts, |total, count| *total += *count);
+    }
     total
 }
 

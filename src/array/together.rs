@@ -1,7 +1,7 @@
 //! Several arrays made at once: what they share is made once.
 
 use super::{
-    Array, Dimensions, Element,
+    Array, Dimensions, Element, fits,
     lower::Lowering,
     node::{Kind, Node},
 };
@@ -13,6 +13,8 @@ pub trait Together: Sized {
     type Computed;
     #[doc(hidden)]
     fn client(&self) -> &crate::Client;
+    #[doc(hidden)]
+    fn check(&self) -> Result<()>;
     #[doc(hidden)]
     #[allow(private_interfaces, reason = "only this crate calls it")]
     fn persist_by(&self, lowering: &mut Lowering<'_>) -> Result<Self>;
@@ -35,8 +37,18 @@ pub trait Together: Sized {
 /// # Ok(()) }).unwrap();
 /// ```
 pub fn persist<A: Together>(arrays: &A) -> Result<A> {
-    let options = SubmitOptions::default();
-    arrays.persist_by(&mut Lowering::new(arrays.client(), &options))
+    persist_with(&SubmitOptions::default(), arrays)
+}
+
+/// As [`persist`], with options for the tasks.
+///
+/// # Errors
+///
+/// As [`Array::persist`].
+pub fn persist_with<A: Together>(options: &SubmitOptions, arrays: &A) -> Result<A> {
+    // Nothing is submitted for one where another cannot be made.
+    arrays.check()?;
+    arrays.persist_by(&mut Lowering::new(arrays.client(), options))
 }
 
 /// Has the blocks of several arrays made, and brings them here, as [`Array::compute`] does for one.
@@ -54,13 +66,25 @@ pub fn persist<A: Together>(arrays: &A) -> Result<A> {
 /// # Ok(()) }).unwrap();
 /// ```
 pub fn compute<A: Together>(arrays: &A) -> Result<A::Computed> {
-    persist(arrays)?.computed()
+    compute_with(&SubmitOptions::default(), arrays)
+}
+
+/// As [`compute`], with options for the tasks.
+///
+/// # Errors
+///
+/// As [`Array::compute`].
+pub fn compute_with<A: Together>(options: &SubmitOptions, arrays: &A) -> Result<A::Computed> {
+    persist_with(options, arrays)?.computed()
 }
 
 impl<T: Element, D: Dimensions> Together for Array<T, D> {
     type Computed = D::Computed<T>;
     fn client(&self) -> &crate::Client {
         &self.client
+    }
+    fn check(&self) -> Result<()> {
+        Ok(fits::check(&self.node, self.client.cluster())?)
     }
     #[allow(private_interfaces, reason = "see the trait")]
     fn persist_by(&self, lowering: &mut Lowering<'_>) -> Result<Self> {
@@ -79,6 +103,10 @@ macro_rules! tuples {
             type Computed = ($($A::Computed,)*);
             fn client(&self) -> &crate::Client {
                 self.0.client()
+            }
+            fn check(&self) -> Result<()> {
+                $(self.$index.check()?;)*
+                Ok(())
             }
             #[allow(private_interfaces, reason = "see the trait")]
             fn persist_by(&self, lowering: &mut Lowering<'_>) -> Result<Self> {

@@ -69,6 +69,11 @@ impl Client {
         Self { engine, shared: Arc::new(Shared { table, cluster, small_bytes_max, next_worker }) }
     }
 
+    /// What looks after this process's rank, unless the run is over.
+    pub(crate) fn engine(&self) -> Option<Arc<Engine>> {
+        self.engine.upgrade()
+    }
+
     pub(crate) fn table(&self) -> &Arc<Table> {
         &self.shared.table
     }

@@ -14,6 +14,7 @@ use super::{
     STATUS_BROKEN,
     cluster::{Cluster, RankRecord},
     machine,
+    parts::Parts,
     roles::{Execute, Roles, Spiller, Surroundings},
     settings::Settings,
     spiller::{SpillThread, SpillerOptions},
@@ -77,6 +78,7 @@ pub(crate) struct Engine {
     interrupted: OnceLock<Error>,
     over: AtomicBool,
     context: OnceLock<Context>,
+    parts: Parts,
 }
 
 impl Engine {
@@ -125,6 +127,7 @@ impl Engine {
             interrupted: OnceLock::new(),
             over: AtomicBool::new(false),
             context: OnceLock::new(),
+            parts: Parts::default(),
         });
         let client = engine.client(settings);
         let worker = engine.cluster.workers().position(|rank| rank.rank == this).unwrap_or(0);
@@ -140,6 +143,17 @@ impl Engine {
     pub(crate) fn client(self: &Arc<Self>, settings: &Settings) -> Client {
         let (table, cluster) = (Arc::clone(&self.table), Arc::clone(&self.cluster));
         Client::new(Arc::downgrade(self), table, cluster, settings.small_bytes_max)
+    }
+
+    /// What the program has handed over to the run on this rank, or is to get back.
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Whether several ranks are threads of this process.
+    pub(crate) fn is_one_process(&self) -> bool {
+        let ranks = self.cluster.ranks();
+        ranks.len() > 1 && ranks.iter().all(|rank| rank.host == ranks[0].host && rank.pid == ranks[0].pid)
     }
 
     /// How the driver's closure ended, once every rank is to end.

@@ -3,6 +3,7 @@
 mod cluster;
 mod engine;
 pub(crate) mod machine;
+mod parts;
 mod roles;
 mod settings;
 mod signals;
@@ -311,6 +312,16 @@ impl Builder {
         driver: impl FnOnce(&Client) -> Result<T> + Send,
         owns_process: bool,
     ) -> Result<T, Stopped> {
+        self.start_with(driver, owns_process, |_| {})
+    }
+
+    /// As [`start`](Self::start); `prepare` is called on the own rank before anything runs there.
+    fn start_with<T: Data>(
+        self,
+        driver: impl FnOnce(&Client) -> Result<T> + Send,
+        owns_process: bool,
+        prepare: impl FnOnce(&Arc<Engine>),
+    ) -> Result<T, Stopped> {
         let settings = self.settings.clone();
         let mut ends = self.transports().map_err(Stopped::alone)?;
         let size = ends[0].size();
@@ -335,6 +346,7 @@ impl Builder {
                     true => Stopped { rank: Rank::SCHEDULER, ..stopped },
                     false => stopped,
                 })?;
+            prepare(&member.engine);
             member.take_part(is_driver.then_some(driver))
         })
     }

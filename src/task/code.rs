@@ -44,12 +44,7 @@ impl Descriptor {
         impl<F: TaskFunction<P, M>, P, M> Of<F, P, M> {
             const DESCRIPTOR: Descriptor = {
                 assert!(size_of::<F>() == 0, "a task must capture nothing: pass what it needs as arguments");
-                Descriptor {
-                    magic: MAGIC,
-                    run: run::<F, P, M>,
-                    name: type_name::<F>,
-                    collect: collect::<F::Out>,
-                }
+                Descriptor { magic: MAGIC, run: run::<F, P, M>, name: F::name, collect: collect::<F::Out> }
             };
         }
         &Of::<F, P, M>::DESCRIPTOR

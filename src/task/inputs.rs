@@ -39,6 +39,11 @@ impl<'a> Inputs<'a> {
         Self(inputs.into_iter())
     }
 
+    /// The next one, as a `T`.
+    pub(crate) fn owned<T: Data>(&mut self) -> Result<T, String> {
+        owned(self.next()?)
+    }
+
     fn next(&mut self) -> Result<Input<'a>, String> {
         self.0.next().ok_or_else(|| "an argument is missing".to_string())
     }
@@ -314,6 +319,10 @@ pub fn collect<T: Data>(items: Vec<Input<'_>>) -> Result<Box<dyn Any>, String> {
 pub trait TaskFunction<P, M>: Copy + Send + 'static {
     /// The type of the task's value.
     type Out: Data;
+    /// What errors call it.
+    fn name() -> &'static str {
+        type_name::<Self>()
+    }
     /// Calls it.
     fn call(self, inputs: &mut Inputs<'_>) -> Result<Self::Out, String>;
 }

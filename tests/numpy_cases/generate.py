@@ -24,7 +24,11 @@ COMPARISONS = ["equal", "not_equal", "less", "less_equal", "greater", "greater_e
 
 
 def words(array):
-    return [str(value) for value in np.asarray(array).ravel().tolist()]
+    array = np.asarray(array).ravel()
+    if array.dtype.kind == "c":
+        # Real and imaginary parts in turn.
+        array = array.view(array.real.dtype)
+    return [str(value) for value in array.tolist()]
 
 
 def case(operation, array, result, **more):
@@ -106,8 +110,60 @@ def slices():
         yield case("slice", array, array[start:stop:step], low=low, high=high, step=step)
 
 
+def transforms():
+    random = np.random.default_rng(2)
+    fft = np.fft
+    for shape, axes in [((1,), [0]), ((8,), [0]), ((7,), [0]), ((4, 5), [0]), ((4, 5), [1]), ((3, 4, 2), [1]), ((4, 6), [0, 1])]:
+        real = random.normal(size=shape)
+        full = real + 1j * random.normal(size=shape)
+        for array in [real, full]:
+            yield case("fftn", array, fft.fftn(array, axes=axes), axes=axes)
+            yield case("ifftn", array, fft.ifftn(array, axes=axes), axes=axes)
+            yield case("fftshift", array, fft.fftshift(array, axes), axes=axes)
+            yield case("ifftshift", array, fft.ifftshift(array, axes), axes=axes)
+        yield case("rfftn", real, fft.rfftn(real, axes=axes), axes=axes)
+        for length in [1, 4, 7, 12]:
+            inner = fft.ifftn(full, axes=axes[:-1]) if len(axes) > 1 else full
+            yield case("irfftn", full, fft.irfft(inner, length, axis=axes[-1]), axes=axes, length=length)
+    for name in ["fftfreq", "rfftfreq"]:
+        for length in [1, 2, 5, 8]:
+            yield case(name, np.zeros(length), getattr(fft, name)(length, 0.3), spacing=0.3)
+
+
+def order_and_frequency():
+    random = np.random.default_rng(3)
+    for dtype in ["int32", "int64", "uint8", "uint32", "uint64"]:
+        array = random.integers(0, 9, (4, 5)).astype(dtype)
+        for least in [0, 3, 20]:
+            yield case("bincount", array, np.bincount(array.ravel().astype("int64"), minlength=least), least=least)
+            weights = random.normal(size=array.shape).round(3)
+            result = np.bincount(array.ravel().astype("int64"), weights.ravel(), least)
+            yield case("bincount_weighted", array, result, least=least, weights=words(weights))
+    ordered = np.array([-np.inf, -2.0, 0.0, 0.0, 0.0, 1.5, 1.5, 7.0, np.nan])
+    values = np.array([-np.inf, -3.0, 0.0, 1.0, 1.5, 7.0, 8.0, np.inf, np.nan])
+    for side in ["left", "right"]:
+        yield case("searchsorted", ordered, np.searchsorted(ordered, values, side), right=words(values), side=side)
+
+
+def spreads():
+    random = np.random.default_rng(4)
+    arrays = [random.normal(size=(4, 7)), random.normal(size=(3, 5)) + 1j * random.normal(size=(3, 5)), random.normal(size=(1, 4))]
+    for array in arrays:
+        for ddof in [0, 1, 2]:
+            yield case("cov", array, np.atleast_2d(np.cov(array, ddof=ddof)), ddof=ddof)
+        yield case("corrcoef", array, np.atleast_2d(np.corrcoef(array)))
+    for array in arrays:
+        for axis in [0, 1]:
+            for order in [0, 1, 2, 3, -1, 0.5, "inf", "-inf"]:
+                yield case("norm", array, np.linalg.norm(array, float(order), axis=axis), axis=axis, order=str(order))
+        for keep in [False, True]:
+            for order in [1, -1, 2, -2, "inf", "-inf", "fro", "nuc"]:
+                given = order if order in ["fro", "nuc"] else float(order)
+                yield case("norm", array, np.linalg.norm(array, given, keepdims=keep), axis=None, order=str(order), keep=keep)
+
+
 if __name__ == "__main__":
-    cases = [*binaries(), *unaries(), *reductions(), *slices()]
+    cases = [*binaries(), *unaries(), *reductions(), *slices(), *transforms(), *order_and_frequency(), *spreads()]
     path = pathlib.Path(__file__).with_name("cases.json")
     lines = ",\n".join(json.dumps(each, separators=(",", ":")) for each in cases)
     path.write_text(f"[\n{lines}\n]\n")

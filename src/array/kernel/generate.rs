@@ -94,8 +94,8 @@ pub(crate) enum Distribution {
     },
     /// Whole numbers from `low` to below `high`, all alike.
     Integers {
-        low: i64,
-        high: i64,
+        low: i128,
+        high: i128,
     },
     /// The numbers below `length`, each once.
     Permutation {
@@ -124,7 +124,11 @@ impl Distribution {
         match output {
             Elements::F32(output) => self.fill_f32(key, first, &mut output[range]),
             Elements::F64(output) => self.fill_f64(key, first, &mut output[range]),
-            Elements::I64(output) => self.fill_i64(key, first, &mut output[range]),
+            Elements::U8(output) => self.fill_integers(key, first, &mut output[range]),
+            Elements::U32(output) => self.fill_integers(key, first, &mut output[range]),
+            Elements::U64(output) => self.fill_integers(key, first, &mut output[range]),
+            Elements::I32(output) => self.fill_integers(key, first, &mut output[range]),
+            Elements::I64(output) => self.fill_integers(key, first, &mut output[range]),
             Elements::Bool(output) => {
                 let Self::Bernoulli { probability } = self else { unreachable!("{self:?} of truths") };
                 random::bernoulli(key, first, probability, &mut output[range]);
@@ -133,13 +137,18 @@ impl Distribution {
         }
     }
 
-    fn fill_i64(self, key: Key, first: u64, output: &mut [i64]) {
+    fn fill_integers<T: random::Integer>(self, key: Key, first: u64, output: &mut [T]) {
         match self {
-            Self::Integers { low, high } => random::integers(key, first, low..high, output),
+            Self::Integers { low, high } => {
+                random::integers_from(key, first, T::of_wide(low), (high - low) as u128, output);
+            }
             Self::Permutation { length } => {
                 let mut numbers = vec![0; output.len()];
                 random::Permutation::new(key, length).fill(first, &mut numbers);
-                output.iter_mut().zip(numbers).for_each(|(output, number)| *output = number as i64);
+                output
+                    .iter_mut()
+                    .zip(numbers)
+                    .for_each(|(output, number)| *output = T::of_wide(number.into()));
             }
             other => unreachable!("{other:?} of whole numbers"),
         }

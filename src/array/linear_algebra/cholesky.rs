@@ -5,14 +5,12 @@ use super::{
     columns::{Futures, columns_grid, factors_nodes},
     local::{cholesky, rows, subtract_product, transposed, transposed_mut},
 };
-use crate::{
-    array::{
-        Array, Float, ShapeError,
-        chunks::{AxisChunks, Grid},
-        custom::erased,
-        error::expect,
-    },
-    client::Client,
+use crate::array::{
+    Array, Float, ShapeError,
+    chunks::{AxisChunks, Grid},
+    custom::erased,
+    error::expect,
+    submitter::Submitter,
 };
 use ndarray::{Array2, ArrayD, s};
 
@@ -56,7 +54,7 @@ impl<T: Float> Array<T> {
     }
 }
 
-fn submit<T: Float>(client: &Client, mut columns: Futures<T>, chunks: &AxisChunks) -> Futures<T> {
+fn submit<T: Float>(client: &Submitter<'_>, mut columns: Futures<T>, chunks: &AxisChunks) -> Futures<T> {
     for step in 0..columns.len() {
         let (offset, _) = chunks.piece(step);
         let factor = client.submit(factorize::<T>, (&columns[step], offset));

@@ -11,8 +11,9 @@ use crate::{
         chunks::{AxisChunks, Grid},
         lower::Blocks,
         node::{Custom, Erased, Kind, Node},
+        submitter::Submitter,
     },
-    client::{Client, Future},
+    client::Future,
 };
 use ndarray::{Array2, ArrayD, s};
 use std::sync::Arc;
@@ -52,9 +53,9 @@ pub(super) fn factors_nodes<T: Float, const N: usize>(
     name: &'static str,
     inputs: Vec<Arc<Node>>,
     results: [(DataType, Grid); N],
-    submit: impl Fn(&Client, Vec<Futures<T>>) -> [Vec<Future<Erased>>; N] + Send + Sync + 'static,
+    submit: impl Fn(&Submitter<'_>, Vec<Futures<T>>) -> [Vec<Future<Erased>>; N] + Send + Sync + 'static,
 ) -> [Arc<Node>; N] {
-    let submit = move |client: &Client, inputs: &[Blocks]| {
+    let submit = move |client: &Submitter<'_>, inputs: &[Blocks]| {
         Ok(submit(client, inputs.iter().map(Blocks::typed).collect()).into())
     };
     let custom = Arc::new(Custom { name, inputs, submit: Box::new(submit) });

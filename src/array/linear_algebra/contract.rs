@@ -2,7 +2,7 @@
 
 use super::product::{Layout, product_node};
 use crate::array::{
-    Array, Float, ShapeError,
+    Array, DataType, Float, ShapeError,
     chunks::{AxisChunks, Grid},
     error::expect,
 };
@@ -131,6 +131,14 @@ impl<T: Float> Array<T> {
     /// All products of an element of this array and one of the other, as a matrix.
     pub fn outer(&self, other: &Self) -> Self {
         self.ravel().expand_dims(1) * other.ravel()
+    }
+
+    /// The conjugate transpose of a matrix.
+    pub fn adjoint(&self) -> Self {
+        match T::DATA_TYPE {
+            DataType::Complex32 | DataType::Complex64 => self.conj().transpose(),
+            _ => self.transpose(),
+        }
     }
 
     /// The sum of the products of elements at the same place, those of this array conjugated.

@@ -66,7 +66,7 @@ impl<T: Element> Array<T> {
 
     /// The lengths of the two axes.
     #[track_caller]
-    pub(super) fn matrix_shape(&self, what: &str) -> [usize; 2] {
+    pub(in crate::array) fn matrix_shape(&self, what: &str) -> [usize; 2] {
         let shape = self.shape();
         match shape[..] {
             [rows, columns] => [rows, columns],

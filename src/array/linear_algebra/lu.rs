@@ -14,8 +14,9 @@ use crate::{
         chunks::{AxisChunks, Grid},
         custom::{custom_node, erased},
         error::expect,
+        submitter::Submitter,
     },
-    client::{Client, Future},
+    client::Future,
     task::Shared,
 };
 use ndarray::{Array1, Array2, ArrayD, Axis, Ix0, IxDyn, s};
@@ -182,7 +183,7 @@ struct Factorized<T> {
 
 impl<T: Float> Factorized<T> {
     fn submit(
-        client: &Client,
+        client: &Submitter<'_>,
         mut columns: Futures<T>,
         chunks: &AxisChunks,
         rows: usize,
@@ -203,7 +204,7 @@ impl<T: Float> Factorized<T> {
         Self { columns, factors }
     }
 
-    fn upper(&self, client: &Client, length: usize) -> Futures<T> {
+    fn upper(&self, client: &Submitter<'_>, length: usize) -> Futures<T> {
         let column = |(place, column)| match self.factors.get(place) {
             Some((factor, offset)) => client.submit(upper_column::<T>, (column, factor, *offset, length)),
             None => client.submit(first_rows::<T>, (column, length)),
@@ -211,7 +212,11 @@ impl<T: Float> Factorized<T> {
         self.columns.iter().enumerate().map(column).collect()
     }
 
-    fn permutation_and_lower(&self, client: &Client, rows: usize) -> (Future<ArrayD<i64>>, Futures<T>) {
+    fn permutation_and_lower(
+        &self,
+        client: &Submitter<'_>,
+        rows: usize,
+    ) -> (Future<ArrayD<i64>>, Futures<T>) {
         let orders = client.map(order_of::<T>, self.factors.iter().map(|(factor, _)| factor));
         let lower = client.map(
             lower_column::<T>,

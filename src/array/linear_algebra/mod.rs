@@ -5,6 +5,7 @@
 //!
 //! - `contract`: which axes of two arrays are multiplied: `matmul`, `tensordot`, `einsum` ...
 //! - `product`: the tasks of such a product. - `diagonal`: diagonals, and matrices made of them.
+//! - `norm`: norms of any order.
 //! - `qr`: tall matrices by a tree of row blocks, others by block columns. - `svd`: through QR.
 //! - `cholesky`, `lu`, `triangular`: by block columns. - `columns`: what these share.
 //! - `local`: factorizations of one matrix.
@@ -13,6 +14,7 @@
 
 mod contract;
 mod diagonal;
+mod norm;
 mod product;
 
 #[cfg(feature = "linear-algebra")]
@@ -31,5 +33,6 @@ mod svd;
 mod triangular;
 
 pub use contract::{einsum, try_einsum};
+pub use norm::Norm;
 #[cfg(feature = "linear-algebra")]
 pub use {lu::Lu, svd::LeastSquares};

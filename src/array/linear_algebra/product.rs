@@ -5,8 +5,8 @@
 //! their parts are added in order. How the work is cut depends on the blocks alone, so the sum does, too.
 
 use crate::{
-    array::{Float, chunks::Grid, custom::custom_node, lower::Blocks, node::Node},
-    client::{Client, Future},
+    array::{Float, chunks::Grid, custom::custom_node, lower::Blocks, node::Node, submitter::Submitter},
+    client::Future,
     task::Shared,
 };
 use ndarray::{ArrayD, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix3, IxDyn, linalg};
@@ -40,7 +40,7 @@ pub(super) fn product_node<T: Float>(left: &Arc<Node>, right: &Arc<Node>, layout
 }
 
 fn submit<T: Float>(
-    client: &Client,
+    client: &Submitter<'_>,
     left: &Blocks,
     right: &Blocks,
     grid: &Grid,

@@ -15,8 +15,9 @@ use crate::{
         Array, Float,
         chunks::{AxisChunks, Grid},
         custom::erased,
+        submitter::Submitter,
     },
-    client::{Client, Future},
+    client::Future,
     task::Shared,
 };
 use ndarray::{Array2, ArrayD, s};
@@ -80,7 +81,7 @@ struct Member<T> {
 }
 
 fn by_rows<T: Float>(
-    client: &Client,
+    client: &Submitter<'_>,
     blocks: &Futures<T>,
     chunks: &AxisChunks,
     columns: usize,
@@ -108,7 +109,7 @@ fn members<T>(reflections: Vec<Future<ArrayD<T>>>, rows: Vec<usize>) -> Vec<Memb
 }
 
 /// The blocks of Q: each member of the tree multiplies its Q by the rows that it has in the one above.
-fn down<T: Float>(client: &Client, levels: &[Vec<Member<T>>], columns: usize) -> Futures<T> {
+fn down<T: Float>(client: &Submitter<'_>, levels: &[Vec<Member<T>>], columns: usize) -> Futures<T> {
     let mut above: Futures<T> = Vec::new();
     for level in levels.iter().rev() {
         let mut start = 0;
@@ -185,7 +186,7 @@ fn identity<T: Float>(count: usize, rows: usize, offset: usize) -> Array2<T> {
 }
 
 fn by_columns<T: Float>(
-    client: &Client,
+    client: &Submitter<'_>,
     columns: &Futures<T>,
     chunks: &AxisChunks,
     inner: &AxisChunks,

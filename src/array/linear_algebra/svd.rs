@@ -13,8 +13,8 @@ use crate::{
         gather::Selection,
         kernel::operators::wide,
         operators::{constant, select_node},
+        submitter::Submitter,
     },
-    client::Client,
     task::Shared,
 };
 use ndarray::{ArrayD, Axis, Ix0};
@@ -145,18 +145,10 @@ impl<T: Float> Array<T> {
             singular_values: values,
         }
     }
-
-    /// The conjugate transpose of a matrix.
-    pub fn adjoint(&self) -> Self {
-        match T::DATA_TYPE {
-            DataType::Complex32 | DataType::Complex64 => self.conj().transpose(),
-            _ => self.transpose(),
-        }
-    }
 }
 
 fn submit<T: Float>(
-    client: &Client,
+    client: &Submitter<'_>,
     inputs: Vec<Futures<T>>,
 ) -> [Vec<crate::Future<crate::array::node::Erased>>; 3] {
     let factors = client.submit(factorize::<T>, &inputs[0][0]);

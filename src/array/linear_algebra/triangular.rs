@@ -4,7 +4,7 @@ use super::{
     columns::{Futures, columns_grid, factors_nodes},
     local::{Local, Triangle, rows, solve, subtract_product, transposed, transposed_mut},
 };
-use crate::array::{Array, Float, ShapeError, custom::erased, error::expect};
+use crate::array::{Array, Float, ShapeError, custom::erased, error::expect, submitter::Submitter};
 use faer::{
     MatMut, MatRef,
     prelude::{Reborrow, ReborrowMut},
@@ -47,7 +47,7 @@ impl<T: Float> Array<T> {
         &self,
         name: &'static str,
         right: &Self,
-        submit: impl Fn(&crate::Client, Futures<T>, Futures<T>, &[(usize, usize)]) -> Futures<T>
+        submit: impl Fn(&Submitter<'_>, Futures<T>, Futures<T>, &[(usize, usize)]) -> Futures<T>
         + Send
         + Sync
         + 'static,

@@ -6,20 +6,28 @@
 
 use super::{Key, bits, philox};
 use multiversion::multiversion;
+#[cfg(test)]
 use std::ops::Range;
 
 /// An integer that [`integers`] can make.
 pub(crate) trait Integer: Copy + PartialOrd {
     /// How many numbers the range has.
+    #[cfg(test)]
     fn span(range: &Range<Self>) -> u64;
+    /// This number, which the type has.
+    fn of_wide(number: i128) -> Self;
     /// This number plus `offset`.
     fn offset(self, offset: u64) -> Self;
 }
 
 macro_rules! integer {
     ($($type:ty)*) => { $(impl Integer for $type {
+        #[cfg(test)]
         fn span(range: &Range<Self>) -> u64 {
             (range.end as u64).wrapping_sub(range.start as u64)
+        }
+        fn of_wide(number: i128) -> Self {
+            number as Self
         }
         #[inline(always)]
         fn offset(self, offset: u64) -> Self {
@@ -36,22 +44,35 @@ const TILE: usize = 256;
 ///
 /// # Panics
 /// When the range is empty.
+#[cfg(test)]
 pub(crate) fn integers<T: Integer>(key: Key, first: u64, range: Range<T>, output: &mut [T]) {
     assert!(range.start < range.end, "a random integer needs a range that is not empty");
-    let span = T::span(&range);
+    integers_from(key, first, range.start, T::span(&range).into(), output);
+}
+
+/// The `span` numbers from `start` on, each as likely as the other.
+pub(crate) fn integers_from<T: Integer>(key: Key, first: u64, start: T, span: u128, output: &mut [T]) {
+    let Ok(span) = u64::try_from(span) else { return any(key, first, start, output) };
     let least = span.wrapping_neg() % span;
     let mut draws = [0; TILE];
     for (tile, output) in output.chunks_mut(TILE).enumerate() {
         let first = first.wrapping_add((tile * TILE) as u64);
         let draws = &mut draws[..output.len()];
         bits(key, first, draws);
-        if scale(draws, span, least, range.start, output) {
+        if scale(draws, span, least, start, output) {
             for (place, &draw) in draws.iter().enumerate() {
                 let index = first.wrapping_add(place as u64);
-                output[place] = range.start.offset(settle(key, index, draw, span, least));
+                output[place] = start.offset(settle(key, index, draw, span, least));
             }
         }
     }
+}
+
+/// All 2^64 numbers that there are.
+fn any<T: Integer>(key: Key, first: u64, start: T, output: &mut [T]) {
+    let mut draws = vec![0; output.len()];
+    bits(key, first, &mut draws);
+    output.iter_mut().zip(draws).for_each(|(output, draw)| *output = start.offset(draw));
 }
 
 /// Scales the draws to the range and says whether some of them must be drawn again.

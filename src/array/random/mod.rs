@@ -13,7 +13,9 @@ mod integers;
 mod permutation;
 mod philox;
 
+#[cfg(test)]
 pub(crate) use integers::integers;
+pub(crate) use integers::{Integer, integers_from};
 pub(crate) use permutation::Permutation;
 
 use super::math;
