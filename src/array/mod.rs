@@ -46,6 +46,8 @@ mod scan;
 mod shape;
 mod statistics;
 mod together;
+#[cfg(feature = "zarr")]
+mod zarr;
 
 pub use chunks::{Chunks, chunks};
 pub use create::Random;
