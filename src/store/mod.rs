@@ -16,6 +16,7 @@ use crate::{
     value::Value,
 };
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 
 /// Something the store wants done.
 #[derive(Debug)]
@@ -85,6 +86,17 @@ impl Entry {
     }
 }
 
+/// Something that is to be fetched.
+#[derive(Debug)]
+struct Asked {
+    /// What this rank calls it.
+    name: TaskId,
+    /// Where it is, or what it is a part of.
+    held: Held,
+    size: Size,
+    part: Option<Box<WantedPart>>,
+}
+
 /// A rank's values. See the module.
 #[derive(Debug)]
 pub struct Store {
@@ -92,6 +104,8 @@ pub struct Store {
     entries: FxHashMap<TaskId, Entry>,
     /// Which value comes from which rank under which tag.
     coming: FxHashMap<(Rank, BodyTag), TaskId>,
+    /// What is asked for when fewer are coming.
+    later: VecDeque<Asked>,
     next_tag: BodyTag,
     bytes: u64,
     actions: Vec<Action>,
@@ -105,6 +119,7 @@ impl Store {
             this,
             entries: FxHashMap::default(),
             coming: FxHashMap::default(),
+            later: VecDeque::new(),
             next_tag: 0,
             bytes: 0,
             actions: Vec::new(),
@@ -173,35 +188,34 @@ impl Store {
             State::Expected | State::Coming { .. } => return false,
         }
         entry.state = State::Coming { head: None, body: None };
-        let tag = self.make_room(task, held.holder, held.size);
-        let message = ToStore::Fetch { task, tag, part: None };
-        self.actions.push(Action::Say { target: held.holder, message });
+        self.ask(Asked { name: task, held, size: held.size, part: None });
         false
     }
 
     /// Sees to it that a part of a value on another rank comes here, under a name that is new. There
     /// will be news.
     pub fn want_part(&mut self, name: TaskId, held: Held, cut: Cut) {
-        let entry =
-            Entry { claims: Claim::Worker as u8, ..Entry::new(State::Coming { head: None, body: None }) };
-        self.entries.insert(name, entry);
-        let tag = self.make_room(name, held.holder, cut.size());
-        let part = Some(Box::new(WantedPart { name, cut }));
-        let message = ToStore::Fetch { task: held.task, tag, part };
-        self.actions.push(Action::Say { target: held.holder, message });
+        let state = State::Coming { head: None, body: None };
+        self.entries.insert(name, Entry { claims: Claim::Worker as u8, ..Entry::new(state) });
+        let size = cut.size();
+        self.ask(Asked { name, held, size, part: Some(Box::new(WantedPart { name, cut })) });
     }
 
-    /// Posts room for a body. Returns its tag.
-    fn make_room(&mut self, task: TaskId, source: Rank, size: Size) -> BodyTag {
+    /// Makes room for a body and asks for it; later, if very many are on their way.
+    fn ask(&mut self, asked: Asked) {
+        if self.coming.len() >= COMING_MAX {
+            return self.later.push_back(asked);
+        }
+        let Asked { name, held: Held { task, holder, .. }, size, part } = asked;
         let tag = (0..=TAG_MAX)
             .map(|distance| self.next_tag.wrapping_add(distance) & TAG_MAX)
-            .find(|tag| !self.coming.contains_key(&(source, *tag)))
-            .expect("fewer than 32768 values come from one rank at a time");
+            .find(|tag| !self.coming.contains_key(&(holder, *tag)))
+            .expect("there are more tags than bodies on their way");
         self.next_tag = tag.wrapping_add(1) & TAG_MAX;
-        self.coming.insert((source, tag), task);
+        self.coming.insert((holder, tag), name);
         let buffer = Buffer::unfilled(size.bytes as usize, usize::from(size.align).max(1));
-        self.actions.push(Action::Post { source, tag, buffer });
-        tag
+        self.actions.push(Action::Post { source: holder, tag, buffer });
+        self.actions.push(Action::Say { target: holder, message: ToStore::Fetch { task, tag, part } });
     }
 
     /// Gives a claim up. With the last one the value goes; one that is on its way, when it has come.
@@ -258,6 +272,9 @@ impl Store {
     /// A body has arrived.
     pub fn body_arrived(&mut self, source: Rank, tag: BodyTag, buffer: Buffer) {
         let Some(task) = self.coming.remove(&(source, tag)) else { return };
+        if let Some(asked) = self.later.pop_front() {
+            self.ask(asked);
+        }
         if let Some(Entry { state: State::Coming { body, .. }, .. }) = self.entries.get_mut(&task) {
             *body = Some(buffer);
             self.complete(task);
@@ -336,6 +353,9 @@ impl Store {
 
 /// The largest tag that MPI promises.
 const TAG_MAX: BodyTag = 0x7fff;
+
+/// The most bodies that are on their way here at a time.
+const COMING_MAX: usize = 8192;
 
 #[cfg(test)]
 mod tests {
@@ -427,6 +447,22 @@ mod tests {
         assert!(stores[1].get(TaskId(7)).is_none());
         names.into_iter().for_each(|name| stores[1].free(name, Claim::Worker));
         assert_eq!((stores[1].len(), stores[1].bytes()), (0, 0));
+    }
+
+    #[test]
+    fn more_parts_than_there_are_tags_come_one_after_the_other() {
+        let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
+        let (value, count) = (value(2), 1 + u64::from(TAG_MAX) + 1);
+        stores[0].put(TaskId(7), value.clone(), Claim::Worker);
+        let (assembly, _) = Assembly::new(vec![vec![Run { piece: 0, from: 1, step: 1, count: 1 }]]);
+        let cut = Cut { element_bytes: 8, align: 8, assembly };
+        for part in 0..count {
+            stores[1].want_part(TaskId::of_part(part), held(7, 0, &value), cut.clone());
+        }
+        assert_eq!(stores[1].coming_count(), COMING_MAX);
+        exchange(&mut stores, &mut posted);
+        assert_eq!(stores[1].take_news().len() as u64, count);
+        assert_eq!(stores[1].coming_count(), 0);
     }
 
     #[test]
