@@ -1,11 +1,15 @@
 //! What array programs take, beside the machine's own pace in the same run.
 //!
 //! `mpirun -n 4 <this> [part...]`, or without `mpirun` in one process with `MANIPLE_THREADS=2`; parts:
-//! floor transpose elementwise generated rechunk pi graph. `--scale 0.1` takes a tenth of the elements. Prints a line
-//! a figure: median, least and most of the repetitions, in seconds.
+//! floor transpose elementwise generated rechunk matmul qr pi graph. `--scale 0.1` takes a tenth of the
+//! elements. Prints a line a figure: median, least and most of the repetitions, in seconds, and how far the
+//! memory of the workers rose above what it was before, which includes the input where it is resident.
 
+#[cfg(feature = "linear-algebra")]
+use maniple::array::persist;
 use maniple::{Array, Client, Result, array::chunks};
-use std::{hint::black_box, time::Instant};
+use ndarray::Array2;
+use std::{fs, hint::black_box, time::Instant};
 
 #[global_allocator]
 static ALLOCATOR: maniple::Allocator = maniple::Allocator::new();
@@ -21,7 +25,8 @@ fn report(what: &str, unit: &str, mut figures: Vec<f64>) -> f64 {
 }
 
 /// Times `once` again and again, after one time that does not count.
-fn time(what: &str, mut once: impl FnMut() -> Result<()>) -> Result<f64> {
+fn time(client: &Client, what: &str, mut once: impl FnMut() -> Result<()>) -> Result<f64> {
+    client.gather(&client.run_on_workers(|_: u8| reset_peak(), 0))?;
     once()?;
     let mut figures = Vec::new();
     for _ in 0..REPETITIONS {
@@ -29,31 +34,98 @@ fn time(what: &str, mut once: impl FnMut() -> Result<()>) -> Result<f64> {
         once()?;
         figures.push(start.elapsed().as_secs_f64());
     }
-    Ok(report(what, "s", figures))
+    let seconds = report(what, "s", figures);
+    let peaks = client.gather(&client.run_on_workers(|_: u8| memory("VmHWM:"), 0))?;
+    let megabytes = |bytes: u64| bytes / 1_000_000;
+    println!(
+        "  peak of all workers {} MB, of one {} MB",
+        megabytes(peaks.iter().sum()),
+        megabytes(peaks.iter().copied().max().unwrap_or(0))
+    );
+    Ok(seconds)
 }
 
-/// How many bytes a second all workers read together, each thread its own memory.
-fn read_bandwidth(client: &Client) -> Result<f64> {
-    const BYTES: usize = 512 << 20;
-    fn fill(bytes: usize) -> Vec<f64> {
-        vec![1.0; bytes / 8]
-    }
-    fn read(numbers: &[f64]) -> f64 {
-        let start = Instant::now();
-        let mut lanes = [0.0; 32];
-        for chunk in numbers.as_chunks::<32>().0 {
-            lanes.iter_mut().zip(chunk).for_each(|(lane, number)| *lane += number);
-        }
-        black_box(lanes);
-        size_of_val(numbers) as f64 / start.elapsed().as_secs_f64()
-    }
-    let threads = client.cluster().thread_count();
-    let memory = client.map(fill, vec![BYTES; threads]);
+/// Forgets the most memory that this process has had, and what it keeps for later.
+fn reset_peak() {
+    ALLOCATOR.give_back();
+    // Without the right to it the peak is that since the start.
+    let _: std::io::Result<()> = fs::write("/proc/self/clear_refs", "5");
+}
+
+/// What the system says of this process's memory, in bytes.
+fn memory(name: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    1024 * kilobytes.unwrap_or(0)
+}
+
+/// What all threads of the workers do together, in 1e9 a second: `once` says how many it did a second.
+fn together(client: &Client, what: &str, unit: &str, once: impl Fn() -> Result<Vec<f64>>) -> Result<f64> {
+    assert_eq!(once()?.len(), client.cluster().thread_count());
     let mut totals = Vec::new();
     for _ in 0..REPETITIONS {
-        totals.push(client.gather(&client.map(read, &memory))?.iter().sum::<f64>() / 1e9);
+        totals.push(once()?.iter().sum::<f64>() / 1e9);
     }
-    Ok(report("read bandwidth of all threads", "GB/s", totals))
+    Ok(report(what, unit, totals))
+}
+
+/// The machine's pace, each thread with memory of its own.
+struct Floors {
+    /// Bytes read a second, in 1e9.
+    read: f64,
+    /// Operations of a product of matrices a second, in 1e9.
+    product: f64,
+}
+
+const FLOOR_BYTES: usize = 512 << 20;
+
+fn fill(bytes: usize) -> Vec<f64> {
+    vec![1.0; bytes / 8]
+}
+
+fn read(numbers: &[f64]) -> f64 {
+    let start = Instant::now();
+    let mut lanes = [0.0; 32];
+    for chunk in numbers.as_chunks::<32>().0 {
+        lanes.iter_mut().zip(chunk).for_each(|(lane, number)| *lane += number);
+    }
+    black_box(lanes);
+    size_of_val(numbers) as f64 / start.elapsed().as_secs_f64()
+}
+
+/// Copies one half of the memory over the other.
+fn copy(mut numbers: Vec<f64>) -> f64 {
+    let half = numbers.len() / 2;
+    let (target, source) = numbers.split_at_mut(half);
+    let start = Instant::now();
+    target.copy_from_slice(&source[..half]);
+    black_box(&target);
+    (8 * half) as f64 / start.elapsed().as_secs_f64()
+}
+
+fn multiply(side: usize) -> f64 {
+    let (a, b) = (Array2::<f64>::ones((side, side)), Array2::<f64>::ones((side, side)));
+    let start = Instant::now();
+    black_box(a.dot(&b));
+    2.0 * (side as f64).powi(3) / start.elapsed().as_secs_f64()
+}
+
+impl Floors {
+    fn measure(client: &Client) -> Result<Self> {
+        let threads = client.cluster().thread_count();
+        let memory = client.map(fill, vec![FLOOR_BYTES; threads]);
+        let floors = Self {
+            read: together(client, "read bandwidth of all threads", "GB/s", || {
+                client.gather(&client.map(read, &memory))
+            })?,
+            product: together(client, "local products of matrices, 1500 x 1500", "Gop/s", || {
+                client.gather(&client.map(multiply, vec![1500; threads]))
+            })?,
+        };
+        together(client, "memcpy of all threads", "GB/s", || client.gather(&client.map(copy, &memory)))?;
+        Ok(floors)
+    }
 }
 
 fn held(array: &Array<f64>) -> Result<Array<f64>> {
@@ -62,16 +134,16 @@ fn held(array: &Array<f64>) -> Result<Array<f64>> {
     Ok(array)
 }
 
-fn transpose(client: &Client, scale: f64, bandwidth: f64) -> Result<()> {
+fn transpose(client: &Client, scale: f64, floors: &Floors) -> Result<()> {
     let side = (16_000.0 * scale.sqrt()) as usize;
     let x = held(&client.random(7).random([side, side], chunks([2000, 2000])))?;
-    let seconds = time(&format!("(x + x.T).sum(), {side} x {side}, resident"), || {
+    let seconds = time(client, &format!("(x + x.T).sum(), {side} x {side}, resident"), || {
         black_box((&x + x.t()).sum().compute()?);
         Ok(())
     })?;
-    let share = x.nbytes() as f64 / 1e9 / seconds / bandwidth;
+    let share = x.nbytes() as f64 / 1e9 / seconds / floors.read;
     println!("  {:.0} % of the read bandwidth, each element counted once", 100.0 * share);
-    time(&format!("(x + x.T).sum(), {side} x {side}, generated"), || {
+    time(client, &format!("(x + x.T).sum(), {side} x {side}, generated"), || {
         let x = client.random(7).random::<f64>([side, side], chunks([2000, 2000]));
         black_box((&x + x.t()).sum().compute()?);
         Ok(())
@@ -82,19 +154,19 @@ fn transpose(client: &Client, scale: f64, bandwidth: f64) -> Result<()> {
 fn elementwise(client: &Client, scale: f64) -> Result<()> {
     let rows = (200_000.0 * scale) as usize;
     let x = held(&client.random(7).random([rows, 1000], chunks([10_000, 1000])))?;
-    time(&format!("(exp(x) * 2 + sin(x)^2).sum(), {rows} x 1000, resident"), || {
+    time(client, &format!("(exp(x) * 2 + sin(x)^2).sum(), {rows} x 1000, resident"), || {
         black_box((x.exp() * 2.0 + x.sin().square()).sum().compute()?);
         Ok(())
     })?;
-    time(&format!("x.sum(), {rows} x 1000, resident"), || {
+    time(client, &format!("x.sum(), {rows} x 1000, resident"), || {
         black_box(x.sum().compute()?);
         Ok(())
     })?;
-    time(&format!("x.mean(axis=0), {rows} x 1000, resident"), || {
+    time(client, &format!("x.mean(axis=0), {rows} x 1000, resident"), || {
         black_box(x.mean_axis(0).compute()?);
         Ok(())
     })?;
-    time(&format!("x.std(), {rows} x 1000, resident"), || {
+    time(client, &format!("x.std(), {rows} x 1000, resident"), || {
         black_box(x.std(0.0).compute()?);
         Ok(())
     })?;
@@ -104,11 +176,15 @@ fn elementwise(client: &Client, scale: f64) -> Result<()> {
 fn generated(client: &Client, scale: f64) -> Result<()> {
     let rows = (1_000_000.0 * scale) as usize;
     let x = || client.random(7).random::<f64>([rows, 1000], chunks([10_000, 1000]));
-    time(&format!("x.mean(axis=0), {rows} x 1000, generated"), || {
+    time(client, &format!("x.mean(axis=0), {rows} x 1000, generated"), || {
         black_box(x().mean_axis(0).compute()?);
         Ok(())
     })?;
-    time(&format!("x.std(), {rows} x 1000, generated"), || {
+    time(client, &format!("x.mean(), {rows} x 1000, generated"), || {
+        black_box(x().mean().compute()?);
+        Ok(())
+    })?;
+    time(client, &format!("x.std(), {rows} x 1000, generated"), || {
         black_box(x().std(0.0).compute()?);
         Ok(())
     })?;
@@ -118,7 +194,7 @@ fn generated(client: &Client, scale: f64) -> Result<()> {
 fn rechunk(client: &Client, scale: f64) -> Result<()> {
     let side = (12_000.0 * scale.sqrt()) as usize;
     let x = held(&client.random(7).random([side, side], chunks([1000, side])))?;
-    time(&format!("rows to columns, {side} x {side}"), || {
+    time(client, &format!("rows to columns, {side} x {side}"), || {
         let columns = held(&x.rechunk([side, 1000]))?;
         drop(columns);
         Ok(())
@@ -126,9 +202,41 @@ fn rechunk(client: &Client, scale: f64) -> Result<()> {
     Ok(())
 }
 
+fn matmul(client: &Client, scale: f64, floors: &Floors) -> Result<()> {
+    let side = (6_000.0 * scale.cbrt()) as usize;
+    let operand = |seed| held(&client.random(seed).random([side, side], chunks([1500, 1500])));
+    let (x, y) = (operand(7)?, operand(8)?);
+    let seconds = time(client, &format!("x @ y, {side} x {side}, resident"), || {
+        drop(held(&x.matmul(&y))?);
+        Ok(())
+    })?;
+    let rate = 2.0 * (side as f64).powi(3) / seconds / 1e9;
+    println!("  {rate:.1} Gop/s, {:.0} % of the local products", 100.0 * rate / floors.product);
+    Ok(())
+}
+
+#[cfg(feature = "linear-algebra")]
+fn qr(client: &Client, scale: f64) -> Result<()> {
+    let rows = (4_000_000.0 * scale) as usize;
+    let x = held(&client.random(7).random([rows, 32], chunks([rows.div_ceil(20), 32])))?;
+    time(client, &format!("QR of {rows} x 32, resident"), || {
+        // Both are made by the same tasks.
+        let (q, r) = persist(&x.qr())?;
+        q.wait()?;
+        r.wait()
+    })?;
+    Ok(())
+}
+
+#[cfg(not(feature = "linear-algebra"))]
+fn qr(_: &Client, _: f64) -> Result<()> {
+    println!("QR needs the feature linear-algebra");
+    Ok(())
+}
+
 fn pi(client: &Client, scale: f64) -> Result<()> {
     let points = (625_000_000.0 * scale) as usize;
-    time(&format!("the lesson's pi, {points} points in 40 chunks"), || {
+    time(client, &format!("the lesson's pi, {points} points in 40 chunks"), || {
         let xy = client.random(0).uniform::<f64>(0.0, 1.0, [points, 2], points.div_ceil(40));
         let inside = xy.square().sum_axis(1).lt(1.0);
         let pi = 4.0 * inside.count_nonzero().compute()? as f64 / points as f64;
@@ -162,9 +270,12 @@ fn main() -> Result<()> {
     let wants = |part: &str| parts.is_empty() || parts.iter().any(|word| word == part);
     maniple::run(|client| {
         println!("{}", client.cluster());
-        let bandwidth = if wants("floor") || wants("transpose") { read_bandwidth(client)? } else { f64::NAN };
+        let floors = match ["floor", "transpose", "matmul"].into_iter().any(wants) {
+            true => Floors::measure(client)?,
+            false => Floors { read: f64::NAN, product: f64::NAN },
+        };
         if wants("transpose") {
-            transpose(client, scale, bandwidth)?;
+            transpose(client, scale, &floors)?;
         }
         if wants("elementwise") {
             elementwise(client, scale)?;
@@ -174,6 +285,12 @@ fn main() -> Result<()> {
         }
         if wants("rechunk") {
             rechunk(client, scale)?;
+        }
+        if wants("matmul") {
+            matmul(client, scale, &floors)?;
+        }
+        if wants("qr") {
+            qr(client, scale)?;
         }
         if wants("pi") {
             pi(client, scale)?;

@@ -8,7 +8,8 @@ help() {
     cat <<'HELP'
 Usage: jobs/bench.sh [-n RANKS] [--mpi openmpi|mpich] [parts of benches/tasks.rs...]
 
-Prints what a task costs: raw MPI, then Maniple under MPI, in one process, and the scheduler alone.
+Prints what a task costs: raw MPI, then Maniple under MPI, in one process, and the scheduler alone; last
+what arrays take.
 
   -n RANKS     how many ranks (default: 4)
   --mpi KIND   which MPI: openmpi or mpich (default: the first found)
@@ -40,7 +41,7 @@ program_of() {
 
 maniple_setup "$want" || exit
 maniple_run cargo bench --no-run --benches --manifest-path "$maniple_root/Cargo.toml" || exit
-tasks=$(program_of tasks) transport=$(program_of transport) scheduler=$(program_of scheduler)
+tasks=$(program_of tasks) transport=$(program_of transport) scheduler=$(program_of scheduler) arrays=$(program_of arrays)
 maniple_launch_settings "$ranks"
 read -ra launcher <<<"$MANIPLE_MPIRUN"
 maniple_run "${launcher[@]}" -n "$ranks" "$tasks" floor
@@ -49,6 +50,8 @@ maniple_run "$tasks" ${parts[@]+"${parts[@]}"} || exit
 ((${#parts[@]})) && exit
 maniple_run "${launcher[@]}" -n 2 "$transport" || exit
 maniple_run "$scheduler" || exit
+maniple_run "${launcher[@]}" -n "$ranks" "$arrays" || exit
 if [[ -n ${MANIPLE_DASK-} ]]; then
     maniple_run "${launcher[@]}" -n "$ranks" "$MANIPLE_DASK" "$maniple_root/benches/dask_tasks.py"
+    maniple_run "${launcher[@]}" -n "$ranks" "$MANIPLE_DASK" "$maniple_root/benches/dask_arrays.py"
 fi

@@ -59,7 +59,7 @@ done
 maniple_say 'tests without MPI'
 (
     maniple_find_rust && CARGO_TARGET_DIR=$(maniple_target_dir) && export CARGO_TARGET_DIR PATH || exit
-    run_tests --no-default-features
+    run_tests --no-default-features --features zarr
 )
 for kind in "${kinds[@]}"; do
     (

@@ -72,6 +72,19 @@ impl Allocator {
         Self { kept: Mutex::new(Kept { blocks: [(0, 0); KEPT_BLOCKS_MAX], count: 0, bytes: 0 }) }
     }
 
+    /// Gives all freed blocks that are kept back to the system.
+    pub fn give_back(&self) {
+        loop {
+            let last = self.kept.lock().ok().and_then(|mut kept| {
+                let (_, size) = *kept.blocks[..kept.count].last()?;
+                Some((kept.take(size)?, size))
+            });
+            let Some((block, size)) = last else { return };
+            // SAFETY: the block is a mapping of `size` bytes that nobody uses any more.
+            unsafe { libc::munmap(block.cast(), size) };
+        }
+    }
+
     /// How many bytes a block of this layout has, if it is large.
     fn large(layout: Layout) -> Option<usize> {
         let is_large = layout.size() >= HUGE_PAGE_BYTES && layout.align() <= HUGE_PAGE_BYTES;
@@ -190,6 +203,10 @@ mod tests {
             assert_eq!(again, first, "both are two huge pages");
             assert!((0..4 << 20).all(|at| *again.add(at) == 0));
             allocator.dealloc(again, layout(4 << 20));
+            assert_eq!(allocator.kept.lock().unwrap().bytes, 4 << 20);
+            allocator.give_back();
+            let kept = allocator.kept.lock().unwrap();
+            assert_eq!((kept.count, kept.bytes), (0, 0));
         }
     }
 

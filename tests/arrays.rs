@@ -5,6 +5,7 @@ use maniple::{
     array::{Array, Axes, chunks, concatenate, select, stack},
 };
 use ndarray::{ArrayD, Axis, IxDyn, s};
+use num_complex::Complex;
 use proptest::prelude::*;
 
 /// Runs `test` with a client of a run in this process.
@@ -120,6 +121,35 @@ fn shapes_and_slices_are_those_of_ndarray() {
             prop_assert_eq!(rolled, local.select(Axis(0), &indices));
         });
     });
+}
+
+#[test]
+fn blocks_are_made_of_parts_from_other_workers() {
+    // No value is small, so all that is needed from another worker is fetched.
+    let builder = Runtime::builder().local_workers(3).small_bytes_max(0);
+    let outcome = builder.execute(|client| {
+        assert_eq!(client.cluster().workers().count(), 3);
+        proptest!(ProptestConfig::with_cases(12), |((shape, chunk) in shapes(), (_, other) in shapes(), seed: u64)| {
+            let (local, array) = pair(client, &shape, &chunk, seed);
+            let array = array.persist().unwrap();
+            let other: Vec<usize> = (0..shape.len()).map(|axis| other[axis % other.len()]).collect();
+            prop_assert_eq!(array.rechunk(other.clone()).compute().unwrap(), local.clone());
+            let (negative, truths) = (local.mapv(|x| x < 0.0), array.lt(0.0).persist().unwrap());
+            prop_assert_eq!(truths.rechunk(other.clone()).flip(0).rechunk(chunk).compute().unwrap(),
+                negative.select(Axis(0), &(0..shape[0]).rev().collect::<Vec<_>>()));
+            let complex = array.cast::<Complex<f64>>().persist().unwrap().rechunk(other);
+            prop_assert_eq!(complex.compute().unwrap(), local.mapv(|x| Complex::new(x, 0.0)));
+            let last = shape.len() - 1;
+            let picked: Vec<usize> = (0..9).map(|i| (seed as usize >> i) % shape[last]).collect();
+            prop_assert_eq!(array.take(last, &picked).compute().unwrap(), local.select(Axis(last), &picked));
+        });
+        // By a grid in between.
+        let x = client.arange(0, 90_000, 1, 90_000).reshape([300, 300]).rechunk([1, 300]).persist()?;
+        let columns = x.rechunk([300, 1]).persist()?;
+        assert_eq!(columns.compute()?, x.compute()?);
+        Ok(())
+    });
+    outcome.unwrap();
 }
 
 #[test]

@@ -163,7 +163,44 @@ impl Grid {
     pub(crate) fn block_size_max(&self) -> usize {
         self.0.iter().map(AxisChunks::size_max).product()
     }
+
+    /// How many parts of blocks go into blocks of another grid of the same shape.
+    fn part_count(&self, other: &Self) -> usize {
+        self.0.iter().zip(&other.0).map(|(own, other)| own.common(other).count()).product()
+    }
+
+    /// A grid between this one and another of the same shape, if two steps are better than one: if the
+    /// one has so many parts that moving each costs more than moving all elements once more.
+    ///
+    /// Its blocks are as long along each axis as the geometric mean of both; so n parts of n blocks
+    /// become the square root of n, twice.
+    pub(crate) fn on_the_way_to(&self, other: &Self, element_bytes: usize) -> Option<Self> {
+        let parts = self.part_count(other);
+        let bytes = self.shape().iter().product::<usize>() * element_bytes;
+        let are_small =
+            bytes / parts.max(1) < PART_BYTES_MIN && parts > PARTS_FREE * (self.count() + other.count());
+        let are_many = parts / self.count().min(other.count()).max(1) > PARTS_OF_BLOCK_MAX;
+        if !are_small && !are_many {
+            return None;
+        }
+        let between = self.0.iter().zip(&other.0).map(|(own, other)| {
+            let (low, high) = (own.size_max().min(other.size_max()), own.size_max().max(other.size_max()));
+            let mean = ((low.max(1) as f64) * high as f64).sqrt();
+            // Cut where the smaller ones are.
+            let size = (mean / low.max(1) as f64).round() as usize * low;
+            AxisChunks::regular(own.length(), size)
+        });
+        let between = Self(between.collect());
+        (self.part_count(&between) + between.part_count(other) < parts / 2).then_some(between)
+    }
 }
+
+/// Parts of this size are moved as fast as larger ones.
+const PART_BYTES_MIN: usize = 8 << 10;
+/// So many parts for each block never cost more than the blocks themselves.
+const PARTS_FREE: usize = 16;
+/// The most parts that a block is cut into, or made of: all of them may be on their way at once.
+const PARTS_OF_BLOCK_MAX: usize = 4096;
 
 /// How an array is to be cut, as a user says it.
 ///
@@ -343,6 +380,22 @@ mod tests {
         let common = AxisChunks::regular(12, 5).common(&AxisChunks::regular(12, 4));
         assert_eq!(common.sizes(), [4, 1, 3, 2, 2]);
         assert_eq!(AxisChunks::regular(0, 5).common(&AxisChunks::listed(&[0])).sizes(), [0]);
+    }
+
+    #[test]
+    fn many_small_parts_go_in_two_steps() {
+        let grid = |sizes: [usize; 2]| chunks(sizes).grid(&[10_000, 10_000], 8).unwrap();
+        let (rows, columns) = (grid([10, 10_000]), grid([10_000, 10]));
+        assert_eq!(rows.part_count(&columns), 1_000_000);
+        let between = rows.on_the_way_to(&columns, 8).unwrap();
+        assert!(rows.part_count(&between) + between.part_count(&columns) < 70_000);
+        assert!(between.block_size_max() < 110_000, "no block is larger");
+        assert_eq!(between.on_the_way_to(&columns, 8), None, "two steps are enough");
+        let (rows, columns) = (grid([1000, 10_000]), grid([10_000, 1000]));
+        assert_eq!(rows.on_the_way_to(&columns, 8), None, "100 parts are few");
+        let whole = grid([10_000, 10_000]);
+        let squares = grid([100, 100]);
+        assert_eq!(squares.on_the_way_to(&whole, 8), None, "there is nothing to be saved");
     }
 
     #[test]

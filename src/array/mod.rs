@@ -59,6 +59,8 @@ mod stack;
 mod statistics;
 mod submitter;
 mod together;
+#[cfg(feature = "zarr")]
+mod zarr;
 
 pub use blockwise::{BlockArgument, BlockArguments, BlockTuple, blockwise, map_blocks, try_blockwise};
 pub use chunks::{Chunks, chunks};

@@ -172,6 +172,9 @@ impl Node {
             // What lies below is cut as this is, when it is computed.
             return Self::new(self.data_type, grid.clone(), self.kind.clone());
         }
+        if let Some(between) = self.grid.on_the_way_to(grid, self.data_type.size_bytes()) {
+            return self.rechunk(&between).rechunk(grid);
+        }
         let whole = grid.0.iter().map(|axis| Selection::whole(axis.length())).collect();
         Self::new(self.data_type, grid.clone(), Kind::Gather(Arc::clone(self), whole))
     }

@@ -51,7 +51,8 @@ impl Client {
         path: impl AsRef<Path>,
         chunks: impl Into<Chunks>,
     ) -> Result<Array<T>> {
-        let (path, layout) = self.on_file("cannot be read", path.as_ref(), |path| Layout::read::<T>(path))?;
+        let (path, layout) =
+            self.on_file("the .npy file cannot be read", path.as_ref(), |path| Layout::read::<T>(path))?;
         let grid = expect(chunks.into().grid(&layout.shape, size_of::<T>()));
         if layout.is_fortran {
             // The same bytes are the transpose in C order.
@@ -70,7 +71,7 @@ impl Client {
     }
 
     /// Does something with a file on this rank; what goes wrong is said with the rank and its host.
-    fn on_file<T>(
+    pub(super) fn on_file<T>(
         &self,
         what: &str,
         path: &Path,
@@ -81,11 +82,7 @@ impl Client {
             let driver = self.cluster().ranks().iter().find(|rank| rank.role.driver);
             let place =
                 driver.map_or_else(String::new, |rank| format!(" on rank {} ({})", rank.rank, rank.host));
-            Error::File {
-                message: format!("the .npy file {what}{place}"),
-                path: path.into(),
-                source: Arc::new(source),
-            }
+            Error::File { message: format!("{what}{place}"), path: path.into(), source: Arc::new(source) }
         })
     }
 }
@@ -104,13 +101,15 @@ impl<T: Element> Array<T> {
         partial.push(".partial");
         let header = header(T::DATA_TYPE, &self.shape());
         let bytes = (header.len() + self.nbytes()) as u64;
-        let (partial, ()) = self.client.on_file("cannot be written", Path::new(&partial), |path| {
-            let file = File::create(path)?;
-            file.write_all_at(&header, 0)?;
-            file.set_len(bytes)
-        })?;
+        let (partial, ()) =
+            self.client.on_file("the .npy file cannot be written", Path::new(&partial), |path| {
+                let file = File::create(path)?;
+                file.write_all_at(&header, 0)?;
+                file.set_len(bytes)
+            })?;
         let written = self.write_blocks(&partial, header.len() as u64).and_then(|()| {
-            self.client.on_file("cannot be given its name", path, |path| fs::rename(&partial, path))
+            self.client
+                .on_file("the .npy file cannot be given its name", path, |path| fs::rename(&partial, path))
         });
         if written.is_err() {
             // The first error is the one to tell.
@@ -260,14 +259,14 @@ fn write_block<T: Element>(block: &ArrayD<T>, path: PathBuf, (data_start, whole,
 }
 
 /// Ends the task with one line if its file could not be used.
-fn told(path: &Path, verb: &str, result: io::Result<()>) {
-    if let Err(error) = result {
+pub(super) fn told<T>(path: &Path, verb: &str, result: io::Result<T>) -> T {
+    result.unwrap_or_else(|error| {
         let rank = current().rank();
         panic!(
             "{} cannot be {verb} on rank {rank}: {error}; all ranks must share its file system",
             path.display()
-        );
-    }
+        )
+    })
 }
 
 #[cfg(test)]

@@ -300,7 +300,7 @@ impl Store {
         let UnderWay { coming_bytes, .. } = self.under_way;
         let admits =
             |memory: &Memory| memory.admits(wanted.size().bytes, self.under_way.total(), coming_bytes);
-        self.memory.as_ref().is_none_or(admits)
+        self.coming.len() < COMING_MAX && self.memory.as_ref().is_none_or(admits)
     }
 
     /// Makes room for a value, or a part of one, and asks its holder for it.
@@ -310,7 +310,7 @@ impl Store {
         let tag = (0..=TAG_MAX)
             .map(|distance| self.next_tag.wrapping_add(distance) & TAG_MAX)
             .find(|tag| !self.coming.contains_key(&(source, *tag)))
-            .expect("fewer than 32768 values come from one rank at a time");
+            .expect("there are more tags than bodies on their way");
         self.next_tag = tag.wrapping_add(1) & TAG_MAX;
         self.coming.insert((source, tag), name);
         self.under_way.coming_bytes += size.bytes;
@@ -390,6 +390,7 @@ impl Store {
     /// A body has arrived.
     pub fn body_arrived(&mut self, source: Rank, tag: BodyTag, buffer: Buffer) {
         let Some(task) = self.coming.remove(&(source, tag)) else { return };
+        self.ask_for_deferred();
         if let Some(Entry { state: State::Coming { body, .. }, .. }) = self.entries.get_mut(&task) {
             *body = Some(buffer);
             self.complete(task);
@@ -622,3 +623,6 @@ impl Store {
 
 /// The largest tag that MPI promises.
 const TAG_MAX: BodyTag = 0x7fff;
+
+/// The most bodies that are on their way here at a time, but for those that are urgent.
+const COMING_MAX: usize = 8192;

@@ -93,6 +93,22 @@ fn a_part_comes_without_the_value() {
 }
 
 #[test]
+fn more_parts_than_there_are_tags_come_one_after_the_other() {
+    let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
+    let (value, count) = (value(2), 1 + u64::from(TAG_MAX) + 1);
+    stores[0].put(TaskId(7), value.clone(), Claim::Worker);
+    let (assembly, _) = Assembly::new(vec![vec![Run { piece: 0, from: 1, step: 1, count: 1 }]]);
+    let cut = Cut { element_bytes: 8, align: 8, assembly };
+    for part in 0..count {
+        stores[1].want_part(TaskId::of_part(part), held(7, 0, &value), cut.clone());
+    }
+    assert_eq!(stores[1].coming_count(), COMING_MAX);
+    exchange(&mut stores, &mut posted);
+    assert_eq!(stores[1].take_news().len() as u64, count);
+    assert_eq!(stores[1].coming_count(), 0);
+}
+
+#[test]
 fn a_value_freed_on_its_way_goes_when_it_has_come() {
     let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
     let value = value(3);

@@ -361,30 +361,25 @@ impl Panel {
 
 /// Writes `rows` rows of `length` elements; those of each column follow each other in `input`, and
 /// the columns are `stride` apart.
+///
+/// Some columns at a time are copied to where all of them stay in the first-level cache, and turned
+/// there: loads that wait for memory overlap each other only where nothing else is done between them.
 #[multiversion(targets = "simd")]
 fn turn<T: Element>(input: &[T], base: i64, stride: i64, rows: usize, panel: &mut [T], length: usize) {
-    const SIDE: usize = 8;
-    let column_of = |column: usize| (base + column as i64 * stride) as usize;
-    for row in (0..rows).step_by(SIDE) {
-        for column in (0..length).step_by(SIDE) {
-            let (height, width) = (SIDE.min(rows - row), SIDE.min(length - column));
-            if (height, width) != (SIDE, SIDE) {
-                for own in column..column + width {
-                    for (place, value) in input[column_of(own) + row..][..height].iter().enumerate() {
-                        panel[(row + place) * length + own] = *value;
-                    }
-                }
-                continue;
+    const COLUMNS: usize = 128;
+    let mut columns = [[T::default(); Panel::ROWS]; COLUMNS];
+    let column_of = |column: usize| &input[(base + column as i64 * stride) as usize..];
+    for first in (0..length).step_by(COLUMNS) {
+        let count = COLUMNS.min(length - first);
+        for (place, column) in columns[..count].iter_mut().enumerate() {
+            match column_of(first + place).first_chunk::<{ Panel::ROWS }>() {
+                Some(elements) if rows == Panel::ROWS => *column = *elements,
+                _ => column[..rows].copy_from_slice(&column_of(first + place)[..rows]),
             }
-            let mut square = [[T::default(); SIDE]; SIDE];
-            for (own, values) in square.iter_mut().enumerate() {
-                values.copy_from_slice(&input[column_of(column + own) + row..][..SIDE]);
-            }
-            for place in 0..SIDE {
-                let output: &mut [T; SIDE] =
-                    panel[(row + place) * length + column..].first_chunk_mut().expect("inside");
-                *output = square.map(|values| values[place]);
-            }
+        }
+        for row in 0..rows {
+            let output = &mut panel[row * length + first..][..count];
+            output.iter_mut().zip(&columns).for_each(|(output, column)| *output = column[row]);
         }
     }
 }

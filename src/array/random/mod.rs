@@ -36,19 +36,32 @@ trait Distribution<T> {
 
 /// Fills elements `first ..` of a stream.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-fn fill<T: Copy + Default, D: Distribution<T>>(key: Key, first: u64, output: &mut [T], distribution: &D) {
-    let (mut block, mut skip) = (first / 2, (first % 2) as usize);
-    let mut rest = output;
-    while !rest.is_empty() {
-        let [even, odd] = philox::pairs(key, block);
-        let mut values = [T::default(); 2 * LANES];
-        for lane in 0..LANES {
-            [values[2 * lane], values[2 * lane + 1]] = distribution.pair([even[lane], odd[lane]]);
-        }
-        let count = rest.len().min(2 * LANES - skip);
-        let (filled, after) = rest.split_at_mut(count);
-        filled.copy_from_slice(&values[skip..skip + count]);
-        (rest, block, skip) = (after, block.wrapping_add(LANES as u64), 0);
+fn fill<T: Copy + Default, D: Distribution<T>>(key: Key, first: u64, mut output: &mut [T], distribution: &D) {
+    let mut block = first / 2;
+    if first % 2 == 1
+        && let Some((odd, rest)) = std::mem::take(&mut output).split_first_mut()
+    {
+        *odd = distribution.pair(philox::pair(key, block, 0))[1];
+        (output, block) = (rest, block.wrapping_add(1));
+    }
+    let (chunks, last) = output.as_chunks_mut();
+    for chunk in chunks {
+        fill_chunk(key, block, chunk, distribution);
+        block = block.wrapping_add(LANES as u64);
+    }
+    if !last.is_empty() {
+        let mut chunk = [T::default(); 2 * LANES];
+        fill_chunk(key, block, &mut chunk, distribution);
+        last.copy_from_slice(&chunk[..last.len()]);
+    }
+}
+
+/// Writes the elements of the counters from `block` on.
+#[inline(always)]
+fn fill_chunk<T, D: Distribution<T>>(key: Key, block: u64, chunk: &mut [T; 2 * LANES], distribution: &D) {
+    let [even, odd] = philox::pairs(key, block);
+    for lane in 0..LANES {
+        [chunk[2 * lane], chunk[2 * lane + 1]] = distribution.pair([even[lane], odd[lane]]);
     }
 }
 
