@@ -48,6 +48,7 @@ pub mod message;
 mod picture;
 pub mod prelude;
 pub mod rank;
+mod record;
 mod runtime;
 pub mod scheduler;
 pub mod store;
@@ -62,6 +63,8 @@ pub use current::{Current, current, is_in_task};
 pub use device::device;
 pub use error::{Error, Reason, Result, TaskError};
 pub use rank::{Rank, Role};
+#[doc(hidden)]
+pub use record::{Recorder, report_again};
 #[doc(hidden)]
 pub use runtime::simulation;
 pub use runtime::{Builder, Cluster, MemoryLimit, RankRecord, Runtime, run};

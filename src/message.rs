@@ -279,6 +279,14 @@ pub struct Layer {
     pub options: Option<Box<Options>>,
 }
 
+impl Layer {
+    /// What its tasks are called.
+    pub(crate) fn name(&self) -> String {
+        let label = self.options.as_ref().and_then(|options| options.label.clone());
+        label.unwrap_or_else(|| self.code.name().to_string())
+    }
+}
+
 /// Where a worker gets an argument from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Need {
@@ -506,6 +514,8 @@ pub enum Message {
     ToStore(ToStore),
     /// To every rank: end with this outcome.
     Stop(Outcome),
+    /// To rank 0: a piece of what a rank has recorded.
+    Recorded(#[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 /// Appends a message to a frame.

@@ -10,6 +10,7 @@ use crate::{
     error::Result,
     message::{Message, Outcome, Run, TaskId, Tasks, ToScheduler, ToStore, decode, encode},
     rank::Rank,
+    record::Recorder,
     scheduler::Scheduler,
     store::{self, Claim, Store},
     value::Value,
@@ -41,6 +42,8 @@ pub(crate) struct Surroundings<'a> {
     pub executor: Option<&'a dyn Execute>,
     /// Where the end of the run is noted.
     pub outcome: &'a OnceLock<Outcome>,
+    /// Who records what happens, if anybody does.
+    pub recorder: Option<&'a Recorder>,
 }
 
 /// A rank's roles and what is on its way between them.
@@ -72,6 +75,11 @@ impl Roles {
         }
     }
 
+    /// How many bytes of values the rank holds.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.store.bytes()
+    }
+
     /// How much there is of what goes with the futures: all zero when every one was dropped.
     pub(crate) fn left_over(&self) -> Vec<(&'static str, usize)> {
         let mut left = vec![
@@ -101,7 +109,10 @@ impl Roles {
                         self.hear(source, message, around);
                     }
                 }
-                Arrival::Body { source, tag, buffer } => self.store.body_arrived(source, tag, buffer),
+                Arrival::Body { source, tag, buffer } => {
+                    around.recorder.inspect(|recorder| recorder.fetched(source, tag, buffer.length()));
+                    self.store.body_arrived(source, tag, buffer);
+                }
             }
         }
         active |= self.hear_client(around.table);
@@ -183,10 +194,12 @@ impl Roles {
             for action in self.store.take_actions() {
                 match action {
                     store::Action::Post { source, tag, buffer } => {
-                        self.transport.post(source, tag, buffer)?
+                        around.recorder.inspect(|recorder| recorder.fetch_begins(source, tag));
+                        self.transport.post(source, tag, buffer)?;
                     }
                     store::Action::Say { target, message } => self.say(target, Message::ToStore(message)),
                     store::Action::SendBody { target, tag, body } => {
+                        around.recorder.inspect(|recorder| recorder.sent(target, tag, body.as_slice().len()));
                         self.transport.send_body(target, tag, body)?;
                     }
                 }
@@ -210,6 +223,9 @@ impl Roles {
         match message {
             Message::ToScheduler(message) => {
                 if let Some(scheduler) = &mut self.scheduler {
+                    if let (Some(recorder), ToScheduler::Submit(layer)) = (around.recorder, &message) {
+                        recorder.layer(layer);
+                    }
                     scheduler.handle(source, message);
                 }
             }
@@ -224,6 +240,9 @@ impl Roles {
             Message::Stop(outcome) => {
                 // The first one counts.
                 let _ = around.outcome.set(outcome);
+            }
+            Message::Recorded(chunk) => {
+                around.recorder.inspect(|recorder| recorder.gather(&chunk));
             }
         }
     }

@@ -4,6 +4,7 @@ use super::time;
 use crate::{
     device::{Binding, DeviceType},
     error::{Error, Result},
+    record::Outputs,
     scheduler::Backlog,
 };
 use std::{path::PathBuf, time::Duration};
@@ -77,6 +78,8 @@ pub(crate) struct Settings {
     pub time_margin: Option<Duration>,
     /// When the job ends: seconds since 1970.
     pub job_end_time: Option<f64>,
+    /// Files that tell of the run.
+    pub outputs: Outputs,
 }
 
 impl Settings {
@@ -108,6 +111,10 @@ impl Settings {
             time_limit: seconds(&read, "MANIPLE_TIME_LIMIT")?,
             time_margin: seconds(&read, "MANIPLE_TIME_MARGIN")?,
             job_end_time: time::job_end_time(&read, time::modified, time::now())?,
+            outputs: Outputs {
+                report: read("MANIPLE_REPORT").map(PathBuf::from),
+                trace: read("MANIPLE_TRACE").map(PathBuf::from),
+            },
         })
     }
 

@@ -363,7 +363,7 @@ impl Simulation {
         let node = &mut self.nodes[rank.index()];
         node.is_called = false;
         let executor = node.machine.as_ref().map(|machine| machine as &dyn Execute);
-        let around = Surroundings { table: &node.table, executor, outcome: &node.outcome };
+        let around = Surroundings { table: &node.table, executor, outcome: &node.outcome, recorder: None };
         node.roles.progress(around).expect("nothing is wrong with what was sent");
         let sent = lock(&self.network).take_sent();
         sent.into_iter().for_each(|sent| self.note_sent(sent));
@@ -576,9 +576,10 @@ fn concerned(message: &Message) -> Vec<Tasks> {
             ToStore::Fetch { task, .. } | ToStore::Head { task, .. } | ToStore::Gone { task, .. },
         )
         | Message::ToStore(ToStore::Pulled(task)) => vec![Tasks::one(*task)],
-        Message::ToWorker(ToWorker::Yield(_)) | Message::ToClient(ToClient::Stopping) | Message::Stop(_) => {
-            Vec::new()
-        }
+        Message::ToWorker(ToWorker::Yield(_))
+        | Message::ToClient(ToClient::Stopping)
+        | Message::Stop(_)
+        | Message::Recorded(_) => Vec::new(),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     error::{Reason, TaskError},
     lock::lock,
     message::{Argument, Finished, Need, Packed, Run, TaskId, Tasks},
+    record::Recorder,
     runtime::Execute,
     task::{Code, Input, Inputs, Output},
     value::Value,
@@ -219,15 +220,21 @@ pub struct Pool {
     running: Vec<Mutex<Option<Arc<Run>>>>,
     stopped: AtomicBool,
     host: OnceLock<std::sync::Weak<dyn Host>>,
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl Pool {
-    /// A pool of `count` threads. Results of up to `small_bytes_max` bytes are small.
+    /// A pool of `count` threads. Results of up to `small_bytes_max` bytes are small. The recorder, if there
+    /// is one, is told what each thread runs.
     ///
     /// # Errors
     ///
     /// The system's words if the threads cannot be had.
-    pub fn new(count: usize, small_bytes_max: usize) -> Result<Arc<Self>, String> {
+    pub fn new(
+        count: usize,
+        small_bytes_max: usize,
+        recorder: Option<Arc<Recorder>>,
+    ) -> Result<Arc<Self>, String> {
         let threads = ThreadPoolBuilder::new()
             .num_threads(count)
             .thread_name(|index| format!("worker-{index}"))
@@ -246,6 +253,7 @@ impl Pool {
             running: (0..count).map(|_| Mutex::default()).collect(),
             stopped: AtomicBool::new(false),
             host: OnceLock::new(),
+            recorder,
         }))
     }
 
@@ -380,6 +388,7 @@ impl Pool {
         let outer_run = self.note_running(place, Some(Arc::clone(&batch.run)));
         let outer = PIECE.replace(Some(piece));
         let (collected, mut small) = (collects(&batch.run), Packed::default());
+        let mut lane = self.recorder.as_deref().and_then(|recorder| recorder.lane(place));
         current::enter(host.context(), || {
             while let Some(index) = PIECE.with_borrow_mut(|piece| {
                 let recalls = self.recalls.load(Ordering::Relaxed);
@@ -387,12 +396,14 @@ impl Pool {
             }) {
                 let outcome = run_task(&batch, index, &collected, self.small_bytes_max, &mut small);
                 let task = batch.run.tasks.first.plus(index);
+                lane.iter_mut().for_each(|lane| lane.ran(task));
                 PIECE.with_borrow_mut(|piece| {
                     let piece = piece.as_mut().expect("pieces within this one are over");
                     piece.results.push(task, outcome, &small);
                 });
             }
         });
+        drop(lane);
         self.note_running(place, outer_run);
         host.works(false);
         if let Some(mut piece) = PIECE.replace(outer) {
