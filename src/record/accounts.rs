@@ -18,10 +18,6 @@ pub(super) struct Time {
 }
 
 impl Time {
-    pub(super) fn sum(self) -> u64 {
-        self.compute + self.transfer + self.wait + self.spill
-    }
-
     pub(super) fn plus(self, other: Self) -> Self {
         Self {
             compute: self.compute + other.compute,
@@ -474,13 +470,17 @@ pub(super) mod tests {
         }
     }
 
+    fn sum(time: &Time) -> u64 {
+        time.compute + time.transfer + time.wait + time.spill
+    }
+
     #[test]
     fn the_time_of_every_thread_adds_up_to_the_run() {
         let history = known();
         let accounts = Accounts::of(&history);
         assert!(accounts.times[0].is_empty(), "rank 0 runs nothing");
         for time in accounts.times.iter().flatten() {
-            assert_eq!(time.sum(), 100_000);
+            assert_eq!(sum(time), 100_000);
         }
         let of = |rank: usize, lane: usize| {
             let Time { compute, transfer, wait, spill } = accounts.times[rank][lane];
@@ -522,7 +522,7 @@ pub(super) mod tests {
             event(Kind::Helping, 1, 0, 0, 40_000, 60_000),
         ];
         let times = &Accounts::of(&history).times[2];
-        assert_eq!((times[1].compute, times[1].sum()), (30_000, 100_000));
+        assert_eq!((times[1].compute, sum(&times[1])), (30_000, 100_000));
     }
 
     proptest::proptest! {

@@ -121,10 +121,16 @@ impl Recorder {
         recorder
     }
 
+    /// A thread that will run tasks says so.
+    pub(crate) fn thread_starts(&self, place: usize) {
+        if let (Some(id), Ok(path)) = (self.thread_ids.get(place), fs::read_link("/proc/thread-self")) {
+            let _ = id.set(path);
+        }
+    }
+
     /// Begins to record what a thread runs, if it is one of the rank's that runs tasks.
     pub(crate) fn lane(&self, place: Option<usize>) -> Option<Lane<'_>> {
         let place = place.filter(|place| *place + 1 < self.rings.len())?;
-        self.thread_ids[place].get_or_init(|| fs::read_link("/proc/thread-self").unwrap_or_default());
         Some(Lane { recorder: self, place, since: now(), open: None })
     }
 
@@ -228,7 +234,7 @@ impl Recorder {
     fn look_at_threads(&self, pending: &mut Pending, at: u64) {
         for (lane, (id, used)) in self.thread_ids.iter().zip(&mut pending.used).enumerate() {
             let Some(now_used) = id.get().and_then(|id| core_nanoseconds(id)) else { continue };
-            let share = now_used.saturating_sub(*used) * 2 > at - pending.looked_at && *used > 0;
+            let share = now_used.saturating_sub(*used) * 3 > at - pending.looked_at && *used > 0;
             *used = now_used.max(1);
             if !share {
                 continue;
@@ -407,7 +413,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let parts = folder.path().join("run.parts");
         let recorder = recorder(parts.clone());
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             scope.spawn(|| {
                 let mut lane = recorder.lane(Some(1)).unwrap();
                 (0..10_000).for_each(|task| lane.ran(TaskId(task)));

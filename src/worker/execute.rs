@@ -235,9 +235,11 @@ impl Pool {
         small_bytes_max: usize,
         recorder: Option<Arc<Recorder>>,
     ) -> Result<Arc<Self>, String> {
+        let starting = recorder.clone();
         let threads = ThreadPoolBuilder::new()
             .num_threads(count)
             .thread_name(|index| format!("worker-{index}"))
+            .start_handler(move |index| starting.iter().for_each(|recorder| recorder.thread_starts(index)))
             .build()
             .map_err(|error| error.to_string())?;
         Ok(Arc::new(Self {

@@ -235,15 +235,26 @@ fn graph(accounts: &Accounts<'_>) -> String {
     svg.find("<svg").map_or(String::new(), |start| svg[start..].to_string())
 }
 
-/// The last part of a path, and of what is around a closure.
+/// A name without the paths before its parts: `a::sum<b::C>` becomes `sum<C>`.
 fn short(name: &str) -> String {
-    let mut parts: Vec<&str> = name.rsplit("::").take(2).collect();
-    if !name.ends_with("{{closure}}") {
-        parts.truncate(1);
+    let mut short = String::new();
+    let mut rest = name;
+    while let Some(letter) = rest.chars().next() {
+        let word = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(rest.len());
+        let after = rest[word..].strip_prefix("::");
+        // Of a closure its function is told, too.
+        let is_path =
+            after.is_some_and(|after| after.starts_with(|next: char| next.is_alphanumeric() || next == '_'));
+        match (word, after) {
+            (1.., Some(after)) if is_path => rest = after,
+            _ => {
+                let length = word.max(letter.len_utf8());
+                short.push_str(&rest[..length]);
+                rest = &rest[length..];
+            }
+        }
     }
-    parts.reverse();
-    let short: String = parts.join("::").chars().filter(|letter| !"<>&\"'".contains(*letter)).collect();
-    if short.chars().count() <= 28 { short } else { short.chars().take(27).chain(['…']).collect() }
+    if short.chars().count() <= 40 { short } else { short.chars().take(39).chain(['…']).collect() }
 }
 
 #[cfg(test)]
@@ -297,6 +308,19 @@ mod tests {
         assert!(!page.contains("alert(1)</script>") && !page.contains("<b>&"));
         assert!(page.contains("&lt;b&gt;&amp;"));
         assert_eq!(numbers(&page)["groups"][0]["name"], history.layers[0].name);
+    }
+
+    #[test]
+    fn names_are_short_in_pictures() {
+        for (name, expected) in [
+            ("pi::count", "count"),
+            ("a::main::{{closure}}", "main::{{closure}}"),
+            ("a::trimmed<f64, b::c::D>", "trimmed<f64, D>"),
+            ("größe", "größe"),
+            ("::", "::"),
+        ] {
+            assert_eq!(short(name), expected);
+        }
     }
 
     #[test]

@@ -41,9 +41,7 @@ const number = (count) => count.toLocaleString("en-US");
 const percent = (part, whole) => (whole > 0 ? `${(100 * part / whole).toFixed(1)}%` : "–");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 function shortName(name) {
-  const parts = name.split("::");
-  const keep = parts.at(-1) === "{{closure}}" ? parts.slice(-2) : parts.slice(-1);
-  return keep.join("::");
+  return name.replace(/(?:[\p{L}\d_]+::)+(?=[\p{L}\d_])/gu, "");
 }
 
 // The functions that took longest have colours of their own.
@@ -51,7 +49,7 @@ const byTime = data.groups.map((_, place) => place).sort((a, b) => data.groups[b
 const colourOf = new Map(byTime.slice(0, COLOURS.length).map((place, order) => [place, COLOURS[order]]));
 function groupColour(group) {
   if (group >= 0) return colourOf.get(group) ?? colour("other");
-  return { "-1": colour("other"), "-2": colour("wait"), "-3": colour("compute"), "-4": colour("spill") }[group];
+  return { "-1": colour("other"), "-2": colour("wait"), "-3": colour("accent"), "-4": colour("spill") }[group];
 }
 const groupName = (group) => (group >= 0 ? data.groups[group].name : STANDS_FOR[group]);
 const swatch = (background) => element("i", { style: { background } });
@@ -396,7 +394,7 @@ function timelineLegend() {
   const named = byTime.slice(0, COLOURS.length).map((group) => element("span", { title: data.groups[group].name }, swatch(colourOf.get(group)), shortName(data.groups[group].name)));
   if (byTime.length > COLOURS.length) named.push(element("span", {}, swatch("var(--other)"), `${number(byTime.length - COLOURS.length)} others`));
   const has = (group) => data.lanes.some((lane) => lane.spans.some((value, at) => at % 5 === 0 && value === group));
-  if (has(-3)) named.push(element("span", {}, swatch("var(--compute)"), STANDS_FOR[-3]));
+  if (has(-3)) named.push(element("span", {}, element("i", { style: { background: "var(--accent)", opacity: 0.45 } }), STANDS_FOR[-3]));
   if (has(-2)) named.push(element("span", {}, swatch("var(--wait)"), STANDS_FOR[-2]));
   byId("timeline-legend").append(...named);
 }
@@ -448,8 +446,21 @@ function criticalPath() {
     "data-tip": `${groupName(step.group)}\n${number(step.tasks)} tasks, ${duration(step.time)}`,
   })));
   byId("path-bar").hidden = !data.path.length;
-  table("path-table", data.path.slice(0, 300), [
-    ["Function", (step) => groupName(step.group), (step) => element("td", { class: "name", title: groupName(step.group) }, swatch(groupColour(step.group)), groupName(step.group))],
+  const sums = new Map();
+  for (const step of data.path) {
+    const sum = sums.get(step.group) ?? { group: step.group, tasks: 0, time: 0 };
+    sums.set(step.group, { ...sum, tasks: sum.tasks + step.tasks, time: sum.time + step.time });
+  }
+  const named = (step) => element("td", { class: "name", title: groupName(step.group) }, swatch(groupColour(step.group)), groupName(step.group));
+  table("path-table", [...sums.values()], [
+    ["Function", (sum) => groupName(sum.group), named],
+    ["Tasks on it", (sum) => sum.tasks, (sum) => number(sum.tasks)],
+    ["Time", (sum) => sum.time, (sum) => duration(sum.time)],
+    ["Share", (sum) => sum.time, (sum) => percent(sum.time, data.pathTime)],
+  ], [2, true]);
+  byId("path-details").hidden = !data.path.length;
+  table("steps-table", data.path.slice(0, 500), [
+    ["Function", (step) => groupName(step.group), named],
     ["Tasks in a row", (step) => step.tasks, (step) => number(step.tasks)],
     ["Time", (step) => step.time, (step) => duration(step.time)],
     ["Share", (step) => step.time, (step) => percent(step.time, data.pathTime)],
@@ -495,8 +506,19 @@ function ranks() {
   byId("versions").textContent = `maniple ${data.version} · ${data.ranks[0]?.transport ?? ""}`;
 }
 
+// The picture without the empty space around it.
+function graph() {
+  const picture = document.querySelector(".graph svg");
+  if (!picture || !data.groups.length) return void (byId("graph").hidden = true);
+  const box = picture.getBBox(), edge = 12;
+  picture.setAttribute("viewBox", `${box.x - edge} ${box.y - edge} ${box.width + 2 * edge} ${box.height + 2 * edge}`);
+  picture.setAttribute("width", box.width + 2 * edge);
+  picture.setAttribute("height", box.height + 2 * edge);
+}
+
 summary();
 timeBars();
+graph();
 timelineLegend();
 memoryKinds();
 steer();

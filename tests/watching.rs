@@ -1,0 +1,206 @@
+//! Traces and reports of real runs, whole ones and killed ones, and what is said of paths that can't be
+//! written.
+
+#[path = "support/example.rs"]
+mod example;
+
+use example::example;
+use maniple::{Result, Runtime};
+use serde_json::Value;
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+/// Works for so many milliseconds.
+fn work(milliseconds: u64) {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(milliseconds) {
+        std::hint::spin_loop();
+    }
+}
+
+fn load(milliseconds: u64) -> u64 {
+    work(milliseconds);
+    milliseconds
+}
+
+fn reduce(values: &[u64]) -> u64 {
+    work(40);
+    values.iter().sum()
+}
+
+fn aside(value: u64) -> u64 {
+    work(5);
+    value
+}
+
+fn block(length: usize) -> Vec<f64> {
+    vec![1.0; length]
+}
+
+fn sum(blocks: &[Vec<f64>]) -> f64 {
+    blocks.iter().flatten().sum()
+}
+
+/// The numbers within a report.
+fn numbers(report: &Path) -> Value {
+    let page = fs::read_to_string(report).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"));
+    let data = page.split_once("type=\"application/json\">").unwrap().1;
+    serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap()
+}
+
+fn names(numbers: &Value, steps: &Value) -> Vec<String> {
+    let name = |step: &Value| numbers["groups"][step["group"].as_u64().unwrap() as usize]["name"].clone();
+    steps.as_array().unwrap().iter().map(|step| name(step).as_str().unwrap().to_string()).collect()
+}
+
+#[test]
+fn a_report_shows_the_known_critical_path_and_its_times_add_up() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let (report, trace) = (folder.path().join("run.html"), folder.path().join("run.json"));
+    let runtime = Runtime::builder().local_workers(2).threads(2).report(&report).trace(&trace);
+    let start = Instant::now();
+    runtime.execute(|client| {
+        let loads = client.map(load, [5, 60, 5]);
+        let reduced = client.submit(reduce, &loads);
+        let asides = client.map(aside, &loads);
+        let blocks = client.map(block, vec![10_000; 8]);
+        assert_eq!(client.submit(sum, &blocks).result()?, 80_000.0);
+        client.gather(&asides)?;
+        assert_eq!(reduced.result()?, 70);
+        Ok(())
+    })?;
+    let wall = start.elapsed().as_nanos() as f64;
+    let numbers = numbers(&report);
+    let path = names(&numbers, &numbers["path"]);
+    assert_eq!(path, ["watching::load", "watching::reduce"], "{}", numbers["path"]);
+    let path_time = numbers["pathTime"].as_f64().unwrap();
+    assert!((100e6..wall).contains(&path_time), "{path_time}");
+    for rank in numbers["ranks"].as_array().unwrap().iter().filter(|rank| rank["threads"] != 0) {
+        let sum: f64 = rank["time"].as_array().unwrap().iter().map(|time| time.as_f64().unwrap()).sum();
+        let own = rank["threads"].as_f64().unwrap()
+            * (rank["ended"].as_f64().unwrap() - rank["began"].as_f64().unwrap());
+        assert!((sum / own - 1.0).abs() < 0.01, "{sum} of {own}");
+        assert!(own / rank["threads"].as_f64().unwrap() < wall);
+    }
+    let ran: u64 =
+        numbers["groups"].as_array().unwrap().iter().map(|group| group["ran"].as_u64().unwrap()).sum();
+    assert_eq!(ran, 3 + 1 + 3 + 8 + 1);
+    let moved: u64 =
+        numbers["matrix"].as_array().unwrap().iter().map(|entry| entry[2].as_u64().unwrap()).sum();
+    assert!(moved >= 80_000, "the sum is where at most all blocks but one were");
+    assert!(numbers["complete"] == true);
+
+    // The trace: a run of its own format, whose flows pair, and the same report again.
+    let text: Value = serde_json::from_slice(&fs::read(&trace).unwrap()).unwrap();
+    let events = text["traceEvents"].as_array().unwrap();
+    let flows = |phase: &str| {
+        let mut flows: Vec<u64> = events
+            .iter()
+            .filter(|event| event["ph"] == phase)
+            .map(|event| event["id"].as_u64().unwrap())
+            .collect();
+        flows.sort_unstable();
+        flows
+    };
+    assert_eq!(flows("s"), flows("f"));
+    assert!(!flows("s").is_empty());
+    let program = env!("CARGO_BIN_EXE_maniple");
+    let again = Command::new(program)
+        .arg("report")
+        .arg(&trace)
+        .args(["--output"])
+        .arg(folder.path().join("again.html"))
+        .output()
+        .unwrap();
+    assert!(again.status.success() && again.stderr.is_empty(), "{again:?}");
+    assert_eq!(fs::read(folder.path().join("again.html")).unwrap(), fs::read(&report).unwrap());
+    let mut left: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["again.html", "run.html", "run.json"], "nothing else is left");
+    Ok(())
+}
+
+fn run(name: &str, args: &[&str], variables: &[(&str, &str)]) -> Output {
+    Command::new(example(name)).args(args).envs(variables.iter().copied()).output().unwrap()
+}
+
+fn one_line(output: &Output) -> String {
+    let words = String::from_utf8_lossy(&output.stderr).trim_end().to_string();
+    assert!(!output.status.success() && words.lines().count() == 1, "{output:?}");
+    words
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_before_the_run() {
+    for (args, variables) in [
+        (&["--report", "/proc/none/run.html"][..], &[][..]),
+        (&["--trace", "/proc/none/run.json"], &[("MANIPLE_LOCAL_WORKERS", "2")]),
+        (&[], &[("MANIPLE_REPORT", "/proc/none/run.html")]),
+    ] {
+        let output = run("chain", args, variables);
+        let words = one_line(&output);
+        assert!(words.contains("cannot start") && words.contains("/proc/none/run."), "{words}");
+        assert!(output.stdout.is_empty(), "nothing has run");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_in_one_line_after_the_run() {
+    for workers in ["", "2"] {
+        let output = run("chain", &["--report", "/dev/full"], &[("MANIPLE_LOCAL_WORKERS", workers)]);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(words.starts_with("Error: the report of the run cannot be written: /dev/full"), "{words}");
+        assert_eq!(words.lines().count(), 1, "{words}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("OUTPUT:\n-96\n"), "the run went well");
+    }
+}
+
+#[test]
+fn a_killed_run_leaves_what_was_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.html");
+    let args = ["--side", "200", "--chunk", "50", "--steps", "1000000", "--report", path.to_str().unwrap()];
+    let mut child = Command::new(example("heat"))
+        .args(args)
+        .env("MANIPLE_LOCAL_WORKERS", "2")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let parts = folder.path().join("run.html.parts");
+    let bytes = || -> u64 {
+        let files = fs::read_dir(&parts).into_iter().flatten().flatten();
+        files.map(|file| file.metadata().map_or(0, |found| found.len())).sum()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while bytes() < 20_000 && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!path.exists());
+    let output = Command::new(env!("CARGO_BIN_EXE_maniple")).arg("report").arg(&parts).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let numbers = numbers(&path);
+    assert!(numbers["complete"] == false && numbers["ranks"].as_array().unwrap().len() == 4);
+    let ran: u64 =
+        numbers["groups"].as_array().unwrap().iter().map(|group| group["ran"].as_u64().unwrap()).sum();
+    assert!(ran > 0);
+}
+
+#[test]
+fn what_is_no_trace_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.json");
+    fs::write(&path, "{\"traceEvents\": [").unwrap();
+    let report = |record: &Path| {
+        Command::new(env!("CARGO_BIN_EXE_maniple")).arg("report").arg(record).output().unwrap()
+    };
+    assert!(one_line(&report(&path)).contains("this is no trace of a run, or not all of one"));
+    assert!(one_line(&report(&folder.path().join("none"))).contains("the record of the run cannot be read"));
+}
