@@ -13,6 +13,9 @@ pub(crate) struct Watch {
     /// Write a trace of the run, for ui.perfetto.dev [env: MANIPLE_TRACE].
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Show how far the run has come: bars in a terminal, else a line a minute [env: MANIPLE_PROGRESS].
+    #[arg(long)]
+    progress: bool,
 }
 
 impl Watch {
@@ -25,6 +28,6 @@ impl Watch {
         if let Some(path) = &self.trace {
             builder = builder.trace(path);
         }
-        builder
+        if self.progress { builder.progress(true) } else { builder }
     }
 }

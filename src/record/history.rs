@@ -131,7 +131,7 @@ impl LayerRecord {
 }
 
 /// What is the same for all ranks of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Head {
     pub version: String,
     pub program: String,

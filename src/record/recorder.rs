@@ -317,6 +317,27 @@ impl Recorder {
     }
 }
 
+impl Recorder {
+    /// Records so many tasks that do nothing, and returns how many nanoseconds each took. For `benches/`.
+    #[doc(hidden)]
+    pub fn nanoseconds_a_task(count: u64) -> f64 {
+        let recorder = Self::start(Start {
+            rank: Rank::SCHEDULER,
+            threads: 1,
+            head: Head::default(),
+            parts: std::env::temp_dir().join(format!("maniple-{}.parts", std::process::id())),
+        });
+        let start = now();
+        if let Some(mut lane) = recorder.lane(Some(0)) {
+            (0..count).for_each(|task| lane.ran(TaskId(task)));
+        }
+        let nanoseconds = now() - start;
+        recorder.finish();
+        recorder.remove_part();
+        nanoseconds as f64 / count as f64
+    }
+}
+
 /// Records the tasks that a thread runs one after the other.
 #[derive(Debug)]
 pub(crate) struct Lane<'a> {

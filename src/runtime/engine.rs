@@ -30,7 +30,7 @@ use crate::{
     lock::lock,
     message::{Message, Outcome, ToScheduler},
     rank::Rank,
-    record::{self, History, Recorder},
+    record::{self, History, Recorder, Tally},
     scheduler::Scheduler,
     worker::execute::{Host, Pool},
 };
@@ -77,6 +77,8 @@ pub(crate) struct Engine {
     over: AtomicBool,
     context: OnceLock<Context>,
     recorder: Option<Arc<Recorder>>,
+    /// How far the run has come, on rank 0 if that is shown.
+    tally: Option<Arc<Tally>>,
 }
 
 impl Engine {
@@ -124,6 +126,7 @@ impl Engine {
             over: AtomicBool::new(false),
             context: OnceLock::new(),
             recorder,
+            tally: (settings.progress && this == Rank::SCHEDULER).then(Arc::default),
         });
         let client = engine.client(settings);
         let worker = engine.cluster.workers().position(|rank| rank.rank == this).unwrap_or(0);
@@ -149,6 +152,11 @@ impl Engine {
     /// This rank's line of the role table.
     pub(crate) fn record(&self) -> &RankRecord {
         &self.cluster.ranks()[self.this.index()]
+    }
+
+    /// Who counts how far the run has come, if it is shown.
+    pub(crate) fn tally(&self) -> Option<&Arc<Tally>> {
+        self.tally.as_ref()
     }
 
     /// Whether only this thread may use the transport.
@@ -475,6 +483,7 @@ impl Engine {
             executor,
             outcome: &self.outcome,
             recorder: self.recorder.as_deref(),
+            tally: self.tally.as_deref(),
         });
         self.recorder.iter().for_each(|recorder| recorder.holds(roles.held_bytes()));
         std::mem::forget(guard);

@@ -20,7 +20,7 @@ use crate::{
     error::{Error, Result},
     message::Outcome,
     rank::{Rank, Role, driver_of},
-    record::{self, Recorder},
+    record::{self, Display, Recorder},
     scheduler::{Backlog, Scheduler, WorkerSpec},
     value::{self, Data},
 };
@@ -121,6 +121,7 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`shutdown_grace`](Self::shutdown_grace) | `MANIPLE_SHUTDOWN_GRACE_SECONDS` | 5 s |
 /// | [`time_limit`](Self::time_limit) | `MANIPLE_TIME_LIMIT` in seconds; of the job: `MANIPLE_END_TIME`, `SLURM_JOB_END_TIME` | none |
 /// | [`time_margin`](Self::time_margin) | `MANIPLE_TIME_MARGIN` in seconds | 30 s, at most a tenth |
+/// | [`progress`](Self::progress) | `MANIPLE_PROGRESS=1`; `MANIPLE_PROGRESS_SECONDS` between lines | none; 60 s |
 /// | [`report`](Self::report) | `MANIPLE_REPORT` | none |
 /// | [`trace`](Self::trace) | `MANIPLE_TRACE` | none |
 #[derive(Clone, Debug)]
@@ -228,6 +229,13 @@ impl Builder {
     /// it: 30 s, but at most a tenth of the time that is left at the start. See [`Client::stopping`].
     pub fn time_margin(self, margin: Duration) -> Self {
         self.set(|settings| settings.time_margin = Some(margin))
+    }
+
+    /// Shows on rank 0's standard error how far each function has come: how many tasks are done, with workers
+    /// and waiting, how many end in a second, and how long it will take. Bars in a terminal; elsewhere a line a
+    /// minute, and one at the end.
+    pub fn progress(self, shown: bool) -> Self {
+        self.set(|settings| settings.progress = shown)
     }
 
     /// Writes a report of the run to this file when it has ended: one page of HTML that needs nothing else.
@@ -508,8 +516,10 @@ impl Member {
     where
         F: FnOnce(&Client) -> Result<T> + Send,
     {
-        let own = driver.and_then(|driver| self.drive(driver));
         let engine = &self.engine;
+        let tally = engine.tally().cloned();
+        let display = tally.map(|tally| Display::start(tally, self.settings.progress_pause));
+        let own = driver.and_then(|driver| self.drive(driver));
         engine.look_after(|| engine.outcome().is_some());
         let Some(outcome) = engine.outcome() else {
             let error = engine.failure().cloned().unwrap_or(Error::Ended);
@@ -522,6 +532,7 @@ impl Member {
             let words = format!("{names} still runs {grace:?} after the end of the run");
             engine.abort(&Error::World(words), STATUS_FAILED);
         }
+        drop(display);
         let history = engine.gather_records();
         let closed = engine.close();
         let written = history.map_or(Ok(()), |history| self.settings.outputs.write(&history));

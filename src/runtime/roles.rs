@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     message::{Message, Outcome, Run, TaskId, Tasks, ToScheduler, ToStore, decode, encode},
     rank::Rank,
-    record::Recorder,
+    record::{Recorder, Tally},
     scheduler::Scheduler,
     store::{self, Claim, Store},
     value::Value,
@@ -44,6 +44,8 @@ pub(crate) struct Surroundings<'a> {
     pub outcome: &'a OnceLock<Outcome>,
     /// Who records what happens, if anybody does.
     pub recorder: Option<&'a Recorder>,
+    /// Who counts how far the run has come, on rank 0 if it is shown.
+    pub tally: Option<&'a Tally>,
 }
 
 /// A rank's roles and what is on its way between them.
@@ -123,6 +125,7 @@ impl Roles {
         }
         let decisions = self.scheduler.as_mut().map(Scheduler::decide);
         for (target, message) in decisions.into_iter().flatten() {
+            around.tally.inspect(|tally| tally.say(&message));
             self.say(target, message);
         }
         self.settle(around)?;
@@ -226,6 +229,7 @@ impl Roles {
                     if let (Some(recorder), ToScheduler::Submit(layer)) = (around.recorder, &message) {
                         recorder.layer(layer);
                     }
+                    around.tally.inspect(|tally| tally.hear(&message));
                     scheduler.handle(source, message);
                 }
             }

@@ -78,6 +78,9 @@ pub(crate) struct Settings {
     pub time_margin: Option<Duration>,
     /// When the job ends: seconds since 1970.
     pub job_end_time: Option<f64>,
+    /// Whether progress is shown, and how often in a log.
+    pub progress: bool,
+    pub progress_pause: Duration,
     /// Files that tell of the run.
     pub outputs: Outputs,
 }
@@ -111,6 +114,9 @@ impl Settings {
             time_limit: seconds(&read, "MANIPLE_TIME_LIMIT")?,
             time_margin: seconds(&read, "MANIPLE_TIME_MARGIN")?,
             job_end_time: time::job_end_time(&read, time::modified, time::now())?,
+            progress: flag(&read, "MANIPLE_PROGRESS")?,
+            progress_pause: seconds(&read, "MANIPLE_PROGRESS_SECONDS")?
+                .map_or(Duration::from_secs(60), |pause| pause.max(Duration::from_millis(10))),
             outputs: Outputs {
                 report: read("MANIPLE_REPORT").map(PathBuf::from),
                 trace: read("MANIPLE_TRACE").map(PathBuf::from),

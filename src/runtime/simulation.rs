@@ -363,7 +363,13 @@ impl Simulation {
         let node = &mut self.nodes[rank.index()];
         node.is_called = false;
         let executor = node.machine.as_ref().map(|machine| machine as &dyn Execute);
-        let around = Surroundings { table: &node.table, executor, outcome: &node.outcome, recorder: None };
+        let around = Surroundings {
+            table: &node.table,
+            executor,
+            outcome: &node.outcome,
+            recorder: None,
+            tally: None,
+        };
         node.roles.progress(around).expect("nothing is wrong with what was sent");
         let sent = lock(&self.network).take_sent();
         sent.into_iter().for_each(|sent| self.note_sent(sent));

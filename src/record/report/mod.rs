@@ -152,6 +152,19 @@ fn lanes(history: &History, accounts: &Accounts<'_>) -> Vec<Value> {
         for lane in 0..history.head.cluster.ranks()[rank].threads {
             let events = told.events.iter().filter(|event| u32::from(event.lane) == lane);
             let mut spans: Vec<Span> = events.filter_map(|event| span(event, accounts)).collect();
+            // What a thread is said to have helped with while it had a task of its own was that.
+            let mut busy_until = 0;
+            spans.sort_by_key(|span| (span.start, span.group != HELPS));
+            let own: Vec<(u64, u64)> =
+                spans.iter().filter(|span| span.group >= MANY).map(|span| (span.start, span.end)).collect();
+            let mut next = 0;
+            spans.retain(|span| {
+                while let Some((_, end)) = own.get(next).filter(|(start, _)| *start < span.end) {
+                    busy_until = busy_until.max(*end);
+                    next += 1;
+                }
+                span.group != HELPS || busy_until <= span.start
+            });
             // Longer ones first, so that what lies within is drawn over them.
             spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end)));
             lanes.push((rank, lane, spans));
