@@ -44,6 +44,7 @@ mod error;
 pub mod info;
 pub mod job;
 mod lock;
+mod log;
 pub mod message;
 mod picture;
 pub mod prelude;

@@ -221,3 +221,27 @@ fn progress_is_a_line_now_and_then_in_a_log_and_one_at_the_end() {
     }
     assert!(run("chain", &[], &[("MANIPLE_PROGRESS_SECONDS", "0.05")]).stderr.is_empty(), "not unasked");
 }
+
+#[test]
+fn the_log_says_who_speaks_and_nothing_unless_asked() {
+    let words = |level: &str, workers: &str| {
+        let variables = [("MANIPLE_LOG", level), ("MANIPLE_LOCAL_WORKERS", workers)];
+        let output = run("chain", &[], &variables);
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("OUTPUT:\n-96\n"));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(words("", "2"), "");
+    assert_eq!(words("off", "2"), "");
+    assert_eq!(words("warn", "2"), "", "all went well");
+    let info = words("info", "2");
+    for who in ["rank 0 scheduler", "rank 1 driver", "rank 2 worker", "rank 3 worker"] {
+        let host =
+            info.lines().find_map(|line| line.split_once(who)).unwrap_or_else(|| panic!("{who}: {info}"));
+        assert!(host.1.contains(": starts pid="), "{info}");
+    }
+    assert!(info.contains("<Client: 'threads' ranks=4 workers=2"), "the role table: {info}");
+    assert!(!info.contains("a layer of") && words("debug", "").contains(": a layer of chain::multiply"));
+    let output = run("chain", &[], &[("MANIPLE_LOG", "loud")]);
+    assert!(one_line(&output).contains("MANIPLE_LOG: \"loud\" is neither a level"));
+}

@@ -18,6 +18,7 @@ use crate::{
     current::{self, Scratch},
     device::{Binding, DeviceType},
     error::{Error, Result},
+    log,
     message::Outcome,
     rank::{Rank, Role, driver_of},
     record::{self, Display, Recorder},
@@ -121,6 +122,7 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`shutdown_grace`](Self::shutdown_grace) | `MANIPLE_SHUTDOWN_GRACE_SECONDS` | 5 s |
 /// | [`time_limit`](Self::time_limit) | `MANIPLE_TIME_LIMIT` in seconds; of the job: `MANIPLE_END_TIME`, `SLURM_JOB_END_TIME` | none |
 /// | [`time_margin`](Self::time_margin) | `MANIPLE_TIME_MARGIN` in seconds | 30 s, at most a tenth |
+/// | | `MANIPLE_LOG=debug`, or `info,maniple::store=debug`: what goes on, on standard error | nothing |
 /// | [`progress`](Self::progress) | `MANIPLE_PROGRESS=1`; `MANIPLE_PROGRESS_SECONDS` between lines | none; 60 s |
 /// | [`report`](Self::report) | `MANIPLE_REPORT` | none |
 /// | [`trace`](Self::trace) | `MANIPLE_TRACE` | none |
@@ -498,6 +500,13 @@ impl Member {
                 return Err(stop(error));
             }
         };
+        if let Some(targets) = &settings.log {
+            log::start(targets, &cluster);
+        }
+        tracing::info!(rank = rank.0, pid = process::id(), transport = transport.name(), "starts");
+        if rank == Rank::SCHEDULER {
+            format!("{cluster:#}").lines().for_each(|line| tracing::info!(rank = rank.0, "{line}"));
+        }
         let scheduler = (rank == Rank::SCHEDULER).then(|| {
             let workers = cluster.workers().map(WorkerSpec::from);
             Scheduler::new(workers.collect(), size, settings.backlog)
@@ -533,6 +542,7 @@ impl Member {
             engine.abort(&Error::World(words), STATUS_FAILED);
         }
         drop(display);
+        tracing::info!(rank = self.rank.0, well = went_well, "has ended its tasks");
         let history = engine.gather_records();
         let closed = engine.close();
         let written = history.map_or(Ok(()), |history| self.settings.outputs.write(&history));

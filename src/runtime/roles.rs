@@ -8,7 +8,7 @@ use crate::{
     client::table::{Request, Table},
     comm::{Arrival, Transport},
     error::Result,
-    message::{Message, Outcome, Run, TaskId, Tasks, ToScheduler, ToStore, decode, encode},
+    message::{Message, Outcome, Run, TaskId, Tasks, ToScheduler, ToStore, ToWorker, decode, encode},
     rank::Rank,
     record::{Recorder, Tally},
     scheduler::Scheduler,
@@ -113,6 +113,12 @@ impl Roles {
                 }
                 Arrival::Body { source, tag, buffer } => {
                     around.recorder.inspect(|recorder| recorder.fetched(source, tag, buffer.length()));
+                    tracing::debug!(
+                        rank = self.this.0,
+                        source = source.0,
+                        bytes = buffer.length(),
+                        "got a value"
+                    );
                     self.store.body_arrived(source, tag, buffer);
                 }
             }
@@ -125,6 +131,14 @@ impl Roles {
         }
         let decisions = self.scheduler.as_mut().map(Scheduler::decide);
         for (target, message) in decisions.into_iter().flatten() {
+            if let Message::ToWorker(ToWorker::Yield(count)) = &message {
+                tracing::debug!(
+                    rank = self.this.0,
+                    victim = target.0,
+                    count,
+                    "asks for tasks back, for others"
+                );
+            }
             around.tally.inspect(|tally| tally.say(&message));
             self.say(target, message);
         }
@@ -229,6 +243,7 @@ impl Roles {
                     if let (Some(recorder), ToScheduler::Submit(layer)) = (around.recorder, &message) {
                         recorder.layer(layer);
                     }
+                    log_of(self.this, source, &message);
                     around.tally.inspect(|tally| tally.hear(&message));
                     scheduler.handle(source, message);
                 }
@@ -242,6 +257,7 @@ impl Roles {
             Message::ToStore(ToStore::Pulled(task)) => around.table.pulled(task),
             Message::ToStore(message) => self.store.handle(source, message),
             Message::Stop(outcome) => {
+                tracing::info!(rank = self.this.0, "is told that the run ends");
                 // The first one counts.
                 let _ = around.outcome.set(outcome);
             }
@@ -272,5 +288,33 @@ impl Roles {
                 }
             }
         }
+    }
+}
+
+/// Tells what the scheduler hears.
+fn log_of(this: Rank, source: Rank, message: &ToScheduler) {
+    let (rank, source) = (this.0, source.0);
+    match message {
+        ToScheduler::Submit(layer) => {
+            tracing::debug!(rank, source, tasks = layer.tasks.count, "a layer of {}", layer.name());
+        }
+        ToScheduler::Failed(error) => tracing::warn!(rank, source, "{error}"),
+        ToScheduler::Refuse { tasks, error } => tracing::warn!(rank, source, tasks = tasks.count, "{error}"),
+        ToScheduler::Yielded(tasks) => {
+            let count: u32 = tasks.iter().map(|tasks| tasks.count).sum();
+            tracing::debug!(rank, source, count, "got tasks back that had not begun");
+        }
+        ToScheduler::Cancel(_) => tracing::info!(rank, source, "tasks are cancelled"),
+        ToScheduler::TimeLeft { nanoseconds: 0 } => {
+            tracing::warn!(rank, source, "the run stops: no more tasks begin")
+        }
+        ToScheduler::TimeLeft { nanoseconds } => {
+            tracing::info!(rank, source, seconds = nanoseconds / 1_000_000_000, "time is left");
+        }
+        ToScheduler::Shutdown(_) => tracing::info!(rank, source, "the driver is done"),
+        ToScheduler::Finished { .. } | ToScheduler::Stored { .. } => {
+            tracing::trace!(rank, source, "{message:?}")
+        }
+        _ => {}
     }
 }

@@ -4,6 +4,7 @@ use super::time;
 use crate::{
     device::{Binding, DeviceType},
     error::{Error, Result},
+    log,
     record::Outputs,
     scheduler::Backlog,
 };
@@ -78,6 +79,8 @@ pub(crate) struct Settings {
     pub time_margin: Option<Duration>,
     /// When the job ends: seconds since 1970.
     pub job_end_time: Option<f64>,
+    /// What is told on standard error of what goes on.
+    pub log: Option<log::Targets>,
     /// Whether progress is shown, and how often in a log.
     pub progress: bool,
     pub progress_pause: Duration,
@@ -114,6 +117,9 @@ impl Settings {
             time_limit: seconds(&read, "MANIPLE_TIME_LIMIT")?,
             time_margin: seconds(&read, "MANIPLE_TIME_MARGIN")?,
             job_end_time: time::job_end_time(&read, time::modified, time::now())?,
+            log: read("MANIPLE_LOG")
+                .map(|text| log::parse(&text).map_err(|words| Error::Option(format!("MANIPLE_LOG: {words}"))))
+                .transpose()?,
             progress: flag(&read, "MANIPLE_PROGRESS")?,
             progress_pause: seconds(&read, "MANIPLE_PROGRESS_SECONDS")?
                 .map_or(Duration::from_secs(60), |pause| pause.max(Duration::from_millis(10))),
@@ -217,6 +223,9 @@ mod tests {
             ("MANIPLE_DEVICE_TYPE", "fpga"),
             ("MANIPLE_SHARE_DEVICE", "maybe"),
             ("MANIPLE_DEVICE_MEMORY_LIMIT", "much"),
+            ("MANIPLE_LOG", "loud"),
+            ("MANIPLE_PROGRESS", "often"),
+            ("MANIPLE_PROGRESS_SECONDS", "-1"),
         ] {
             let error =
                 Settings::from_environment(|asked| (asked == name).then(|| value.to_string())).unwrap_err();
