@@ -5,7 +5,7 @@
 mod example;
 
 use example::example;
-use maniple::{Result, Runtime};
+use maniple::{Result, Runtime, SubmitOptions};
 use serde_json::Value;
 use std::{
     fs,
@@ -123,6 +123,69 @@ fn a_report_shows_the_known_critical_path_and_its_times_add_up() -> Result<()> {
         fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["again.html", "run.html", "run.json"], "nothing else is left");
+    Ok(())
+}
+
+/// Runs until the file is there.
+fn until_there(path: String) -> u64 {
+    while !Path::new(&path).exists() {
+        std::thread::yield_now();
+    }
+    7
+}
+
+fn add(left: u64, right: u64) -> u64 {
+    left + right
+}
+
+#[test]
+fn a_task_that_does_not_run_is_explained() -> Result<()> {
+    for workers in [None, Some(1)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (gate, dump) = (folder.path().join("gate"), folder.path().join("state.json"));
+        let mut runtime = Runtime::builder().threads(1).backlog(Duration::from_millis(2), 2);
+        if let Some(workers) = workers {
+            runtime = runtime.local_workers(workers);
+        }
+        runtime.execute(|client| {
+            let slow = client.submit(until_there, gate.display().to_string());
+            let sum = client.submit(add, (&slow, 1));
+            let rank = client.cluster().workers().next().unwrap().rank;
+            let options = SubmitOptions::new().workers([rank]);
+            let behind = client.map_with(&options, add, (0..50).map(|x| (x, 1)));
+            let (rank, name) = (format!("rank {rank} ("), "watching::until_there");
+            let deadline = Instant::now() + Duration::from_secs(60);
+            loop {
+                let words = client.explain(&slow)?;
+                assert!(words.contains(name) && Instant::now() < deadline, "{words}");
+                if words.contains(&rank) && words.contains(", which runs it since ") {
+                    break;
+                }
+            }
+            let words = client.explain(&sum)?;
+            assert!(words.contains("(watching::add) waits for 1 of its inputs: task "), "{words}");
+            assert!(words.contains(&format!("({name}) on {rank}")), "{words}");
+            let words = client.explain(&behind[49])?;
+            assert!(words.contains("is queued") && words.contains("may run only on rank "), "{words}");
+            client.dump_state(&dump)?;
+            let state: Value = serde_json::from_slice(&fs::read(&dump).unwrap()).unwrap();
+            let ranks = state["ranks"].as_array().unwrap();
+            let running = ranks.iter().flat_map(|rank| rank["running"].as_array().unwrap());
+            assert_eq!(running.map(|running| running["name"].clone()).collect::<Vec<_>>(), [name]);
+            assert!(ranks[0]["scheduler"]["waiting"].as_u64().unwrap() > 40, "{state}");
+            fs::write(&gate, "").unwrap();
+            assert_eq!(sum.result()?, 8);
+            client.gather(&behind)?;
+            let words = client.explain(&sum)?;
+            assert!(words.contains(&format!("is done: it ran on {rank}")), "{words}");
+            let error = client.dump_state("/proc/none/state.json").unwrap_err().to_string();
+            assert!(
+                error.starts_with("the state of the run cannot be written: /proc/none/state.json"),
+                "{error}"
+            );
+            Ok(())
+        })?;
+    }
     Ok(())
 }
 

@@ -131,7 +131,8 @@ impl Recorder {
     /// Begins to record what a thread runs, if it is one of the rank's that runs tasks.
     pub(crate) fn lane(&self, place: Option<usize>) -> Option<Lane<'_>> {
         let place = place.filter(|place| *place + 1 < self.rings.len())?;
-        Some(Lane { recorder: self, place, since: now(), open: None })
+        let began = now();
+        Some(Lane { recorder: self, place, began, since: began, open: None })
     }
 
     fn push(&self, lane: usize, event: Event) {
@@ -343,12 +344,20 @@ impl Recorder {
 pub(crate) struct Lane<'a> {
     recorder: &'a Recorder,
     place: usize,
+    began: u64,
+    /// When the last task ended.
     since: u64,
     /// Short tasks that belong together.
     open: Option<Event>,
 }
 
 impl Lane<'_> {
+    /// How long after the lane's beginning the last task ended.
+    #[inline]
+    pub(crate) fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.since - self.began)
+    }
+
     /// A task has run since the last one did.
     #[inline]
     pub(crate) fn ran(&mut self, task: TaskId) {

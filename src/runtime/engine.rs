@@ -436,7 +436,7 @@ impl Engine {
 
     /// What still runs here.
     pub(crate) fn running(&self) -> Vec<String> {
-        self.pool.as_ref().map(|pool| pool.running()).unwrap_or_default()
+        self.pool.as_ref().map(|pool| pool.running_names()).unwrap_or_default()
     }
 
     /// Ends the recording: other ranks tell rank 0, which waits for them and returns what there is.

@@ -8,7 +8,10 @@ use crate::{
     client::table::{Request, Table},
     comm::{Arrival, Transport},
     error::Result,
-    message::{Message, Outcome, Run, TaskId, Tasks, ToScheduler, ToStore, ToWorker, decode, encode},
+    message::{
+        Message, Outcome, RankState, Run, Running, TaskId, Tasks, ToClient, ToScheduler, ToStore, ToWorker,
+        decode, encode,
+    },
     rank::Rank,
     record::{Recorder, Tally},
     scheduler::Scheduler,
@@ -29,6 +32,10 @@ pub(crate) trait Execute {
     fn take_back(&self, count: u32) -> Vec<Tasks>;
     /// Takes those of these tasks back that have not begun.
     fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks>;
+    /// What the threads run.
+    fn running(&self) -> Vec<Running>;
+    /// What may begin, in order.
+    fn queued(&self) -> Vec<Tasks>;
     /// What has ended since the last call.
     fn take_ended(&self) -> Vec<Ended>;
 }
@@ -261,9 +268,27 @@ impl Roles {
                 // The first one counts.
                 let _ = around.outcome.set(outcome);
             }
+            Message::Ask { question, task } => {
+                let state = Box::new(self.state(task, around.executor));
+                self.say(source, Message::ToClient(ToClient::Answer { question, state }));
+            }
             Message::Recorded(chunk) => {
                 around.recorder.inspect(|recorder| recorder.gather(&chunk));
             }
+        }
+    }
+
+    /// How this rank stands.
+    fn state(&self, task: Option<TaskId>, executor: Option<&dyn Execute>) -> RankState {
+        let scheduler = self.scheduler.as_ref();
+        RankState {
+            story: task.and_then(|task| scheduler?.story(task)),
+            scheduler: scheduler.filter(|_| task.is_none()).map(Scheduler::state),
+            running: executor.map(|executor| executor.running()).unwrap_or_default(),
+            queued: executor.map(|executor| executor.queued()).unwrap_or_default(),
+            waiting: self.worker.waiting(),
+            values: self.store.len() as u64,
+            bytes: self.store.bytes(),
         }
     }
 

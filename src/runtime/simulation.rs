@@ -127,6 +127,14 @@ impl Execute for Machine {
         self.queue.borrow_mut().take_back_these(tasks)
     }
 
+    fn running(&self) -> Vec<message::Running> {
+        Vec::new()
+    }
+
+    fn queued(&self) -> Vec<Tasks> {
+        Vec::new()
+    }
+
     fn take_ended(&self) -> Vec<Ended> {
         self.ended.take()
     }
@@ -583,9 +591,10 @@ fn concerned(message: &Message) -> Vec<Tasks> {
         )
         | Message::ToStore(ToStore::Pulled(task)) => vec![Tasks::one(*task)],
         Message::ToWorker(ToWorker::Yield(_))
-        | Message::ToClient(ToClient::Stopping)
+        | Message::ToClient(ToClient::Stopping | ToClient::Answer { .. })
         | Message::Stop(_)
-        | Message::Recorded(_) => Vec::new(),
+        | Message::Recorded(_)
+        | Message::Ask { .. } => Vec::new(),
     }
 }
 

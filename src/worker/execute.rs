@@ -14,7 +14,7 @@ use crate::{
     current::{self, Context},
     error::{Reason, TaskError},
     lock::lock,
-    message::{Argument, Finished, Need, Packed, Run, TaskId, Tasks},
+    message::{Argument, Finished, Need, Packed, Run, Running, TaskId, Tasks},
     record::Recorder,
     runtime::Execute,
     task::{Code, Input, Inputs, Output},
@@ -198,6 +198,14 @@ impl Queue {
     }
 }
 
+/// What a thread has begun, and when.
+#[derive(Clone)]
+struct Begun {
+    run: Arc<Run>,
+    tasks: Tasks,
+    since: Instant,
+}
+
 fn count(tasks: &[Tasks]) -> usize {
     tasks.iter().map(|tasks| tasks.count as usize).sum()
 }
@@ -217,7 +225,7 @@ pub struct Pool {
     ended: Mutex<Vec<Ended>>,
     has_ended: AtomicBool,
     /// What each thread runs.
-    running: Vec<Mutex<Option<Arc<Run>>>>,
+    running: Vec<Mutex<Option<Begun>>>,
     stopped: AtomicBool,
     host: OnceLock<std::sync::Weak<dyn Host>>,
     recorder: Option<Arc<Recorder>>,
@@ -387,14 +395,16 @@ impl Pool {
         host.works(true);
         let place = rayon::current_thread_index();
         let batch = piece.rest.clone();
-        let outer_run = self.note_running(place, Some(Arc::clone(&batch.run)));
+        let begun = Begun { run: Arc::clone(&batch.run), tasks: batch.tasks(), since: piece.since };
+        let outer_run = self.note_running(place, Some(begun));
         let outer = PIECE.replace(Some(piece));
         let (collected, mut small) = (collects(&batch.run), Packed::default());
         let mut lane = self.recorder.as_deref().and_then(|recorder| recorder.lane(place));
         current::enter(host.context(), || {
             while let Some(index) = PIECE.with_borrow_mut(|piece| {
                 let recalls = self.recalls.load(Ordering::Relaxed);
-                piece.as_mut()?.begin_next(recalls)
+                let elapsed = lane.as_ref().map(|lane| lane.elapsed());
+                piece.as_mut()?.begin_next(recalls, elapsed)
             }) {
                 let outcome = run_task(&batch, index, &collected, self.small_bytes_max, &mut small);
                 let task = batch.run.tasks.first.plus(index);
@@ -429,14 +439,15 @@ impl Pool {
     }
 
     /// Notes what the thread at `place` runs now. Returns what it ran before.
-    fn note_running(&self, place: Option<usize>, run: Option<Arc<Run>>) -> Option<Arc<Run>> {
+    fn note_running(&self, place: Option<usize>, run: Option<Begun>) -> Option<Begun> {
         let running = self.running.get(place?)?;
         std::mem::replace(&mut *lock(running), run)
     }
 
     /// The names of the functions that the threads run.
-    pub fn running(&self) -> Vec<String> {
-        let running = self.running.iter().filter_map(|running| lock(running).as_ref().map(name));
+    pub fn running_names(&self) -> Vec<String> {
+        let running =
+            self.running.iter().filter_map(|running| lock(running).as_ref().map(|begun| name(&begun.run)));
         running.collect()
     }
 }
@@ -454,6 +465,19 @@ impl Execute for Arc<Pool> {
         self.queued.fetch_add(count, Ordering::SeqCst);
         drop(queue);
         self.call_threads();
+    }
+
+    fn running(&self) -> Vec<Running> {
+        let running = |begun: Begun| Running {
+            tasks: begun.tasks,
+            name: name(&begun.run),
+            nanoseconds: u64::try_from(begun.since.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        };
+        self.running.iter().filter_map(|place| lock(place).clone().map(running)).collect()
+    }
+
+    fn queued(&self) -> Vec<Tasks> {
+        self.queue().0.iter().map(Batch::tasks).collect()
     }
 
     fn take_ended(&self) -> Vec<Ended> {
@@ -511,9 +535,11 @@ impl Piece {
         Self { rest, results: Results::default(), spent: Duration::ZERO, since: Instant::now(), recalls }
     }
 
-    /// The place of the next task, unless results are due, or tasks were asked back by now.
-    fn begin_next(&mut self, recalls: usize) -> Option<u32> {
-        let is_due = self.results.count > 0 && self.since.elapsed() >= HAND_OVER_AFTER;
+    /// The place of the next task, unless results are due, or tasks were asked back by now. `elapsed` is how
+    /// long ago it was taken, if that is known without a look at the clock.
+    fn begin_next(&mut self, recalls: usize, elapsed: Option<Duration>) -> Option<u32> {
+        let elapsed = || elapsed.unwrap_or_else(|| self.since.elapsed());
+        let is_due = self.results.count > 0 && elapsed() >= HAND_OVER_AFTER;
         if is_due || recalls != self.recalls || self.rest.len() == 0 {
             return None;
         }
