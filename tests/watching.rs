@@ -3,6 +3,8 @@
 
 #[path = "support/example.rs"]
 mod example;
+#[cfg(feature = "mpi")]
+mod support;
 
 use example::example;
 use maniple::{Result, Runtime, SubmitOptions};
@@ -307,4 +309,35 @@ fn the_log_says_who_speaks_and_nothing_unless_asked() {
     assert!(!info.contains("a layer of") && words("debug", "").contains(": a layer of chain::multiply"));
     let output = run("chain", &[], &[("MANIPLE_LOG", "loud")]);
     assert!(one_line(&output).contains("MANIPLE_LOG: \"loud\" is neither a level"));
+}
+
+#[cfg(feature = "mpi")]
+#[test]
+fn under_mpi_every_rank_tells_rank_0_with_aligned_clocks() {
+    if support::launcher().is_none() {
+        assert!(std::env::var_os("MANIPLE_REQUIRE_MPI").is_none(), "no MPI launcher is installed");
+        return println!("skipped: no MPI launcher is installed");
+    }
+    for ranks in [1, 2, 3, 4, 6] {
+        let folder = tempfile::tempdir().unwrap();
+        let (report, trace) = (folder.path().join("run.html"), folder.path().join("run.json"));
+        let (side, steps) = (["--side", "200", "--chunk", "50"], ["--steps", "10"]);
+        let files = ["--report", report.to_str().unwrap(), "--trace", trace.to_str().unwrap()];
+        let args: Vec<&str> = side.into_iter().chain(steps).chain(files).collect();
+        let output = support::mpirun(ranks, &example("heat"), &args, &[], Duration::from_secs(60));
+        support::assert_clean(&output);
+        let numbers = numbers(&report);
+        let told = numbers["ranks"].as_array().unwrap();
+        assert_eq!(told.len(), ranks as usize);
+        assert!(numbers["complete"] == true, "every rank has told all");
+        for group in numbers["groups"].as_array().unwrap() {
+            assert_eq!(group["ran"], group["tasks"], "{group}");
+        }
+        // On one host the ranks' runs begin and end nearly together, once their clocks are aligned.
+        let wall = numbers["wall"].as_u64().unwrap();
+        for rank in told {
+            assert!(rank["began"].as_u64().unwrap() < wall / 2, "{rank}");
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing else is left");
+    }
 }
