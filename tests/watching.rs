@@ -216,13 +216,25 @@ fn a_report_that_cannot_be_written_is_told_before_the_run() {
 }
 
 #[test]
-fn a_full_disk_is_told_in_one_line_after_the_run() {
+fn a_full_disk_is_told_in_one_line_and_what_was_recorded_is_left() {
     for workers in ["", "2"] {
-        let output = run("chain", &["--report", "/dev/full"], &[("MANIPLE_LOCAL_WORKERS", workers)]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.html");
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let args = ["--report", path.to_str().unwrap()];
+        let output = run("chain", &args, &[("MANIPLE_LOCAL_WORKERS", workers)]);
         let words = String::from_utf8_lossy(&output.stderr);
-        assert!(words.starts_with("Error: the report of the run cannot be written: /dev/full"), "{words}");
-        assert_eq!(words.lines().count(), 1, "{words}");
+        let parts = folder.path().join("run.html.parts");
+        let expected = format!(
+            "Error: the report of the run cannot be written (what was recorded is left in {}): {}: ",
+            parts.display(),
+            path.display()
+        );
+        assert!(words.starts_with(&expected) && words.lines().count() == 1, "{words}");
         assert!(String::from_utf8_lossy(&output.stdout).contains("OUTPUT:\n-96\n"), "the run went well");
+        let again = folder.path().join("again.html");
+        maniple::report_again(&parts, &again).unwrap();
+        assert!(numbers(&again)["complete"] == true);
     }
 }
 

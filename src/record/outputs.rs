@@ -49,11 +49,18 @@ impl Outputs {
     ///
     /// [`Error::File`] if one can't be written whole; none of it is left then.
     pub(crate) fn write(&self, history: &History) -> Result<()> {
+        let left = |error| match (error, self.parts().filter(|parts| parts.exists())) {
+            (Error::File { message, path, source }, Some(parts)) => {
+                let message = format!("{message} (what was recorded is left in {})", parts.display());
+                Error::File { message, path, source }
+            }
+            (error, _) => error,
+        };
         if let Some(path) = &self.trace {
-            write_whole("trace", path, |file| trace::write(history, file))?;
+            write_whole("trace", path, |file| trace::write(history, file)).map_err(left)?;
         }
         if let Some(path) = &self.report {
-            write_whole("report", path, |file| report::write(history, file))?;
+            write_whole("report", path, |file| report::write(history, file)).map_err(left)?;
         }
         Ok(())
     }

@@ -309,12 +309,17 @@ impl Recorder {
         std::mem::take(&mut lock(&self.gathered).0)
     }
 
-    /// Removes what the rank has left on disk, and the directory if it was the last one.
+    /// Removes what was left on disk, since it is told: rank 0 what it sees, others what rank 0 does not.
     pub(crate) fn remove_part(&self) {
-        let _ = fs::remove_file(&self.part);
-        if let Some(parts) = self.part.parent() {
-            let _ = fs::remove_dir(parts);
+        let Some(parts) = self.part.parent() else { return };
+        if self.rank == Rank::SCHEDULER {
+            let files = fs::read_dir(parts).into_iter().flatten().flatten();
+            let left = files.filter(|file| file.file_name().to_string_lossy().starts_with("rank-"));
+            left.for_each(|file| drop(fs::remove_file(file.path())));
+        } else if !parts.join("rank-00000").exists() {
+            let _ = fs::remove_file(&self.part);
         }
+        let _ = fs::remove_dir(parts);
     }
 }
 
