@@ -2,6 +2,12 @@
 //!
 //! `mpirun -n 6 target/release/examples/chain`, or without `mpirun`.
 
+#[path = "support/watch.rs"]
+mod watch;
+
+use clap::Parser;
+use watch::Watch;
+
 fn multiply(x: i32) -> i32 {
     x * 2
 }
@@ -11,7 +17,7 @@ fn neg(x: i32) -> i32 {
 }
 
 fn main() -> maniple::Result<()> {
-    maniple::run(|client| {
+    Watch::parse().builder().run(|client| {
         let a = client.map(multiply, vec![1; 48]);
         println!("{:?}", a[0]);
         let b = client.map(neg, &a);

@@ -3,6 +3,9 @@
 //!
 //! `mpirun -n 4 target/release/examples/svd --rows 4000000 --columns 32 --rank 10`
 
+#[path = "support/watch.rs"]
+mod watch;
+
 use clap::Parser;
 use maniple::{
     array::{self, Array, chunks},
@@ -28,6 +31,8 @@ struct Options {
     /// What the random numbers come of.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    watch: watch::Watch,
 }
 
 fn main() -> Result<()> {
@@ -37,7 +42,7 @@ fn main() -> Result<()> {
     if rank > rows.min(columns) {
         return Err(format!("a matrix of {rows} x {columns} has no rank of {rank}").into());
     }
-    maniple::run(|client| {
+    options.watch.builder().run(|client| {
         let random = client.random(options.seed);
         let left: Array<f64> = random.normal(0.0, 1.0, [rows, rank], chunks([block, rank]));
         let right: Array<f64> = random.normal(0.0, 1.0, [rank, columns], chunks([rank, columns]));

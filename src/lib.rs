@@ -46,11 +46,13 @@ mod error;
 pub mod info;
 pub mod job;
 mod lock;
+mod log;
 pub mod message;
 pub mod part;
 mod picture;
 pub mod prelude;
 pub mod rank;
+mod record;
 mod runtime;
 pub mod scheduler;
 pub mod store;
@@ -66,6 +68,8 @@ pub use device::device;
 pub use disk::{Compression, SpillPlace};
 pub use error::{Error, Reason, Result, TaskError};
 pub use rank::{Rank, Role};
+#[doc(hidden)]
+pub use record::{Recorder, report_again};
 #[doc(hidden)]
 pub use runtime::simulation;
 pub use runtime::{Builder, Cluster, MemoryLimit, RankRecord, Runtime, run};

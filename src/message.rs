@@ -295,6 +295,14 @@ pub struct Layer {
     pub options: Option<Box<Options>>,
 }
 
+impl Layer {
+    /// What its tasks are called.
+    pub(crate) fn name(&self) -> String {
+        let label = self.options.as_ref().and_then(|options| options.label.clone());
+        label.unwrap_or_else(|| self.code.name().to_string())
+    }
+}
+
 /// Where a worker gets an argument from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Need {
@@ -475,6 +483,156 @@ pub enum ToClient {
     },
     /// No more tasks begin.
     Stopping,
+    /// What a rank was asked.
+    Answer {
+        /// The number of the question.
+        question: u64,
+        /// The answer.
+        state: Box<RankState>,
+    },
+}
+
+/// How a rank stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RankState {
+    /// What the scheduler knows of the task that was asked about, if it is there.
+    pub story: Option<Story>,
+    /// All that the scheduler knows, if it is there, and nothing was asked about.
+    pub scheduler: Option<SchedulerState>,
+    /// What the rank's threads run.
+    pub running: Vec<Running>,
+    /// What may begin, in order.
+    pub queued: Vec<Tasks>,
+    /// What waits for values.
+    pub waiting: Vec<WaitingTask>,
+    /// How many values the rank holds, or expects.
+    pub values: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+}
+
+/// Tasks that one thread runs, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// Which.
+    pub tasks: Tasks,
+    /// What they are called.
+    pub name: String,
+    /// Since when.
+    pub nanoseconds: u64,
+}
+
+/// A task that waits on its worker for values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingTask {
+    /// Which.
+    pub task: TaskId,
+    /// The values.
+    pub values: Vec<Held>,
+}
+
+/// How a task stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Story {
+    /// Which.
+    pub task: TaskId,
+    /// What it is called.
+    pub name: String,
+    /// The ranks that may run it; empty: all.
+    pub workers: Vec<Rank>,
+    /// What it takes of a worker.
+    pub resources: Vec<(String, u32)>,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+/// How a task stands, as the scheduler sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// It needs nothing, and its layer has not come to it yet.
+    Withheld {
+        /// How many tasks wait for a worker.
+        before: u64,
+    },
+    /// It waits for values.
+    Waiting {
+        /// For how many.
+        count: u32,
+        /// The first of them: which, what they are called, and where they run.
+        inputs: Vec<(TaskId, String, Option<Rank>)>,
+    },
+    /// It waits for a worker.
+    Ready {
+        /// How many tasks do.
+        before: u64,
+    },
+    /// A worker has it.
+    Assigned {
+        /// Which one.
+        rank: Rank,
+        /// How often it was tried before.
+        attempt: u32,
+    },
+    /// It has its value.
+    Done {
+        /// Where it ran, or who holds the value that was given.
+        rank: Option<Rank>,
+        /// The size of the value.
+        bytes: u64,
+    },
+    /// It has no value, or nobody wants it any more.
+    Failed,
+}
+
+/// All that the scheduler knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchedulerState {
+    /// How many tasks have a record.
+    pub records: u64,
+    /// How many tasks wait for a worker.
+    pub waiting: u64,
+    /// How many tasks a worker has.
+    pub assigned: u64,
+    /// The layers some of whose tasks are not forgotten.
+    pub layers: Vec<LayerState>,
+    /// The workers.
+    pub workers: Vec<WorkerState>,
+}
+
+/// A layer, as the scheduler sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerState {
+    /// What its tasks are called.
+    pub name: String,
+    /// The first task.
+    pub first: TaskId,
+    /// How many tasks.
+    pub count: u32,
+    /// The place from which on tasks have no record yet.
+    pub withheld_from: u32,
+    /// How many tasks are not forgotten.
+    pub live: u32,
+}
+
+/// A worker, as the scheduler sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerState {
+    /// Its rank.
+    pub rank: Rank,
+    /// How many tasks it has.
+    pub outstanding: u32,
+    /// How many of them wait for other tasks.
+    pub blocked: i32,
+    /// How many bytes it holds.
+    pub held_bytes: u64,
+    /// How many tasks wait for this worker as it holds their inputs, and as they may run nowhere else.
+    pub queued: u64,
+    /// See `queued`.
+    pub pinned: u64,
+    /// What is left of its resources.
+    pub available: Vec<(String, u32)>,
+    /// Whether it was asked to give tasks back.
+    pub yielding: bool,
 }
 
 /// What a rank's store is told by another rank.
@@ -547,6 +705,15 @@ pub enum Message {
     ToStore(ToStore),
     /// To every rank: end with this outcome.
     Stop(Outcome),
+    /// To any rank: say how you stand.
+    Ask {
+        /// The number of the question, of the client that asks.
+        question: u64,
+        /// The task it is about; without one, everything.
+        task: Option<TaskId>,
+    },
+    /// To rank 0: a piece of what a rank has recorded.
+    Recorded(#[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 /// Appends a message to a frame.

@@ -44,7 +44,7 @@ impl Picture {
         text + "}\n"
     }
 
-    fn svg(&self) -> String {
+    pub(crate) fn svg(&self) -> String {
         let mut graph = VisualGraph::new(Orientation::TopToBottom);
         let style = || StyleAttr::new(Color::fast("black"), 1, Some(Color::fast("white")), 6, 15);
         let add = |(name, _): &(String, Vec<usize>)| {

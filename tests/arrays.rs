@@ -196,6 +196,6 @@ fn a_chain_of_thousands_of_operations_needs_no_stack() {
         let scans = (0..COUNT).fold(start.clone(), |x, _| x.cumsum(0));
         assert!(scans.explain().contains("tasks in all"));
         let short = (0..COUNT / 20).fold(start, |x, _| x.cumsum(0));
-        assert_eq!(short.compute().unwrap(), ArrayD::zeros(IxDyn(&[6])));
+        assert_eq!(short.compute().unwrap(), ArrayD::<i64>::zeros(IxDyn(&[6])));
     });
 }

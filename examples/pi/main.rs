@@ -7,6 +7,8 @@
 
 mod device;
 mod points;
+#[path = "../support/watch.rs"]
+mod watch;
 
 use clap::Parser;
 use maniple::{SubmitOptions, device::Binding, prelude::*};
@@ -49,6 +51,8 @@ struct Options {
     /// Let ranks 0 and 1 work, too [env: MANIPLE_INCLUSIVE].
     #[arg(long)]
     inclusive: bool,
+    #[command(flatten)]
+    watch: watch::Watch,
 }
 
 /// Reads a number such as `1000000` or `1.04e10`.
@@ -210,7 +214,7 @@ fn main() -> Result<()> {
         time_kernel(&options);
         return Ok(());
     }
-    let mut builder = Runtime::builder();
+    let mut builder = options.watch.builder();
     if let Some(threads) = options.threads {
         builder = builder.threads(threads);
     }

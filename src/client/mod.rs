@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod delayed;
+mod explain;
 mod future;
 mod options;
 mod progress;

@@ -3,7 +3,13 @@
 use super::{Client, Future, table::Watcher};
 use crate::error::Result;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::{borrow::Borrow, sync::Arc};
+use std::{
+    borrow::Borrow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// Futures in the order they end. See [`Client::as_completed`].
 #[derive(Debug)]
@@ -60,7 +66,10 @@ impl Client {
         }
     }
 
-    /// Waits for all these futures and shows a bar meanwhile, if standard error is a terminal.
+    /// Waits for all these futures and shows how many have ended, how many end in a second and how long it
+    /// will take: a bar if standard error is a terminal, else a line a minute.
+    ///
+    /// [`Builder::progress`](crate::Builder::progress) shows all functions of a run.
     ///
     /// # Errors
     ///
@@ -69,9 +78,16 @@ impl Client {
         let bar = ProgressBar::with_draw_target(Some(futures.len() as u64), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} tasks, {per_sec}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        let mut left = self.as_completed(futures);
-        for _ in left.by_ref() {
+        let (start, mut told, mut done) = (Instant::now(), Instant::now(), 0);
+        for _ in self.as_completed(futures) {
             bar.inc(1);
+            done += 1;
+            if bar.is_hidden() && told.elapsed() >= A_MINUTE {
+                told = Instant::now();
+                let rate = f64::from(done) / start.elapsed().as_secs_f64();
+                let left = (futures.len() as f64 - f64::from(done)) / rate;
+                eprintln!("maniple: {done}/{} tasks done, {rate:.1}/s, {left:.0} s left", futures.len());
+            }
         }
         bar.finish_and_clear();
         // Tells why, if the run ended before the futures did.

@@ -6,7 +6,10 @@ use crate::{
     comm::Bells,
     error::{Reason, TaskError},
     lock::lock,
-    message::{Column, Finished, Held, Layer, Message, Size, TaskId, Tasks, ToClient, ToScheduler, ToStore},
+    message::{
+        Column, Finished, Held, Layer, Message, RankState, Size, TaskId, Tasks, ToClient, ToScheduler,
+        ToStore,
+    },
     rank::Rank,
     store::Claim,
     value::Value,
@@ -154,6 +157,9 @@ struct State {
     /// Values that were asked for.
     fetches: FxHashMap<TaskId, Fetch>,
     watchers: Vec<Weak<Watcher>>,
+    /// What ranks were asked, and have said.
+    answers: FxHashMap<u64, RankState>,
+    next_question: u64,
 }
 
 impl State {
@@ -283,6 +289,18 @@ impl Table {
         self.state().requests.push(request);
     }
 
+    /// The number of a question to come.
+    pub(crate) fn new_question(&self) -> u64 {
+        let mut state = self.state();
+        state.next_question += 1;
+        state.next_question
+    }
+
+    /// What was answered, once.
+    pub(crate) fn take_answer(&self, question: u64) -> Option<RankState> {
+        self.state().answers.remove(&question)
+    }
+
     /// Gives a small value.
     pub(crate) fn give(&self, given: Finished) {
         let message = Message::ToScheduler(ToScheduler::Give(given));
@@ -347,6 +365,9 @@ impl Table {
             ToClient::Finished(finished) => self.finished(&finished),
             ToClient::Stored(held) => self.end(held.task, Progress::Held(held)),
             ToClient::Failed { task, error } => self.end(task, Progress::Failed(Arc::from(error))),
+            ToClient::Answer { question, state } => {
+                self.state().answers.insert(question, *state);
+            }
             ToClient::Stopping => self.stopping.store(true, Ordering::Relaxed),
         }
     }

@@ -46,7 +46,7 @@ impl From<&RankRecord> for WorkerSpec {
 /// All ranks of a run, in order.
 ///
 /// `Display` prints a line as Dask prints a `Client`; the alternate form `{:#}` adds a table.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cluster {
     ranks: Vec<RankRecord>,
 }

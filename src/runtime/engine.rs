@@ -33,6 +33,7 @@ use crate::{
     lock::lock,
     message::{Message, Outcome, ToScheduler},
     rank::Rank,
+    record::{self, History, Recorder, Tally},
     scheduler::Scheduler,
     worker::execute::{Host, Pool},
 };
@@ -48,6 +49,8 @@ use std::{
 
 /// How long a thread looks hard for something to do before it sleeps, if there is a core for it.
 const SPIN: Duration = Duration::from_micros(50);
+/// How long rank 0 waits for what other ranks have recorded.
+const GATHER_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a worker's thread without tasks looks after its rank before it rests.
 const LINGER: Duration = Duration::from_millis(2);
 
@@ -79,9 +82,13 @@ pub(crate) struct Engine {
     over: AtomicBool,
     context: OnceLock<Context>,
     parts: Parts,
+    recorder: Option<Arc<Recorder>>,
+    /// How far the run has come, on rank 0 if that is shown.
+    tally: Option<Arc<Tally>>,
 }
 
 impl Engine {
+    #[expect(clippy::too_many_arguments, reason = "the parts of one rank")]
     pub(crate) fn new(
         transport: Box<dyn Transport>,
         scheduler: Option<Scheduler>,
@@ -89,6 +96,7 @@ impl Engine {
         scratch: Scratch,
         clock: Option<Clock>,
         device: Option<Device>,
+        recorder: Option<Arc<Recorder>>,
         settings: &Settings,
     ) -> Result<Arc<Self>> {
         let scratch = Arc::new(scratch);
@@ -96,9 +104,12 @@ impl Engine {
         let record = &cluster.ranks()[this.index()];
         let pool = match record.role.worker {
             false => None,
-            true => Some(Pool::new(record.threads as usize, settings.small_bytes_max).map_err(|words| {
-                Error::Option(format!("rank {this} ({}) cannot start its threads: {words}", record.host))
-            })?),
+            true => Some({
+                let pool = Pool::new(record.threads as usize, settings.small_bytes_max, recorder.clone());
+                pool.map_err(|words| {
+                    Error::Option(format!("rank {this} ({}) cannot start its threads: {words}", record.host))
+                })?
+            }),
         };
         let bells = transport.bells();
         let main_thread_only = transport.main_thread_only();
@@ -128,6 +139,8 @@ impl Engine {
             over: AtomicBool::new(false),
             context: OnceLock::new(),
             parts: Parts::default(),
+            recorder,
+            tally: (settings.progress && this == Rank::SCHEDULER).then(Arc::default),
         });
         let client = engine.client(settings);
         let worker = engine.cluster.workers().position(|rank| rank.rank == this).unwrap_or(0);
@@ -164,6 +177,11 @@ impl Engine {
     /// This rank's line of the role table.
     pub(crate) fn record(&self) -> &RankRecord {
         &self.cluster.ranks()[self.this.index()]
+    }
+
+    /// Who counts how far the run has come, if it is shown.
+    pub(crate) fn tally(&self) -> Option<&Arc<Tally>> {
+        self.tally.as_ref()
     }
 
     /// Whether only this thread may use the transport.
@@ -446,7 +464,30 @@ impl Engine {
 
     /// What still runs here.
     pub(crate) fn running(&self) -> Vec<String> {
-        self.pool.as_ref().map(|pool| pool.running()).unwrap_or_default()
+        self.pool.as_ref().map(|pool| pool.running_names()).unwrap_or_default()
+    }
+
+    /// Ends the recording: other ranks tell rank 0, which waits for them and returns what there is.
+    pub(crate) fn gather_records(&self) -> Option<History> {
+        let recorder = self.recorder.as_ref()?;
+        let chunks = recorder.finish();
+        if self.this != Rank::SCHEDULER {
+            for chunk in chunks {
+                self.table.request(Request::Say(Rank::SCHEDULER, Message::Recorded(chunk)));
+            }
+            self.send_soon(true);
+            return None;
+        }
+        chunks.iter().for_each(|chunk| recorder.gather(chunk));
+        let deadline = Instant::now() + GATHER_TIMEOUT;
+        let size = self.cluster.ranks().len();
+        self.look_after(|| recorder.complete_count() == size || Instant::now() >= deadline);
+        History::of(recorder.take_gathered())
+    }
+
+    /// Forgets what the ranks left on disk: it is told.
+    pub(crate) fn remove_record(&self) {
+        self.recorder.iter().for_each(|recorder| recorder.remove_part());
     }
 
     /// Waits for all ranks and closes the transport. Nobody else uses it any more.
@@ -466,8 +507,15 @@ impl Engine {
         let guard = AbortOnPanic(self);
         let executor = self.pool.as_ref().map(|pool| pool as &dyn Execute);
         let spiller = self.spiller.as_deref().map(|spiller| spiller as &dyn Spiller);
-        let around = Surroundings { table: &self.table, executor, spiller, outcome: &self.outcome };
-        let outcome = roles.progress(around);
+        let outcome = roles.progress(Surroundings {
+            table: &self.table,
+            executor,
+            spiller,
+            outcome: &self.outcome,
+            recorder: self.recorder.as_deref(),
+            tally: self.tally.as_deref(),
+        });
+        self.recorder.iter().for_each(|recorder| recorder.holds(roles.held_bytes()));
         std::mem::forget(guard);
         match outcome {
             Ok(active) => {
@@ -572,13 +620,16 @@ impl Drop for Working<'_> {
 }
 
 /// Says, as long as it lives, that a task of this rank waits and needs no thread.
-struct Blocked<'a>(&'a Engine);
+struct Blocked<'a> {
+    engine: &'a Engine,
+    since: u64,
+}
 
 impl<'a> Blocked<'a> {
     fn new(engine: &'a Engine) -> Self {
         engine.pool.iter().for_each(|pool| pool.pause());
         Self::say(engine, 1);
-        Self(engine)
+        Self { engine, since: engine.recorder.as_ref().map_or(0, |_| record::now()) }
     }
 
     fn say(engine: &Engine, delta: i32) {
@@ -589,8 +640,11 @@ impl<'a> Blocked<'a> {
 
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
-        Self::say(self.0, -1);
-        self.0.pool.iter().for_each(|pool| pool.resume());
+        let engine = self.engine;
+        let place = rayon::current_thread_index();
+        engine.recorder.iter().for_each(|recorder| recorder.blocked(place, self.since));
+        Self::say(engine, -1);
+        engine.pool.iter().for_each(|pool| pool.resume());
     }
 }
 

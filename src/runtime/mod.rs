@@ -21,8 +21,10 @@ use crate::{
     device::{Binding, DeviceType},
     disk::{Compression, SpillPlace},
     error::{Error, Result},
+    log,
     message::Outcome,
     rank::{Rank, Role, driver_of},
+    record::{self, Display, Recorder},
     scheduler::{Backlog, Scheduler, WorkerSpec},
     store::Thresholds,
     value::{self, Data},
@@ -127,6 +129,10 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`shutdown_grace`](Self::shutdown_grace) | `MANIPLE_SHUTDOWN_GRACE_SECONDS` | 5 s |
 /// | [`time_limit`](Self::time_limit) | `MANIPLE_TIME_LIMIT` in seconds; of the job: `MANIPLE_END_TIME`, `SLURM_JOB_END_TIME` | none |
 /// | [`time_margin`](Self::time_margin) | `MANIPLE_TIME_MARGIN` in seconds | 30 s, at most a tenth |
+/// | | `MANIPLE_LOG=debug`, or `info,maniple::store=debug`: what goes on, on standard error | nothing |
+/// | [`progress`](Self::progress) | `MANIPLE_PROGRESS=1`; `MANIPLE_PROGRESS_SECONDS` between lines | none; 60 s |
+/// | [`report`](Self::report) | `MANIPLE_REPORT` | none |
+/// | [`trace`](Self::trace) | `MANIPLE_TRACE` | none |
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
@@ -255,6 +261,37 @@ impl Builder {
         self.set(|settings| settings.time_margin = Some(margin))
     }
 
+    /// Shows on rank 0's standard error how far each function has come: how many tasks are done, with workers
+    /// and waiting, how many end in a second, and how long it will take. Bars in a terminal; elsewhere a line a
+    /// minute, and one at the end.
+    pub fn progress(self, shown: bool) -> Self {
+        self.set(|settings| settings.progress = shown)
+    }
+
+    /// Writes a report of the run to this file when it has ended: one page of HTML that needs nothing else.
+    ///
+    /// Rank 0 writes it. While the run goes on, each rank leaves what it has recorded in a directory beside
+    /// the file, called as the file with `.parts` at its end; of a run that was killed that stays, and
+    /// `maniple report` makes a report of it.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("run.html");
+    /// let runtime = maniple::Runtime::builder().report(&path);
+    /// runtime.execute(|client| client.submit(|x: u32| x + 1, 1).result())?;
+    /// assert!(std::fs::read_to_string(&path).unwrap().starts_with("<!DOCTYPE html>"));
+    /// # Ok::<(), maniple::Error>(())
+    /// ```
+    pub fn report(self, path: impl Into<PathBuf>) -> Self {
+        self.set(|settings| settings.outputs.report = Some(path.into()))
+    }
+
+    /// Writes a trace of the run to this file when it has ended, in Chrome's format, for
+    /// <https://ui.perfetto.dev>. `maniple report` makes a report of it. See [`report`](Self::report).
+    pub fn trace(self, path: impl Into<PathBuf>) -> Self {
+        self.set(|settings| settings.outputs.trace = Some(path.into()))
+    }
+
     /// Runs on the ranks of this communicator rather than on all that the launcher started.
     ///
     /// It is duplicated, and stays the caller's. It must live until [`execute`](Self::execute) begins.
@@ -334,9 +371,14 @@ impl Builder {
                 let settings = settings.clone();
                 scope.spawn(move || {
                     let none: Option<fn(&Client) -> Result<T>> = None;
-                    // Its outcome is the driver's, which this thread's scope returns.
-                    let _ =
-                        Member::start(transport, settings, false).and_then(|member| member.take_part(none));
+                    // Its outcome is the driver's, which this thread's scope returns; what it could not
+                    // write is its own.
+                    let Ok(member) = Member::start(transport, settings, false) else { return };
+                    if let Err(stopped) = member.take_part(none)
+                        && !stopped.told
+                    {
+                        eprintln!("Error: {}", stopped.error);
+                    }
                 });
             }
             let is_driver = own.rank() == driver_of(size);
@@ -430,9 +472,31 @@ fn introduce(transport: &dyn Transport, settings: Result<Settings>) -> Result<(S
     let scratch = Scratch::new(parent, rank, machine::host_name());
     let works = Role::of(rank, size, settings.exclusive_workers).worker;
     let checked = if works && settings.local_directory.is_some() { scratch.check() } else { Ok(()) };
-    let trouble = wrong.or(checked.err().map(|error| error.to_string()));
+    let writable = if rank == Rank::SCHEDULER { settings.outputs.check() } else { Ok(()) };
+    let trouble = wrong.or(checked.and(writable).err().map(|error| error.to_string()));
     let hello = Hello::new(&settings, transport.name(), trouble);
     Ok((settings, scratch, hello))
+}
+
+/// Begins to record, if rank 0 was told to. Collective, if so.
+fn start_recorder(
+    cluster: &Cluster,
+    hellos: &[Hello],
+    transport: &mut dyn Transport,
+) -> Result<Option<Arc<Recorder>>> {
+    let Some(parts) = hellos[0].parts.clone() else { return Ok(None) };
+    let offsets = record::align(transport)?;
+    let rank = transport.rank();
+    let program = std::env::args().next().unwrap_or_default();
+    let head = record::Head {
+        version: env!("CARGO_PKG_VERSION").into(),
+        program: program.rsplit('/').next().unwrap_or_default().into(),
+        started: time::now(),
+        cluster: cluster.clone(),
+        offsets,
+    };
+    let threads = cluster.ranks()[rank.index()].threads as usize;
+    Ok(Some(Recorder::start(record::Start { rank, threads, head, parts })))
 }
 
 /// One rank of a run, in its process.
@@ -464,9 +528,10 @@ impl Member {
         let agreed = hellos.and_then(|hellos| {
             let mut cluster = start::agree(&hellos)?;
             let device = start::bind(&mut cluster, &hellos, &mut *transport, &settings)?;
-            Ok((Arc::new(cluster), device, start::end_time(&hellos)))
+            let recorder = start_recorder(&cluster, &hellos, &mut *transport)?;
+            Ok((Arc::new(cluster), device, start::end_time(&hellos), recorder))
         });
-        let (cluster, device, end) = match agreed {
+        let (cluster, device, end, recorder) = match agreed {
             Ok(agreed) => agreed,
             Err(error) => {
                 // All ranks come to the same end; MPI wants to be finalized all the same.
@@ -474,13 +539,20 @@ impl Member {
                 return Err(stop(error));
             }
         };
+        if let Some(targets) = &settings.log {
+            log::start(targets, &cluster);
+        }
+        tracing::info!(rank = rank.0, pid = process::id(), transport = transport.name(), "starts");
+        if rank == Rank::SCHEDULER {
+            format!("{cluster:#}").lines().for_each(|line| tracing::info!(rank = rank.0, "{line}"));
+        }
         let scheduler = (rank == Rank::SCHEDULER).then(|| {
             let workers = cluster.workers().map(WorkerSpec::from);
             Scheduler::new(workers.collect(), size, settings.backlog)
         });
         let clock = end.map(|end| Clock::new(end, settings.time_margin));
-        let engine =
-            Engine::new(transport, scheduler, cluster, scratch, clock, device, &settings).map_err(stop)?;
+        let engine = Engine::new(transport, scheduler, cluster, scratch, clock, device, recorder, &settings)
+            .map_err(stop)?;
         if owns_process {
             signals::watch(&engine).map_err(stop)?;
         }
@@ -492,8 +564,10 @@ impl Member {
     where
         F: FnOnce(&Client) -> Result<T> + Send,
     {
-        let own = driver.and_then(|driver| self.drive(driver));
         let engine = &self.engine;
+        let tally = engine.tally().cloned();
+        let display = tally.map(|tally| Display::start(tally, self.settings.progress_pause));
+        let own = driver.and_then(|driver| self.drive(driver));
         engine.look_after(|| engine.outcome().is_some());
         let Some(outcome) = engine.outcome() else {
             let error = engine.failure().cloned().unwrap_or(Error::Ended);
@@ -506,7 +580,16 @@ impl Member {
             let words = format!("{names} still runs {grace:?} after the end of the run");
             engine.abort(&Error::World(words), STATUS_FAILED);
         }
+        drop(display);
+        tracing::info!(rank = self.rank.0, well = went_well, "has ended its tasks");
+        let history = engine.gather_records();
         let closed = engine.close();
+        let written = history.map_or(Ok(()), |history| self.settings.outputs.write(&history));
+        match written {
+            Ok(()) => engine.remove_record(),
+            Err(error) if own.is_some() || !went_well => eprintln!("Error: {error}"),
+            Err(error) => return self.conclude(outcome, own, closed.and(Err(error))),
+        }
         self.conclude(outcome, own, closed)
     }
 

@@ -8,8 +8,12 @@ use crate::{
     client::table::{Request, Table},
     comm::{Arrival, Transport},
     error::Result,
-    message::{Message, Outcome, Run, TaskId, Tasks, ToScheduler, ToStore, decode, encode},
+    message::{
+        Message, Outcome, RankState, Run, Running, TaskId, Tasks, ToClient, ToScheduler, ToStore, ToWorker,
+        decode, encode,
+    },
     rank::Rank,
+    record::{Recorder, Tally},
     scheduler::Scheduler,
     store::{self, Claim, Fullness, Store, Thresholds},
     value::{Spill, Value},
@@ -31,6 +35,10 @@ pub(crate) trait Execute {
     fn take_back(&self, count: u32) -> Vec<Tasks>;
     /// Takes those of these tasks back that have not begun.
     fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks>;
+    /// What the threads run.
+    fn running(&self) -> Vec<Running>;
+    /// What may begin, in order.
+    fn queued(&self) -> Vec<Tasks>;
     /// What has ended since the last call.
     fn take_ended(&self) -> Vec<Ended>;
     /// How much room there should be for a task that waits for it.
@@ -71,6 +79,10 @@ pub(crate) struct Surroundings<'a> {
     pub spiller: Option<&'a dyn Spiller>,
     /// Where the end of the run is noted.
     pub outcome: &'a OnceLock<Outcome>,
+    /// Who records what happens, if anybody does.
+    pub recorder: Option<&'a Recorder>,
+    /// Who counts how far the run has come, on rank 0 if it is shown.
+    pub tally: Option<&'a Tally>,
 }
 
 /// A rank's roles and what is on its way between them.
@@ -112,6 +124,11 @@ impl Roles {
         self.store.spilled_bytes()
     }
 
+    /// How many bytes of values the rank holds.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.store.bytes()
+    }
+
     /// How much there is of what goes with the futures: all zero when every one was dropped.
     pub(crate) fn left_over(&self) -> Vec<(&'static str, usize)> {
         let mut left = vec![
@@ -141,7 +158,16 @@ impl Roles {
                         self.hear(source, message, around);
                     }
                 }
-                Arrival::Body { source, tag, buffer } => self.store.body_arrived(source, tag, buffer),
+                Arrival::Body { source, tag, buffer } => {
+                    around.recorder.inspect(|recorder| recorder.fetched(source, tag, buffer.length()));
+                    tracing::debug!(
+                        rank = self.this.0,
+                        source = source.0,
+                        bytes = buffer.length(),
+                        "got a value"
+                    );
+                    self.store.body_arrived(source, tag, buffer);
+                }
             }
         }
         active |= self.hear_client(around.table);
@@ -154,6 +180,15 @@ impl Roles {
         }
         let decisions = self.scheduler.as_mut().map(Scheduler::decide);
         for (target, message) in decisions.into_iter().flatten() {
+            if let Message::ToWorker(ToWorker::Yield(count)) = &message {
+                tracing::debug!(
+                    rank = self.this.0,
+                    victim = target.0,
+                    count,
+                    "asks for tasks back, for others"
+                );
+            }
+            around.tally.inspect(|tally| tally.say(&message));
             self.say(target, message);
         }
         self.settle(around)?;
@@ -254,10 +289,12 @@ impl Roles {
             for action in self.store.take_actions() {
                 match action {
                     store::Action::Post { source, tag, buffer } => {
-                        self.transport.post(source, tag, buffer)?
+                        around.recorder.inspect(|recorder| recorder.fetch_begins(source, tag));
+                        self.transport.post(source, tag, buffer)?;
                     }
                     store::Action::Say { target, message } => self.say(target, Message::ToStore(message)),
                     store::Action::SendBody { target, tag, body } => {
+                        around.recorder.inspect(|recorder| recorder.sent(target, tag, body.as_slice().len()));
                         self.transport.send_body(target, tag, body)?;
                     }
                     store::Action::Spill { task, value } => {
@@ -287,6 +324,11 @@ impl Roles {
         match message {
             Message::ToScheduler(message) => {
                 if let Some(scheduler) = &mut self.scheduler {
+                    if let (Some(recorder), ToScheduler::Submit(layer)) = (around.recorder, &message) {
+                        recorder.layer(layer);
+                    }
+                    log_of(self.this, source, &message);
+                    around.tally.inspect(|tally| tally.hear(&message));
                     scheduler.handle(source, message);
                 }
             }
@@ -299,9 +341,31 @@ impl Roles {
             Message::ToStore(ToStore::Pulled(task)) => around.table.pulled(task),
             Message::ToStore(message) => self.store.handle(source, message),
             Message::Stop(outcome) => {
+                tracing::info!(rank = self.this.0, "is told that the run ends");
                 // The first one counts.
                 let _ = around.outcome.set(outcome);
             }
+            Message::Ask { question, task } => {
+                let state = Box::new(self.state(task, around.executor));
+                self.say(source, Message::ToClient(ToClient::Answer { question, state }));
+            }
+            Message::Recorded(chunk) => {
+                around.recorder.inspect(|recorder| recorder.gather(&chunk));
+            }
+        }
+    }
+
+    /// How this rank stands.
+    fn state(&self, task: Option<TaskId>, executor: Option<&dyn Execute>) -> RankState {
+        let scheduler = self.scheduler.as_ref();
+        RankState {
+            story: task.and_then(|task| scheduler?.story(task)),
+            scheduler: scheduler.filter(|_| task.is_none()).map(Scheduler::state),
+            running: executor.map(|executor| executor.running()).unwrap_or_default(),
+            queued: executor.map(|executor| executor.queued()).unwrap_or_default(),
+            waiting: self.worker.waiting(),
+            values: self.store.len() as u64,
+            bytes: self.store.bytes(),
         }
     }
 
@@ -327,5 +391,33 @@ impl Roles {
                 }
             }
         }
+    }
+}
+
+/// Tells what the scheduler hears.
+fn log_of(this: Rank, source: Rank, message: &ToScheduler) {
+    let (rank, source) = (this.0, source.0);
+    match message {
+        ToScheduler::Submit(layer) => {
+            tracing::debug!(rank, source, tasks = layer.tasks.count, "a layer of {}", layer.name());
+        }
+        ToScheduler::Failed(error) => tracing::warn!(rank, source, "{error}"),
+        ToScheduler::Refuse { tasks, error } => tracing::warn!(rank, source, tasks = tasks.count, "{error}"),
+        ToScheduler::Yielded(tasks) => {
+            let count: u32 = tasks.iter().map(|tasks| tasks.count).sum();
+            tracing::debug!(rank, source, count, "got tasks back that had not begun");
+        }
+        ToScheduler::Cancel(_) => tracing::info!(rank, source, "tasks are cancelled"),
+        ToScheduler::TimeLeft { nanoseconds: 0 } => {
+            tracing::warn!(rank, source, "the run stops: no more tasks begin")
+        }
+        ToScheduler::TimeLeft { nanoseconds } => {
+            tracing::info!(rank, source, seconds = nanoseconds / 1_000_000_000, "time is left");
+        }
+        ToScheduler::Shutdown(_) => tracing::info!(rank, source, "the driver is done"),
+        ToScheduler::Finished { .. } | ToScheduler::Stored { .. } => {
+            tracing::trace!(rank, source, "{message:?}")
+        }
+        _ => {}
     }
 }

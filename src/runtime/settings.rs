@@ -5,6 +5,8 @@ use crate::{
     device::{Binding, DeviceType},
     disk::{Compression, SpillPlace},
     error::{Error, Result},
+    log,
+    record::Outputs,
     scheduler::Backlog,
     store::Thresholds,
 };
@@ -82,6 +84,13 @@ pub(crate) struct Settings {
     pub time_margin: Option<Duration>,
     /// When the job ends: seconds since 1970.
     pub job_end_time: Option<f64>,
+    /// What is told on standard error of what goes on.
+    pub log: Option<log::Targets>,
+    /// Whether progress is shown, and how often in a log.
+    pub progress: bool,
+    pub progress_pause: Duration,
+    /// Files that tell of the run.
+    pub outputs: Outputs,
 }
 
 impl Settings {
@@ -116,6 +125,16 @@ impl Settings {
             time_limit: seconds(&read, "MANIPLE_TIME_LIMIT")?,
             time_margin: seconds(&read, "MANIPLE_TIME_MARGIN")?,
             job_end_time: time::job_end_time(&read, time::modified, time::now())?,
+            log: read("MANIPLE_LOG")
+                .map(|text| log::parse(&text).map_err(|words| Error::Option(format!("MANIPLE_LOG: {words}"))))
+                .transpose()?,
+            progress: flag(&read, "MANIPLE_PROGRESS")?,
+            progress_pause: seconds(&read, "MANIPLE_PROGRESS_SECONDS")?
+                .map_or(Duration::from_secs(60), |pause| pause.max(Duration::from_millis(10))),
+            outputs: Outputs {
+                report: read("MANIPLE_REPORT").map(PathBuf::from),
+                trace: read("MANIPLE_TRACE").map(PathBuf::from),
+            },
         })
     }
 
@@ -242,6 +261,9 @@ mod tests {
             ("MANIPLE_DEVICE_TYPE", "fpga"),
             ("MANIPLE_SHARE_DEVICE", "maybe"),
             ("MANIPLE_DEVICE_MEMORY_LIMIT", "much"),
+            ("MANIPLE_LOG", "loud"),
+            ("MANIPLE_PROGRESS", "often"),
+            ("MANIPLE_PROGRESS_SECONDS", "-1"),
         ] {
             let error =
                 Settings::from_environment(|asked| (asked == name).then(|| value.to_string())).unwrap_err();

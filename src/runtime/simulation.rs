@@ -140,6 +140,14 @@ impl Execute for Machine {
         self.queue.borrow_mut().take_back_these(tasks)
     }
 
+    fn running(&self) -> Vec<message::Running> {
+        Vec::new()
+    }
+
+    fn queued(&self) -> Vec<Tasks> {
+        Vec::new()
+    }
+
     fn take_ended(&self) -> Vec<Ended> {
         self.ended.take()
     }
@@ -394,8 +402,14 @@ impl Simulation {
         let node = &mut self.nodes[rank.index()];
         node.is_called = false;
         let executor = node.machine.as_ref().map(|machine| machine as &dyn Execute);
-        let spiller = node.shelf.as_ref().map(|shelf| shelf as &dyn Spiller);
-        let around = Surroundings { table: &node.table, executor, spiller, outcome: &node.outcome };
+        let around = Surroundings {
+            table: &node.table,
+            executor,
+            spiller: node.shelf.as_ref().map(|shelf| shelf as &dyn Spiller),
+            outcome: &node.outcome,
+            recorder: None,
+            tally: None,
+        };
         node.roles.progress(around).expect("nothing is wrong with what was sent");
         let sent = lock(&self.network).take_sent();
         sent.into_iter().for_each(|sent| self.note_sent(sent));
@@ -632,9 +646,11 @@ fn concerned(message: &Message) -> Vec<Tasks> {
             ToStore::Fetch { task, .. } | ToStore::Head { task, .. } | ToStore::Gone { task, .. },
         )
         | Message::ToStore(ToStore::Pulled(task)) => vec![Tasks::one(*task)],
-        Message::ToWorker(ToWorker::Yield(_)) | Message::ToClient(ToClient::Stopping) | Message::Stop(_) => {
-            Vec::new()
-        }
+        Message::ToWorker(ToWorker::Yield(_))
+        | Message::ToClient(ToClient::Stopping | ToClient::Answer { .. })
+        | Message::Stop(_)
+        | Message::Recorded(_)
+        | Message::Ask { .. } => Vec::new(),
     }
 }
 

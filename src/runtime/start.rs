@@ -17,7 +17,7 @@ use crate::{
     task,
 };
 use serde::{Deserialize, Serialize};
-use std::panic::catch_unwind;
+use std::{panic::catch_unwind, path::PathBuf};
 
 /// Said when another rank's greeting makes no sense.
 pub(super) const UNREADABLE: &str =
@@ -43,6 +43,8 @@ pub(super) struct Hello {
     /// What it binds to if it works, and whether it may share that.
     pub device: Binding,
     pub share_device: bool,
+    /// Where ranks leave what they record, if there is to be a trace or a report. Rank 0's counts.
+    pub parts: Option<PathBuf>,
     /// What kept this rank from starting.
     pub trouble: Option<String>,
 }
@@ -68,6 +70,7 @@ impl Hello {
             end_time: settings.end_time(time::now()),
             device: settings.device,
             share_device: settings.share_device,
+            parts: settings.outputs.parts(),
             trouble,
         }
     }

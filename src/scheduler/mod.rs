@@ -19,6 +19,7 @@
 
 mod assign;
 mod class;
+mod explain;
 mod finish;
 mod stop;
 mod submit;

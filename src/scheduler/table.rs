@@ -122,8 +122,7 @@ impl LayerRecord {
     }
 
     pub(super) fn name(&self) -> String {
-        let label = self.layer.options.as_ref().and_then(|options| options.label.clone());
-        label.unwrap_or_else(|| self.layer.code.name().to_string())
+        self.layer.name()
     }
 }
 

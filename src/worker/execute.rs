@@ -17,7 +17,8 @@ use crate::{
     current::{self, Context},
     error::{Reason, TaskError},
     lock::lock,
-    message::{Argument, Finished, Held, Need, Packed, Run, TaskId, Tasks},
+    message::{Argument, Finished, Held, Need, Packed, Run, Running, TaskId, Tasks},
+    record::Recorder,
     runtime::{Execute, human_bytes},
     store::Fullness,
     task::{Code, Input, Inputs, Output},
@@ -225,6 +226,14 @@ impl Queue {
     }
 }
 
+/// What a thread has begun, and when.
+#[derive(Clone)]
+struct Begun {
+    run: Arc<Run>,
+    tasks: Tasks,
+    since: Instant,
+}
+
 fn count(tasks: &[Tasks]) -> usize {
     tasks.iter().map(|tasks| tasks.count as usize).sum()
 }
@@ -244,22 +253,30 @@ pub struct Pool {
     ended: Mutex<Vec<Ended>>,
     has_ended: AtomicBool,
     /// What each thread runs.
-    running: Vec<Mutex<Option<Arc<Run>>>>,
+    running: Vec<Mutex<Option<Begun>>>,
     admission: Admission,
     stopped: AtomicBool,
     host: OnceLock<std::sync::Weak<dyn Host>>,
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl Pool {
-    /// A pool of `count` threads. Results of up to `small_bytes_max` bytes are small.
+    /// A pool of `count` threads. Results of up to `small_bytes_max` bytes are small. The recorder, if there
+    /// is one, is told what each thread runs.
     ///
     /// # Errors
     ///
     /// The system's words if the threads cannot be had.
-    pub fn new(count: usize, small_bytes_max: usize) -> Result<Arc<Self>, String> {
+    pub fn new(
+        count: usize,
+        small_bytes_max: usize,
+        recorder: Option<Arc<Recorder>>,
+    ) -> Result<Arc<Self>, String> {
+        let starting = recorder.clone();
         let threads = ThreadPoolBuilder::new()
             .num_threads(count)
             .thread_name(|index| format!("worker-{index}"))
+            .start_handler(move |index| starting.iter().for_each(|recorder| recorder.thread_starts(index)))
             .build()
             .map_err(|error| error.to_string())?;
         Ok(Arc::new(Self {
@@ -276,6 +293,7 @@ impl Pool {
             admission: Admission::default(),
             stopped: AtomicBool::new(false),
             host: OnceLock::new(),
+            recorder,
         }))
     }
 
@@ -415,19 +433,23 @@ impl Pool {
         host.works(true);
         let place = rayon::current_thread_index();
         let batch = piece.rest.clone();
-        let outer_run = self.note_running(place, Some(Arc::clone(&batch.run)));
+        let begun = Begun { run: Arc::clone(&batch.run), tasks: batch.tasks(), since: piece.since };
+        let outer_run = self.note_running(place, Some(begun));
         let outer = PIECE.replace(Some(piece));
         let (collected, mut small) = (collects(&batch.run), Packed::default());
+        let mut lane = self.recorder.as_deref().and_then(|recorder| recorder.lane(place));
         current::enter(host.context(), || {
             while let Some((index, answer)) = PIECE.with_borrow_mut(|piece| {
                 let recalls = self.recalls.load(Ordering::Relaxed);
-                piece.as_mut()?.begin_next(recalls, &self.admission)
+                let elapsed = lane.as_ref().map(|lane| lane.elapsed());
+                piece.as_mut()?.begin_next(recalls, elapsed, &self.admission)
             }) {
                 let task = batch.run.tasks.first.plus(index);
                 let outcome = match answer {
                     Answer::Never(bytes) => Outcome::Failed(Box::new(no_memory(&batch.run, task, bytes))),
                     _ => run_task(&batch, index, &collected, self.small_bytes_max, &mut small),
                 };
+                lane.iter_mut().for_each(|lane| lane.ran(task));
                 if let Outcome::Large(value) = &outcome {
                     self.admission.learn(batch.run.code, value.size().bytes);
                 }
@@ -440,6 +462,7 @@ impl Pool {
                 });
             }
         });
+        drop(lane);
         self.note_running(place, outer_run);
         host.works(false);
         if let Some(mut piece) = PIECE.replace(outer) {
@@ -463,14 +486,15 @@ impl Pool {
     }
 
     /// Notes what the thread at `place` runs now. Returns what it ran before.
-    fn note_running(&self, place: Option<usize>, run: Option<Arc<Run>>) -> Option<Arc<Run>> {
+    fn note_running(&self, place: Option<usize>, run: Option<Begun>) -> Option<Begun> {
         let running = self.running.get(place?)?;
         std::mem::replace(&mut *lock(running), run)
     }
 
     /// The names of the functions that the threads run.
-    pub fn running(&self) -> Vec<String> {
-        let running = self.running.iter().filter_map(|running| lock(running).as_ref().map(name));
+    pub fn running_names(&self) -> Vec<String> {
+        let running =
+            self.running.iter().filter_map(|running| lock(running).as_ref().map(|begun| name(&begun.run)));
         running.collect()
     }
 }
@@ -498,6 +522,19 @@ impl Execute for Arc<Pool> {
         if self.admission.note(fullness) {
             self.call_threads();
         }
+    }
+
+    fn running(&self) -> Vec<Running> {
+        let running = |begun: Begun| Running {
+            tasks: begun.tasks,
+            name: name(&begun.run),
+            nanoseconds: u64::try_from(begun.since.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        };
+        self.running.iter().filter_map(|place| lock(place).clone().map(running)).collect()
+    }
+
+    fn queued(&self) -> Vec<Tasks> {
+        self.queue().0.iter().map(Batch::tasks).collect()
     }
 
     fn take_ended(&self) -> Vec<Ended> {
@@ -556,9 +593,15 @@ impl Piece {
     }
 
     /// The place of the next task, unless results are due, tasks were asked back by now, or it has to wait
-    /// for memory.
-    fn begin_next(&mut self, recalls: usize, admission: &Admission) -> Option<(u32, Answer)> {
-        let is_due = self.results.count > 0 && self.since.elapsed() >= HAND_OVER_AFTER;
+    /// for memory. `elapsed` is how long ago it was taken, if that is known without a look at the clock.
+    fn begin_next(
+        &mut self,
+        recalls: usize,
+        elapsed: Option<Duration>,
+        admission: &Admission,
+    ) -> Option<(u32, Answer)> {
+        let elapsed = || elapsed.unwrap_or_else(|| self.since.elapsed());
+        let is_due = self.results.count > 0 && elapsed() >= HAND_OVER_AFTER;
         if is_due || recalls != self.recalls || self.rest.len() == 0 {
             return None;
         }

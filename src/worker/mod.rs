@@ -7,7 +7,7 @@ mod admission;
 pub mod execute;
 
 use crate::{
-    message::{Argument, Held, Need, Packed, Run, TaskId, Tasks, ToScheduler, ToWorker},
+    message::{Argument, Held, Need, Packed, Run, TaskId, Tasks, ToScheduler, ToWorker, WaitingTask},
     part::Cut,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -98,6 +98,25 @@ impl Worker {
             actions.append(&mut parts);
         }
         actions
+    }
+
+    /// The tasks that wait for values, in order, with the values.
+    pub fn waiting(&self) -> Vec<WaitingTask> {
+        let mut tasks: Vec<WaitingTask> = self
+            .waiting
+            .iter()
+            .map(|(task, waiting)| {
+                let mut values = Vec::new();
+                for_each_held(&waiting.run, |held| {
+                    if self.wanted.contains(&held.task) {
+                        values.push(*held);
+                    }
+                });
+                WaitingTask { task: *task, values }
+            })
+            .collect();
+        tasks.sort_unstable_by_key(|waiting| waiting.task);
+        tasks
     }
 
     /// How many tasks wait for values.

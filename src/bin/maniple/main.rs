@@ -2,6 +2,7 @@
 
 mod info;
 mod job;
+mod report;
 mod sites;
 
 use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
@@ -29,6 +30,8 @@ enum Command {
     /// Show what a run would find here, and what is wrong: 'mpirun -n 4 maniple info'
     #[command(after_help = info::AFTER_HELP)]
     Info,
+    /// Make the report of a run from its trace, or from what is left of a run that was killed
+    Report(report::Options),
     /// List the sites whose schedulers and nodes are known
     Sites(sites::Options),
     /// Print completions for a shell
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
     let outcome = match options.command {
         Command::Job(options) => job::run(*options),
         Command::Info => info::run(),
+        Command::Report(options) => report::run(&options),
         Command::Sites(options) => sites::run(&options),
         Command::Completions { shell } => completions(shell),
         Command::Man { directory } => manual(directory),
