@@ -118,7 +118,7 @@ fn a_long_inner_axis_is_summed_in_parts() {
         let product = a.matmul(&a.t()).compute().unwrap();
         assert!(is_near(&product, &x.dot(&x.t()).into_dyn()));
         let empty = client.zeros::<f64>([3, 0], 2).matmul(&client.zeros([0, 4], 2)).compute().unwrap();
-        assert_eq!(empty, ArrayD::zeros(IxDyn(&[3, 4])));
+        assert_eq!(empty, ArrayD::<f64>::zeros(IxDyn(&[3, 4])));
     });
 }
 
