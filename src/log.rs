@@ -33,7 +33,7 @@ pub(crate) fn parse(text: &str) -> Result<Targets, String> {
     };
     for part in text.split(',').map(str::trim) {
         let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
-        if level.parse::<LevelFilter>().is_err() {
+        if level.is_empty() || level.parse::<LevelFilter>().is_err() {
             return Err(wrong(part));
         }
     }

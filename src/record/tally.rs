@@ -77,9 +77,15 @@ impl Tally {
             }
             ToScheduler::Finished { finished, .. } => counts.done(finished.tasks()),
             ToScheduler::Stored { task, .. } => counts.done(Tasks::one(*task)),
-            ToScheduler::Yielded(tasks) => tasks.iter().for_each(|tasks| drop(counts.left_workers(*tasks))),
+            ToScheduler::Yielded(tasks) => {
+                for tasks in tasks {
+                    counts.left_workers(*tasks);
+                }
+            }
             // It may be tried again; if not, its client is told.
-            ToScheduler::Failed(error) => drop(counts.left_workers(Tasks::one(TaskId(error.task)))),
+            ToScheduler::Failed(error) => {
+                counts.left_workers(Tasks::one(TaskId(error.task)));
+            }
             _ => {}
         }
     }
