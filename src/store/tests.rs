@@ -180,8 +180,10 @@ fn limited(limit_bytes: u64) -> (Store, Arc<Account>) {
     (store, account)
 }
 
+type Numbered = Vec<(u64, Value)>;
+
 /// Which values are to be moved to the disk and which to be read back, in order.
-fn disk_actions(store: &mut Store) -> (Vec<(u64, Value)>, Vec<(u64, Value)>) {
+fn disk_actions(store: &mut Store) -> (Numbered, Numbered) {
     let (mut spills, mut loads) = (Vec::new(), Vec::new());
     for action in store.take_actions() {
         match action {

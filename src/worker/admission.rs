@@ -128,7 +128,7 @@ impl Admission {
         self.hard_room_bytes.store(hard_room_bytes.unwrap_or(u64::MAX), Ordering::SeqCst);
         let moved_before = self.has_moving.swap(changes, Ordering::SeqCst);
         let waits = self.holds_back();
-        let is_over = moved_before && !changes || self.running.load(Ordering::SeqCst) == 0 && !changes;
+        let is_over = !changes && (moved_before || self.running.load(Ordering::SeqCst) == 0);
         if waits && (room_bytes > room_before || is_over) {
             self.changes.fetch_add(1, Ordering::SeqCst);
         }

@@ -1,0 +1,81 @@
+//! Runs whose values are larger than the memory of their workers.
+
+#[path = "support/example.rs"]
+mod example;
+#[cfg(feature = "mpi")]
+mod support;
+
+use example::example;
+use std::process::{Command, Output};
+
+const EXAMPLE: &str = "larger_than_memory";
+
+fn alone(args: &[&str], variables: &[(&str, &str)]) -> Output {
+    let variables = variables.iter().copied();
+    Command::new(example(EXAMPLE)).args(args).envs(variables).output().unwrap()
+}
+
+/// Under a launcher, if there is one.
+#[cfg(feature = "mpi")]
+fn launched(ranks: u32, args: &[&str], variables: &[(&str, &str)]) -> Option<Output> {
+    if support::launcher().is_none() {
+        assert!(std::env::var_os("MANIPLE_REQUIRE_MPI").is_none(), "no MPI launcher is installed");
+        println!("skipped: no MPI launcher is installed");
+        return None;
+    }
+    let limit = std::time::Duration::from_secs(120);
+    Some(support::mpirun(ranks, &example(EXAMPLE), args, variables, limit))
+}
+
+#[cfg(not(feature = "mpi"))]
+fn launched(_: u32, _: &[&str], _: &[(&str, &str)]) -> Option<Output> {
+    None
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The numbers before `MB` in the lines that end a run: peaks and limits.
+fn megabytes(printed: &str) -> Vec<(f64, f64)> {
+    let numbers = |line: &str| {
+        let words: Vec<f64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+        line.contains(" MB, limit ").then(|| (words[words.len() - 2], words[words.len() - 1]))
+    };
+    printed.lines().filter_map(numbers).collect()
+}
+
+#[test]
+fn an_array_larger_than_the_memory_is_computed_with() {
+    let args = ["--memory-limit", "60MB", "--times", "2.5"];
+    let outputs = [Some((alone(&args, &[]), 1)), launched(4, &args, &[]).map(|output| (output, 2))];
+    for (output, workers) in outputs.into_iter().flatten() {
+        let (printed, words) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success() && words.is_empty(), "{}\n{printed}\n{words}", output.status);
+        assert!(printed.contains("sums: "), "{printed}");
+        let peaks = megabytes(&printed);
+        assert_eq!(peaks.len(), workers, "{printed}");
+        // The array has 150 MB a worker, and new chunks of it as many again.
+        assert!(peaks.iter().all(|(peak, limit)| *limit == 60.0 && *peak < 140.0), "{printed}");
+    }
+}
+
+#[test]
+fn with_nowhere_to_move_values_to_the_task_that_finds_no_room_is_told() {
+    let args = ["--memory-limit", "60MB", "--times", "2.5"];
+    let variables = [("MANIPLE_SPILL", "nowhere")];
+    let outputs = [Some(alone(&args, &variables)), launched(3, &args, &variables)];
+    for output in outputs.into_iter().flatten() {
+        let words = text(&output.stderr);
+        assert!(!output.status.success(), "{}", text(&output.stdout));
+        let warnings = words.lines().filter(|line| line.starts_with("Warning: rank "));
+        assert_eq!(warnings.count(), 1, "{words}");
+        assert!(words.contains("MANIPLE_SPILL=nowhere"), "{words}");
+        let errors: Vec<&str> = words.lines().filter(|line| line.starts_with("Error: ")).collect();
+        assert_eq!(errors.len(), 1, "{words}");
+        assert!(
+            errors[0].contains("found no room in memory on rank ") && errors[0].contains("limit"),
+            "{words}"
+        );
+    }
+}
