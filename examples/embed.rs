@@ -40,7 +40,7 @@ fn main() -> maniple::Result<()> {
         let rows = part.rank() as usize + 1;
         let mine = ArrayD::from_elem(IxDyn(&[rows, 3]), rows as f64);
         let scaled =
-            Runtime::builder().communicator(&part).execute_with_parts(mine.clone(), |client, blocks| {
+            watch.builder().communicator(&part).execute_with_parts(mine.clone(), |client, blocks| {
                 let x = client.from_rank_blocks(&blocks, [blocks.len(), 1])?;
                 (&x / x.sum_axis(0)).to_rank_blocks()
             })?;

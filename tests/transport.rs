@@ -210,7 +210,7 @@ fn gather(transport: &mut dyn Transport) -> Result<()> {
     let bytes = |rank: u32| vec![rank as u8; rank as usize * 1037 % 5000];
     let all = transport.all_gather(bytes(transport.rank().0))?;
     assert_eq!(all, (0..transport.size()).map(bytes).collect::<Vec<_>>());
-    assert_eq!(transport.all_gather(vec![])?, vec![vec![]; transport.size() as usize]);
+    assert_eq!(transport.all_gather(vec![])?, vec![Vec::<u8>::new(); transport.size() as usize]);
     Ok(())
 }
 
