@@ -34,7 +34,10 @@ use crate::{
     store::{Fullness, Thresholds},
     task::inputs::Parts,
     value::{Data, Value},
-    worker::execute::{Batch, Ended, Queue, run_until},
+    worker::{
+        execute::{Ended, run_until},
+        queue::{Batch, Queue},
+    },
 };
 use rustc_hash::FxHasher;
 pub use shelf::DiskOptions;

@@ -11,7 +11,7 @@
 
 use super::{
     admission::{Admission, Answer},
-    for_each_held, for_each_part,
+    queue::{Batch, Queue},
 };
 use crate::{
     current::{self, Context},
@@ -25,12 +25,10 @@ use crate::{
     value::Value,
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::{
     any::Any,
     cell::RefCell,
-    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock,
@@ -84,146 +82,6 @@ pub trait Host: Send + Sync {
     fn linger(&self) -> bool;
     /// What [`current`](crate::current()) tells a task.
     fn context(&self) -> Context;
-}
-
-/// Tasks that may begin, with the values they need.
-#[derive(Clone)]
-pub(crate) struct Batch {
-    run: Arc<Run>,
-    values: Arc<FxHashMap<TaskId, Value>>,
-    next: u32,
-    end: u32,
-}
-
-impl Batch {
-    fn len(&self) -> u32 {
-        self.end - self.next
-    }
-
-    pub(crate) fn tasks(&self) -> Tasks {
-        Tasks { first: self.run.tasks.first.plus(self.next), count: self.len() }
-    }
-
-    pub(crate) fn attempt(&self) -> u32 {
-        self.run.attempt
-    }
-
-    /// How many bytes the task at `index` will have read back from the disk.
-    fn spilled_bytes(&self, index: usize) -> u64 {
-        if self.values.is_empty() {
-            return 0;
-        }
-        let spilled = |need: &Need| match need {
-            Need::Inline(_) => 0,
-            Need::Held(held) | Need::Part(held) => {
-                let value = self.values.get(&held.task).filter(|value| value.is_spilled());
-                value.map_or(0, |value| value.size().bytes)
-            }
-        };
-        let of = |argument: &Argument| match argument {
-            Argument::Same(_) | Argument::Each(_) => 0,
-            Argument::Needs(needs) => spilled(&needs[index]),
-            Argument::Lists { lists, .. } | Argument::Parts { lists, .. } => {
-                lists[index].iter().map(spilled).sum()
-            }
-        };
-        self.run.arguments.iter().map(of).sum()
-    }
-}
-
-/// Tasks that may begin, in the order they came.
-#[derive(Default)]
-pub(crate) struct Queue(VecDeque<Batch>);
-
-impl Queue {
-    /// Adds tasks whose values `value` finds.
-    pub(crate) fn push(&mut self, run: Run, value: &dyn Fn(TaskId) -> Option<Value>) {
-        let mut values = FxHashMap::default();
-        let mut take = |held: &Held| {
-            let missing = || Value::broken("an input is missing on this worker".into());
-            values.entry(held.task).or_insert_with(|| value(held.task).unwrap_or_else(missing));
-        };
-        for_each_held(&run, &mut take);
-        for_each_part(&run, &mut take);
-        let end = run.tasks.count;
-        self.0.push_back(Batch { run: Arc::new(run), values: Arc::new(values), next: 0, end });
-    }
-
-    /// How many tasks there are.
-    pub(crate) fn len(&self) -> u32 {
-        self.0.iter().map(Batch::len).sum()
-    }
-
-    /// Takes up to `most` tasks of one run off the front.
-    pub(crate) fn next_piece(&mut self, most: u32) -> Option<Batch> {
-        let batch = self.0.front_mut()?;
-        let count = batch.len().min(most);
-        let piece = Batch { end: batch.next + count, ..batch.clone() };
-        batch.next += count;
-        if batch.len() == 0 {
-            self.0.pop_front();
-        }
-        Some(piece)
-    }
-
-    /// Puts the rest of a piece back to the front.
-    pub(crate) fn put_back(&mut self, rest: Batch) {
-        self.0.push_front(rest);
-    }
-
-    /// Takes the last task.
-    fn last_piece(&mut self) -> Option<Batch> {
-        let batch = self.0.back_mut()?;
-        batch.end -= 1;
-        let piece = Batch { next: batch.end, end: batch.end + 1, ..batch.clone() };
-        if batch.len() == 0 {
-            self.0.pop_back();
-        }
-        Some(piece)
-    }
-
-    /// Takes up to `count` tasks off the back.
-    pub(crate) fn take_back(&mut self, mut count: u32) -> Vec<Tasks> {
-        let mut back = Vec::new();
-        while count > 0 {
-            let Some(batch) = self.0.back_mut() else { break };
-            let taken = batch.len().min(count);
-            batch.end -= taken;
-            back.push(Tasks { first: batch.run.tasks.first.plus(batch.end), count: taken });
-            if batch.len() == 0 {
-                self.0.pop_back();
-            }
-            count -= taken;
-        }
-        back
-    }
-
-    /// Takes those of these tasks out that are here.
-    pub(crate) fn take_back_these(&mut self, tasks: &[Tasks]) -> Vec<Tasks> {
-        let mut back = Vec::new();
-        for wanted in tasks {
-            let mut kept = VecDeque::with_capacity(self.0.len());
-            for batch in self.0.drain(..) {
-                let here = batch.tasks();
-                let start = here.first.0.max(wanted.first.0);
-                let end =
-                    (here.first.0 + u64::from(here.count)).min(wanted.first.0 + u64::from(wanted.count));
-                if start >= end {
-                    kept.push_back(batch);
-                    continue;
-                }
-                back.push(Tasks { first: TaskId(start), count: (end - start) as u32 });
-                let base = batch.run.tasks.first.0;
-                for (next, end) in [(batch.next, (start - base) as u32), ((end - base) as u32, batch.end)] {
-                    if next < end {
-                        kept.push_back(Batch { next, end, ..batch.clone() });
-                    }
-                }
-            }
-            self.0 = kept;
-        }
-        back
-    }
 }
 
 /// What a thread has begun, and when.
@@ -534,7 +392,7 @@ impl Execute for Arc<Pool> {
     }
 
     fn queued(&self) -> Vec<Tasks> {
-        self.queue().0.iter().map(Batch::tasks).collect()
+        self.queue().tasks().collect()
     }
 
     fn take_ended(&self) -> Vec<Ended> {

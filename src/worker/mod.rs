@@ -5,6 +5,7 @@
 
 mod admission;
 pub mod execute;
+pub(crate) mod queue;
 
 use crate::{
     message::{Argument, Held, Need, Packed, Run, TaskId, Tasks, ToScheduler, ToWorker, WaitingTask},
