@@ -23,7 +23,7 @@ fn launched(ranks: u32, args: &[&str], variables: &[(&str, &str)]) -> Option<Out
         println!("skipped: no MPI launcher is installed");
         return None;
     }
-    let limit = std::time::Duration::from_secs(120);
+    let limit = std::time::Duration::from_secs(300);
     Some(support::mpirun(ranks, &example(EXAMPLE), args, variables, limit))
 }
 
@@ -47,7 +47,7 @@ fn megabytes(printed: &str) -> Vec<(f64, f64)> {
 
 #[test]
 fn an_array_larger_than_the_memory_is_computed_with() {
-    let args = ["--memory-limit", "40MB", "--times", "4"];
+    let args = ["--memory-limit", "40MB", "--times", "3"];
     let outputs = [Some((alone(&args, &[]), 1)), launched(4, &args, &[]).map(|output| (output, 2))];
     for (output, workers) in outputs.into_iter().flatten() {
         let (printed, words) = (text(&output.stdout), text(&output.stderr));
@@ -55,14 +55,14 @@ fn an_array_larger_than_the_memory_is_computed_with() {
         assert!(printed.contains("sums: "), "{printed}");
         let peaks = megabytes(&printed);
         assert_eq!(peaks.len(), workers, "{printed}");
-        // The array has 160 MB a worker; an MPI library and the program alone may have 80.
-        assert!(peaks.iter().all(|(peak, limit)| *limit == 40.0 && *peak < 170.0), "{printed}");
+        // The array has 120 MB a worker; an MPI library and the program alone may have 80.
+        assert!(peaks.iter().all(|(peak, limit)| *limit == 40.0 && *peak < 160.0), "{printed}");
     }
 }
 
 #[test]
 fn with_nowhere_to_move_values_to_the_task_that_finds_no_room_is_told() {
-    let args = ["--memory-limit", "40MB", "--times", "4"];
+    let args = ["--memory-limit", "40MB", "--times", "3"];
     let variables = [("MANIPLE_SPILL", "nowhere")];
     let outputs = [Some(alone(&args, &variables)), launched(3, &args, &variables)];
     for output in outputs.into_iter().flatten() {
