@@ -247,6 +247,16 @@ fn start(way: Option<u32>) -> Started {
     Started { child, scratch, worker }
 }
 
+#[cfg(feature = "mpi")]
+fn on_mpich() -> bool {
+    maniple::comm::mpi::library_version().contains("MPICH")
+}
+
+#[cfg(not(feature = "mpi"))]
+fn on_mpich() -> bool {
+    false
+}
+
 /// Interrupts a run in the middle: it ends soon, with a status, and leaves neither files nor processes.
 fn interrupt(way: Option<u32>, signal: i32, whole_group: bool) {
     let Started { mut child, scratch, worker } = start(way);
@@ -264,7 +274,10 @@ fn interrupt(way: Option<u32>, signal: i32, whole_group: bool) {
     }
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "{way:?} ranks, signal {signal}: {stderr}");
+    // MPICH's launcher itself, when only it is signalled, ends now and then with status 0, whatever it
+    // runs: two of 25 `mpiexec -n 2 sleep 60` did.
+    let status_is_ours = way.is_none() || whole_group || !on_mpich();
+    assert!(!status_is_ours || !output.status.success(), "{way:?} ranks, signal {signal}: {stderr}");
     if way.is_none() {
         assert_eq!(output.status.code(), Some(130), "{stderr}");
         assert_eq!(stderr.matches("Error: interrupted by SIG").count(), 1, "{stderr}");
