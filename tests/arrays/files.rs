@@ -1,21 +1,11 @@
 //! Arrays in files: what is stored is what is read, whole or by others.
 
-use maniple::{Client, Runtime, array::chunks};
+use crate::with_client;
+use maniple::{Client, array::chunks};
 use ndarray::{ArrayD, IxDyn};
 use num_complex::Complex;
 use proptest::prelude::*;
 use std::fs;
-
-/// Runs `test` with a client of a run in this process.
-fn with_client(test: impl FnOnce(&Client) + Send) {
-    Runtime::builder()
-        .threads(2)
-        .execute(|client| {
-            test(client);
-            Ok(())
-        })
-        .unwrap();
-}
 
 #[test]
 fn npy_files_hold_what_was_stored() {

@@ -2,6 +2,7 @@
 
 #![cfg_attr(not(feature = "linear-algebra"), allow(unused_imports, reason = "products need less"))]
 
+use crate::{random, shapes, with_client};
 use maniple::{
     Client, Result, Runtime,
     array::{Array, Float, einsum, try_einsum},
@@ -10,23 +11,8 @@ use ndarray::{Array1, Array2, ArrayD, Ix2, IxDyn, Zip};
 use num_complex::Complex;
 use proptest::prelude::*;
 
-/// Runs `test` with a client of a run in this process.
-fn with_client(test: impl FnOnce(&Client) + Send) {
-    Runtime::builder()
-        .threads(2)
-        .execute(|client| {
-            test(client);
-            Ok(())
-        })
-        .unwrap();
-}
-
 fn numbers(shape: &[usize], seed: u64) -> ArrayD<f64> {
-    let mut state = seed;
-    ArrayD::from_shape_fn(IxDyn(shape), |_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as f64 / f64::from(1_u32 << 30) - 1.0
-    })
+    random(shape, seed, |bits| (bits >> 33) as f64 / f64::from(1_u32 << 30) - 1.0)
 }
 
 /// A local matrix, and the same in chunks.
@@ -51,7 +37,7 @@ fn is_near(a: &ArrayD<f64>, b: &ArrayD<f64>) -> bool {
 
 /// Lengths, and sizes of chunks.
 fn axes(count: usize) -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
-    prop::collection::vec((1usize..14, 1usize..8), count).prop_map(|axes| axes.into_iter().unzip())
+    shapes(1..14, 1..8, count)
 }
 
 fn config() -> ProptestConfig {

@@ -2,22 +2,12 @@
 //!
 //! `tests/zarr/make.py` made the stores; no test needs Python.
 
-use maniple::{Array, Client, Runtime, array::Element};
+use crate::with_client;
+use maniple::{Array, Client, array::Element};
 use ndarray::{Array2, ArrayD, IxDyn};
 use num_complex::Complex;
 use proptest::prelude::*;
 use std::{fmt::Debug, fs, path::PathBuf};
-
-/// Runs `test` with a client of a run in this process.
-fn with_client(test: impl FnOnce(&Client) + Send) {
-    Runtime::builder()
-        .threads(2)
-        .execute(|client| {
-            test(client);
-            Ok(())
-        })
-        .unwrap();
-}
 
 fn store(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/zarr").join(name)

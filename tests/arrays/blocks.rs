@@ -1,5 +1,6 @@
 //! Functions that users write for blocks, arrays of which parts are replaced, and what is told before.
 
+use crate::{pair, random, shapes, with_client};
 use maniple::{
     Client, Error, MemoryLimit, Runtime, SubmitOptions,
     array::{Array, Axes, Side, blockwise, compute, compute_with, map_blocks, select, try_blockwise},
@@ -8,31 +9,6 @@ use ndarray::{Array1, ArrayD, ArrayView1, ArrayViewMutD, Axis, Ix1, Ix2, IxDyn, 
 use num_complex::Complex;
 use proptest::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-fn with_client(test: impl FnOnce(&Client) + Send) {
-    Runtime::builder()
-        .threads(2)
-        .execute(|client| {
-            test(client);
-            Ok(())
-        })
-        .unwrap();
-}
-
-/// A local array of small numbers that come again, and the same in chunks.
-fn pair(client: &Client, shape: &[usize], chunk: &[usize], seed: u64) -> (ArrayD<f64>, Array<f64>) {
-    let mut state = seed;
-    let local = ArrayD::from_shape_fn(IxDyn(shape), |_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 60) as f64 - 7.0
-    });
-    let array = client.from_ndarray(&local, chunk.to_vec()).unwrap();
-    (local, array)
-}
-
-fn shapes() -> impl Strategy<Value = (Vec<usize>, Vec<usize>)> {
-    prop::collection::vec((1usize..9, 1usize..5), 1..4).prop_map(|axes| axes.into_iter().unzip())
-}
 
 fn words(panic: &(dyn std::any::Any + Send)) -> String {
     panic.downcast_ref::<String>().cloned().expect("a panic with words")
@@ -45,7 +21,7 @@ fn panic_of<R>(function: impl FnOnce() -> R) -> String {
 #[test]
 fn functions_of_several_blocks_see_those_that_belong_together() {
     with_client(|client| {
-        proptest!(ProptestConfig::with_cases(16), |((shape, chunk) in shapes(), seed: u64, other_chunk in 1usize..5)| {
+        proptest!(ProptestConfig::with_cases(16), |((shape, chunk) in shapes(1..9, 1..5, 1..4), seed: u64, other_chunk in 1usize..5)| {
             let (local, x) = pair(client, &shape, &chunk, seed);
             let (other, y) = pair(client, &shape, &vec![other_chunk; shape.len()], seed ^ 5);
             let (row, z) = pair(client, &shape[shape.len() - 1..], &[2], seed ^ 7);
@@ -119,7 +95,7 @@ fn add(a: Moments, b: &Moments) -> Moments {
 #[test]
 fn reductions_of_users_are_trees_over_blocks() {
     with_client(|client| {
-        proptest!(ProptestConfig::with_cases(16), |((shape, chunk) in shapes(), seed: u64, axis: usize, fan_in in 2usize..5)| {
+        proptest!(ProptestConfig::with_cases(16), |((shape, chunk) in shapes(1..9, 1..5, 1..4), seed: u64, axis: usize, fan_in in 2usize..5)| {
             let (local, x) = pair(client, &shape, &chunk, seed);
             let axis = axis % shape.len();
             let last = |(sums, squares): Moments| squares * 100.0 + sums;
@@ -154,7 +130,7 @@ fn reductions_of_users_are_trees_over_blocks() {
 #[test]
 fn a_function_takes_the_place_of_each_lane() {
     with_client(|client| {
-        proptest!(ProptestConfig::with_cases(12), |((shape, chunk) in shapes(), seed: u64, axis: usize)| {
+        proptest!(ProptestConfig::with_cases(12), |((shape, chunk) in shapes(1..9, 1..5, 1..4), seed: u64, axis: usize)| {
             let (local, x) = pair(client, &shape, &chunk, seed);
             let axis = axis % shape.len();
             let ends = |lane: ArrayView1<'_, f64>| Array1::from(vec![lane.sum(), lane[0], lane[lane.len() - 1]]);
@@ -189,7 +165,7 @@ fn part<'a>(local: &'a mut ArrayD<f64>, slices: &[SliceInfoElem]) -> ArrayViewMu
 fn parts_are_replaced() {
     with_client(|client| {
         let seeds = prop::collection::vec((any::<usize>(), any::<usize>(), any::<usize>()), 3);
-        proptest!(ProptestConfig::with_cases(40), |((shape, chunk) in shapes(), seed: u64, seeds in seeds)| {
+        proptest!(ProptestConfig::with_cases(40), |((shape, chunk) in shapes(1..9, 1..5, 1..4), seed: u64, seeds in seeds)| {
             let (mut local, x) = pair(client, &shape, &chunk, seed);
             let slices = slices(&shape, &seeds);
             let region = part(&mut local, &slices).shape().to_vec();
@@ -228,7 +204,7 @@ fn parts_are_replaced() {
 #[test]
 fn places_and_numbers_of_elements() {
     with_client(|client| {
-        proptest!(ProptestConfig::with_cases(16), |((shape, chunk) in shapes(), seed: u64, axis: usize, count in 0usize..5)| {
+        proptest!(ProptestConfig::with_cases(16), |((shape, chunk) in shapes(1..9, 1..5, 1..4), seed: u64, axis: usize, count in 0usize..5)| {
             let (local, x) = pair(client, &shape, &chunk, seed);
             let axis = axis % shape.len();
             let count = count.min(shape[axis]);
