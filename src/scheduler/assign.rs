@@ -145,7 +145,7 @@ impl Scheduler {
                 continue;
             }
             let fair = self.common_work().div_ceil(self.idle.len() as u64 + 1).max(1);
-            self.give(worker, spare.min(fair.min(u64::from(u32::MAX)) as u32), fair as u32);
+            self.give(worker, spare, spare.min(fair.min(u64::from(u32::MAX)) as u32));
             let record = &mut self.workers[worker as usize];
             if record.outstanding < record.threads() {
                 record.in_idle = true;

@@ -9,6 +9,8 @@ use crate::{
     task::Code,
 };
 
+mod time;
+
 const DRIVER: Rank = Rank(1);
 
 /// A scheduler and what it said last.
@@ -114,6 +116,11 @@ impl Story {
         self.runs().iter().map(|(rank, run)| (*rank, run.tasks.first.sequence(), run.tasks.count)).collect()
     }
 
+    /// Who was given the tasks that begin with this one.
+    fn worker_of(&self, task: u64) -> u32 {
+        self.given().iter().find(|(_, first, _)| *first == task).expect("it was given").0
+    }
+
     fn told_client(&self) -> Vec<&ToClient> {
         self.said
             .iter()
@@ -203,8 +210,7 @@ fn a_dependent_gets_small_values_with_its_message() {
 fn a_dependent_runs_where_its_bytes_are() {
     let mut story = Story::of(2);
     story.hear(1, [roots(0, 2)]);
-    let owner_of = |story: &Story, task| story.given().iter().find(|(_, first, _)| *first == task).unwrap().0;
-    let (a, b) = (owner_of(&story, 0), owner_of(&story, 1));
+    let (a, b) = (story.worker_of(0), story.worker_of(1));
     story.hear(a, [stored(0, 1000)]);
     story.hear(b, [stored(1, 10)]);
     let both = vec![Column::Values(vec![id(0)]), Column::Values(vec![id(1)])];
@@ -230,11 +236,19 @@ fn a_dependent_runs_where_its_bytes_are() {
 }
 
 #[test]
+fn each_thread_is_given_a_task_of_those_that_wait_for_its_worker() {
+    let mut story = Story::with_specs(vec![spec(2, 3)]);
+    story.hear(1, [roots(0, 4)]);
+    story.hear(2, (0..4).map(|task| stored(task, 1000)));
+    story.hear(1, [after(4, 4, 0)]);
+    assert!(story.given().iter().map(|(_, _, count)| count).sum::<u32>() >= 3, "{:?}", story.given());
+}
+
+#[test]
 fn who_needs_a_part_fetches_it_and_holds_no_value_for_that() {
     let mut story = Story::of(2);
     story.hear(1, [roots(0, 2)]);
-    let owner_of = |story: &Story, task| story.given().iter().find(|(_, first, _)| *first == task).unwrap().0;
-    let (a, b) = (owner_of(&story, 0), owner_of(&story, 1));
+    let (a, b) = (story.worker_of(0), story.worker_of(1));
     story.hear(a, [stored(0, 1000)]);
     story.hear(b, [stored(1, 10)]);
     let cuts: Packed = [[5u8].as_slice(), &[6]].into_iter().collect();
@@ -710,90 +724,4 @@ fn shutdown_reaches_every_rank_once() {
     story.hear(1, [ToScheduler::Shutdown(crate::message::Outcome::Error("x".into()))]);
     let ranks: Vec<u32> = story.said.iter().map(|(rank, _)| rank.0).collect();
     assert_eq!(ranks, [0, 1, 2, 3]);
-}
-
-fn time_left(nanoseconds: u64) -> ToScheduler {
-    ToScheduler::TimeLeft { nanoseconds }
-}
-
-/// Which tasks the client was told of, and why they failed.
-fn failures(story: &Story) -> Vec<(u64, Reason)> {
-    let failure = |message: &&ToClient| match message {
-        ToClient::Failed { task, error } => Some((task.sequence(), error.reason.clone())),
-        _ => None,
-    };
-    story.told_client().iter().filter_map(failure).collect()
-}
-
-#[test]
-fn with_no_time_left_what_has_not_begun_fails_and_what_runs_goes_on() {
-    let mut story = Story::of(1);
-    story.hear(1, [roots(0, 5), after(5, 1, 0), after(6, 1, 5)]);
-    assert_eq!(story.given(), [(2, 0, 2)]);
-    story.hear(1, [time_left(0)]);
-    // 0 and 1 are with the worker; 2 to 4 were withheld, and 5 and 6 wait.
-    let stopped = |task: u64| (task, Reason::Stopping);
-    let mut failed = failures(&story);
-    failed.sort_by_key(|(task, _)| *task);
-    assert_eq!(failed, [2, 3, 4, 5, 6].map(stopped));
-    let told: Vec<u32> = story
-        .said
-        .iter()
-        .filter(|(_, message)| *message == Message::ToClient(ToClient::Stopping))
-        .map(|(rank, _)| rank.0)
-        .collect();
-    assert_eq!(told, [0, 1, 2], "every rank hears of it");
-    let cancel = Message::ToWorker(ToWorker::Cancel(vec![range(0, 2)]));
-    assert!(story.said.contains(&(Rank(2), cancel)), "{:?}", story.said);
-    // The worker has begun the first one.
-    story.hear(2, [ToScheduler::Yielded(vec![range(1, 1)]), finished(0, 1)]);
-    assert_eq!(failures(&story), [stopped(1)]);
-    assert!(story.told_client().iter().any(|message| matches!(message, ToClient::Finished(_))));
-    story.hear(1, [roots(7, 2)]);
-    assert_eq!(failures(&story), [7, 8].map(stopped));
-    assert_eq!(story.given(), []);
-    story.hear(1, [ToScheduler::Release(vec![range(0, 9)])]);
-    story.assert_empty();
-}
-
-#[test]
-fn a_task_that_cannot_end_in_time_is_not_begun() {
-    let expected = |first, seconds: u64| {
-        let options = Options { expected_nanoseconds: seconds * 1_000_000_000, ..Options::default() };
-        with(layer(first, 1, vec![]), options)
-    };
-    let mut story = Story::of(1);
-    story.hear(0, [time_left(100_000_000_000)]);
-    story.hear(1, [expected(0, 100), expected(1, 99), expected(2, 50), expected(3, 50), roots(4, 1)]);
-    assert_eq!(failures(&story), [(0, Reason::Stopping)]);
-    let [ToClient::Failed { error, .. }, ..] = story.told_client()[..] else { panic!("{:?}", story.said) };
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "task 0 ({}) came too late: it is expected to take 100.0 s, and 100.0 s are left",
-            error.function
-        )
-    );
-    assert_eq!(story.given(), [(2, 1, 1), (2, 2, 1)]);
-    story.hear(0, [time_left(50_000_000_000)]);
-    assert_eq!(failures(&story), [(3, Reason::Stopping)]);
-    // What was said later but is more does not count.
-    story.hear(0, [time_left(70_000_000_000)]);
-    story.hear(2, [finished(1, 1), ToScheduler::Yielded(vec![range(2, 1)])]);
-    assert_eq!(failures(&story), [(2, Reason::Stopping)]);
-    assert_eq!(story.given(), [(2, 4, 1)], "a task of which nothing is expected runs");
-    story.hear(2, [finished(4, 1)]);
-    story.hear(1, [ToScheduler::Release(vec![range(0, 5)])]);
-    story.assert_empty();
-}
-
-#[test]
-fn a_task_that_fails_too_late_is_not_tried_again() {
-    let mut story = Story::of(1);
-    story.hear(1, [with(layer(0, 1, vec![]), Options { retries: 3, ..Options::default() })]);
-    story.hear(1, [time_left(0)]);
-    story.hear(2, [failed(0)]);
-    assert_eq!(failures(&story), [(0, Reason::Stopping)]);
-    story.hear(1, [ToScheduler::Release(vec![range(0, 1)])]);
-    story.assert_empty();
 }
