@@ -1,7 +1,8 @@
 //! Maniple is an MPI-native SPMD task runtime, modelled on dask-mpi.
 //!
 //! One program is started by `mpirun`, `mpiexec` or `srun`. **Rank 0 schedules, rank 1 runs the driver,
-//! ranks 2 and up work.** Tasks and their values travel as MPI messages; nothing listens on a socket.
+//! ranks 2 and up work.** Tasks and their values travel as MPI messages; nothing listens on a socket,
+//! but for a dashboard that was asked for.
 //! Started without a launcher, the same program runs in one process.
 //!
 //! ```
@@ -39,6 +40,7 @@ pub mod array;
 pub mod client;
 pub mod comm;
 mod current;
+mod dashboard;
 pub mod device;
 #[doc(hidden)]
 pub mod disk;

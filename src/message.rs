@@ -577,6 +577,8 @@ pub enum Message {
     },
     /// To rank 0: a piece of what a rank has recorded.
     Recorded(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// To rank 0: what a rank does now, where somebody looks.
+    Live(#[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 /// Appends a message to a frame.

@@ -6,6 +6,7 @@ mod example;
 mod support;
 
 use example::example;
+use serde_json::Value;
 use std::process::{Command, Output};
 
 const EXAMPLE: &str = "larger_than_memory";
@@ -58,6 +59,33 @@ fn an_array_larger_than_the_memory_is_computed_with() {
         // The array has 120 MB a worker; an MPI library and the program alone may have 80.
         assert!(peaks.iter().all(|(peak, limit)| *limit == 40.0 && *peak < 160.0), "{printed}");
     }
+}
+
+#[test]
+fn what_moves_to_the_disk_and_back_is_in_the_report_and_the_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let (report, trace) = (folder.path().join("run.html"), folder.path().join("run.json"));
+    let files = ["--report", report.to_str().unwrap(), "--trace", trace.to_str().unwrap()];
+    let args = [&["--memory-limit", "40MB", "--times", "3"][..], &files].concat();
+    let output = alone(&args, &[]);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let page = std::fs::read_to_string(&report).unwrap();
+    let numbers = page.split_once("type=\"application/json\">").unwrap().1;
+    let numbers: Value = serde_json::from_str(numbers.split_once("</script>").unwrap().0).unwrap();
+    let rank = &numbers["ranks"][0];
+    let most = |what: usize| {
+        let samples = rank["samples"].as_array().unwrap().iter();
+        samples.map(|sample| sample[what].as_u64().unwrap()).max().unwrap()
+    };
+    let (held, spilled) = (most(1), most(2));
+    assert!(spilled > 40_000_000 && spilled <= held, "{spilled} of {held} bytes on the disk");
+    let lanes = numbers["lanes"].as_array().unwrap().iter();
+    let threads = &rank["threads"];
+    assert_eq!(lanes.filter(|lane| lane["lane"] == *threads).count(), 1, "the disk has a row");
+    let text: Value = serde_json::from_slice(&std::fs::read(&trace).unwrap()).unwrap();
+    let moves = text["traceEvents"].as_array().unwrap().iter().filter(|event| event["cat"] == "spill");
+    let moved: u64 = moves.clone().map(|event| event["args"]["bytes"].as_u64().unwrap()).sum();
+    assert!(moved >= spilled && moves.clone().all(|event| event["dur"].as_f64().unwrap() > 0.0), "{moved}");
 }
 
 #[test]

@@ -16,6 +16,10 @@ pub(crate) struct Watch {
     /// Show how far the run has come: bars in a terminal, else a line a minute [env: MANIPLE_PROGRESS].
     #[arg(long)]
     progress: bool,
+    /// Serve a page on which the run is watched while it goes on, at this address, port or both, and print
+    /// where it is [default: 127.0.0.1, port 8787 or the next free one] [env: MANIPLE_DASHBOARD].
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "")]
+    dashboard: Option<String>,
 }
 
 impl Watch {
@@ -27,6 +31,9 @@ impl Watch {
         }
         if let Some(path) = &self.trace {
             builder = builder.trace(path);
+        }
+        if let Some(address) = &self.dashboard {
+            builder = builder.dashboard(address);
         }
         if self.progress { builder.progress(true) } else { builder }
     }

@@ -10,10 +10,17 @@ use crate::{
     rank::Rank,
     runtime::human_bytes,
 };
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 /// How long a rank may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a thread that does not look after the rank looks for an answer.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// How many tasks are named one by one.
 const NAMED_MAX: usize = 3;
 
@@ -37,14 +44,52 @@ impl Client {
         if let Progress::Failed(error) = future.tracked().progress(future.index()) {
             return Ok(error.to_string());
         }
-        let Some(story) = self.ask(Rank::SCHEDULER, Some(task))?.story else {
-            return Ok(format!("task {} is not known to the scheduler: its value is here", task.sequence()));
+        let unknown = || format!("task {} is not known to the scheduler: its value is here", task.sequence());
+        Ok(self.told_of(task, |rank| self.ask(rank, Some(task)))?.unwrap_or_else(unknown))
+    }
+
+    /// As [`explain`](Self::explain), of any client's task. This thread does not look after the rank meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`] if a rank does not answer in time, [`Error::Ended`] if the run is over.
+    pub(crate) fn story_of(&self, task: TaskId, patience: Duration) -> Result<String> {
+        let deadline = Instant::now() + patience;
+        let ask = |rank| {
+            let question = self.table().new_question();
+            self.table().request(Request::Say(rank, Message::Ask { question, task: Some(task) }));
+            self.engine.upgrade().ok_or(Error::Ended)?.send_soon(false);
+            loop {
+                if let Some(state) = self.table().take_answer(question) {
+                    return Ok(state);
+                }
+                if Instant::now() >= deadline {
+                    return Err(Error::Timeout(patience));
+                }
+                thread::sleep(LOOK_EVERY);
+            }
         };
+        let unknown = || {
+            format!(
+                "task {} is not known to the scheduler: there was none, or its value was released",
+                task.sequence()
+            )
+        };
+        Ok(self.told_of(task, ask)?.unwrap_or_else(unknown))
+    }
+
+    /// What the scheduler, and the worker that has the task, tell of it when they are asked.
+    fn told_of(
+        &self,
+        task: TaskId,
+        mut ask: impl FnMut(Rank) -> Result<RankState>,
+    ) -> Result<Option<String>> {
+        let Some(story) = ask(Rank::SCHEDULER)?.story else { return Ok(None) };
         let mut words = self.words(&story);
         if let Standing::Assigned { rank, .. } = story.standing {
-            words.push_str(&on_worker(task, &self.ask(rank, Some(task))?));
+            words.push_str(&on_worker(task, &ask(rank)?));
         }
-        Ok(words)
+        Ok(Some(words))
     }
 
     /// Writes the state of the scheduler and of all workers to a file, as JSON: layers, queues, what runs

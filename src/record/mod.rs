@@ -4,6 +4,7 @@
 //!   thread that empties them. - `clock`: how far the ranks' clocks are apart.
 //! - [`history`]: the whole run as data, from ranks or from files. - `accounts`: what follows from it:
 //!   where the time went, which tasks the run could not have been shorter than.
+//! - `live`: what ranks tell while the run goes on, if somebody looks.
 //! - `tally`: how far functions have come. - `progress`: shows that.
 //! - `trace`, `report`: the files. - `outputs`: which files there shall be.
 //!
@@ -12,6 +13,7 @@
 mod accounts;
 mod clock;
 mod history;
+mod live;
 mod outputs;
 mod progress;
 mod recorder;
@@ -21,10 +23,11 @@ mod tally;
 mod trace;
 
 pub(crate) use clock::{align, now};
-pub(crate) use history::{Head, History};
+pub(crate) use history::{Head, History, Kind, Sample};
+pub(crate) use live::{Live, Pace, Span};
 pub(crate) use outputs::Outputs;
 pub use outputs::report_again;
 pub(crate) use progress::Display;
 pub use recorder::Recorder;
 pub(crate) use recorder::Start;
-pub(crate) use tally::Tally;
+pub(crate) use tally::{Progress, Tally};

@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     fn progress(name: &str, total: u64, done: u64, running: u64) -> Progress {
-        Progress { name: name.into(), total, done, failed: 0, running }
+        Progress { name: name.into(), total, done, running, ..Progress::default() }
     }
 
     #[test]

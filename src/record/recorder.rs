@@ -3,11 +3,18 @@
 use super::{
     clock::now,
     history::{Chunk, Event, Head, Kind, LayerRecord, Sample, write_part},
+    live::{Counts, Live, Pace},
     ring::Ring,
 };
-use crate::{lock::lock, message::TaskId, rank::Rank};
+use crate::{
+    lock::lock,
+    message::{Running, TaskId},
+    rank::Rank,
+    runtime::machine,
+};
 use rustc_hash::FxHashMap;
 use std::{
+    fmt,
     fs::{self, File},
     path::PathBuf,
     sync::{
@@ -29,6 +36,8 @@ const TOGETHER: u64 = 200_000;
 const EVENTS_MAX: usize = 1 << 20;
 /// How many lists of needed tasks rank 0 keeps.
 const NEEDS_MAX: usize = 1 << 22;
+/// How many samples rank 0 keeps that nobody has taken.
+const HEARD_MAX: usize = 1 << 14;
 
 /// What a recorder is told at the start.
 #[derive(Debug)]
@@ -37,8 +46,9 @@ pub(crate) struct Start {
     /// How many threads run tasks.
     pub threads: usize,
     pub head: Head,
-    /// The directory in which ranks leave what they have recorded until the run is over.
-    pub parts: PathBuf,
+    /// The directory in which ranks leave what they have recorded until the run is over; without one,
+    /// nothing is kept.
+    pub parts: Option<PathBuf>,
 }
 
 /// Records what a rank does. See the module.
@@ -48,6 +58,7 @@ pub struct Recorder {
     /// One for each thread that runs tasks, and one for the rank itself.
     rings: Vec<Ring>,
     began: u64,
+    head: Head,
     /// Bytes in the store, on disk and on the device.
     held: AtomicU64,
     spilled: AtomicU64,
@@ -55,7 +66,11 @@ pub struct Recorder {
     pending: Mutex<Pending>,
     /// Bodies that are on their way here, since when.
     coming: Mutex<FxHashMap<(Rank, u16), u64>>,
-    part: PathBuf,
+    part: Option<PathBuf>,
+    /// What is told while the run goes on, if anybody wants that.
+    feed: Mutex<Option<Feed>>,
+    /// What rank 0 was told so, and nobody has taken yet.
+    heard: Mutex<Vec<Live>>,
     /// Chunks that rank 0 was sent, and how many ranks have sent their last.
     gathered: Mutex<(Vec<Chunk>, usize)>,
     is_over: AtomicBool,
@@ -63,6 +78,23 @@ pub struct Recorder {
     emptier_thread: OnceLock<Thread>,
     /// The system's names of the threads that run tasks.
     thread_ids: Vec<OnceLock<PathBuf>>,
+}
+
+/// Told what a rank tells of itself.
+type Tell = Box<dyn Fn(Live) + Send>;
+/// Asked what the threads run.
+type Look = Box<dyn Fn() -> Vec<(u16, Running)> + Send>;
+
+struct Feed {
+    counts: Counts,
+    look: Look,
+    tell: Tell,
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.counts.fmt(f)
+    }
 }
 
 /// What is known besides the rings.
@@ -84,26 +116,33 @@ struct Pending {
 
 impl Recorder {
     pub(crate) fn start(start: Start) -> Arc<Self> {
-        let file = fs::create_dir_all(&start.parts)
-            .and_then(|()| File::create(start.parts.join(format!("rank-{:05}", start.rank.0))));
+        let part = start.parts.map(|parts| parts.join(format!("rank-{:05}", start.rank.0)));
+        let create = |part: &PathBuf| {
+            fs::create_dir_all(part.parent()?).ok()?;
+            File::create(part).ok()
+        };
+        // Where the directory cannot be reached from here, rank 0 hears of it at the end only.
+        let file = part.as_ref().and_then(create);
         let began = now();
         let recorder = Arc::new(Self {
             rank: start.rank,
             rings: (0..=start.threads).map(|_| Ring::new()).collect(),
             began,
+            head: start.head.clone(),
             held: AtomicU64::new(0),
             spilled: AtomicU64::new(0),
             device: AtomicU64::new(0),
             pending: Mutex::new(Pending {
                 head: Some(start.head),
-                // Where the directory cannot be reached from here, rank 0 hears of it at the end only.
-                file: file.ok(),
+                file,
                 used: vec![0; start.threads],
                 looked_at: began,
                 ..Pending::default()
             }),
             coming: Mutex::default(),
-            part: start.parts.join(format!("rank-{:05}", start.rank.0)),
+            part,
+            feed: Mutex::default(),
+            heard: Mutex::default(),
             gathered: Mutex::default(),
             is_over: AtomicBool::new(false),
             emptier: Mutex::default(),
@@ -175,8 +214,19 @@ impl Recorder {
         self.push(self.rings.len() - 1, event);
     }
 
+    /// A value was moved to the disk, or from it, and that has just ended. As `fetch_begins`.
+    pub(crate) fn spilled(&self, bytes: u64, nanoseconds: u64) {
+        let end = now();
+        let start = end.saturating_sub(nanoseconds);
+        let event = Event { kind: Kind::Spill, lane: 0, subject: 0, amount: bytes, start, end };
+        self.push(self.rings.len() - 1, event);
+    }
+
     /// A layer was submitted, rank 0 has heard.
     pub(crate) fn layer(&self, layer: &crate::message::Layer) {
+        if self.part.is_none() {
+            return;
+        }
         let mut record = LayerRecord::new(layer, now());
         let mut pending = lock(&self.pending);
         let mut count = 0;
@@ -188,9 +238,12 @@ impl Recorder {
         pending.layers.push(record);
     }
 
-    /// How many bytes of values the rank holds now.
-    pub(crate) fn holds(&self, bytes: u64) {
-        self.held.store(bytes, Ordering::Relaxed);
+    /// How many bytes of values the rank holds now, how many of them on its disk only, and how many bytes are
+    /// in use on its device.
+    pub(crate) fn holds(&self, held: u64, spilled: u64, device: u64) {
+        self.held.store(held, Ordering::Relaxed);
+        self.spilled.store(spilled, Ordering::Relaxed);
+        self.device.store(device, Ordering::Relaxed);
     }
 
     /// What the emptying thread does.
@@ -209,15 +262,51 @@ impl Recorder {
     fn tick(&self) {
         let mut guard = lock(&self.pending);
         let pending = &mut *guard;
+        let before = pending.events.len();
         for (lane, ring) in self.rings.iter().enumerate() {
             ring.take(lane as u16, &mut pending.events);
         }
         let at = now();
+        self.feed(&pending.events[before..], at);
+        if self.part.is_none() {
+            return pending.events.clear();
+        }
         if at - pending.looked_at >= TICK.as_nanos() as u64 * 3 / 4 {
             self.look_at_threads(pending, at);
             pending.samples.push(self.sample(at));
             pending.looked_at = at;
         }
+    }
+
+    /// Counts what has just ended, and tells that now and then.
+    fn feed(&self, events: &[Event], at: u64) {
+        if let Some(feed) = &mut *lock(&self.feed) {
+            feed.counts.note(events);
+            if feed.counts.is_due(at) {
+                let live = feed.counts.take(self.sample(at), (feed.look)());
+                (feed.tell)(live);
+            }
+        }
+    }
+
+    /// Has this rank tell from now on what it does: what `look` sees, and what was recorded.
+    pub(crate) fn tell_live(&self, pace: Pace, look: Look, tell: Tell) {
+        let counts = Counts::new(pace, self.rank.0, self.thread_ids.len(), now());
+        *lock(&self.feed) = Some(Feed { counts, look, tell });
+    }
+
+    /// Rank 0 is told what a rank does.
+    pub(crate) fn hear_live(&self, live: &[u8]) {
+        let Ok(live) = postcard::from_bytes::<Live>(live) else { return };
+        let mut heard = lock(&self.heard);
+        if heard.len() < HEARD_MAX {
+            heard.push(live);
+        }
+    }
+
+    /// What rank 0 was told of what ranks do, since the last call.
+    pub(crate) fn take_heard(&self) -> Vec<Live> {
+        std::mem::take(&mut *lock(&self.heard))
     }
 
     fn sample(&self, at: u64) -> Sample {
@@ -227,7 +316,7 @@ impl Recorder {
             held: read(&self.held),
             spilled: read(&self.spilled),
             device: read(&self.device),
-            resident: resident_bytes().unwrap_or(0),
+            resident: machine::resident_bytes(),
         }
     }
 
@@ -248,6 +337,9 @@ impl Recorder {
 
     /// Puts what was recorded since the last chunk into one, and the chunk into the rank's file.
     fn close_chunk(&self, is_last: bool) {
+        if self.part.is_none() {
+            return;
+        }
         let mut guard = lock(&self.pending);
         let pending = &mut *guard;
         let mut events = std::mem::take(&mut pending.events);
@@ -277,9 +369,20 @@ impl Recorder {
         pending.chunks.push(bytes);
     }
 
+    /// What is the same for all ranks.
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Whether what is recorded is kept, for files.
+    pub(crate) fn keeps(&self) -> bool {
+        self.part.is_some()
+    }
+
     /// Ends the recording of this rank, and returns its chunks.
     pub(crate) fn finish(&self) -> Vec<Vec<u8>> {
         self.is_over.store(true, Ordering::SeqCst);
+        *lock(&self.feed) = None;
         let emptier = lock(&self.emptier).take();
         if let Some(emptier) = emptier {
             emptier.thread().unpark();
@@ -311,13 +414,15 @@ impl Recorder {
 
     /// Removes what was left on disk, since it is told: rank 0 what it sees, others what rank 0 does not.
     pub(crate) fn remove_part(&self) {
-        let Some(parts) = self.part.parent() else { return };
+        let Some((part, parts)) = self.part.as_ref().and_then(|part| Some((part, part.parent()?))) else {
+            return;
+        };
         if self.rank == Rank::SCHEDULER {
             let files = fs::read_dir(parts).into_iter().flatten().flatten();
             let left = files.filter(|file| file.file_name().to_string_lossy().starts_with("rank-"));
             left.for_each(|file| drop(fs::remove_file(file.path())));
         } else if !parts.join("rank-00000").exists() {
-            let _ = fs::remove_file(&self.part);
+            let _ = fs::remove_file(part);
         }
         let _ = fs::remove_dir(parts);
     }
@@ -331,7 +436,7 @@ impl Recorder {
             rank: Rank::SCHEDULER,
             threads: 1,
             head: Head::default(),
-            parts: std::env::temp_dir().join(format!("maniple-{}.parts", std::process::id())),
+            parts: Some(std::env::temp_dir().join(format!("maniple-{}.parts", std::process::id()))),
         });
         let start = now();
         if let Some(mut lane) = recorder.lane(Some(0)) {
@@ -427,12 +532,6 @@ fn core_nanoseconds(thread: &std::path::Path) -> Option<u64> {
     fs::read_to_string(path).ok()?.split_whitespace().next()?.parse().ok()
 }
 
-/// How much memory this process has in use.
-fn resident_bytes() -> Option<u64> {
-    let pages: u64 = fs::read_to_string("/proc/self/statm").ok()?.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * 4096)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -440,7 +539,7 @@ mod tests {
 
     fn recorder(parts: PathBuf) -> Arc<Recorder> {
         let head = crate::record::accounts::tests::head(1, 2);
-        Recorder::start(Start { rank: Rank(0), threads: 2, head, parts })
+        Recorder::start(Start { rank: Rank(0), threads: 2, head, parts: Some(parts) })
     }
 
     #[test]
@@ -457,7 +556,8 @@ mod tests {
         assert!(recorder.lane(Some(2)).is_none() && recorder.lane(None).is_none());
         recorder.fetch_begins(Rank(0), 7);
         recorder.fetched(Rank(0), 7, 100);
-        recorder.holds(64);
+        recorder.spilled(32, 1000);
+        recorder.holds(64, 32, 16);
         for chunk in recorder.finish() {
             recorder.gather(&chunk);
         }
@@ -470,8 +570,11 @@ mod tests {
         let tasks = history.ranks[0].events.iter().filter(|event| event.kind == Kind::Tasks);
         assert_eq!(tasks.clone().map(|event| event.amount).sum::<u64>(), 10_000);
         assert!(tasks.count() < 1000, "short ones are told together");
-        assert_eq!(history.ranks[0].samples.last().unwrap().held, 64);
-        assert!(history.ranks[0].samples.last().unwrap().resident > 0);
+        let spills = history.ranks[0].events.iter().filter(|event| event.kind == Kind::Spill);
+        assert_eq!(spills.map(|event| (event.lane, event.amount)).collect::<Vec<_>>(), [(2, 32)]);
+        let sample = history.ranks[0].samples.last().unwrap();
+        assert_eq!((sample.held, sample.spilled, sample.device), (64, 32, 16));
+        assert!(sample.resident > 0);
     }
 
     #[test]

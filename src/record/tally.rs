@@ -1,8 +1,10 @@
 //! How far a run has come, function by function: what rank 0 hears, counted. No clock.
 
+use super::history::LayerRecord;
 use crate::{
     lock::lock,
-    message::{Message, TaskId, Tasks, ToClient, ToScheduler, ToWorker},
+    message::{Layer, Message, TaskId, Tasks, ToClient, ToScheduler, ToWorker},
+    rank::Rank,
 };
 use rustc_hash::FxHashMap;
 use std::{collections::BTreeMap, sync::Mutex};
@@ -17,6 +19,8 @@ pub(crate) struct Progress {
     pub failed: u64,
     /// How many a worker has, and has not told to be done.
     pub running: u64,
+    /// The places of those whose values its tasks need.
+    pub needs: Vec<usize>,
 }
 
 impl Progress {
@@ -39,62 +43,92 @@ struct Counts {
     progress: Vec<Progress>,
     /// The layers by their first tasks: how many tasks, and of which name.
     layers: BTreeMap<TaskId, (u32, usize)>,
+    /// By rank: how many tasks a worker has.
+    outstanding: Vec<u64>,
 }
 
 impl Counts {
-    fn of(&mut self, task: TaskId) -> Option<&mut Progress> {
+    fn place(&self, task: TaskId) -> Option<usize> {
         let (first, (count, place)) = self.layers.range(..=task).next_back()?;
-        (task < first.plus(*count)).then(|| &mut self.progress[*place])
+        (task < first.plus(*count)).then_some(*place)
     }
 
-    fn left_workers(&mut self, tasks: Tasks) -> Option<&mut Progress> {
+    fn of(&mut self, task: TaskId) -> Option<&mut Progress> {
+        self.place(task).map(|place| &mut self.progress[place])
+    }
+
+    fn submitted(&mut self, layer: &Layer) {
+        let name = layer.name();
+        let next = self.progress.len();
+        let place = *self.places.entry(name.clone()).or_insert(next);
+        if place == next {
+            self.progress.push(Progress { name, ..Progress::default() });
+        }
+        self.progress[place].total += u64::from(layer.tasks.count);
+        self.layers.insert(layer.tasks.first, (layer.tasks.count, place));
+        // All tasks of a layer are of one shape, so that the first and the last tell.
+        let needs = LayerRecord::new(layer, 0);
+        for index in [0, layer.tasks.count.saturating_sub(1)] {
+            needs.for_each_need(index, |task| {
+                if let Some(needed) = self.place(TaskId(task)).filter(|needed| *needed != place)
+                    && !self.progress[place].needs.contains(&needed)
+                {
+                    self.progress[place].needs.push(needed);
+                }
+            });
+        }
+    }
+
+    fn outstanding(&mut self, rank: Rank) -> &mut u64 {
+        if self.outstanding.len() <= rank.index() {
+            self.outstanding.resize(rank.index() + 1, 0);
+        }
+        &mut self.outstanding[rank.index()]
+    }
+
+    fn left_workers(&mut self, rank: Rank, tasks: Tasks) -> Option<&mut Progress> {
+        let outstanding = self.outstanding(rank);
+        *outstanding = outstanding.saturating_sub(u64::from(tasks.count));
         let progress = self.of(tasks.first)?;
         progress.running = progress.running.saturating_sub(u64::from(tasks.count));
         Some(progress)
     }
 
-    fn done(&mut self, tasks: Tasks) {
-        if let Some(progress) = self.left_workers(tasks) {
+    fn done(&mut self, rank: Rank, tasks: Tasks) {
+        if let Some(progress) = self.left_workers(rank, tasks) {
             progress.done += u64::from(tasks.count);
         }
     }
 }
 
 impl Tally {
-    /// The scheduler hears this.
-    pub(crate) fn hear(&self, message: &ToScheduler) {
+    /// The scheduler hears this from that rank.
+    pub(crate) fn hear(&self, source: Rank, message: &ToScheduler) {
         let mut counts = lock(&self.0);
         match message {
-            ToScheduler::Submit(layer) => {
-                let name = layer.name();
-                let next = counts.progress.len();
-                let place = *counts.places.entry(name.clone()).or_insert(next);
-                if place == next {
-                    counts.progress.push(Progress { name, ..Progress::default() });
-                }
-                counts.progress[place].total += u64::from(layer.tasks.count);
-                counts.layers.insert(layer.tasks.first, (layer.tasks.count, place));
-            }
-            ToScheduler::Finished { finished, .. } => counts.done(finished.tasks()),
-            ToScheduler::Stored { task, .. } => counts.done(Tasks::one(*task)),
+            ToScheduler::Submit(layer) => counts.submitted(layer),
+            ToScheduler::Finished { finished, .. } => counts.done(source, finished.tasks()),
+            ToScheduler::Stored { task, .. } => counts.done(source, Tasks::one(*task)),
             ToScheduler::Yielded(tasks) => {
                 for tasks in tasks {
-                    counts.left_workers(*tasks);
+                    counts.left_workers(source, *tasks);
                 }
             }
             // It may be tried again; if not, its client is told.
             ToScheduler::Failed(error) => {
-                counts.left_workers(Tasks::one(TaskId(error.task)));
+                counts.left_workers(source, Tasks::one(TaskId(error.task)));
             }
             _ => {}
         }
     }
 
-    /// The scheduler says this.
-    pub(crate) fn say(&self, message: &Message) {
+    /// The scheduler says this to that rank.
+    pub(crate) fn say(&self, target: Rank, message: &Message) {
         match message {
             Message::ToWorker(ToWorker::Run(run)) => {
-                if let Some(progress) = lock(&self.0).of(run.tasks.first) {
+                let mut counts = lock(&self.0);
+                *counts.outstanding(target) += u64::from(run.tasks.count);
+                if let Some(progress) = counts.of(run.tasks.first) {
                     progress.running += u64::from(run.tasks.count);
                 }
             }
@@ -112,14 +146,24 @@ impl Tally {
     pub(crate) fn progress(&self) -> Vec<Progress> {
         lock(&self.0).progress.clone()
     }
+
+    /// How many tasks each rank has, those of the last ranks being none.
+    pub(crate) fn outstanding(&self) -> Vec<u64> {
+        lock(&self.0).outstanding.clone()
+    }
+
+    /// Which of what [`progress`](Self::progress) tells these tasks belong to.
+    pub(crate) fn places(&self, tasks: impl Iterator<Item = u64>) -> Vec<Option<usize>> {
+        let counts = lock(&self.0);
+        tasks.map(|task| counts.place(TaskId(task))).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        message::{Finished, Layer, Options, Packed, Run, Size},
-        rank::Rank,
+        message::{Column, Finished, Options, Packed, Run, Size},
         task::Code,
     };
 
@@ -147,18 +191,22 @@ mod tests {
         let tally = Tally::default();
         [layer(0, 10, "load"), layer(10, 2, "sum"), layer(12, 5, "load")]
             .iter()
-            .for_each(|said| tally.hear(said));
-        tally.say(&run(0, 6));
-        tally.say(&run(10, 1));
-        tally.hear(&ToScheduler::Yielded(vec![Tasks { first: TaskId(4), count: 2 }]));
+            .for_each(|said| tally.hear(Rank(2), said));
+        tally.say(Rank(2), &run(0, 6));
+        tally.say(Rank(2), &run(10, 1));
+        tally.hear(Rank(2), &ToScheduler::Yielded(vec![Tasks { first: TaskId(4), count: 2 }]));
         let values: Packed = [&[1u8][..]; 3].into_iter().collect();
-        tally
-            .hear(&ToScheduler::Finished { finished: Finished { first: TaskId(0), values }, nanoseconds: 1 });
-        tally.hear(&ToScheduler::Stored { task: TaskId(10), size: Size::default(), nanoseconds: 1 });
+        tally.hear(
+            Rank(2),
+            &ToScheduler::Finished { finished: Finished { first: TaskId(0), values }, nanoseconds: 1 },
+        );
+        tally.hear(Rank(2), &ToScheduler::Stored { task: TaskId(10), size: Size::default(), nanoseconds: 1 });
         let progress = tally.progress();
         let [load, sum] = &progress[..] else { panic!("{progress:?}") };
         assert_eq!((load.total, load.done, load.running, load.waiting()), (15, 3, 1, 11));
         assert_eq!((sum.total, sum.done, sum.running, sum.waiting()), (2, 1, 0, 1));
+        assert_eq!(tally.outstanding(), [0, 0, 1]);
+        assert_eq!(tally.places([9, 10, 16, 17].into_iter()), [Some(0), Some(1), Some(0), None]);
         let error = crate::error::TaskError {
             reason: crate::error::Reason::Panic,
             function: "load".into(),
@@ -169,9 +217,24 @@ mod tests {
             attempts: 1,
             dependents: vec![],
         };
-        tally.hear(&ToScheduler::Failed(Box::new(error.clone())));
-        tally.say(&Message::ToClient(ToClient::Failed { task: TaskId(3), error: Box::new(error) }));
+        tally.hear(Rank(2), &ToScheduler::Failed(Box::new(error.clone())));
+        tally.say(Rank(2), &Message::ToClient(ToClient::Failed { task: TaskId(3), error: Box::new(error) }));
         let load = &tally.progress()[0];
         assert_eq!((load.done, load.failed, load.running), (4, 1, 0));
+    }
+
+    #[test]
+    fn which_functions_need_which_is_known() {
+        let tally = Tally::default();
+        let with = |first: u64, count: u32, name: &str, columns: Vec<Column>| {
+            let ToScheduler::Submit(layer) = layer(first, count, name) else { unreachable!() };
+            tally.hear(Rank(1), &ToScheduler::Submit(Layer { columns, ..layer }));
+        };
+        with(0, 4, "load", vec![]);
+        with(4, 4, "add", vec![Column::Stride { first: TaskId(0), stride: 1 }]);
+        with(8, 1, "add", vec![Column::Stride { first: TaskId(4), stride: 0 }]);
+        with(9, 1, "sum", vec![Column::Values(vec![TaskId(8)]), Column::Values(vec![TaskId(3)])]);
+        let needs: Vec<Vec<usize>> = tally.progress().into_iter().map(|progress| progress.needs).collect();
+        assert_eq!(needs, [vec![], vec![0], vec![1, 0]]);
     }
 }

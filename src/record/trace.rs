@@ -96,6 +96,9 @@ fn names(history: &History, rank: usize) -> Vec<Value> {
     let name = |what: &str, thread: u64, name: String| json!({"ph": "M", "name": what, "pid": rank, "tid": thread, "args": {"name": name}});
     let mut names = vec![name("process_name", 0, format!("rank {rank} {} {}", record.role, record.host))];
     names.extend((0..record.threads).map(|lane| name("thread_name", lane.into(), format!("thread {lane}"))));
+    if history.ranks[rank].events.iter().any(|event| event.kind == Kind::Spill) {
+        names.push(name("thread_name", record.threads.into(), "disk".into()));
+    }
     names.push(name("thread_name", TRANSFERS, "transfers".into()));
     names
 }
@@ -109,7 +112,7 @@ fn span(rank: usize, event: &Event, accounts: &Accounts<'_>) -> Option<Value> {
             ("task", if several { format!("{name} x{}", event.amount) } else { name.to_string() })
         }
         Kind::Blocked => ("wait", "waits for tasks".into()),
-        Kind::Spill => ("spill", "spills".into()),
+        Kind::Spill => ("spill", "to or from disk".into()),
         Kind::Dense => ("task", format!("{} tasks", event.subject)),
         Kind::Fetch | Kind::Send | Kind::Helping => return None,
     };

@@ -31,9 +31,9 @@ use crate::{
     disk::SpillFile,
     error::{Error, Result},
     lock::lock,
-    message::{Message, Outcome, ToScheduler},
+    message::{Message, Outcome, ToScheduler, append},
     rank::Rank,
-    record::{self, History, Recorder, Tally},
+    record::{self, History, Live, Pace, Recorder, Tally},
     scheduler::Scheduler,
     worker::execute::{Host, Pool},
 };
@@ -83,6 +83,7 @@ pub(crate) struct Engine {
     context: OnceLock<Context>,
     parts: Parts,
     recorder: Option<Arc<Recorder>>,
+    device: Option<Device>,
     /// How far the run has come, on rank 0 if that is shown.
     tally: Option<Arc<Tally>>,
 }
@@ -140,7 +141,8 @@ impl Engine {
             context: OnceLock::new(),
             parts: Parts::default(),
             recorder,
-            tally: (settings.progress && this == Rank::SCHEDULER).then(Arc::default),
+            device: device.clone(),
+            tally: (settings.wants_tally() && this == Rank::SCHEDULER).then(Arc::default),
         });
         let client = engine.client(settings);
         let worker = engine.cluster.workers().position(|rank| rank.rank == this).unwrap_or(0);
@@ -467,10 +469,38 @@ impl Engine {
         self.pool.as_ref().map(|pool| pool.running_names()).unwrap_or_default()
     }
 
+    /// Tells rank 0 from now on what this rank does, about once a second.
+    pub(crate) fn tell_live(self: &Arc<Self>) {
+        let Some(recorder) = &self.recorder else { return };
+        let place = self.cluster.workers().position(|rank| rank.rank == self.this);
+        let pace = Pace::of(self.cluster.ranks().len(), place, self.cluster.workers().count());
+        let (own, other) = (Arc::downgrade(self), Arc::downgrade(self));
+        let look = move || {
+            let pool = own.upgrade().and_then(|engine| engine.pool.clone());
+            pool.map(|pool| pool.running_places()).unwrap_or_default()
+        };
+        let tell = move |live: Live| {
+            let Some(engine) = other.upgrade() else { return };
+            let mut bytes = Vec::new();
+            append(&live, &mut bytes);
+            engine.table.request(Request::Say(Rank::SCHEDULER, Message::Live(bytes)));
+            engine.send_soon(false);
+        };
+        recorder.tell_live(pace, Box::new(look), Box::new(tell));
+    }
+
+    /// What this rank records with, if it does.
+    pub(crate) fn recorder(&self) -> Option<&Arc<Recorder>> {
+        self.recorder.as_ref()
+    }
+
     /// Ends the recording: other ranks tell rank 0, which waits for them and returns what there is.
     pub(crate) fn gather_records(&self) -> Option<History> {
         let recorder = self.recorder.as_ref()?;
         let chunks = recorder.finish();
+        if !recorder.keeps() {
+            return None;
+        }
         if self.this != Rank::SCHEDULER {
             for chunk in chunks {
                 self.table.request(Request::Say(Rank::SCHEDULER, Message::Recorded(chunk)));
@@ -515,7 +545,10 @@ impl Engine {
             recorder: self.recorder.as_deref(),
             tally: self.tally.as_deref(),
         });
-        self.recorder.iter().for_each(|recorder| recorder.holds(roles.held_bytes()));
+        if let Some(recorder) = &self.recorder {
+            let device = self.device.as_ref().map_or(0, |device| device.buffer_bytes().0);
+            recorder.holds(roles.held_bytes(), roles.spilled_bytes(), device);
+        }
         std::mem::forget(guard);
         match outcome {
             Ok(active) => {

@@ -147,6 +147,13 @@ pub(crate) fn resident_bytes() -> u64 {
     pages().unwrap_or(0) * unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(0) as u64
 }
 
+/// Lets all other threads that want a core have it before this one.
+pub(crate) fn give_way() {
+    const NICENESS: libc::c_int = 10;
+    // SAFETY: the call changes how this thread is scheduled, and touches no memory.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICENESS) };
+}
+
 /// Gives memory that was freed back to the system, where the C library has kept it.
 pub(crate) fn trim_heap() {
     #[cfg(target_env = "gnu")]

@@ -18,6 +18,7 @@ use crate::{
     client::Client,
     comm::{Transport, launcher::Launcher, threads},
     current::{self, Scratch},
+    dashboard::{Address, Dashboard, Sources},
     device::{Binding, DeviceType},
     disk::{Compression, SpillPlace},
     error::{Error, Result},
@@ -38,6 +39,7 @@ use settings::Settings;
 use start::Hello;
 use std::{
     any::Any,
+    net::TcpListener,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::PathBuf,
     process,
@@ -133,6 +135,7 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`progress`](Self::progress) | `MANIPLE_PROGRESS=1`; `MANIPLE_PROGRESS_SECONDS` between lines | none; 60 s |
 /// | [`report`](Self::report) | `MANIPLE_REPORT` | none |
 /// | [`trace`](Self::trace) | `MANIPLE_TRACE` | none |
+/// | [`dashboard`](Self::dashboard) | `MANIPLE_DASHBOARD=1`, or an address | none |
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
@@ -290,6 +293,29 @@ impl Builder {
     /// <https://ui.perfetto.dev>. `maniple report` makes a report of it. See [`report`](Self::report).
     pub fn trace(self, path: impl Into<PathBuf>) -> Self {
         self.set(|settings| settings.outputs.trace = Some(path.into()))
+    }
+
+    /// Serves a page on which the run is watched while it goes on, and prints on rank 0's standard error where
+    /// it is: with a token without which nothing is shown.
+    ///
+    /// `address` is a port, an address of rank 0's host, both (`127.0.0.1:8080`), or empty: then it is
+    /// `127.0.0.1`, which no other host can reach but through `ssh -L`, as the line that is printed says, and
+    /// port 8787 or the next free one. Nothing but the page's own requests is answered, nothing can be changed,
+    /// and nothing is asked of anybody else.
+    ///
+    /// ```
+    /// let runtime = maniple::Runtime::builder().dashboard("");
+    /// assert_eq!(runtime.execute(|client| client.submit(|x: u32| x + 1, 1).result())?, 2);
+    /// # Ok::<(), maniple::Error>(())
+    /// ```
+    pub fn dashboard(mut self, address: &str) -> Self {
+        match address.parse() {
+            Ok(address) => self.set(|settings| settings.dashboard = Some(address)),
+            Err(error) => {
+                self.settings = self.settings.and(Err(error));
+                self
+            }
+        }
     }
 
     /// Runs on the ranks of this communicator rather than on all that the launcher started.
@@ -463,7 +489,7 @@ impl Stopped {
 }
 
 /// What a rank was told, where it may keep files, and what it says of itself.
-fn introduce(transport: &dyn Transport, settings: Result<Settings>) -> Result<(Settings, Scratch, Hello)> {
+fn introduce(transport: &dyn Transport, settings: Result<Settings>) -> Result<Introduction> {
     let (rank, size) = (transport.rank(), transport.size());
     // What is wrong here must be told to the others, or they would wait.
     let wrong = settings.as_ref().err().map(Error::to_string);
@@ -473,9 +499,23 @@ fn introduce(transport: &dyn Transport, settings: Result<Settings>) -> Result<(S
     let works = Role::of(rank, size, settings.exclusive_workers).worker;
     let checked = if works && settings.local_directory.is_some() { scratch.check() } else { Ok(()) };
     let writable = if rank == Rank::SCHEDULER { settings.outputs.check() } else { Ok(()) };
-    let trouble = wrong.or(checked.and(writable).err().map(|error| error.to_string()));
+    let address = settings.dashboard.as_ref().filter(|_| rank == Rank::SCHEDULER && wrong.is_none());
+    let (listener, deaf) = match address.map(Address::listen).transpose() {
+        Ok(listener) => (listener, Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    let trouble = wrong.or(checked.and(writable).and(deaf).err().map(|error| error.to_string()));
     let hello = Hello::new(&settings, transport.name(), trouble);
-    Ok((settings, scratch, hello))
+    Ok(Introduction { settings, scratch, hello, listener })
+}
+
+/// What a rank begins with.
+struct Introduction {
+    settings: Settings,
+    scratch: Scratch,
+    hello: Hello,
+    /// Where the dashboard is asked, on rank 0 if there is one.
+    listener: Option<TcpListener>,
 }
 
 /// Begins to record, if rank 0 was told to. Collective, if so.
@@ -484,7 +524,10 @@ fn start_recorder(
     hellos: &[Hello],
     transport: &mut dyn Transport,
 ) -> Result<Option<Arc<Recorder>>> {
-    let Some(parts) = hellos[0].parts.clone() else { return Ok(None) };
+    let parts = hellos[0].parts.clone();
+    if parts.is_none() && !hellos[0].live {
+        return Ok(None);
+    }
     let offsets = record::align(transport)?;
     let rank = transport.rank();
     let program = std::env::args().next().unwrap_or_default();
@@ -499,12 +542,28 @@ fn start_recorder(
     Ok(Some(Recorder::start(record::Start { rank, threads, head, parts })))
 }
 
+/// Begins to show the run to whoever has the token.
+fn serve(
+    listener: TcpListener,
+    lines: Arc<log::Kept>,
+    engine: &Arc<Engine>,
+    settings: &Settings,
+) -> Result<Option<Dashboard>> {
+    let (Some(recorder), Some(tally)) = (engine.recorder().cloned(), engine.tally().cloned()) else {
+        return Ok(None);
+    };
+    let host = engine.record().host.clone();
+    let sources = Sources { recorder, tally, client: engine.client(settings), lines, host };
+    Dashboard::start(listener, sources).map(Some)
+}
+
 /// One rank of a run, in its process.
 struct Member {
     engine: Arc<Engine>,
     settings: Settings,
     owns_process: bool,
     rank: Rank,
+    dashboard: Option<Dashboard>,
 }
 
 impl Member {
@@ -517,7 +576,8 @@ impl Member {
         current::catch_panics();
         let (rank, size) = (transport.rank(), transport.size());
         let stop = |error: Error| Stopped { error, rank, told: false, status: STATUS_FAILED };
-        let (settings, scratch, hello) = introduce(&*transport, settings).map_err(stop)?;
+        let Introduction { settings, scratch, hello, listener } =
+            introduce(&*transport, settings).map_err(stop)?;
         let mut bytes = Vec::new();
         crate::message::append(&hello, &mut bytes);
         let hellos = transport.all_gather(bytes).map_err(stop)?;
@@ -529,9 +589,9 @@ impl Member {
             let mut cluster = start::agree(&hellos)?;
             let device = start::bind(&mut cluster, &hellos, &mut *transport, &settings)?;
             let recorder = start_recorder(&cluster, &hellos, &mut *transport)?;
-            Ok((Arc::new(cluster), device, start::end_time(&hellos), recorder))
+            Ok((Arc::new(cluster), device, start::end_time(&hellos), recorder, hellos[0].live))
         });
-        let (cluster, device, end, recorder) = match agreed {
+        let (cluster, device, end, recorder, live) = match agreed {
             Ok(agreed) => agreed,
             Err(error) => {
                 // All ranks come to the same end; MPI wants to be finalized all the same.
@@ -539,9 +599,8 @@ impl Member {
                 return Err(stop(error));
             }
         };
-        if let Some(targets) = &settings.log {
-            log::start(targets, &cluster);
-        }
+        let lines = listener.as_ref().map(|_| Arc::default());
+        log::start(settings.log.as_ref(), lines.as_ref(), &cluster);
         tracing::info!(rank = rank.0, pid = process::id(), transport = transport.name(), "starts");
         if rank == Rank::SCHEDULER {
             format!("{cluster:#}").lines().for_each(|line| tracing::info!(rank = rank.0, "{line}"));
@@ -553,19 +612,26 @@ impl Member {
         let clock = end.map(|end| Clock::new(end, settings.time_margin));
         let engine = Engine::new(transport, scheduler, cluster, scratch, clock, device, recorder, &settings)
             .map_err(stop)?;
+        if live {
+            engine.tell_live();
+        }
+        let dashboard =
+            listener.zip(lines).map(|(listener, lines)| serve(listener, lines, &engine, &settings));
+        let dashboard = dashboard.transpose().map_err(stop)?.flatten();
         if owns_process {
             signals::watch(&engine).map_err(stop)?;
         }
-        Ok(Self { engine, settings, owns_process, rank })
+        Ok(Self { engine, settings, owns_process, rank, dashboard })
     }
 
     /// Plays this rank's role to the end of the run.
-    fn take_part<T: Data, F>(self, driver: Option<F>) -> Result<T, Stopped>
+    fn take_part<T: Data, F>(mut self, driver: Option<F>) -> Result<T, Stopped>
     where
         F: FnOnce(&Client) -> Result<T> + Send,
     {
+        let dashboard = self.dashboard.take();
         let engine = &self.engine;
-        let tally = engine.tally().cloned();
+        let tally = engine.tally().filter(|_| self.settings.progress).cloned();
         let display = tally.map(|tally| Display::start(tally, self.settings.progress_pause));
         let own = driver.and_then(|driver| self.drive(driver));
         engine.look_after(|| engine.outcome().is_some());
@@ -581,6 +647,7 @@ impl Member {
             engine.abort(&Error::World(words), STATUS_FAILED);
         }
         drop(display);
+        drop(dashboard);
         tracing::info!(rank = self.rank.0, well = went_well, "has ended its tasks");
         let history = engine.gather_records();
         let closed = engine.close();

@@ -60,10 +60,10 @@ pub(crate) trait Spiller {
 /// What a [`Spiller`] tells.
 #[derive(Debug)]
 pub(crate) enum Spilled {
-    /// A value was moved to the disk, or not.
-    Moved(TaskId, Spill),
-    /// A value was read back.
-    Loaded(TaskId),
+    /// A value was moved to the disk, or not; how long that took.
+    Moved { task: TaskId, outcome: Spill, bytes: u64, nanoseconds: u64 },
+    /// A value was read back; how long that took.
+    Loaded { task: TaskId, bytes: u64, nanoseconds: u64 },
     /// So many bytes the process has in memory.
     Observed(u64),
 }
@@ -172,7 +172,7 @@ impl Roles {
         }
         active |= self.hear_client(around.table);
         active |= self.hear_executor(around.executor);
-        active |= self.hear_spiller(around.spiller);
+        active |= self.hear_spiller(around);
         self.settle(around)?;
         active |= self.keep_within_memory(around)?;
         if !active {
@@ -188,7 +188,7 @@ impl Roles {
                     "asks for tasks back, for others"
                 );
             }
-            around.tally.inspect(|tally| tally.say(&message));
+            around.tally.inspect(|tally| tally.say(target, &message));
             self.say(target, message);
         }
         self.settle(around)?;
@@ -254,13 +254,24 @@ impl Roles {
         active
     }
 
-    fn hear_spiller(&mut self, spiller: Option<&dyn Spiller>) -> bool {
-        let done = spiller.map(Spiller::take_done).unwrap_or_default();
+    fn hear_spiller(&mut self, around: Surroundings<'_>) -> bool {
+        let done = around.spiller.map(Spiller::take_done).unwrap_or_default();
+        let record = |bytes, nanoseconds| {
+            around.recorder.inspect(|recorder| recorder.spilled(bytes, nanoseconds));
+        };
         let active = !done.is_empty();
         for done in done {
             match done {
-                Spilled::Moved(task, outcome) => self.store.spilled(task, outcome),
-                Spilled::Loaded(task) => self.store.loaded(task),
+                Spilled::Moved { task, outcome, bytes, nanoseconds } => {
+                    if outcome == Spill::Done {
+                        record(bytes, nanoseconds);
+                    }
+                    self.store.spilled(task, outcome);
+                }
+                Spilled::Loaded { task, bytes, nanoseconds } => {
+                    record(bytes, nanoseconds);
+                    self.store.loaded(task);
+                }
                 Spilled::Observed(bytes) => self.store.observe(bytes),
             }
         }
@@ -328,7 +339,7 @@ impl Roles {
                         recorder.layer(layer);
                     }
                     log_of(self.this, source, &message);
-                    around.tally.inspect(|tally| tally.hear(&message));
+                    around.tally.inspect(|tally| tally.hear(source, &message));
                     scheduler.handle(source, message);
                 }
             }
@@ -351,6 +362,9 @@ impl Roles {
             }
             Message::Recorded(chunk) => {
                 around.recorder.inspect(|recorder| recorder.gather(&chunk));
+            }
+            Message::Live(live) => {
+                around.recorder.inspect(|recorder| recorder.hear_live(&live));
             }
         }
     }

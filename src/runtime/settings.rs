@@ -2,6 +2,7 @@
 
 use super::time;
 use crate::{
+    dashboard::Address,
     device::{Binding, DeviceType},
     disk::{Compression, SpillPlace},
     error::{Error, Result},
@@ -91,6 +92,8 @@ pub(crate) struct Settings {
     pub progress_pause: Duration,
     /// Files that tell of the run.
     pub outputs: Outputs,
+    /// Where a page is served on which the run is watched.
+    pub dashboard: Option<Address>,
 }
 
 impl Settings {
@@ -135,7 +138,13 @@ impl Settings {
                 report: read("MANIPLE_REPORT").map(PathBuf::from),
                 trace: read("MANIPLE_TRACE").map(PathBuf::from),
             },
+            dashboard: dashboard(&read)?,
         })
+    }
+
+    /// Whether somebody will look how far the run has come.
+    pub(crate) fn wants_tally(&self) -> bool {
+        self.progress || self.dashboard.is_some()
     }
 
     /// When the run must end, if it starts now, in seconds since 1970.
@@ -210,6 +219,15 @@ fn flag(read: &impl Fn(&str) -> Option<String>, name: &str) -> Result<bool> {
     }
 }
 
+/// Where the dashboard listens: as a flag, or an address.
+fn dashboard(read: &impl Fn(&str) -> Option<String>) -> Result<Option<Address>> {
+    const NAME: &str = "MANIPLE_DASHBOARD";
+    if let Ok(asked) = flag(read, NAME) {
+        return Ok(asked.then(Address::default));
+    }
+    word(read, NAME).map(Some)
+}
+
 /// Reads resources such as `GPU=1,licence=4`.
 fn resources(text: &str) -> Result<Vec<(String, u32)>> {
     let one = |part: &str| {
@@ -264,6 +282,7 @@ mod tests {
             ("MANIPLE_LOG", "loud"),
             ("MANIPLE_PROGRESS", "often"),
             ("MANIPLE_PROGRESS_SECONDS", "-1"),
+            ("MANIPLE_DASHBOARD", "here:there"),
         ] {
             let error =
                 Settings::from_environment(|asked| (asked == name).then(|| value.to_string())).unwrap_err();

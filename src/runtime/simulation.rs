@@ -653,7 +653,8 @@ fn concerned(message: &Message) -> Vec<Tasks> {
         | Message::ToClient(ToClient::Stopping | ToClient::Answer { .. })
         | Message::Stop(_)
         | Message::Recorded(_)
-        | Message::Ask { .. } => Vec::new(),
+        | Message::Ask { .. }
+        | Message::Live(_) => Vec::new(),
     }
 }
 

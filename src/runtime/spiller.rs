@@ -20,7 +20,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How often the process's memory is looked at.
@@ -116,14 +116,17 @@ impl SpillThread {
             match job {
                 None => self.look(),
                 Some(Job::Load(task, value)) => {
+                    let start = Instant::now();
                     value.load();
-                    self.tell(Spilled::Loaded(task));
+                    let bytes = value.size().bytes;
+                    self.tell(Spilled::Loaded { task, bytes, nanoseconds: since(start) });
                 }
                 Some(Job::Spill(task, value)) => {
-                    let bytes = value.size().bytes;
+                    let (bytes, start) = (value.size().bytes, Instant::now());
                     let outcome = value.spill(&self.options.disk, self.options.compression);
                     // Its memory is free only when this is gone, too, and before anybody is told.
                     drop(value);
+                    let nanoseconds = since(start);
                     match &outcome {
                         Spill::Failed(words) if !has_told => {
                             self.warn(words);
@@ -135,7 +138,7 @@ impl SpillThread {
                             moved_bytes += bytes;
                         }
                     }
-                    self.tell(Spilled::Moved(task, outcome));
+                    self.tell(Spilled::Moved { task, outcome, bytes, nanoseconds });
                     // Allocators keep what is freed; then it is no room.
                     if moved_bytes as f64 > LOOK_AFTER_SHARE * self.options.limit_bytes as f64 {
                         moved_bytes = 0;
@@ -173,6 +176,10 @@ impl SpillThread {
         lock(&self.jobs).queue.push_back(job);
         self.called.notify_all();
     }
+}
+
+fn since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Spiller for SpillThread {

@@ -45,6 +45,8 @@ pub(super) struct Hello {
     pub share_device: bool,
     /// Where ranks leave what they record, if there is to be a trace or a report. Rank 0's counts.
     pub parts: Option<PathBuf>,
+    /// Whether ranks are to tell what they do while the run goes on. Rank 0's counts.
+    pub live: bool,
     /// What kept this rank from starting.
     pub trouble: Option<String>,
 }
@@ -71,6 +73,7 @@ impl Hello {
             device: settings.device,
             share_device: settings.share_device,
             parts: settings.outputs.parts(),
+            live: settings.dashboard.is_some(),
             trouble,
         }
     }

@@ -1,7 +1,7 @@
 //! What the ranks of a program say of themselves, without a run.
 
 use super::{
-    Cluster, Runtime, introduce,
+    Cluster, Introduction, Runtime, introduce,
     start::{self, Hello},
     time,
 };
@@ -26,7 +26,7 @@ pub(crate) fn survey(look: impl FnOnce() -> Facts) -> Result<Surveyed> {
     }
     let mut ends = builder.transports()?;
     let mut transport = ends.pop().expect("a process has an end of the transport");
-    let (settings, _, hello) = introduce(&*transport, builder.settings)?;
+    let Introduction { settings, hello, .. } = introduce(&*transport, builder.settings)?;
     let mut bytes = Vec::new();
     message::append(&(hello, look()), &mut bytes);
     let all = transport.all_gather(bytes)?;

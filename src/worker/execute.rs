@@ -349,6 +349,17 @@ impl Pool {
         std::mem::replace(&mut *lock(running), run)
     }
 
+    /// What the threads run, each with its place.
+    pub(crate) fn running_places(&self) -> Vec<(u16, Running)> {
+        let running = |begun: Begun| Running {
+            tasks: begun.tasks,
+            name: name(&begun.run),
+            nanoseconds: u64::try_from(begun.since.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        };
+        let places = self.running.iter().enumerate();
+        places.filter_map(|(place, begun)| Some((place as u16, running(lock(begun).clone()?)))).collect()
+    }
+
     /// The names of the functions that the threads run.
     pub fn running_names(&self) -> Vec<String> {
         let running =
@@ -383,12 +394,7 @@ impl Execute for Arc<Pool> {
     }
 
     fn running(&self) -> Vec<Running> {
-        let running = |begun: Begun| Running {
-            tasks: begun.tasks,
-            name: name(&begun.run),
-            nanoseconds: u64::try_from(begun.since.elapsed().as_nanos()).unwrap_or(u64::MAX),
-        };
-        self.running.iter().filter_map(|place| lock(place).clone().map(running)).collect()
+        self.running_places().into_iter().map(|(_, running)| running).collect()
     }
 
     fn queued(&self) -> Vec<Tasks> {

@@ -149,7 +149,10 @@ const SPILLS: i64 = -4;
 fn lanes(history: &History, accounts: &Accounts<'_>) -> Vec<Value> {
     let mut lanes: Vec<(usize, u32, Vec<Span>)> = Vec::new();
     for (rank, told) in history.ranks.iter().enumerate() {
-        for lane in 0..history.head.cluster.ranks()[rank].threads {
+        let threads = history.head.cluster.ranks()[rank].threads;
+        let spills = told.events.iter().any(|event| event.kind == Kind::Spill);
+        // What moves values to the disk and back comes after the threads.
+        for lane in 0..threads + u32::from(spills) {
             let events = told.events.iter().filter(|event| u32::from(event.lane) == lane);
             let mut spans: Vec<Span> = events.filter_map(|event| span(event, accounts)).collect();
             // What a thread is said to have helped with while it had a task of its own was that.

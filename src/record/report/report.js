@@ -147,10 +147,10 @@ function axis(pen, width, height) {
 const lanesOf = new Map(workers.map((worker) => [worker.rank, data.lanes.filter((lane) => lane.rank === worker.rank)]));
 function timelineRows() {
   if (byId("rows").value === "workers") {
-    return workers.map((worker) => ({ rank: worker.rank, label: `rank ${worker.rank}`, lanes: lanesOf.get(worker.rank), first: true }));
+    return workers.map((worker) => ({ rank: worker.rank, label: `rank ${worker.rank}`, lanes: lanesOf.get(worker.rank).filter((lane) => lane.lane < worker.threads), first: true }));
   }
   return workers.flatMap((worker) => lanesOf.get(worker.rank).map((lane, order) => ({
-    rank: worker.rank, label: order === 0 ? `rank ${worker.rank}` : "", lanes: [lane], first: order === 0, thread: lane.lane,
+    rank: worker.rank, label: order === 0 ? `rank ${worker.rank}` : "", lanes: [lane], first: order === 0, thread: lane.lane < worker.threads ? `thread ${lane.lane}` : "disk",
   })));
 }
 let rows = [];
@@ -239,7 +239,7 @@ function drawTimeline() {
     if (row.thread !== undefined && rowHeight > 14) {
       pen.fillStyle = colour("quiet");
       pen.textAlign = "right";
-      pen.fillText(`thread ${row.thread}`, LABELS - 6, top + rowHeight / 2 + 1);
+      pen.fillText(row.thread, LABELS - 6, top + rowHeight / 2 + 1);
     }
     drawRow(pen, row, top + 2, rowHeight - 3, width);
   });
@@ -328,7 +328,7 @@ function spanUnder(x, y, width) {
   return found && { row, at, tasks, ...found };
 }
 function words(span) {
-  const whose = `rank ${span.row.rank}${span.row.thread === undefined ? "" : `, thread ${span.row.thread}`}`;
+  const whose = `rank ${span.row.rank}${span.row.thread === undefined ? "" : `, ${span.row.thread}`}`;
   const lines = [groupName(span.group), `${whose} at ${duration(span.start)}`, `took ${duration(span.length)}`];
   if (span.count > 1) lines.push(`${number(span.count)} tasks, ${duration(span.busy / span.count)} each`);
   return lines.join("\n");
@@ -396,6 +396,7 @@ function timelineLegend() {
   const has = (group) => data.lanes.some((lane) => lane.spans.some((value, at) => at % 5 === 0 && value === group));
   if (has(-3)) named.push(element("span", {}, element("i", { style: { background: "var(--accent)", opacity: 0.45 } }), STANDS_FOR[-3]));
   if (has(-2)) named.push(element("span", {}, swatch("var(--wait)"), STANDS_FOR[-2]));
+  if (has(-4)) named.push(element("span", {}, swatch("var(--spill)"), STANDS_FOR[-4]));
   byId("timeline-legend").append(...named);
 }
 

@@ -84,14 +84,15 @@ impl Shelf {
         self.is_busy = false;
         let done = match self.jobs.get_mut().pop_front() {
             Some(Job::Spill(task, value)) => {
+                let bytes = value.size().bytes;
                 let outcome = value.spill(&self.disk, Compression::None);
                 // Not for ever, or such a run would have no end.
                 self.was_full = matches!(outcome, Spill::Failed(_)) && self.random.chance(3, 4);
-                Spilled::Moved(task, outcome)
+                Spilled::Moved { task, outcome, bytes, nanoseconds: 0 }
             }
             Some(Job::Load(task, value)) => {
                 value.load();
-                Spilled::Loaded(task)
+                Spilled::Loaded { task, bytes: value.size().bytes, nanoseconds: 0 }
             }
             None => {
                 self.was_full = false;
