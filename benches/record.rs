@@ -1,10 +1,11 @@
 //! What it costs a task to be recorded: the same million of tasks with and without a trace.
 //!
-//! `cargo bench --no-default-features --bench record`. The first figure is of one thread that records,
-//! all day; the others are whole runs, taken in turns, so that what else the machine does concerns both.
+//! `cargo bench --no-default-features --bench record`. The first figures are of one thread that records, all
+//! day, and of the look at the clock within that, which a task costs that is not recorded, too; the others are
+//! whole runs, taken in turns, so that what else the machine does concerns both.
 
 use maniple::{Result, Runtime};
-use std::time::Instant;
+use std::{hint::black_box, time::Instant};
 
 const TASKS: u64 = 1_000_000;
 const REPETITIONS: usize = 9;
@@ -27,6 +28,15 @@ fn run(trace: Option<&std::path::Path>) -> Result<f64> {
     })
 }
 
+/// Nanoseconds a look at the clock.
+fn clock() -> f64 {
+    let start = Instant::now();
+    for _ in 0..TASKS {
+        black_box(start.elapsed());
+    }
+    start.elapsed().as_nanos() as f64 / TASKS as f64
+}
+
 fn report(what: &str, mut figures: Vec<f64>) {
     figures.sort_by(f64::total_cmp);
     let (least, most) = (figures[0], figures[figures.len() - 1]);
@@ -36,10 +46,12 @@ fn report(what: &str, mut figures: Vec<f64>) {
 fn main() -> Result<()> {
     let folder = tempfile::tempdir().map_err(maniple::Error::other)?;
     let path = folder.path().join("run.json");
-    report(
-        "recording alone",
-        (0..REPETITIONS).map(|_| maniple::Recorder::nanoseconds_a_task(TASKS)).collect(),
-    );
+    let (clock, recording): (Vec<f64>, Vec<f64>) =
+        (0..REPETITIONS).map(|_| (clock(), maniple::Recorder::nanoseconds_a_task(TASKS))).unzip();
+    let more = clock.iter().zip(&recording).map(|(clock, recording)| recording - clock).collect();
+    report("recording alone", recording);
+    report("the look at the clock within that", clock);
+    report("the difference of each pair", more);
     let (mut without, mut with) = (Vec::new(), Vec::new());
     for _ in 0..REPETITIONS {
         without.push(run(None)?);

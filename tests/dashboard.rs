@@ -142,20 +142,20 @@ fn endless() -> Served {
 const COUNTS: &str = "document.querySelector('#cards .card b').textContent";
 const BADGE: &str = "document.getElementById('state').textContent";
 
-/// Opens the page of a run of so many steps, and of longer ones until it goes on long enough to be seen.
-fn watched(browser: &mut Browser, name: &str, args: &[&str], steps: &str, many: u32) -> Served {
+/// Opens the page of a run of so many steps, and of longer ones until one goes on long enough for `seen` to be
+/// true on its page meanwhile.
+fn watched(browser: &mut Browser, name: &str, args: &[&str], steps: (&str, u32), seen: &str) -> Served {
     for factor in [1, 4, 16, 64] {
-        let many = (many * factor).to_string();
-        let mut served = Served::start(name, &[args, &[steps, &many]].concat());
+        let many = (steps.1 * factor).to_string();
+        let mut served = Served::start(name, &[args, &[steps.0, &many]].concat());
+        browser.troubles.clear();
         browser.open(&served.url());
         let deadline = Instant::now() + PATIENCE;
         while !served.is_over() && Instant::now() < deadline {
-            let counts = browser.evaluate(COUNTS);
-            if browser.evaluate(BADGE) == "running"
-                && counts.as_str().is_some_and(|counts| counts.contains('/'))
-            {
+            if browser.evaluate(BADGE) == "running" && browser.evaluate(seen) == true {
                 return served;
             }
+            thread::sleep(Duration::from_millis(50));
         }
     }
     panic!("{name} is over before it can be seen");
@@ -166,7 +166,13 @@ fn a_browser_shows_pi_and_arrays_while_they_are_computed() {
     let Some(mut browser) = Browser::start() else { return };
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR"));
 
-    let served = watched(&mut browser, "pi", &["--samples", "2e6"], "--runs", 60);
+    let served = watched(
+        &mut browser,
+        "pi",
+        &["--samples", "2e6"],
+        ("--runs", 100),
+        "points.some((point) => point.busy > 0)",
+    );
     let origin = format!("http://{}/", served.address);
     assert_eq!(browser.evaluate("location.href"), origin, "the token is not in the address any more");
     browser.until("document.getElementById('program').textContent === 'pi'");
@@ -178,10 +184,10 @@ fn a_browser_shows_pi_and_arrays_while_they_are_computed() {
     assert!(words.contains("rank 2") && words.contains("rank 3") && words.contains("/ 2 "), "{words}");
 
     let heat = ["--side", "200", "--chunk", "50"];
-    let served = watched(&mut browser, "heat", &heat, "--steps", 60);
+    let served =
+        watched(&mut browser, "heat", &heat, ("--steps", 200), "points.some((point) => point.memory > 0)");
     let second = format!("http://{}/", served.address);
-    // The values of an array lie in memory as long as it is computed with.
-    browser.until("Number(document.querySelectorAll('#cards .card b')[3].textContent.split(' ')[0]) > 0");
+    browser.until("document.querySelectorAll('#cards .card')[3].textContent.includes(' in values')");
     browser.press("2", "2");
     browser.until("document.querySelectorAll('#workers-table tbody tr').length === 4");
     browser.until("document.querySelectorAll('#workers-table tbody .bar').length === 4");

@@ -306,6 +306,9 @@ async fn publish(shared: &Shared, mut is_over: watch::Receiver<bool>) {
             break;
         }
     }
+    if shared.said.receiver_count() == 0 {
+        return;
+    }
     let deadline = Instant::now() + FAREWELL;
     while shared.said.receiver_count() > 0 && Instant::now() < deadline {
         sleep(Duration::from_millis(10)).await;
