@@ -170,7 +170,7 @@ fn a_browser_shows_pi_and_arrays_while_they_are_computed() {
         &mut browser,
         "pi",
         &["--samples", "2e6"],
-        ("--runs", 100),
+        ("--runs", 60),
         "points.some((point) => point.busy > 0)",
     );
     let origin = format!("http://{}/", served.address);
@@ -181,11 +181,11 @@ fn a_browser_shows_pi_and_arrays_while_they_are_computed() {
     served.end();
     browser.until(&format!("(([done, total]) => done === total && total !== '0')({COUNTS}.split(' / '))"));
     let words = browser.words();
-    assert!(words.contains("rank 2") && words.contains("rank 3") && words.contains("/ 2 "), "{words}");
+    assert!(words.contains("rank 2") && words.contains("rank 3") && words.contains(" / 2\n"), "{words}");
 
     let heat = ["--side", "200", "--chunk", "50"];
     let served =
-        watched(&mut browser, "heat", &heat, ("--steps", 200), "points.some((point) => point.memory > 0)");
+        watched(&mut browser, "heat", &heat, ("--steps", 100), "points.some((point) => point.memory > 0)");
     let second = format!("http://{}/", served.address);
     browser.until("document.querySelectorAll('#cards .card')[3].textContent.includes(' in values')");
     browser.press("2", "2");
