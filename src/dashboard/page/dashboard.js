@@ -139,7 +139,7 @@ const drawn = {
     const at = now() / 1000, last = points.at(-1) ?? {}, sums = tasks(), all = workers();
     const threads = total(all, (worker) => worker.threads), limit = total(all, (worker) => worker.limit);
     const cards = [
-      [sums.total < 1e5 ? `${number(sums.done)} / ${number(sums.total)}` : `${short(sums.done)} / ${short(sums.total)}`, sums.failed ? `tasks done, ${number(sums.failed)} failed` : "tasks done", [[(sums.done - sums.failed) / sums.total, colour("done")], [sums.failed / sums.total, colour("failed")]]],
+      [sums.total < 1e4 ? `${number(sums.done)} / ${number(sums.total)}` : `${short(sums.done)} / ${short(sums.total)}`, sums.failed ? `tasks done, ${number(sums.failed)} failed` : "tasks done", [[(sums.done - sums.failed) / sums.total, colour("done")], [sums.failed / sums.total, colour("failed")]]],
       [`${short(last.tasks ?? 0)}/s`, "tasks end", null],
       [`${(last.busy ?? 0).toFixed(1)} / ${threads}`, `threads busy on ${number(all.length)} ${all.length === 1 ? "worker" : "workers"}`, [[last.busy / threads, colour("running")]]],
       [bytes((last.memory ?? 0)), `of ${bytes(limit)} in values${last.spilled ? `, ${bytes(last.spilled)} on disk` : ""}`, [[last.memory / limit, colour("memory")], [last.spilled / limit, colour("disk")]]],
