@@ -1,9 +1,9 @@
 //! Functions that users write for blocks, arrays of which parts are replaced, and what is told before.
 
-use crate::{pair, random, shapes, with_client};
+use crate::{pair, shapes, with_client};
 use maniple::{
-    Client, Error, MemoryLimit, Runtime, SubmitOptions,
-    array::{Array, Axes, Side, blockwise, compute, compute_with, map_blocks, select, try_blockwise},
+    Error, MemoryLimit, Runtime, SubmitOptions,
+    array::{Axes, Side, blockwise, compute, compute_with, map_blocks, select, try_blockwise},
 };
 use ndarray::{Array1, ArrayD, ArrayView1, ArrayViewMutD, Axis, Ix1, Ix2, IxDyn, Slice, SliceInfoElem, s};
 use num_complex::Complex;

@@ -1,7 +1,7 @@
 //! Arrays in files: what is stored is what is read, whole or by others.
 
 use crate::with_client;
-use maniple::{Client, array::chunks};
+use maniple::array::chunks;
 use ndarray::{ArrayD, IxDyn};
 use num_complex::Complex;
 use proptest::prelude::*;

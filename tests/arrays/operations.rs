@@ -1,10 +1,7 @@
 //! Scans, stencils, order and frequency of chunked arrays, against `ndarray` and plain loops.
 
-use crate::{pair, random, shapes, with_client};
-use maniple::{
-    Client,
-    array::{Array, Boundary},
-};
+use crate::{pair, shapes, with_client};
+use maniple::array::Boundary;
 use ndarray::{ArrayD, Axis, Dimension, IxDyn, Slice};
 use proptest::prelude::*;
 
