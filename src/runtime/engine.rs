@@ -346,7 +346,11 @@ impl Engine {
                     }
                 }
                 Some(Err(TryLockError::Poisoned(_))) => return Err(Error::Ended),
-                Some(Err(TryLockError::WouldBlock)) | None => self.wait_for_change(&mut ready, until),
+                Some(Err(TryLockError::WouldBlock)) | None => {
+                    if let Some(result) = self.wait_for_change(&mut ready, until) {
+                        return Ok(result);
+                    }
+                }
             }
         }
     }
@@ -392,14 +396,20 @@ impl Engine {
         }
     }
 
-    /// Waits, while another thread looks after the rank, until that changes something.
-    fn wait_for_change<T>(&self, ready: &mut impl FnMut() -> Option<T>, deadline: Option<Instant>) {
+    /// Waits, while another thread looks after the rank, until that changes something, unless `ready` gives
+    /// something already: that may be given once only.
+    fn wait_for_change<T>(
+        &self,
+        ready: &mut impl FnMut() -> Option<T>,
+        deadline: Option<Instant>,
+    ) -> Option<T> {
         self.waiters.fetch_add(1, Ordering::SeqCst);
         let mut changes = lock(&self.changes);
         let before = *changes;
         drop(changes);
         // It may have changed before we counted as a waiter.
-        if ready().is_none() && self.why_over().is_none() {
+        let result = ready();
+        if result.is_none() && self.why_over().is_none() {
             self.bells.ring_self();
             // What it waits for may be the lock itself, whose release tells nobody.
             let nap = Duration::from_millis(if self.may_drive() { 1 } else { 50 });
@@ -410,6 +420,7 @@ impl Engine {
             }
         }
         self.waiters.fetch_sub(1, Ordering::SeqCst);
+        result
     }
 
     fn tell_waiters(&self) {
