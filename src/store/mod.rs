@@ -382,9 +382,18 @@ impl Store {
                 }
             }
             // The room stays posted, and its tag taken: nothing will arrive there.
-            ToStore::Gone { task, reason } => self.put(task, Value::broken(reason), Claim::Worker),
+            ToStore::Gone { task, reason } => self.will_not_come(task, reason),
             ToStore::Pulled(_) => unreachable!("the client counts these"),
         }
+    }
+
+    /// A value that was asked for cannot be had: whoever wants it is told why.
+    fn will_not_come(&mut self, task: TaskId, reason: String) {
+        let Some(entry) = self.entries.get_mut(&task) else { return };
+        let State::Coming { bytes, .. } = entry.state else { return };
+        self.under_way.coming_bytes -= bytes;
+        entry.state = State::Here(Value::broken(reason));
+        self.settle(task);
     }
 
     /// A body has arrived.
