@@ -18,8 +18,15 @@ use std::{
 #[derive(Clone)]
 pub struct Context(Arc<Surroundings>);
 
+/// Knows which running tasks nobody waits for any more.
+pub(crate) trait Watch: Send + Sync {
+    /// Whether this attempt of a task should end.
+    fn is_cancelled(&self, task: TaskId, attempt: u32) -> bool;
+}
+
 struct Surroundings {
     client: Client,
+    watch: Arc<dyn Watch>,
     rank: Rank,
     worker: u32,
     scratch: Arc<Scratch>,
@@ -30,12 +37,18 @@ impl Context {
     /// The surroundings of the tasks of the worker counted as `worker`.
     pub(crate) fn new(
         client: Client,
+        watch: Arc<dyn Watch>,
         rank: Rank,
         worker: u32,
         scratch: Arc<Scratch>,
         device: Option<Device>,
     ) -> Self {
-        Self(Arc::new(Surroundings { client, rank, worker, scratch, device }))
+        Self(Arc::new(Surroundings { client, watch, rank, worker, scratch, device }))
+    }
+
+    /// The rank that runs the tasks.
+    pub(crate) fn rank(&self) -> Rank {
+        self.0.rank
     }
 }
 
@@ -81,6 +94,17 @@ pub fn current() -> Current {
     Current { context, task, attempt }
 }
 
+/// Whether the task that runs on this thread should end, since nobody will get its value: it was cancelled,
+/// all its futures were dropped, its [`timeout`](crate::SubmitOptions::timeout) is over, or the run has
+/// ended. A task may ask often. Outside of a task, false; threads that a task uses ask
+/// [`Current::cancelled`].
+pub fn cancelled() -> bool {
+    CONTEXT.with_borrow(|context| {
+        let Running { task, attempt, .. } = TASK.get();
+        context.as_ref().is_some_and(|context| context.0.watch.is_cancelled(task, attempt))
+    })
+}
+
 /// Whether a task runs on this thread.
 pub fn is_in_task() -> bool {
     CONTEXT.with_borrow(Option::is_some)
@@ -99,6 +123,23 @@ impl Current {
     /// often. See [`Client::stopping`].
     pub fn stopping(&self) -> bool {
         self.client().table().is_stopping()
+    }
+
+    /// As [`cancelled`](crate::cancelled()), on any thread.
+    ///
+    /// ```
+    /// use rayon::prelude::*;
+    ///
+    /// fn search(places: u64) -> Option<u64> {
+    ///     let task = maniple::current();
+    ///     (0..places).into_par_iter().find_any(|place| task.cancelled() || place % 1_000 == 999)
+    /// }
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// assert!(client.submit(search, 10_000).result()?.is_some());
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn cancelled(&self) -> bool {
+        self.context.0.watch.is_cancelled(self.task, self.attempt)
     }
 
     /// The rank that runs the task.

@@ -147,6 +147,8 @@ pub enum Reason {
     Stopping,
     /// Its worker's memory has no room for it, and nothing there can be moved to a disk.
     Memory,
+    /// It ran for longer than its [`timeout`](crate::SubmitOptions::timeout).
+    Timeout,
 }
 
 /// The failure of a task, as it reaches every future that depends on it.
@@ -193,6 +195,7 @@ impl fmt::Display for TaskError {
             Reason::NoWorker => "cannot run",
             Reason::Stopping => "came too late",
             Reason::Memory => "found no room in memory",
+            Reason::Timeout => "took too long",
         };
         write!(f, "task {} ({}) {verb}", self.task, self.function)?;
         if let Some(rank) = self.rank {

@@ -47,6 +47,8 @@ pub mod disk;
 mod error;
 pub mod info;
 pub mod job;
+#[doc(hidden)]
+pub mod journal;
 mod lock;
 mod log;
 pub mod message;
@@ -66,10 +68,11 @@ pub mod worker;
 pub use allocator::Allocator;
 pub use array::Array;
 pub use client::{Client, Delayed, Future, Place, Status, SubmitOptions, WaitFor, delayed};
-pub use current::{Current, current, is_in_task};
+pub use current::{Current, cancelled, current, is_in_task};
 pub use device::device;
 pub use disk::{Compression, SpillPlace};
 pub use error::{Error, Reason, Result, TaskError};
+pub use journal::{JournalSync, Resume};
 pub use rank::{Rank, Role};
 #[doc(hidden)]
 pub use record::{Recorder, report_again};

@@ -136,6 +136,10 @@ pub struct Options {
     pub retries: u32,
     /// How long a task is expected to run; 0 if that was not said.
     pub expected_nanoseconds: u64,
+    /// How long a task may run; 0 if that was not said.
+    pub timeout_nanoseconds: u64,
+    /// Whether its value is kept in the run's journal; then the last column has its key, and is no argument.
+    pub is_kept: bool,
     /// What it takes of a worker while it runs, by name.
     pub resources: Vec<(String, u32)>,
     /// What to call it, rather than by its function's name.
@@ -159,6 +163,33 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// The tasks from the one at `first` on, so many, with their arguments.
+    pub(crate) fn slice(&self, first: u32, count: u32) -> Self {
+        let range = first as usize..(first + count) as usize;
+        let slice = |column: &Column| match column {
+            Column::Same(bytes) => Column::Same(bytes.clone()),
+            Column::Each(values) => Column::Each(values.slice(range.start, range.len())),
+            Column::Stride { first: start, stride } => {
+                let start = TaskId(start.0 + u64::from(first) * u64::from(*stride));
+                Column::Stride { first: start, stride: *stride }
+            }
+            Column::Values(tasks) => Column::Values(tasks[range.clone()].to_vec()),
+            Column::Lists { lists, collect } => {
+                Column::Lists { lists: lists[range.clone()].to_vec(), collect: *collect }
+            }
+            Column::Parts { lists, cuts } => Column::Parts {
+                lists: lists[range.clone()].to_vec(),
+                cuts: cuts.slice(range.start, range.len()),
+            },
+        };
+        Self {
+            tasks: Tasks { first: self.tasks.first.plus(first), count },
+            columns: self.columns.iter().map(slice).collect(),
+            options: self.options.clone(),
+            ..*self
+        }
+    }
+
     /// What its tasks are called.
     pub(crate) fn name(&self) -> String {
         let label = self.options.as_ref().and_then(|options| options.label.clone());
@@ -235,6 +266,10 @@ pub struct Run {
     pub arguments: Vec<Argument>,
     /// What to call them in errors, where it is not the function's name.
     pub label: Option<String>,
+    /// How long each may run; 0 if that was not said.
+    pub timeout_nanoseconds: u64,
+    /// Whether their values are kept in the run's journal; then the last argument has their keys.
+    pub is_kept: bool,
 }
 
 /// Tasks that ended with small values.
@@ -305,7 +340,8 @@ pub enum ToScheduler {
         /// How many.
         bytes: u64,
     },
-    /// So many more tasks of a worker now wait for others, and need no thread; fewer, if negative.
+    /// So many more tasks of a worker now wait for others, and need no thread; fewer, if negative. Tasks
+    /// whose time is over are counted against these as long as they still take a thread.
     Blocked(i32),
     /// So much time is left for tasks to run in: what is expected to take as long, or longer, is not begun
     /// any more. Zero: nothing is.
@@ -322,8 +358,10 @@ pub enum ToScheduler {
 pub enum ToWorker {
     /// Run these tasks.
     Run(Run),
-    /// Give back these tasks if they have not begun.
+    /// Give back these tasks if they have not begun; those that have should end, as nobody wants their values.
     Cancel(Vec<Tasks>),
+    /// Give back these tasks if they have not begun.
+    Recall(Vec<Tasks>),
     /// Give back up to this many tasks that have not begun.
     Yield(u32),
     /// Forget these values.
@@ -641,26 +679,40 @@ fn is_valid(message: &Message) -> bool {
 impl Layer {
     fn is_valid(&self) -> bool {
         let count = self.tasks.count as usize;
-        self.columns.iter().all(|column| match column {
-            Column::Same(_) | Column::Stride { .. } => true,
-            Column::Each(values) => values.is_valid() && values.len() == count,
-            Column::Values(tasks) => tasks.len() == count,
-            Column::Lists { lists, .. } => lists.len() == count,
-            Column::Parts { lists, cuts } => lists.len() == count && cuts.is_valid() && cuts.len() == count,
-        })
+        let is_kept = self.options.as_ref().is_some_and(|options| options.is_kept);
+        let has_keys = !is_kept || matches!(self.columns.last(), Some(Column::Each(_)));
+        has_keys
+            && self.columns.iter().all(|column| match column {
+                Column::Same(_) | Column::Stride { .. } => true,
+                Column::Each(values) => values.is_valid() && values.len() == count,
+                Column::Values(tasks) => tasks.len() == count,
+                Column::Lists { lists, .. } => lists.len() == count,
+                Column::Parts { lists, cuts } => {
+                    lists.len() == count && cuts.is_valid() && cuts.len() == count
+                }
+            })
     }
 }
 
 impl Run {
+    /// What its tasks are called.
+    pub(crate) fn name(&self) -> String {
+        self.label.clone().unwrap_or_else(|| self.code.name().to_string())
+    }
+
     fn is_valid(&self) -> bool {
         let count = self.tasks.count as usize;
-        self.arguments.iter().all(|argument| match argument {
-            Argument::Same(_) => true,
-            Argument::Each(values) => values.is_valid() && values.len() == count,
-            Argument::Needs(needs) => needs.len() == count,
-            Argument::Lists { lists, .. } => lists.len() == count,
-            Argument::Parts { lists, cuts } => lists.len() == count && cuts.is_valid() && cuts.len() == count,
-        })
+        let has_keys = !self.is_kept || matches!(self.arguments.last(), Some(Argument::Each(_)));
+        has_keys
+            && self.arguments.iter().all(|argument| match argument {
+                Argument::Same(_) => true,
+                Argument::Each(values) => values.is_valid() && values.len() == count,
+                Argument::Needs(needs) => needs.len() == count,
+                Argument::Lists { lists, .. } => lists.len() == count,
+                Argument::Parts { lists, cuts } => {
+                    lists.len() == count && cuts.is_valid() && cuts.len() == count
+                }
+            })
     }
 }
 
@@ -696,6 +748,8 @@ mod tests {
             attempt: 0,
             arguments: vec![Argument::Each([[1u8].as_slice()].into_iter().collect())],
             label: None,
+            timeout_nanoseconds: 0,
+            is_kept: false,
         };
         let mut frame = Vec::new();
         encode(&Message::ToWorker(ToWorker::Run(run)), &mut frame);

@@ -258,11 +258,14 @@ fn on_mpich() -> bool {
 }
 
 /// Interrupts a run in the middle: it ends soon, with a status, and leaves neither files nor processes.
-fn interrupt(way: Option<u32>, signal: i32, whole_group: bool) {
+fn interrupt(way: Option<u32>, signal: i32, whole_group: bool, times: u32) {
     let Started { mut child, scratch, worker } = start(way);
     let id = i32::try_from(child.id()).unwrap();
-    // SAFETY: signals a process group, or a process, that this test has started.
-    unsafe { libc::kill(if whole_group { -id } else { id }, signal) };
+    for time in 0..times {
+        thread::sleep(Duration::from_millis(u64::from(50 * time)));
+        // SAFETY: signals a process group, or a process, that this test has started and not waited for.
+        unsafe { libc::kill(if whole_group { -id } else { id }, signal) };
+    }
     let start = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if start.elapsed() > Duration::from_secs(15) {
@@ -280,7 +283,9 @@ fn interrupt(way: Option<u32>, signal: i32, whole_group: bool) {
     assert!(!status_is_ours || !output.status.success(), "{way:?} ranks, signal {signal}: {stderr}");
     if way.is_none() {
         assert_eq!(output.status.code(), Some(130), "{stderr}");
-        assert_eq!(stderr.matches("Error: interrupted by SIG").count(), 1, "{stderr}");
+        // The second signal ends a process that may not have had its word.
+        let told = stderr.matches("Error: interrupted by SIG").count();
+        assert!(told == 1 || told == 0 && times > 1, "{stderr}");
     }
     let until = Instant::now() + Duration::from_secs(5);
     // SAFETY: signal 0 only asks whether the process is there.
@@ -304,8 +309,9 @@ fn an_interrupt_ends_all_ranks_and_leaves_nothing() {
         return;
     }
     for way in ways() {
-        interrupt(way, libc::SIGINT, true);
-        interrupt(way, libc::SIGTERM, false);
+        interrupt(way, libc::SIGINT, true, 1);
+        interrupt(way, libc::SIGINT, true, 2);
+        interrupt(way, libc::SIGTERM, false, 1);
     }
 }
 

@@ -68,6 +68,20 @@ fn chain_gives_minus_96() {
 }
 
 #[test]
+fn pi_resume_goes_on_with_any_number_of_ranks() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("counts");
+    let args = ["--tasks", "100", "--points", "10000", "--journal", journal.to_str().unwrap()];
+    let first = clean(&alone("pi_resume", &args, &[]));
+    assert!(first.contains("\n0 of 100 tasks had been done before\n"), "{first}");
+    let count = first.lines().next().unwrap();
+    let args = [&args[..], &["--resume"]].concat();
+    check("pi_resume", &args, |printed| {
+        assert_eq!(printed, format!("{count}\n100 of 100 tasks had been done before\n"));
+    });
+}
+
+#[test]
 fn tree_sum_sums() {
     check("tree_sum", &["--leaves", "1000", "--fan-in", "7"], |printed| {
         assert_eq!(printed, "sum of 1000 leaves: 499500\n");

@@ -57,6 +57,7 @@ fn all(client: &Client) -> Result<()> {
     where_tasks_run(client)?;
     tasks_within_tasks(client)?;
     cancelling(client)?;
+    ending_what_runs(client)?;
     many_tasks(client)?;
     values_go_when_futures_do(client)
 }
@@ -262,6 +263,47 @@ fn cancelling(client: &Client) -> Result<()> {
     Ok(())
 }
 
+/// Goes on until it is told that nobody waits for it.
+fn goes_on(x: u64) -> u64 {
+    let start = Instant::now();
+    while !maniple::cancelled() {
+        assert!(start.elapsed() < Duration::from_secs(60), "nobody tells it to end");
+        thread::sleep(Duration::from_millis(1));
+    }
+    x
+}
+
+fn ending_what_runs(client: &Client) -> Result<()> {
+    let threads = client.cluster().thread_count() as u64;
+    let start = Instant::now();
+    let limit = SubmitOptions::new().timeout(Duration::from_millis(30));
+    let overdue = client.map_with(&limit, goes_on, 0..2 * threads);
+    let after = client.submit(|all: &[u64]| all.len(), &overdue);
+    for future in &overdue {
+        let Err(Error::Task(error)) = future.result() else { panic!("it must fail") };
+        assert_eq!(error.reason, Reason::Timeout);
+        let words = error.to_string();
+        assert!(words.contains("goes_on) took too long on rank") && words.contains("for 30ms"), "{words}");
+    }
+    let Err(Error::Task(error)) = after.result() else { panic!("it must fail") };
+    assert_eq!((&error.reason, error.dependents.len()), (&Reason::Timeout, 1));
+    let once = |x: u64| if current().attempt() == 0 { goes_on(x) } else { x + 1 };
+    assert_eq!(client.submit_with(&limit.retries(50), once, 6).result()?, 7);
+    // All threads are taken; nothing else runs before these end.
+    for drops in [false, true] {
+        let running = client.map(goes_on, 0..threads);
+        thread::sleep(Duration::from_millis(30));
+        if drops {
+            drop(running);
+        } else {
+            client.cancel(&running);
+        }
+        assert_eq!(client.submit(add, (2, 2)).result()?, 4);
+    }
+    assert!(start.elapsed() < Duration::from_secs(60), "they end when they are told");
+    Ok(())
+}
+
 fn many_tasks(client: &Client) -> Result<()> {
     const COUNT: i64 = 50_000;
     let numbers = client.map(|x: i64| x + 1, 0..COUNT);
@@ -354,6 +396,22 @@ fn larger_than_an_int(client: &Client) -> Result<()> {
     Ok(())
 }
 
+/// Leaves while large values travel, tasks run and others wait; their futures outlive the run, or go first.
+#[cfg(feature = "mpi")]
+fn leaves_under_load(client: &Client) -> Result<()> {
+    let on = |rank: u32| SubmitOptions::new().workers([rank]);
+    let blocks = client.map_with(&on(2), ones, vec![1_000_000; 16]);
+    let sums = client.map_with(&on(3), |block: &[f64]| block.iter().sum::<f64>(), &blocks);
+    let back =
+        client.map_with(&on(2), |block: &[f64], sum: f64| block.len() as f64 + sum, blocks.iter().zip(&sums));
+    let queued = client.map(nap, vec![5; 1000]);
+    client.wait(&sums, WaitFor::Any, None)?;
+    if env::var_os("MANIPLE_THREADS").is_some() {
+        std::mem::forget((blocks, back, queued));
+    }
+    Ok(())
+}
+
 /// What the launched ranks do.
 #[cfg(feature = "mpi")]
 #[test]
@@ -361,6 +419,7 @@ fn program() {
     match env::var(PROGRAM).as_deref() {
         Ok("all") => builder().run(all).unwrap(),
         Ok("tiny frames") => builder().frame_bytes_max(64).run(all).unwrap(),
+        Ok("leaves under load") => builder().run(leaves_under_load).unwrap(),
         Ok("larger than an int") => builder().run(larger_than_an_int).unwrap(),
         Ok("embedded") => embedded(mpi::Threading::Serialized),
         Ok("embedded, one thread only") => embedded(mpi::Threading::Funneled),
@@ -420,6 +479,14 @@ fn under_mpi_with_1_2_3_4_and_6_ranks() {
 #[test]
 fn under_mpi_with_all_ranks_at_work() {
     launch("all", 3, &[("MANIPLE_INCLUSIVE", "1"), ("MANIPLE_THREADS", "2")]);
+}
+
+#[cfg(feature = "mpi")]
+#[test]
+fn under_mpi_with_an_end_under_load() {
+    launch("leaves under load", 4, &[]);
+    launch("leaves under load", 4, &[("MANIPLE_THREADS", "1")]);
+    launch("leaves under load", 4, &[("MANIPLE_THREADS", "2"), ("MANIPLE_FRAME_BYTES", "65536")]);
 }
 
 #[cfg(feature = "mpi")]

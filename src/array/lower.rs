@@ -69,6 +69,21 @@ impl<'a> Lowering<'a> {
         stack::deep(|| self.blocks_of(node))
     }
 
+    /// The blocks of an array, which the run's journal keeps.
+    pub(crate) fn kept_blocks(mut self, node: &Arc<Node>) -> Result<Blocks> {
+        let blocks = self.blocks(node)?;
+        if !self.client.has_journal() {
+            return Ok(blocks);
+        }
+        let options = self.options.clone().checkpoint();
+        let lists = blocks.futures.iter().map(|block| vec![Tasks::one(block.task())]).collect();
+        let columns = vec![Column::Lists { lists, collect: nothing() }];
+        let code = with_type!(node.data_type, T => code(copy::<T>));
+        let kept = Lowering::new(self.client, &options).submit(code, blocks.futures.len(), columns)?;
+        let futures = Arc::new(kept);
+        Ok(Blocks { futures, ..blocks })
+    }
+
     fn blocks_of(&mut self, node: &Arc<Node>) -> Result<Blocks> {
         if let Some(blocks) = self.known.get(&Arc::as_ptr(node)) {
             return Ok(blocks.clone());
@@ -387,6 +402,12 @@ fn gather<T: Element>(inputs: Parts) -> ArrayD<T> {
     let assembly = inputs.assembly();
     ArrayD::from_shape_vec(assembly.shape(), assembly.assemble(&sources))
         .expect("as many elements as the shape has")
+}
+
+/// The very block, for the journal to keep.
+fn copy<T: Element>(inputs: Untyped) -> ArrayD<T> {
+    let block: Arc<ArrayD<T>> = inputs.get(0).unwrap_or_else(|words| panic!("{words}"));
+    (*block).clone()
 }
 
 fn reshape<T: Element>(shape: &[usize], inputs: Untyped) -> ArrayD<T> {

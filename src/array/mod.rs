@@ -244,6 +244,37 @@ impl<T: Element, D: Dimensions> Array<T, D> {
         Ok(self.derive(Node::new(T::DATA_TYPE, blocks.grid, kind)))
     }
 
+    /// As [`persist`](Self::persist), and keeps the blocks in the run's
+    /// [`journal`](crate::Builder::journal), if it has one: a run that [resumes](crate::Builder::resume) it
+    /// reads them back, and makes neither them nor what only they need. Without a journal it does what `persist`
+    /// does. What it costs: a copy of each block while it is written.
+    ///
+    /// # Errors
+    ///
+    /// As [`persist`](Self::persist).
+    ///
+    /// ```
+    /// use maniple::{Resume, Runtime};
+    ///
+    /// # let journal = tempfile::tempdir().unwrap();
+    /// for (resume, known) in [(Resume::No, 0), (Resume::Yes, 10)] {
+    ///     Runtime::builder().journal(&journal).resume(resume).execute(|client| {
+    ///         let squares = client.arange(0.0, 1000.0, 1.0, 100).square().checkpoint()?;
+    ///         assert_eq!(squares.sum().compute()?, 332_833_500.0);
+    ///         assert_eq!(client.restored_count(), known);
+    ///         Ok(())
+    ///     })
+    ///     .unwrap();
+    /// }
+    /// ```
+    pub fn checkpoint(&self) -> Result<Self> {
+        let options = SubmitOptions::default();
+        let lower = || Lowering::new(&self.client, &options).kept_blocks(&self.node);
+        let blocks = self.client.submit_together(lower)?;
+        let kind = Kind::Blocks(blocks.futures.to_vec());
+        Ok(self.derive(Node::new(T::DATA_TYPE, blocks.grid, kind)))
+    }
+
     /// Waits until all blocks of an array that was [persisted](Self::persist) are made.
     ///
     /// # Errors

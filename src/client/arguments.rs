@@ -182,8 +182,10 @@ impl<'a> Columns<'a> {
     }
 
     fn large(&mut self, value: Value) {
-        let holder = self.client.expect("noted elsewhere").next_worker();
+        let client = self.client.expect("noted elsewhere");
+        let holder = client.next_worker();
         let tracked = self.table().track_held(Held { task: TaskId(0), holder, size: value.size() });
+        client.set_key_of_large(&tracked, &value);
         let task = tracked.tasks.first;
         self.table().lend(task, value, &[holder]);
         tracked.add_reference(0);
@@ -218,6 +220,7 @@ impl<'a> Columns<'a> {
     /// Makes values of the client's own of encoded ones.
     fn give(&mut self, values: Packed) -> Tasks {
         let tracked = self.table().track(values.len() as u32, &Progress::Small(Default::default()));
+        self.client.iter().for_each(|client| client.set_keys_of_small(&tracked, &values));
         let tasks = tracked.tasks;
         self.table().give(Finished { first: tasks.first, values });
         for index in 0..tasks.count {

@@ -4,12 +4,14 @@ pub mod arguments;
 pub mod delayed;
 mod explain;
 mod future;
+mod keep;
 mod options;
 mod progress;
 pub(crate) mod table;
 
 use crate::{
     error::{Error, Reason, Result, TaskError},
+    journal::Journal,
     message::{Column, Finished, Held, Layer, Message, Options, Packed, TaskId, Tasks, ToScheduler},
     rank::Rank,
     runtime::{Cluster, Engine},
@@ -57,6 +59,7 @@ struct Shared {
     small_bytes_max: usize,
     /// The worker that takes the next value that is scattered.
     next_worker: AtomicUsize,
+    journal: Option<Arc<Journal>>,
 }
 
 impl Client {
@@ -65,9 +68,10 @@ impl Client {
         table: Arc<Table>,
         cluster: Arc<Cluster>,
         small_bytes_max: usize,
+        journal: Option<Arc<Journal>>,
     ) -> Self {
         let next_worker = AtomicUsize::new(0);
-        Self { engine, shared: Arc::new(Shared { table, cluster, small_bytes_max, next_worker }) }
+        Self { engine, shared: Arc::new(Shared { table, cluster, small_bytes_max, next_worker, journal }) }
     }
 
     /// What looks after this process's rank, unless the run is over.
@@ -250,12 +254,14 @@ impl Client {
             None => {
                 let bytes = smallvec::SmallVec::from_slice(small.at(0));
                 let tracked = self.table().track(1, &Progress::Small(bytes));
+                self.set_keys_of_small(&tracked, &small);
                 self.table().give(Finished { first: tracked.tasks.first, values: small });
                 tracked
             }
             Some(value) => {
                 let held = Held { task: TaskId(0), holder: workers[0], size: value.size() };
                 let tracked = self.table().track_held(held);
+                self.set_key_of_large(&tracked, &value);
                 self.table().lend(tracked.tasks.first, value, workers);
                 tracked
             }
@@ -330,14 +336,19 @@ impl Client {
     fn submit_columns(
         &self,
         code: Code,
-        options: Options,
+        mut options: Options,
         level: u32,
         count: u32,
         columns: Vec<Column>,
     ) -> Arc<Tracked> {
+        options.is_kept &= self.shared.journal.is_some();
         let options = (options != Options::default()).then(|| Box::new(options));
         let tracked = self.table().track(count, &Progress::Pending);
-        let first = self.table().submit(Layer { tasks: tracked.tasks, code, columns, level, options });
+        let layer = Layer { tasks: tracked.tasks, code, columns, level, options };
+        let first = match &self.shared.journal {
+            None => self.table().submit(layer),
+            Some(journal) => self.submit_what_is_missing(journal, &tracked, layer),
+        };
         self.said(first);
         tracked
     }

@@ -77,7 +77,8 @@ impl SubmitOptions {
         self
     }
 
-    /// How often a task that failed is tried again.
+    /// How often a task that failed, or took too long, is tried again.
+    /// [`Current::attempt`](crate::Current::attempt) tells a task how often it was tried before.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.options.retries = retries;
@@ -115,6 +116,65 @@ impl SubmitOptions {
         // Of a run without a limit, more than all time is left.
         let longest = u128::from(u64::MAX - 1);
         self.options.expected_nanoseconds = duration.as_nanos().min(longest) as u64;
+        self
+    }
+
+    /// How long a task may run, from when it begins. One that takes longer fails with
+    /// [`Reason::Timeout`](crate::Reason::Timeout), within about 50 ms. Its body cannot be stopped: it is told
+    /// by [`cancelled`](crate::cancelled()), takes its thread until it ends, and its value is dropped.
+    ///
+    /// ```
+    /// use maniple::{Error, Reason, Runtime, SubmitOptions};
+    /// use std::{thread::sleep, time::Duration};
+    ///
+    /// fn search() -> u64 {
+    ///     let mut steps = 0;
+    ///     while !maniple::cancelled() {
+    ///         sleep(Duration::from_millis(1));
+    ///         steps += 1;
+    ///     }
+    ///     steps
+    /// }
+    ///
+    /// Runtime::builder().execute(|client| {
+    ///     let options = SubmitOptions::new().timeout(Duration::from_millis(20));
+    ///     let found = client.submit_with(&options, search, ());
+    ///     assert!(matches!(found.result(), Err(Error::Task(error)) if error.reason == Reason::Timeout));
+    ///     Ok(())
+    /// })
+    /// # .unwrap()
+    /// ```
+    #[must_use]
+    pub fn timeout(mut self, duration: Duration) -> Self {
+        self.options.timeout_nanoseconds = duration.as_nanos().clamp(1, u128::from(u64::MAX)) as u64;
+        self
+    }
+
+    /// Keeps the tasks' values in the run's [`journal`](crate::Builder::journal), if it has one: a run that
+    /// [resumes](crate::Builder::resume) it answers the same calls with them, and does not run them, nor what
+    /// only they need. Calls are the same if function and arguments are; a future is the same argument if
+    /// it is of the same call.
+    ///
+    /// The function must give the same value for the same arguments. Tasks that need what was not made by
+    /// this client, or by [`run_on_workers`](crate::Client::run_on_workers), are not kept.
+    ///
+    /// ```
+    /// use maniple::{Resume, Runtime, SubmitOptions};
+    ///
+    /// # let journal = tempfile::tempdir().unwrap();
+    /// for (resume, known) in [(Resume::No, 0), (Resume::Yes, 100)] {
+    ///     Runtime::builder().journal(&journal).resume(resume).execute(|client| {
+    ///         let squares = client.map_with(&SubmitOptions::new().checkpoint(), |x: u64| x * x, 0..100);
+    ///         assert_eq!(client.gather(&squares)?.iter().sum::<u64>(), 328_350);
+    ///         assert_eq!(client.restored_count(), known);
+    ///         Ok(())
+    ///     })
+    ///     .unwrap();
+    /// }
+    /// ```
+    #[must_use]
+    pub fn checkpoint(mut self) -> Self {
+        self.options.is_kept = true;
         self
     }
 

@@ -5,6 +5,7 @@
 use crate::{
     comm::Bells,
     error::{Reason, TaskError},
+    journal::Key,
     lock::lock,
     message::{
         Column, Finished, Held, Layer, Message, RankState, Size, TaskId, Tasks, ToClient, ToScheduler,
@@ -20,7 +21,7 @@ use std::{
     collections::{BTreeMap, VecDeque, hash_map::Entry},
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
 };
@@ -57,9 +58,16 @@ pub(crate) struct Tracked {
     /// How many futures there are of each.
     references: Box<[AtomicU32]>,
     progress: Mutex<Vec<Progress>>,
+    /// What the journal knows them by, if there is one.
+    keys: OnceLock<Vec<Option<Key>>>,
 }
 
 impl Tracked {
+    pub(crate) fn set_keys(&self, keys: Vec<Option<Key>>) {
+        // They are set where the tasks are made, once.
+        let _ = self.keys.set(keys);
+    }
+
     pub(crate) fn progress(&self, index: u32) -> Progress {
         lock(&self.progress)[index as usize].clone()
     }
@@ -150,6 +158,8 @@ struct State {
     tracked: BTreeMap<TaskId, Weak<Tracked>>,
     requests: Vec<Request>,
     released: Vec<Tasks>,
+    /// How many want nothing said for now.
+    held_back: u32,
     /// Values put for others, and how many of them have not fetched theirs.
     lent: FxHashMap<TaskId, u32>,
     /// Released while lent, or while the value is on its way here.
@@ -243,6 +253,7 @@ impl Table {
             tasks,
             references: (0..count).map(|_| AtomicU32::new(0)).collect(),
             progress: Mutex::new(vec![progress.clone(); count as usize]),
+            keys: OnceLock::new(),
         });
         if count > 0 {
             state.tracked.insert(tasks.first, Arc::downgrade(&tracked));
@@ -345,12 +356,15 @@ impl Table {
     /// Whether something is to be done.
     pub(crate) fn has_requests(&self) -> bool {
         let state = self.state();
-        !state.requests.is_empty() || !state.released.is_empty()
+        state.held_back == 0 && (!state.requests.is_empty() || !state.released.is_empty())
     }
 
     /// What is to be done, in order: what was released goes last, after what may use it.
     pub(crate) fn take_requests(&self) -> Vec<Request> {
         let mut state = self.state();
+        if state.held_back > 0 {
+            return Vec::new();
+        }
         let mut requests = std::mem::take(&mut state.requests);
         if !state.released.is_empty() {
             let release = ToScheduler::Release(std::mem::take(&mut state.released));
@@ -409,6 +423,23 @@ impl Table {
         let tracked = self.state().tracked.range(..=task).next_back()?.1.upgrade()?;
         let index = task.0 - tracked.tasks.first.0;
         (index < u64::from(tracked.tasks.count)).then_some((tracked, index as u32))
+    }
+
+    /// What the journal knows a task by, of which a future is held.
+    pub(crate) fn key_of(&self, task: TaskId) -> Option<Key> {
+        let (tracked, index) = self.find(task)?;
+        *tracked.keys.get()?.get(index as usize)?
+    }
+
+    /// Holds back what is to be said until [`go_on`](Self::go_on).
+    pub(crate) fn hold_back(&self) {
+        self.state().held_back += 1;
+    }
+
+    /// See [`hold_back`](Self::hold_back).
+    pub(crate) fn go_on(&self) {
+        self.state().held_back -= 1;
+        self.bells.ring_self();
     }
 
     /// A watcher of these tasks; it has seen those that have ended.

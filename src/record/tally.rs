@@ -183,7 +183,9 @@ mod tests {
     fn run(first: u64, count: u32) -> Message {
         let tasks = Tasks { first: TaskId(first), count };
         let code = Code { module: 0, offset: 0 };
-        Message::ToWorker(ToWorker::Run(Run { tasks, code, attempt: 0, arguments: vec![], label: None }))
+        let (attempt, arguments, label, timeout_nanoseconds, is_kept) = (0, vec![], None, 0, false);
+        let run = Run { tasks, code, attempt, arguments, label, timeout_nanoseconds, is_kept };
+        Message::ToWorker(ToWorker::Run(run))
     }
 
     #[test]

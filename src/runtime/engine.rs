@@ -26,12 +26,13 @@ use crate::{
         table::{Request, Table},
     },
     comm::{Bells, Transport, bell, bell::Sleeper},
-    current::{self, Context, Scratch},
+    current::{self, Context, Scratch, Watch},
     device::Device,
     disk::SpillFile,
     error::{Error, Result},
+    journal::Journal,
     lock::lock,
-    message::{Message, Outcome, ToScheduler, append},
+    message::{Message, Outcome, TaskId, ToScheduler, append},
     rank::Rank,
     record::{self, History, Live, Pace, Recorder, Tally},
     scheduler::Scheduler,
@@ -84,6 +85,7 @@ pub(crate) struct Engine {
     parts: Parts,
     recorder: Option<Arc<Recorder>>,
     device: Option<Device>,
+    journal: Option<Arc<Journal>>,
     /// How far the run has come, on rank 0 if that is shown.
     tally: Option<Arc<Tally>>,
 }
@@ -98,6 +100,7 @@ impl Engine {
         clock: Option<Clock>,
         device: Option<Device>,
         recorder: Option<Arc<Recorder>>,
+        journal: Option<Arc<Journal>>,
         settings: &Settings,
     ) -> Result<Arc<Self>> {
         let scratch = Arc::new(scratch);
@@ -106,7 +109,8 @@ impl Engine {
         let pool = match record.role.worker {
             false => None,
             true => Some({
-                let pool = Pool::new(record.threads as usize, settings.small_bytes_max, recorder.clone());
+                let (threads, recorder) = (record.threads as usize, recorder.clone());
+                let pool = Pool::new(threads, settings.small_bytes_max, recorder, journal.clone());
                 pool.map_err(|words| {
                     Error::Option(format!("rank {this} ({}) cannot start its threads: {words}", record.host))
                 })?
@@ -142,11 +146,16 @@ impl Engine {
             parts: Parts::default(),
             recorder,
             device: device.clone(),
+            journal,
             tally: (settings.wants_tally() && this == Rank::SCHEDULER).then(Arc::default),
         });
         let client = engine.client(settings);
         let worker = engine.cluster.workers().position(|rank| rank.rank == this).unwrap_or(0);
-        let context = Context::new(client, this, worker as u32, Arc::clone(&engine.scratch), device);
+        let watch: Arc<dyn Watch> = match &engine.pool {
+            Some(pool) => Arc::clone(pool) as _,
+            None => Arc::new(NoTasks),
+        };
+        let context = Context::new(client, watch, this, worker as u32, Arc::clone(&engine.scratch), device);
         assert!(engine.context.set(context).is_ok(), "an engine has one context");
         if let Some(pool) = &engine.pool {
             let host: Arc<dyn Host> = engine.clone();
@@ -157,7 +166,7 @@ impl Engine {
 
     pub(crate) fn client(self: &Arc<Self>, settings: &Settings) -> Client {
         let (table, cluster) = (Arc::clone(&self.table), Arc::clone(&self.cluster));
-        Client::new(Arc::downgrade(self), table, cluster, settings.small_bytes_max)
+        Client::new(Arc::downgrade(self), table, cluster, settings.small_bytes_max, self.journal.clone())
     }
 
     /// What the program has handed over to the run on this rank, or is to get back.
@@ -534,12 +543,14 @@ impl Engine {
     /// Waits for all ranks and closes the transport. Nobody else uses it any more.
     pub(crate) fn close(&self) -> Result<()> {
         self.scratch.remove();
+        self.journal.iter().for_each(|journal| journal.close());
         lock(&self.roles).transport.close()
     }
 
     /// Removes what must not outlive a process that ends at once.
     pub(crate) fn clean_up(&self) {
         self.scratch.remove();
+        self.journal.iter().for_each(|journal| journal.close());
     }
 
     /// Takes in what has arrived, decides, and sends. Returns whether anything happened.
@@ -628,6 +639,15 @@ impl Host for Engine {
 
     fn context(&self) -> Context {
         self.context.get().expect("set when the engine was made").clone()
+    }
+}
+
+/// Of a rank that runs no tasks.
+struct NoTasks;
+
+impl Watch for NoTasks {
+    fn is_cancelled(&self, _: TaskId, _: u32) -> bool {
+        false
     }
 }
 

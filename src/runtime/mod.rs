@@ -22,12 +22,14 @@ use crate::{
     device::{Binding, DeviceType},
     disk::{Compression, SpillPlace},
     error::{Error, Result},
+    journal::{JournalSync, Lease, Resume},
     log,
     message::Outcome,
     rank::{Rank, Role, driver_of},
     record::{self, Display, Recorder},
     scheduler::{Backlog, Scheduler, WorkerSpec},
     store::Thresholds,
+    task,
     value::{self, Data},
 };
 pub(crate) use cluster::human_bytes;
@@ -41,7 +43,7 @@ use std::{
     any::Any,
     net::TcpListener,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
     sync::Arc,
     thread,
@@ -136,6 +138,9 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`report`](Self::report) | `MANIPLE_REPORT` | none |
 /// | [`trace`](Self::trace) | `MANIPLE_TRACE` | none |
 /// | [`dashboard`](Self::dashboard) | `MANIPLE_DASHBOARD=1`, or an address | none |
+/// | [`journal`](Self::journal) | `MANIPLE_JOURNAL` | none |
+/// | [`resume`](Self::resume) | `MANIPLE_RESUME=0`, `1` or `any-build` | 0: the journal must be empty |
+/// | [`journal_sync`](Self::journal_sync) | `MANIPLE_JOURNAL_SYNC=never`, or seconds | 5 s |
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
@@ -316,6 +321,24 @@ impl Builder {
                 self
             }
         }
+    }
+
+    /// Keeps the results that are to last ([`SubmitOptions::checkpoint`](crate::SubmitOptions::checkpoint),
+    /// [`Array::checkpoint`](crate::Array::checkpoint)) in this directory, on a file system that all ranks share.
+    /// Each rank appends to a file of its own.
+    pub fn journal(self, directory: impl AsRef<Path>) -> Self {
+        self.set(|settings| settings.journal.directory = Some(directory.as_ref().into()))
+    }
+
+    /// Whether to go on with what earlier runs have left in the [`journal`](Self::journal), with any number of
+    /// ranks: then only what is missing is computed. Without it a journal that is not empty is refused.
+    pub fn resume(self, resume: Resume) -> Self {
+        self.set(|settings| settings.journal.resume = resume)
+    }
+
+    /// When results in the journal are made to outlast the host that wrote them.
+    pub fn journal_sync(self, sync: JournalSync) -> Self {
+        self.set(|settings| settings.journal.sync = sync)
     }
 
     /// Runs on the ranks of this communicator rather than on all that the launcher started.
@@ -499,14 +522,21 @@ fn introduce(transport: &dyn Transport, settings: Result<Settings>) -> Result<In
     let works = Role::of(rank, size, settings.exclusive_workers).worker;
     let checked = if works && settings.local_directory.is_some() { scratch.check() } else { Ok(()) };
     let writable = if rank == Rank::SCHEDULER { settings.outputs.check() } else { Ok(()) };
+    let journal = match rank {
+        Rank::SCHEDULER => settings.journal.take(&machine::host_name(), task::fingerprint()),
+        _ => Ok(None),
+    };
+    let (journal, unusable) = journal.map_or_else(|error| (None, Err(error)), |journal| (journal, Ok(())));
     let address = settings.dashboard.as_ref().filter(|_| rank == Rank::SCHEDULER && wrong.is_none());
     let (listener, deaf) = match address.map(Address::listen).transpose() {
         Ok(listener) => (listener, Ok(())),
         Err(error) => (None, Err(error)),
     };
-    let trouble = wrong.or(checked.and(writable).and(deaf).err().map(|error| error.to_string()));
-    let hello = Hello::new(&settings, transport.name(), trouble);
-    Ok(Introduction { settings, scratch, hello, listener })
+    let failed = checked.and(writable).and(unusable).and(deaf).err();
+    let trouble = wrong.or(failed.map(|error| error.to_string()));
+    let (journal, lease) = journal.unzip();
+    let hello = Hello::new(&settings, transport.name(), journal, trouble);
+    Ok(Introduction { settings, scratch, hello, listener, lease })
 }
 
 /// What a rank begins with.
@@ -516,6 +546,8 @@ struct Introduction {
     hello: Hello,
     /// Where the dashboard is asked, on rank 0 if there is one.
     listener: Option<TcpListener>,
+    /// What keeps other runs from the journal, on rank 0 if there is one.
+    lease: Option<Lease>,
 }
 
 /// Begins to record, if rank 0 was told to. Collective, if so.
@@ -576,7 +608,7 @@ impl Member {
         current::catch_panics();
         let (rank, size) = (transport.rank(), transport.size());
         let stop = |error: Error| Stopped { error, rank, told: false, status: STATUS_FAILED };
-        let Introduction { settings, scratch, hello, listener } =
+        let Introduction { settings, scratch, hello, listener, lease } =
             introduce(&*transport, settings).map_err(stop)?;
         let mut bytes = Vec::new();
         crate::message::append(&hello, &mut bytes);
@@ -589,9 +621,10 @@ impl Member {
             let mut cluster = start::agree(&hellos)?;
             let device = start::bind(&mut cluster, &hellos, &mut *transport, &settings)?;
             let recorder = start_recorder(&cluster, &hellos, &mut *transport)?;
-            Ok((Arc::new(cluster), device, start::end_time(&hellos), recorder, hellos[0].live))
+            let journal = start::open_journal(&cluster, &hellos, lease, &mut *transport, &settings)?;
+            Ok((Arc::new(cluster), device, start::end_time(&hellos), recorder, hellos[0].live, journal))
         });
-        let (cluster, device, end, recorder, live) = match agreed {
+        let (cluster, device, end, recorder, live, journal) = match agreed {
             Ok(agreed) => agreed,
             Err(error) => {
                 // All ranks come to the same end; MPI wants to be finalized all the same.
@@ -610,8 +643,9 @@ impl Member {
             Scheduler::new(workers.collect(), size, settings.backlog)
         });
         let clock = end.map(|end| Clock::new(end, settings.time_margin));
-        let engine = Engine::new(transport, scheduler, cluster, scratch, clock, device, recorder, &settings)
-            .map_err(stop)?;
+        let engine =
+            Engine::new(transport, scheduler, cluster, scratch, clock, device, recorder, journal, &settings)
+                .map_err(stop)?;
         if live {
             engine.tell_live();
         }

@@ -35,6 +35,8 @@ pub(crate) trait Execute {
     fn take_back(&self, count: u32) -> Vec<Tasks>;
     /// Takes those of these tasks back that have not begun.
     fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks>;
+    /// Lets these tasks know, if they run, that nobody wants their values.
+    fn cancel(&self, tasks: &[Tasks]);
     /// What the threads run.
     fn running(&self) -> Vec<Running>;
     /// What may begin, in order.
@@ -248,6 +250,7 @@ impl Roles {
                 }
                 Ended::Failed(error) => ToScheduler::Failed(error),
                 Ended::NotBegun(tasks) => ToScheduler::Yielded(vec![tasks]),
+                Ended::RunsOn(count) => ToScheduler::Blocked(-count),
             };
             self.tell_scheduler(message);
         }
@@ -397,6 +400,7 @@ impl Roles {
                 worker::Action::TakeBack(count) => {
                     self.tell_scheduler(ToScheduler::Yielded(executor.take_back(count)));
                 }
+                worker::Action::Cancel(tasks) => executor.cancel(&tasks),
                 worker::Action::TakeBackThese(tasks) => {
                     let back = executor.take_back_these(&tasks);
                     if !back.is_empty() {

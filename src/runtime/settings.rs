@@ -6,6 +6,7 @@ use crate::{
     device::{Binding, DeviceType},
     disk::{Compression, SpillPlace},
     error::{Error, Result},
+    journal::JournalSettings,
     log,
     record::Outputs,
     scheduler::Backlog,
@@ -94,6 +95,8 @@ pub(crate) struct Settings {
     pub outputs: Outputs,
     /// Where a page is served on which the run is watched.
     pub dashboard: Option<Address>,
+    /// Where results outlast the run.
+    pub journal: JournalSettings,
 }
 
 impl Settings {
@@ -139,6 +142,11 @@ impl Settings {
                 trace: read("MANIPLE_TRACE").map(PathBuf::from),
             },
             dashboard: dashboard(&read)?,
+            journal: JournalSettings {
+                directory: read("MANIPLE_JOURNAL").map(PathBuf::from),
+                resume: word(&read, "MANIPLE_RESUME")?,
+                sync: word(&read, "MANIPLE_JOURNAL_SYNC")?,
+            },
         })
     }
 
@@ -283,6 +291,8 @@ mod tests {
             ("MANIPLE_PROGRESS", "often"),
             ("MANIPLE_PROGRESS_SECONDS", "-1"),
             ("MANIPLE_DASHBOARD", "here:there"),
+            ("MANIPLE_RESUME", "perhaps"),
+            ("MANIPLE_JOURNAL_SYNC", "-1"),
         ] {
             let error =
                 Settings::from_environment(|asked| (asked == name).then(|| value.to_string())).unwrap_err();

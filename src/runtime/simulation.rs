@@ -23,8 +23,8 @@ use crate::{
         Transport,
         simulated::{Network, NetworkOptions, Random, Sent, lock},
     },
-    current::{self, Context, Scratch},
-    error::Result,
+    current::{self, Context, Scratch, Watch},
+    error::{Reason, Result, TaskError},
     message::{
         self, Column, Message, Outcome, Packed, Run, TaskId, Tasks, ToClient, ToScheduler, ToStore, ToWorker,
     },
@@ -44,7 +44,7 @@ pub use shelf::DiskOptions;
 use shelf::Shelf;
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     hash::{Hash, Hasher},
     sync::{Arc, Mutex, OnceLock, Weak},
@@ -128,6 +128,22 @@ struct Machine {
     busy: u32,
     /// Pieces that wait for tasks of their own.
     waiting: Vec<Piece>,
+    marks: Arc<Marks>,
+}
+
+/// Which tasks of a rank should end: those that were cancelled, and attempts whose time is over.
+#[derive(Default)]
+struct Marks {
+    cancelled: Mutex<Vec<Tasks>>,
+    overdue: Mutex<BTreeSet<(TaskId, u32)>>,
+}
+
+impl Watch for Marks {
+    fn is_cancelled(&self, task: TaskId, attempt: u32) -> bool {
+        let holds = |tasks: &Tasks| task >= tasks.first && task < tasks.first.plus(tasks.count);
+        crate::lock::lock(&self.cancelled).iter().any(holds)
+            || crate::lock::lock(&self.overdue).contains(&(task, attempt))
+    }
 }
 
 impl Execute for Machine {
@@ -141,6 +157,10 @@ impl Execute for Machine {
 
     fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks> {
         self.queue.borrow_mut().take_back_these(tasks)
+    }
+
+    fn cancel(&self, tasks: &[Tasks]) {
+        crate::lock::lock(&self.marks.cancelled).extend_from_slice(tasks);
     }
 
     fn running(&self) -> Vec<message::Running> {
@@ -173,6 +193,7 @@ thread_local! {
 /// Tasks that a simulated thread runs together.
 struct Piece {
     tasks: Tasks,
+    attempt: u32,
     /// How they will have ended.
     ended: Vec<Ended>,
     waits: Vec<Wait>,
@@ -210,6 +231,8 @@ enum Event {
     End(Rank, Piece),
     /// Its disk comes to the end of what it does.
     Disk(Rank),
+    /// The time of an attempt of a task, which is called so, is over.
+    Overdue(Rank, TaskId, u32, String),
 }
 
 /// How far a task has come, as those who run it saw.
@@ -318,6 +341,9 @@ impl Simulation {
                     Event::Look(rank) => self.look(rank),
                     Event::End(rank, piece) => self.end(rank, piece),
                     Event::Disk(rank) => self.end_on_disk(rank),
+                    Event::Overdue(rank, task, attempt, name) => {
+                        self.end_overdue(rank, task, attempt, name);
+                    }
                 }
             }
         }
@@ -459,7 +485,8 @@ impl Simulation {
         assert!(!node.table.is_stopping(), "task {first:?}: {rank:?} begins it though it is too late");
         let slowness = self.options.ranks[rank.index()].slowness;
         let each = Duration::from_nanos(self.random.delay(self.options.task_nanoseconds) * slowness);
-        let (context, attempt) = (node.context.clone(), batch.attempt());
+        let (context, attempt, limit) = (node.context.clone(), batch.attempt(), batch.timeout_nanoseconds());
+        let name = batch.name();
         let stop = || WAITS.with_borrow(|waits| !waits.is_empty());
         let ended = run_until(&mut batch, self.options.small_bytes_max, context, each, stop);
         let (rest, waits) = (batch.tasks(), WAITS.take());
@@ -475,7 +502,34 @@ impl Simulation {
         }
         self.note(vec![tasks], || format!("{rank:?} begins {tasks:?}"));
         let elapsed = each.as_nanos() as u64 * u64::from(tasks.count);
-        self.insert(elapsed, Event::End(rank, Piece { tasks, ended, waits }));
+        if limit > 0 {
+            assert_eq!(tasks.count, 1, "task {first:?}: its time is limited, so it goes alone");
+            self.insert(limit, Event::Overdue(rank, first, attempt, name));
+        }
+        self.insert(elapsed, Event::End(rank, Piece { tasks, attempt, ended, waits }));
+    }
+
+    /// An attempt of a task has failed if it still runs. It goes on, and nobody will hear of its end.
+    fn end_overdue(&mut self, rank: Rank, task: TaskId, attempt: u32, name: String) {
+        if self.runs.get(&task) != Some(&(attempt + 1, Step::Runs)) {
+            return;
+        }
+        self.runs.insert(task, (attempt + 1, Step::Failed));
+        self.note(vec![Tasks::one(task)], || format!("{rank:?} says that the time of {task:?} is over"));
+        let node = &mut self.nodes[rank.index()];
+        let machine = node.machine.as_mut().expect("who runs tasks is a worker");
+        crate::lock::lock(&machine.marks.overdue).insert((task, attempt));
+        let error = TaskError {
+            reason: Reason::Timeout,
+            function: name,
+            task: task.0,
+            rank: Some(rank.0),
+            host: String::new(),
+            message: String::new(),
+            attempts: attempt + 1,
+            dependents: Vec::new(),
+        };
+        machine.ended.get_mut().extend([Ended::RunsOn(1), Ended::Failed(Box::new(error))]);
     }
 
     /// A piece ends, or comes to where its tasks wait for others.
@@ -484,7 +538,10 @@ impl Simulation {
         let node = &mut self.nodes[rank.index()];
         let machine = node.machine.as_mut().expect("who runs tasks is a worker");
         machine.busy -= 1;
-        if piece.waits.is_empty() {
+        let ran_on = crate::lock::lock(&machine.marks.overdue).contains(&(piece.tasks.first, piece.attempt));
+        if piece.waits.is_empty() && ran_on {
+            machine.ended.get_mut().push(Ended::RunsOn(-1));
+        } else if piece.waits.is_empty() {
             for task in piece.tasks.iter() {
                 self.runs.entry(task).and_modify(|(_, step)| *step = Step::Succeeded);
             }
@@ -595,7 +652,8 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
         Scheduler::new(workers.collect(), end.size(), options.backlog)
     });
     let table = Table::new(rank, end.bells());
-    let client = Client::new(Weak::new(), Arc::clone(&table), Arc::clone(cluster), options.small_bytes_max);
+    let client =
+        Client::new(Weak::new(), Arc::clone(&table), Arc::clone(cluster), options.small_bytes_max, None);
     let scratch = Arc::new(Scratch::new(std::env::temp_dir(), rank, record.host.clone()));
     let worker = cluster.workers().position(|worker| worker.rank == rank).unwrap_or(0);
     let machine = Machine {
@@ -604,6 +662,7 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
         threads: record.threads,
         busy: 0,
         waiting: Vec::new(),
+        marks: Arc::default(),
     };
     let mut roles = Roles::new(end, scheduler);
     if record.role.worker {
@@ -614,7 +673,7 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
         roles,
         shelf: record.role.worker.then(|| Shelf::new(options.seed ^ u64::from(rank.0), options.disk)),
         table,
-        context: Context::new(client.clone(), rank, worker as u32, scratch, None),
+        context: Context::new(client.clone(), machine.marks.clone(), rank, worker as u32, scratch, None),
         client,
         machine: record.role.worker.then_some(machine),
         outcome: OnceLock::new(),
@@ -640,7 +699,9 @@ fn concerned(message: &Message) -> Vec<Tasks> {
             | ToScheduler::Shutdown(_) => Vec::new(),
         },
         Message::ToWorker(ToWorker::Run(run)) => vec![run.tasks],
-        Message::ToWorker(ToWorker::Cancel(tasks) | ToWorker::Free(tasks)) => tasks.clone(),
+        Message::ToWorker(ToWorker::Cancel(tasks) | ToWorker::Recall(tasks) | ToWorker::Free(tasks)) => {
+            tasks.clone()
+        }
         Message::ToClient(ToClient::Finished(ended)) => vec![ended.tasks()],
         Message::ToClient(ToClient::Stored(held)) => vec![Tasks::one(held.task)],
         Message::ToClient(ToClient::Failed { task, .. }) => vec![Tasks::one(*task)],

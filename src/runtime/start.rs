@@ -13,11 +13,12 @@ use crate::{
         binding::{self, Bound},
     },
     error::{Error, Result},
+    journal::{self, Journal, Lease, Opener},
     rank::{Rank, Role},
     task,
 };
 use serde::{Deserialize, Serialize};
-use std::{panic::catch_unwind, path::PathBuf};
+use std::{panic::catch_unwind, path::PathBuf, sync::Arc};
 
 /// Said when another rank's greeting makes no sense.
 pub(super) const UNREADABLE: &str =
@@ -47,12 +48,19 @@ pub(super) struct Hello {
     pub parts: Option<PathBuf>,
     /// Whether ranks are to tell what they do while the run goes on. Rank 0's counts.
     pub live: bool,
+    /// Where results outlast the run. Rank 0 says so.
+    pub journal: Option<journal::Start>,
     /// What kept this rank from starting.
     pub trouble: Option<String>,
 }
 
 impl Hello {
-    pub(super) fn new(settings: &Settings, transport: String, trouble: Option<String>) -> Self {
+    pub(super) fn new(
+        settings: &Settings,
+        transport: String,
+        journal: Option<journal::Start>,
+        trouble: Option<String>,
+    ) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             fingerprint: task::fingerprint(),
@@ -74,6 +82,7 @@ impl Hello {
             share_device: settings.share_device,
             parts: settings.outputs.parts(),
             live: settings.dashboard.is_some(),
+            journal,
             trouble,
         }
     }
@@ -203,6 +212,27 @@ pub(super) fn bind(
     bound
 }
 
+/// Opens the journal, if rank 0 was told of one. Collective, if so.
+pub(super) fn open_journal(
+    cluster: &Cluster,
+    hellos: &[Hello],
+    lease: Option<Lease>,
+    transport: &mut dyn Transport,
+    settings: &Settings,
+) -> Result<Option<Arc<Journal>>> {
+    let Some(start) = hellos[0].journal.clone() else { return Ok(None) };
+    let own = &cluster.ranks()[transport.rank().index()];
+    let opener = Opener {
+        rank: own.rank.0,
+        size: transport.size(),
+        host: &own.host,
+        build: task::fingerprint(),
+        sync: settings.journal.sync,
+        lease,
+    };
+    Journal::open(start, opener, |share| transport.all_gather(share)).map(|journal| Some(Arc::new(journal)))
+}
+
 fn cannot_start(rank: Rank, host: &str, trouble: &str) -> Error {
     Error::World(format!("rank {rank} ({host}) cannot start: {trouble}"))
 }
@@ -213,7 +243,7 @@ mod tests {
 
     fn hello(host: &str) -> Hello {
         let settings = Settings::from_environment(|_| None).unwrap();
-        let mut hello = Hello::new(&settings, "MPI".into(), None);
+        let mut hello = Hello::new(&settings, "MPI".into(), None, None);
         hello.host = host.into();
         hello.cores = 9;
         hello.machine_memory_bytes = 1000;

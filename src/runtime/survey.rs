@@ -26,7 +26,7 @@ pub(crate) fn survey(look: impl FnOnce() -> Facts) -> Result<Surveyed> {
     }
     let mut ends = builder.transports()?;
     let mut transport = ends.pop().expect("a process has an end of the transport");
-    let Introduction { settings, hello, .. } = introduce(&*transport, builder.settings)?;
+    let Introduction { settings, hello, lease: _lease, .. } = introduce(&*transport, builder.settings)?;
     let mut bytes = Vec::new();
     message::append(&(hello, look()), &mut bytes);
     let all = transport.all_gather(bytes)?;

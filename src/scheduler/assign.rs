@@ -419,7 +419,10 @@ impl Scheduler {
         let Assigned { layer, first, count, attempt } = *assigned;
         let record = &self.layers[layer];
         let tasks = Tasks { first: record.layer.tasks.first.plus(first), count };
-        let label = record.layer.options.as_ref().and_then(|options| options.label.clone());
+        let options = record.layer.options.as_ref();
+        let label = options.and_then(|options| options.label.clone());
+        let timeout_nanoseconds = options.map_or(0, |options| options.timeout_nanoseconds);
+        let is_kept = options.is_some_and(|options| options.is_kept);
         let (code, columns) = (record.layer.code, record.layer.columns.len());
         let arguments =
             (0..columns).map(|column| self.argument(worker, layer, column, first, count)).collect();
@@ -429,7 +432,7 @@ impl Scheduler {
                 self.add_holder(slot, worker);
             }
         }
-        Run { tasks, code, attempt: u32::from(attempt), arguments, label }
+        Run { tasks, code, attempt: u32::from(attempt), arguments, label, timeout_nanoseconds, is_kept }
     }
 
     /// One argument of `count` tasks of a layer, from the one at `first` on.

@@ -258,14 +258,16 @@ impl Scheduler {
     /// Asks a worker to let go of a task, whose value nobody wants.
     fn cancel_assigned(&mut self, slot: Slot) {
         self.tasks[slot].cancelled = true;
-        self.ask_for(slot);
+        let (id, worker) = (self.tasks[slot].id, self.tasks[slot].worker);
+        self.touch(worker);
+        Tasks::push(&mut self.workers[worker as usize].cancelled, id);
     }
 
     /// Asks a worker to give a task back if it has not begun.
     pub(super) fn ask_for(&mut self, slot: Slot) {
         let (id, worker) = (self.tasks[slot].id, self.tasks[slot].worker);
         self.touch(worker);
-        Tasks::push(&mut self.workers[worker as usize].cancelled, id);
+        Tasks::push(&mut self.workers[worker as usize].recalled, id);
     }
 
     /// Forgets the tasks noted as maybe unneeded that nobody needs, and what only they needed.

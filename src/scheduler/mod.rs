@@ -106,6 +106,7 @@ struct Worker {
     runs: Vec<Assigned>,
     freed: Vec<Tasks>,
     cancelled: Vec<Tasks>,
+    recalled: Vec<Tasks>,
     /// Whether it has been asked to give tasks back and has not answered.
     yielding: bool,
     /// Whether it gave nothing back, or was given that again, since nobody else may run it. There is
@@ -272,7 +273,9 @@ impl Scheduler {
 
     fn touch(&mut self, worker: WorkerIndex) {
         let record = &self.workers[worker as usize];
-        if record.runs.is_empty() && record.freed.is_empty() && record.cancelled.is_empty() {
+        let is_told =
+            [&record.freed, &record.cancelled, &record.recalled].iter().any(|tasks| !tasks.is_empty());
+        if record.runs.is_empty() && !is_told {
             self.touched.push(worker);
         }
     }
@@ -336,6 +339,7 @@ impl Worker {
             runs: Vec::new(),
             freed: Vec::new(),
             cancelled: Vec::new(),
+            recalled: Vec::new(),
             yielding: false,
             has_nothing_to_give: false,
             in_idle: true,
@@ -394,9 +398,12 @@ impl Worker {
     }
 
     fn messages(&mut self) -> impl Iterator<Item = ToWorker> + use<> {
-        let cancelled = std::mem::take(&mut self.cancelled);
-        let freed = std::mem::take(&mut self.freed);
-        let cancel = (!cancelled.is_empty()).then_some(ToWorker::Cancel(cancelled));
-        cancel.into_iter().chain((!freed.is_empty()).then_some(ToWorker::Free(freed)))
+        let some = |tasks: &mut Vec<Tasks>, message: fn(Vec<Tasks>) -> ToWorker| {
+            (!tasks.is_empty()).then(|| message(std::mem::take(tasks)))
+        };
+        let recall = some(&mut self.recalled, ToWorker::Recall);
+        let cancel = some(&mut self.cancelled, ToWorker::Cancel);
+        let free = some(&mut self.freed, ToWorker::Free);
+        recall.into_iter().chain(cancel).chain(free)
     }
 }

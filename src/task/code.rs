@@ -50,6 +50,14 @@ impl Descriptor {
         &Of::<F, P, M>::DESCRIPTOR
     }
 
+    /// A descriptor of a function that makes a value of any type: as its bytes.
+    pub(crate) const fn of_values(
+        run: fn(&mut Inputs<'_>, &mut Output<'_>) -> Result<(), String>,
+        name: fn() -> &'static str,
+    ) -> Self {
+        Self { magic: MAGIC, run, name, collect: collect::<()> }
+    }
+
     /// A descriptor that stands for lists of `T`: it collects them, and runs nothing.
     pub const fn of_list<T: Data>() -> &'static Self {
         struct Of<T>(PhantomData<T>);

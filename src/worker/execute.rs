@@ -11,11 +11,13 @@
 
 use super::{
     admission::{Admission, Answer},
+    begun::{Begun, BegunTasks},
     queue::{Batch, Queue},
 };
 use crate::{
-    current::{self, Context},
+    current::{self, Context, Watch},
     error::{Reason, TaskError},
+    journal::{Journal, Key},
     lock::lock,
     message::{Argument, Finished, Held, Need, Packed, Run, Running, TaskId, Tasks},
     record::Recorder,
@@ -69,6 +71,8 @@ pub enum Ended {
     Failed(Box<TaskError>),
     /// Not begun: they go back to the scheduler.
     NotBegun(Tasks),
+    /// So many more tasks have failed, as their time is over, and still take their threads; fewer, if negative.
+    RunsOn(i32),
 }
 
 /// Told when something has ended, and asked what a task's surroundings are.
@@ -82,14 +86,6 @@ pub trait Host: Send + Sync {
     fn linger(&self) -> bool;
     /// What [`current`](crate::current()) tells a task.
     fn context(&self) -> Context;
-}
-
-/// What a thread has begun, and when.
-#[derive(Clone)]
-struct Begun {
-    run: Arc<Run>,
-    tasks: Tasks,
-    since: Instant,
 }
 
 fn count(tasks: &[Tasks]) -> usize {
@@ -110,17 +106,17 @@ pub struct Pool {
     active: AtomicUsize,
     ended: Mutex<Vec<Ended>>,
     has_ended: AtomicBool,
-    /// What each thread runs.
-    running: Vec<Mutex<Option<Begun>>>,
+    begun: BegunTasks,
     admission: Admission,
     stopped: AtomicBool,
     host: OnceLock<std::sync::Weak<dyn Host>>,
     recorder: Option<Arc<Recorder>>,
+    journal: Option<Arc<Journal>>,
 }
 
 impl Pool {
     /// A pool of `count` threads. Results of up to `small_bytes_max` bytes are small. The recorder, if there
-    /// is one, is told what each thread runs.
+    /// is one, is told what each thread runs; the journal keeps what is to last.
     ///
     /// # Errors
     ///
@@ -129,6 +125,7 @@ impl Pool {
         count: usize,
         small_bytes_max: usize,
         recorder: Option<Arc<Recorder>>,
+        journal: Option<Arc<Journal>>,
     ) -> Result<Arc<Self>, String> {
         let starting = recorder.clone();
         let threads = ThreadPoolBuilder::new()
@@ -147,11 +144,12 @@ impl Pool {
             active: AtomicUsize::new(0),
             ended: Mutex::default(),
             has_ended: AtomicBool::new(false),
-            running: (0..count).map(|_| Mutex::default()).collect(),
+            begun: BegunTasks::new(count),
             admission: Admission::default(),
             stopped: AtomicBool::new(false),
             host: OnceLock::new(),
             recorder,
+            journal,
         }))
     }
 
@@ -291,8 +289,7 @@ impl Pool {
         host.works(true);
         let place = rayon::current_thread_index();
         let batch = piece.rest.clone();
-        let begun = Begun { run: Arc::clone(&batch.run), tasks: batch.tasks(), since: piece.since };
-        let outer_run = self.note_running(place, Some(begun));
+        self.begun.begin(place, Begun::new(Arc::clone(&batch.run), batch.tasks(), piece.since));
         let outer = PIECE.replace(Some(piece));
         let (collected, mut small) = (collects(&batch.run), Packed::default());
         let mut lane = self.recorder.as_deref().and_then(|recorder| recorder.lane(place));
@@ -307,6 +304,9 @@ impl Pool {
                     Answer::Never(bytes) => Outcome::Failed(Box::new(no_memory(&batch.run, task, bytes))),
                     _ => run_task(&batch, index, &collected, self.small_bytes_max, &mut small),
                 };
+                let ran_on = batch.timeout_nanoseconds() > 0 && self.begun.has_run_on(place);
+                let outcome = if ran_on { Outcome::RanOn } else { outcome };
+                self.keep(&batch.run, index, &outcome, &small);
                 lane.iter_mut().for_each(|lane| lane.ran(task));
                 if let Outcome::Large(value) = &outcome {
                     self.admission.learn(batch.run.code, value.size().bytes);
@@ -321,10 +321,26 @@ impl Pool {
             }
         });
         drop(lane);
-        self.note_running(place, outer_run);
+        self.begun.end(place);
         host.works(false);
         if let Some(mut piece) = PIECE.replace(outer) {
             self.put_aside(piece.pause());
+        }
+    }
+
+    /// Writes to the journal what is to last.
+    fn keep(&self, run: &Run, index: u32, outcome: &Outcome, small: &Packed) {
+        let Some(journal) = self.journal.as_ref().filter(|_| run.is_kept) else { return };
+        let Some(Argument::Each(keys)) = run.arguments.last() else { return };
+        let Ok(key) = keys.at(index as usize).try_into().map(Key) else { return };
+        match outcome {
+            Outcome::Small => journal.append(key, &[], small.at(0), 1),
+            Outcome::Large(value) => {
+                if let Ok((head, body)) = value.to_wire() {
+                    journal.append(key, &head, body.as_slice(), body.align() as u8);
+                }
+            }
+            Outcome::Failed(_) | Outcome::RanOn => {}
         }
     }
 
@@ -343,34 +359,39 @@ impl Pool {
         self.hand_over(ended);
     }
 
-    /// Notes what the thread at `place` runs now. Returns what it ran before.
-    fn note_running(&self, place: Option<usize>, run: Option<Begun>) -> Option<Begun> {
-        let running = self.running.get(place?)?;
-        std::mem::replace(&mut *lock(running), run)
+    /// Fails the tasks whose time is over.
+    fn end_overdue(&self) {
+        let overdue = self.begun.take_overdue(Instant::now());
+        let Some(host) = self.host().filter(|_| !overdue.is_empty()) else { return };
+        let mut ended = lock(&self.ended);
+        for (run, task) in overdue {
+            let limit = Duration::from_nanos(run.timeout_nanoseconds);
+            let words = format!("it may run for {limit:?}");
+            let mut error = task_error(&run, task, Reason::Timeout, words);
+            error.rank = Some(host.context().rank().0);
+            ended.extend([Ended::RunsOn(1), Ended::Failed(Box::new(error))]);
+        }
+        self.has_ended.store(true, Ordering::SeqCst);
     }
 
     /// What the threads run, each with its place.
     pub(crate) fn running_places(&self) -> Vec<(u16, Running)> {
-        let running = |begun: Begun| Running {
-            tasks: begun.tasks,
-            name: name(&begun.run),
-            nanoseconds: u64::try_from(begun.since.elapsed().as_nanos()).unwrap_or(u64::MAX),
-        };
-        let places = self.running.iter().enumerate();
-        places.filter_map(|(place, begun)| Some((place as u16, running(lock(begun).clone()?)))).collect()
+        self.begun.latest(|place, begun| {
+            let nanoseconds = u64::try_from(begun.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            (place as u16, Running { tasks: begun.tasks, name: begun.run.name(), nanoseconds })
+        })
     }
 
     /// The names of the functions that the threads run.
     pub fn running_names(&self) -> Vec<String> {
-        let running =
-            self.running.iter().filter_map(|running| lock(running).as_ref().map(|begun| name(&begun.run)));
-        running.collect()
+        self.begun.latest(|_, begun| begun.run.name())
     }
 }
 
-/// What a task is called.
-fn name(run: &Arc<Run>) -> String {
-    run.label.clone().unwrap_or_else(|| run.code.name().to_string())
+impl Watch for Pool {
+    fn is_cancelled(&self, task: TaskId, attempt: u32) -> bool {
+        self.stopped.load(Ordering::Relaxed) || self.begun.is_cancelled(task, attempt)
+    }
 }
 
 impl Execute for Arc<Pool> {
@@ -402,6 +423,9 @@ impl Execute for Arc<Pool> {
     }
 
     fn take_ended(&self) -> Vec<Ended> {
+        if self.begun.has_limits() {
+            self.end_overdue();
+        }
         if !self.has_ended.swap(false, Ordering::SeqCst) {
             return Vec::new();
         }
@@ -422,6 +446,10 @@ impl Execute for Arc<Pool> {
         let back = queue.take_back_these(tasks);
         self.queued.fetch_sub(count(&back), Ordering::SeqCst);
         back
+    }
+
+    fn cancel(&self, tasks: &[Tasks]) {
+        self.begun.cancel(tasks);
     }
 }
 
@@ -496,6 +524,8 @@ enum Outcome {
     Small,
     Large(Value),
     Failed(Box<TaskError>),
+    /// It was told already that it has failed, as its time was over.
+    RanOn,
 }
 
 /// What some tasks brought.
@@ -519,6 +549,7 @@ impl Results {
             }
             Outcome::Large(value) => Ended::Stored { task, value, nanoseconds: 0 },
             Outcome::Failed(error) => Ended::Failed(error),
+            Outcome::RanOn => Ended::RunsOn(-1),
         });
         // The next small value is not next to the last one.
         let last = self.ended.pop();
@@ -542,7 +573,7 @@ impl Results {
                     *nanoseconds = each * finished.values.len() as u64
                 }
                 Ended::Stored { nanoseconds, .. } => *nanoseconds = each,
-                Ended::Failed(_) | Ended::NotBegun(_) => {}
+                Ended::Failed(_) | Ended::NotBegun(_) | Ended::RunsOn(_) => {}
             }
         }
         self.count = 0;
@@ -619,7 +650,9 @@ fn inputs<'a>(
         Need::Part(part) => value(part).map(Input::Part),
     };
     let mut inputs = SmallVec::new();
-    for (argument, collect) in piece.run.arguments.iter().zip(collected) {
+    // The key by which the journal knows a task is no argument.
+    let count = piece.run.arguments.len() - usize::from(piece.run.is_kept);
+    for (argument, collect) in piece.run.arguments.iter().zip(collected).take(count) {
         inputs.push(match argument {
             Argument::Same(bytes) => Input::Bytes(bytes),
             Argument::Each(values) => Input::Bytes(values.at(index)),
@@ -640,7 +673,7 @@ fn inputs<'a>(
 fn task_error(run: &Arc<Run>, task: TaskId, reason: Reason, message: String) -> TaskError {
     TaskError {
         reason,
-        function: name(run),
+        function: run.name(),
         task: task.0,
         rank: current::rank().map(|rank| rank.0),
         host: String::new(),

@@ -4,6 +4,7 @@
 //! values, not the values; [`execute`] runs the functions on the worker's threads.
 
 mod admission;
+mod begun;
 pub mod execute;
 pub(crate) mod queue;
 
@@ -36,6 +37,8 @@ pub enum Action {
     TakeBack(u32),
     /// Give back these tasks, if they were told to begin and have not.
     TakeBackThese(Vec<Tasks>),
+    /// Let these tasks know, if they run, that nobody wants their values.
+    Cancel(Vec<Tasks>),
     /// Tell the scheduler.
     Say(ToScheduler),
 }
@@ -67,15 +70,19 @@ impl Worker {
             ToWorker::Run(run) => self.run(run, &mut is_here),
             ToWorker::Free(tasks) => tasks.into_iter().flat_map(Tasks::iter).map(Action::Free).collect(),
             ToWorker::Yield(count) => vec![Action::TakeBack(count)],
-            ToWorker::Cancel(tasks) => {
-                for task in tasks.iter().copied().flat_map(Tasks::iter) {
-                    if let Some(waiting) = self.waiting.get_mut(&task) {
-                        waiting.cancelled = true;
-                    }
-                }
-                vec![Action::TakeBackThese(tasks)]
+            ToWorker::Recall(tasks) => vec![self.recall(tasks)],
+            ToWorker::Cancel(tasks) => vec![self.recall(tasks.clone()), Action::Cancel(tasks)],
+        }
+    }
+
+    /// Gives back tasks that have not begun: those that wait for values, when they have come.
+    fn recall(&mut self, tasks: Vec<Tasks>) -> Action {
+        for task in tasks.iter().copied().flat_map(Tasks::iter) {
+            if let Some(waiting) = self.waiting.get_mut(&task) {
+                waiting.cancelled = true;
             }
         }
+        Action::TakeBackThese(tasks)
     }
 
     /// A value that was wanted is here.
@@ -243,6 +250,8 @@ fn single(run: &Run, index: u32) -> Run {
         attempt: run.attempt,
         arguments: run.arguments.iter().map(argument).collect(),
         label: run.label.clone(),
+        timeout_nanoseconds: run.timeout_nanoseconds,
+        is_kept: run.is_kept,
     }
 }
 
@@ -267,7 +276,8 @@ mod tests {
             .collect();
         let count = needs.first().map_or(1, |values| values.len() as u32);
         let tasks = Tasks { first: TaskId(first), count };
-        Run { tasks, code: Code { module: 0, offset: 0 }, attempt: 0, arguments, label: None }
+        let code = Code { module: 0, offset: 0 };
+        Run { tasks, code, attempt: 0, arguments, label: None, timeout_nanoseconds: 0, is_kept: false }
     }
 
     fn begun(actions: &[Action]) -> Vec<(u64, u32)> {
@@ -337,7 +347,7 @@ mod tests {
         worker.handle(ToWorker::Run(run(0, &[&[50]])), |_| false);
         let tasks = vec![Tasks::one(TaskId(0))];
         let actions = worker.handle(ToWorker::Cancel(tasks.clone()), |_| false);
-        assert_eq!(actions, [Action::TakeBackThese(tasks.clone())]);
+        assert_eq!(actions, [Action::TakeBackThese(tasks.clone()), Action::Cancel(tasks.clone())]);
         assert_eq!(worker.news(TaskId(50)), [Action::Say(ToScheduler::Yielded(tasks))]);
     }
 }

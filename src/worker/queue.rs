@@ -30,6 +30,16 @@ impl Batch {
         self.run.attempt
     }
 
+    /// What its tasks are called.
+    pub(crate) fn name(&self) -> String {
+        self.run.name()
+    }
+
+    /// How long each task may run; 0 if that was not said.
+    pub(crate) fn timeout_nanoseconds(&self) -> u64 {
+        self.run.timeout_nanoseconds
+    }
+
     /// How many bytes the task at `index` will have read back from the disk.
     pub(super) fn spilled_bytes(&self, index: usize) -> u64 {
         if self.values.is_empty() {
@@ -81,9 +91,10 @@ impl Queue {
         self.0.iter().map(Batch::len).sum()
     }
 
-    /// Takes up to `most` tasks of one run off the front.
+    /// Takes up to `most` tasks of one run off the front. One whose time is limited goes alone.
     pub(crate) fn next_piece(&mut self, most: u32) -> Option<Batch> {
         let batch = self.0.front_mut()?;
+        let most = if batch.run.timeout_nanoseconds > 0 { 1 } else { most };
         let count = batch.len().min(most);
         let piece = Batch { end: batch.next + count, ..batch.clone() };
         batch.next += count;

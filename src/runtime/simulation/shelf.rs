@@ -1,4 +1,4 @@
-//! A worker's disk in a simulated run: slow and maybe small.
+//! A worker's disk in a simulated run: slow, and maybe small, and maybe one on which bits flip.
 
 use super::super::roles::{Spilled, Spiller};
 use crate::{
@@ -22,6 +22,8 @@ pub struct DiskOptions {
     pub nanoseconds: u64,
     /// How many bytes each holds.
     pub capacity_bytes: u64,
+    /// Whether now and then a bit of what is written is another.
+    pub damages: bool,
 }
 
 impl DiskOptions {
@@ -31,6 +33,7 @@ impl DiskOptions {
         Self {
             nanoseconds: *random.choose(&[100, 50_000, 5_000_000]),
             capacity_bytes: *random.choose(&[0, 300, 1 << 40, 1 << 40]),
+            damages: false,
         }
     }
 }
@@ -54,7 +57,8 @@ pub(super) struct Shelf {
 
 impl Shelf {
     pub(super) fn new(seed: u64, options: DiskOptions) -> Self {
-        let plates = Plates { options, held: BTreeMap::new(), end: 0 };
+        let random = Random::new(seed ^ 0xf11b);
+        let plates = Plates { options, held: BTreeMap::new(), end: 0, random };
         Self {
             disk: Arc::new(SimulatedDisk(Mutex::new(plates))),
             options,
@@ -123,6 +127,7 @@ struct Plates {
     options: DiskOptions,
     held: BTreeMap<u64, Vec<u8>>,
     end: u64,
+    random: Random,
 }
 
 impl Disk for SimulatedDisk {
@@ -134,7 +139,12 @@ impl Disk for SimulatedDisk {
         }
         let extent = Extent { offset: plates.end, length: bytes.len() as u64 };
         plates.end += extent.length.max(1);
-        plates.held.insert(extent.offset, bytes.to_vec());
+        let mut bytes = bytes.to_vec();
+        if plates.options.damages && plates.random.chance(1, 8) {
+            let place = plates.random.below(extent.length.max(1)) as usize;
+            bytes.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= 16);
+        }
+        plates.held.insert(extent.offset, bytes);
         Ok(extent)
     }
 

@@ -33,8 +33,8 @@ fn with_no_time_left_what_has_not_begun_fails_and_what_runs_goes_on() {
         .map(|(rank, _)| rank.0)
         .collect();
     assert_eq!(told, [0, 1, 2], "every rank hears of it");
-    let cancel = Message::ToWorker(ToWorker::Cancel(vec![range(0, 2)]));
-    assert!(story.said.contains(&(Rank(2), cancel)), "{:?}", story.said);
+    let recall = Message::ToWorker(ToWorker::Recall(vec![range(0, 2)]));
+    assert!(story.said.contains(&(Rank(2), recall)), "{:?}", story.said);
     // The worker has begun the first one.
     story.hear(2, [ToScheduler::Yielded(vec![range(1, 1)]), finished(0, 1)]);
     assert_eq!(failures(&story), [stopped(1)]);
