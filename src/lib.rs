@@ -45,6 +45,8 @@ pub mod device;
 #[doc(hidden)]
 pub mod disk;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod info;
 pub mod job;
 #[doc(hidden)]

@@ -121,7 +121,12 @@ impl Assembly {
     /// Whether the one input, of this shape, has all the elements.
     fn fits(&self, shape: &[usize]) -> bool {
         let inside = |run: &Run, length: usize| {
-            let last = run.step.checked_mul(run.count as i64 - 1)?.checked_add(run.from as i64)?;
+            let steps = i64::try_from(run.count).ok()? - 1;
+            let last = run.step.checked_mul(steps)?.checked_add(i64::try_from(run.from).ok()?)?;
+            // No element is taken again and again.
+            if run.step == 0 && run.count > 1 {
+                return None;
+            }
             let is_inside = run.from < length && (0..length as i64).contains(&last);
             Some((run.count == 0 || is_inside) && run.piece == 0)
         };
@@ -137,6 +142,10 @@ impl Assembly {
 
     /// Where the elements lie in the one input, if they follow each other there.
     fn stretch(&self, shape: &[usize]) -> Option<std::ops::Range<usize>> {
+        if self.shape().contains(&0) {
+            // Wherever they would begin, there are none.
+            return Some(0..0);
+        }
         let (mut start, mut count) = (0, 1);
         for (runs, length) in self.axes.iter().zip(shape) {
             let [run] = runs.as_slice() else { return None };
@@ -283,8 +292,8 @@ impl Cut {
     /// Says so if the value has no such elements.
     pub(crate) fn of_bytes(&self, bytes: &[u8], shape: &[usize]) -> Result<PartBytes, String> {
         let width = usize::from(self.element_bytes);
-        let count: usize = shape.iter().product();
-        if count * width != bytes.len() || !self.assembly.fits(shape) {
+        let whole = shape.iter().try_fold(width, |bytes, length| bytes.checked_mul(*length));
+        if whole != Some(bytes.len()) || !self.assembly.fits(shape) {
             return Err(format!("a value of shape {shape:?} and {} bytes has no part {self:?}", bytes.len()));
         }
         if let Some(elements) = self.assembly.stretch(shape) {

@@ -78,6 +78,10 @@ pub use shape::{block, concatenate, stack, try_concatenate};
 pub use together::{Together, compute, compute_with, persist, persist_with};
 
 pub(crate) use element::with_type;
+#[cfg(test)]
+pub(crate) use npy::npy_header;
+#[cfg(any(test, fuzzing))]
+pub(crate) use npy::read_npy_header;
 
 use crate::{
     client::{Client, Future, SubmitOptions, WaitFor},

@@ -11,7 +11,7 @@ use ndarray::{ArrayD, IxDyn};
 use npyz::{NpyHeader, Order};
 use std::{
     fs::{self, File},
-    io::{self, BufReader, Seek},
+    io::{self, BufRead, BufReader, Seek},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -137,8 +137,14 @@ struct Layout {
 
 impl Layout {
     fn read<T: Element>(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let bytes = file.metadata()?.len();
+        Self::of::<T>(&mut BufReader::new(file), bytes)
+    }
+
+    /// What the header of a file of so many bytes says.
+    fn of<T: Element>(mut reader: &mut (impl BufRead + Seek), bytes: u64) -> io::Result<Self> {
         let invalid = |words: String| io::Error::new(io::ErrorKind::InvalidData, words);
-        let mut reader = BufReader::new(File::open(path)?);
         let header = NpyHeader::from_reader(&mut reader)?;
         let data_start = reader.stream_position()?;
         let (own, wanted) = (header.dtype().descr(), format!("'{}'", descriptor(T::DATA_TYPE)));
@@ -153,7 +159,6 @@ impl Layout {
             shape.iter().try_fold(size_of::<T>() as u64, |bytes, length| bytes.checked_mul(*length as u64));
         let wanted = wanted.and_then(|bytes| bytes.checked_add(data_start));
         let wanted = wanted.ok_or_else(|| invalid(format!("its shape {shape:?} is too large")))?;
-        let bytes = reader.get_ref().metadata()?.len();
         if bytes < wanted {
             return Err(invalid(format!(
                 "it is cut off: {bytes} bytes where shape {shape:?} needs {wanted}; write it again"
@@ -161,6 +166,21 @@ impl Layout {
         }
         Ok(Self { shape, is_fortran: header.order() == Order::Fortran, data_start })
     }
+}
+
+/// Reads a header only.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_npy_header<T: Element>(
+    reader: &mut (impl BufRead + Seek),
+    bytes: u64,
+) -> io::Result<Vec<usize>> {
+    Layout::of::<T>(reader, bytes).map(|layout| layout.shape)
+}
+
+/// The header of a file of numbers with this shape.
+#[cfg(test)]
+pub(crate) fn npy_header(shape: &[usize]) -> Vec<u8> {
+    header(DataType::F64, shape)
 }
 
 /// The header of a file in C order.

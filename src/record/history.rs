@@ -194,12 +194,12 @@ impl History {
     pub(crate) fn of(chunks: Vec<Chunk>) -> Option<Self> {
         let head = chunks.iter().find_map(|chunk| chunk.head.clone())?;
         let offset = |rank: u32| head.offsets.get(rank as usize).copied().unwrap_or(0);
-        let aligned = |rank: u32, at: u64| at as i64 + offset(rank);
+        let aligned = |rank: u32, at: u64| (at as i64).saturating_add(offset(rank));
         let start = chunks.iter().map(|chunk| aligned(chunk.rank, chunk.began)).min()?;
         let mut ranks = vec![RankHistory::default(); head.cluster.ranks().len()];
         let mut layers = Vec::new();
         for mut chunk in chunks {
-            let time = |at: u64| (aligned(chunk.rank, at) - start).max(0) as u64;
+            let time = |at: u64| aligned(chunk.rank, at).saturating_sub(start).max(0) as u64;
             let Some(rank) = ranks.get_mut(chunk.rank as usize) else { continue };
             rank.began = time(chunk.began);
             rank.ended = rank.ended.max(time(chunk.until));
@@ -262,7 +262,7 @@ pub(super) fn write_part(file: &mut impl std::io::Write, chunk: &[u8]) -> std::i
 }
 
 /// The chunks of a rank's file; of one that was cut off, those that are whole.
-fn read_part(mut bytes: &[u8], chunks: &mut Vec<Chunk>) {
+pub(super) fn read_part(mut bytes: &[u8], chunks: &mut Vec<Chunk>) {
     while let Some((length, rest)) = bytes.split_first_chunk::<8>() {
         let length = u64::from_le_bytes(*length) as usize;
         let Some((chunk, rest)) = rest.split_at_checked(length) else { return };

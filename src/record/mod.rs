@@ -31,3 +31,35 @@ pub(crate) use progress::Display;
 pub use recorder::Recorder;
 pub(crate) use recorder::Start;
 pub(crate) use tally::{Progress, Tally};
+
+/// Reads a trace, and what a rank has left.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_any(bytes: &[u8]) {
+    let _ = trace::read(bytes);
+    let mut chunks = Vec::new();
+    history::read_part(bytes, &mut chunks);
+    let _ = History::of(chunks);
+}
+
+/// A trace, and what a rank has left.
+#[cfg(test)]
+pub(crate) fn samples() -> [Vec<u8>; 2] {
+    let known = accounts::tests::known();
+    let (mut trace, mut part) = (Vec::new(), Vec::new());
+    trace::write(&known, &mut trace).expect("it can be written");
+    for rank in 2..4 {
+        let chunk = history::Chunk {
+            rank,
+            head: Some(known.head.clone()),
+            began: 5,
+            until: 10,
+            is_last: true,
+            lost: 0,
+            events: known.ranks[rank as usize].events.clone(),
+            samples: known.ranks[rank as usize].samples.clone(),
+            layers: known.layers.clone(),
+        };
+        history::write_part(&mut part, &chunk.encoded()).expect("it can be written");
+    }
+    [trace, part]
+}
