@@ -185,7 +185,7 @@ mod tests {
             ],
             "journal" => {
                 let head = record::FileHead { build: 1, salt: 2 };
-                let one = record::RecordHead::new(record::Key([3; 16]), &[], &[4; 20], 1).encode(2);
+                let one = record::RecordHead::new(record::Key([3; 16]), 7, &[], &[4; 20], 1).encode(2);
                 vec![[head.encode().as_slice(), &one, &[4; 20], &one, &[4; 20]].concat()]
             }
             "npy" => vec![crate::array::npy_header(&[3, 4])],

@@ -215,6 +215,20 @@ fn all_kinds(client: &Client) -> Result<(f64, u64)> {
     let product = x.t().rechunk([10, 60]).checkpoint()?.matmul(&x).checkpoint()?;
     let x: f64 = product.sum().compute()?;
     let ranks = client.run_on_workers(|| maniple::current().rank().0, ());
+    // Of one name.
+    let twice = {
+        fn change(x: u64) -> u64 {
+            2 * x
+        }
+        client.submit_with(&kept, change, 8).result()?
+    };
+    let thrice = {
+        fn change(x: u64) -> u64 {
+            3 * x
+        }
+        client.submit_with(&kept, change, 8).result()?
+    };
+    assert_eq!((twice, thrice), (16, 24));
     let named = client.submit_with(&kept, |ranks: &[u32]| ranks.len(), &ranks).result()?;
     assert_eq!(named, client.cluster().worker_count());
     Ok((total + x + length as f64, client.restored_count()))

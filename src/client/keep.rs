@@ -67,7 +67,7 @@ impl Client {
         let keys: Vec<Key> = keys.into_iter().flatten().collect();
         layer.columns.push(Column::Each(keys.iter().map(|key| key.0.as_slice()).collect()));
         let is_first = !table.has_requests();
-        let kept: Vec<Option<Kept>> = keys.into_iter().map(|key| journal.find(key)).collect();
+        let kept: Vec<Option<Kept>> = keys.into_iter().map(|key| journal.find(key, layer.code)).collect();
         let mut first = 0;
         for group in kept.chunk_by(|a, b| kind(a) == kind(b)) {
             submit_group(table, layer.slice(first, group.len() as u32), group);

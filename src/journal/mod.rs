@@ -14,6 +14,7 @@ use crate::{
     comm::Buffer,
     error::{Error, Result},
     lock::lock,
+    task::Code,
 };
 pub(crate) use lease::Lease;
 pub use record::Key;
@@ -180,13 +181,24 @@ fn run_of(name: &str) -> Option<u32> {
 /// What one rank found in its share of the files.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Share {
-    /// Whose results, in which file, where, and what if that is small.
-    results: Vec<(Key, u32, u64, Option<Vec<u8>>)>,
+    results: Vec<(Name, Entry)>,
     damaged: u64,
     trouble: Option<String>,
 }
 
+/// What a result is found by: its key and, if this build wrote it, where its function is.
+type Name = (Key, Option<u64>);
+
 /// A result of an earlier run.
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    file: u32,
+    offset: u64,
+    /// Its bytes, if they are few.
+    small: Option<Vec<u8>>,
+}
+
+/// What an earlier run has left of a result.
 #[derive(Clone, Debug)]
 pub(crate) enum Kept {
     /// Its bytes.
@@ -203,7 +215,7 @@ pub struct Journal {
     build: u64,
     rank: u32,
     host: String,
-    index: FxHashMap<Key, (u32, u64, Option<Vec<u8>>)>,
+    index: FxHashMap<Name, Entry>,
     /// How many tasks were answered with what the journal had.
     restored: AtomicU64,
     own: Mutex<Own>,
@@ -240,7 +252,7 @@ impl Journal {
     ) -> Result<Self> {
         let Opener { rank, size, host, build, sync, lease } = opener;
         let mut bytes = Vec::new();
-        crate::message::append(&start.read_share(rank, size, host), &mut bytes);
+        crate::message::append(&start.read_share(rank, size, host, build), &mut bytes);
         let mut index = FxHashMap::default();
         let mut damaged = 0;
         for bytes in all_gather(bytes)? {
@@ -250,8 +262,7 @@ impl Journal {
                 return Err(Error::World(words));
             }
             damaged += share.damaged;
-            let results = share.results.into_iter();
-            index.extend(results.map(|(key, file, offset, small)| (key, (file, offset, small))));
+            index.extend(share.results);
         }
         if damaged > 0 && rank == 0 {
             eprintln!(
@@ -263,15 +274,16 @@ impl Journal {
         Ok(Self { start, sync, build, rank, host: host.into(), index, restored, own, lease })
     }
 
-    /// The result with this key, if an earlier run has left it.
-    pub(crate) fn find(&self, key: Key) -> Option<Kept> {
-        let (file, offset, small) = self.index.get(&key)?;
+    /// The result of this function with this key, if an earlier run has left it.
+    pub(crate) fn find(&self, key: Key, code: Code) -> Option<Kept> {
+        let own = self.index.get(&(key, Some(place_of(code))));
+        let entry = own.or_else(|| self.index.get(&(key, None)))?;
         self.restored.fetch_add(1, Ordering::Relaxed);
-        Some(match small {
+        Some(match &entry.small {
             Some(bytes) => Kept::Small(bytes.clone()),
             None => {
-                let path = self.start.directory.join(&self.start.files[*file as usize]);
-                Kept::At(Location { path, offset: *offset, key })
+                let path = self.start.directory.join(&self.start.files[entry.file as usize]);
+                Kept::At(Location { path, offset: entry.offset, key })
             }
         })
     }
@@ -281,10 +293,11 @@ impl Journal {
         self.restored.load(Ordering::Relaxed)
     }
 
-    /// Writes a result. If it cannot be written, that is told once, and the run goes on.
-    pub(crate) fn append(&self, key: Key, head: &[u8], body: &[u8], align: u8) {
+    /// Writes a result of this function. If it cannot be written, that is told once, and the run goes on.
+    pub(crate) fn append(&self, key: Key, code: Code, head: &[u8], body: &[u8], align: u8) {
+        let record = RecordHead::new(key, place_of(code), head, body, align);
         let mut own = lock(&self.own);
-        match self.write(&mut own, key, head, body, align) {
+        match self.write(&mut own, record, head, body) {
             Ok(()) => own.has_told = false,
             Err(error) => {
                 // What is there of it must not be in the way of what comes after it.
@@ -303,7 +316,7 @@ impl Journal {
         }
     }
 
-    fn write(&self, own: &mut Own, key: Key, head: &[u8], body: &[u8], align: u8) -> io::Result<()> {
+    fn write(&self, own: &mut Own, record: RecordHead, head: &[u8], body: &[u8]) -> io::Result<()> {
         if own.file.is_none() {
             let path = self.start.directory.join(name_of(self.start.run, self.rank));
             let mut file = File::options().write(true).create_new(true).open(path)?;
@@ -318,7 +331,6 @@ impl Journal {
             own.synced = Some(Instant::now());
         }
         let Some((file, salt)) = &own.file else { return Ok(()) };
-        let record = RecordHead::new(key, head, body, align);
         let mut front = record.encode(*salt).to_vec();
         front.extend_from_slice(head);
         file.write_all_at(&front, own.end)?;
@@ -351,19 +363,26 @@ impl Journal {
     }
 }
 
+/// What tells a function from others of its name.
+fn place_of(code: Code) -> u64 {
+    code.module.rotate_left(32) ^ code.offset
+}
+
 impl Start {
     /// Looks through every `size`th file.
-    fn read_share(&self, rank: u32, size: u32, host: &str) -> Share {
+    fn read_share(&self, rank: u32, size: u32, host: &str, build: u64) -> Share {
         let mut share = Share::default();
         for (index, name) in (0u32..).zip(&self.files).filter(|(index, _)| index % size == rank) {
             let path = self.directory.join(name);
             match scan_file(&path) {
-                Ok(scan) => {
+                Ok((head, scan)) => {
                     share.damaged += scan.damaged;
-                    let results = scan.found.into_iter();
-                    share
-                        .results
-                        .extend(results.map(|found| (found.head.key, index, found.offset, found.small)));
+                    let is_own = head.is_some_and(|head| head.build == build);
+                    let entry = |found: record::Found| {
+                        let name = (found.head.key, is_own.then_some(found.head.place));
+                        (name, Entry { file: index, offset: found.offset, small: found.small })
+                    };
+                    share.results.extend(scan.found.into_iter().map(entry));
                 }
                 Err(error) => {
                     let path = path.display();
@@ -375,13 +394,15 @@ impl Start {
     }
 }
 
-fn scan_file(path: &Path) -> io::Result<record::Scan> {
+fn scan_file(path: &Path) -> io::Result<(Option<FileHead>, record::Scan)> {
     let mut file = File::open(path)?;
-    match record::read_file_head(&mut file)? {
-        Some(head) => record::scan(head.salt, file),
+    let head = record::read_file_head(&mut file)?;
+    let scan = match head {
+        Some(head) => record::scan(head.salt, file)?,
         // It was torn before it had a head, or the head is damaged: then nothing can be told from it.
-        None => Ok(record::Scan { found: Vec::new(), damaged: u64::from(file.metadata()?.len() > 0) }),
-    }
+        None => record::Scan { found: Vec::new(), damaged: u64::from(file.metadata()?.len() > 0) },
+    };
+    Ok((head, scan))
 }
 
 /// Reads a result.
@@ -407,7 +428,8 @@ pub(crate) fn read(location: &Location) -> Result<(Vec<u8>, Buffer), String> {
         file.read_exact_at(&mut head, start)?;
         let mut body = Buffer::new(record.body_bytes as usize, usize::from(record.align).max(1));
         file.read_exact_at(body.as_mut_slice(), start + head.len() as u64)?;
-        let is_whole = RecordHead::new(record.key, &head, body.as_slice(), record.align) == record;
+        let is_whole =
+            RecordHead::new(record.key, record.place, &head, body.as_slice(), record.align) == record;
         Ok(is_whole.then_some((head, body)))
     };
     match read() {

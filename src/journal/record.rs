@@ -24,6 +24,8 @@ pub struct FileHead {
 pub struct RecordHead {
     /// Whose result it is.
     pub key: Key,
+    /// Where its function is in the build that wrote it: two functions may have one name.
+    pub place: u64,
     /// How many bytes the value's head has. A value without one is the encoding of its type.
     pub head_bytes: u32,
     /// How many bytes the value's body has.
@@ -85,15 +87,15 @@ impl FileHead {
 
 impl RecordHead {
     /// How many bytes it has in a file.
-    pub const BYTES: usize = 48;
+    pub const BYTES: usize = 56;
 
     /// The head of a record of this value.
-    pub fn new(key: Key, head: &[u8], body: &[u8], align: u8) -> Self {
+    pub fn new(key: Key, place: u64, head: &[u8], body: &[u8], align: u8) -> Self {
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(head);
         hasher.update(body);
         let (head_bytes, body_bytes) = (head.len() as u32, body.len() as u64);
-        Self { key, head_bytes, body_bytes, align, checksum: hasher.finalize() }
+        Self { key, place, head_bytes, body_bytes, align, checksum: hasher.finalize() }
     }
 
     /// Its bytes in a file with this salt.
@@ -105,20 +107,22 @@ impl RecordHead {
         bytes[28..36].copy_from_slice(&self.body_bytes.to_le_bytes());
         bytes[36] = self.align;
         bytes[40..44].copy_from_slice(&self.checksum.to_le_bytes());
-        let checksum = salted(salt, &bytes[..44]);
-        bytes[44..].copy_from_slice(&checksum.to_le_bytes());
+        bytes[44..52].copy_from_slice(&self.place.to_le_bytes());
+        let checksum = salted(salt, &bytes[..52]);
+        bytes[52..].copy_from_slice(&checksum.to_le_bytes());
         bytes
     }
 
     /// What was encoded with this salt, if that is there.
     pub fn decode(bytes: &[u8; Self::BYTES], salt: u32) -> Option<Self> {
-        if bytes[..8] != RECORD_MAGIC || salted(salt, &bytes[..44]) != word(&bytes[44..]) {
+        if bytes[..8] != RECORD_MAGIC || salted(salt, &bytes[..52]) != word(&bytes[52..]) {
             return None;
         }
         let mut key = Key([0; 16]);
         key.0.copy_from_slice(&bytes[8..24]);
         Some(Self {
             key,
+            place: double_word(&bytes[44..]),
             head_bytes: word(&bytes[24..]),
             body_bytes: double_word(&bytes[28..]),
             align: bytes[36],
@@ -286,7 +290,7 @@ mod tests {
 
     fn record(number: u8, length: usize) -> Vec<u8> {
         let (head, body) = (vec![7; usize::from(number % 3)], vec![number; length]);
-        let mut bytes = RecordHead::new(Key([number; 16]), &head, &body, 8).encode(SALT).to_vec();
+        let mut bytes = RecordHead::new(Key([number; 16]), 1, &head, &body, 8).encode(SALT).to_vec();
         bytes.extend(head);
         bytes.extend(body);
         bytes

@@ -334,10 +334,10 @@ impl Pool {
         let Some(Argument::Each(keys)) = run.arguments.last() else { return };
         let Ok(key) = keys.at(index as usize).try_into().map(Key) else { return };
         match outcome {
-            Outcome::Small => journal.append(key, &[], small.at(0), 1),
+            Outcome::Small => journal.append(key, run.code, &[], small.at(0), 1),
             Outcome::Large(value) => {
                 if let Ok((head, body)) = value.to_wire() {
-                    journal.append(key, &head, body.as_slice(), body.align() as u8);
+                    journal.append(key, run.code, &head, body.as_slice(), body.align() as u8);
                 }
             }
             Outcome::Failed(_) | Outcome::RanOn => {}
