@@ -263,8 +263,8 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// # let journal = tempfile::tempdir().unwrap();
     /// for (resume, known) in [(Resume::No, 0), (Resume::Yes, 10)] {
     ///     Runtime::builder().journal(&journal).resume(resume).execute(|client| {
-    ///         let squares = client.arange(0.0, 1000.0, 1.0, 100).square().checkpoint()?;
-    ///         assert_eq!(squares.sum().compute()?, 332_833_500.0);
+    ///         let squares = client.arange(0, 1000, 1, 100).square().checkpoint()?;
+    ///         assert_eq!(squares.sum().compute()?, 332_833_500);
     ///         assert_eq!(client.restored_count(), known);
     ///         Ok(())
     ///     })
