@@ -338,6 +338,23 @@ fn values_go_when_futures_do(client: &Client) -> Result<()> {
     Ok(())
 }
 
+/// In one process the worker's answers reach the scheduler without a message from outside.
+#[test]
+fn what_comes_after_dropped_tasks_begins() {
+    let run = Runtime::builder().threads(2).execute(|client| {
+        for round in 0..200 {
+            let dropped = client.map(nap, vec![round % 3; 20]);
+            if round % 2 == 0 {
+                client.wait(&dropped, WaitFor::Any, None)?;
+            }
+            drop(dropped);
+            client.submit(add, (1, 2)).wait(Duration::from_secs(60))?;
+        }
+        Ok(())
+    });
+    run.unwrap();
+}
+
 fn builder() -> maniple::Builder {
     Runtime::builder().resource("licence", 1)
 }

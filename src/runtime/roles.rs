@@ -92,6 +92,8 @@ pub(crate) struct Roles {
     this: Rank,
     pub(crate) transport: Box<dyn Transport>,
     scheduler: Option<Scheduler>,
+    /// Whether the scheduler has heard something since it decided.
+    is_undecided: bool,
     worker: Worker,
     store: Store,
     /// What was said to this very rank.
@@ -107,6 +109,7 @@ impl Roles {
         Self {
             this,
             scheduler,
+            is_undecided: false,
             worker: Worker::default(),
             store: Store::new(this),
             local: VecDeque::new(),
@@ -180,6 +183,20 @@ impl Roles {
         if !active {
             return Ok(false);
         }
+        // What this rank tells itself then may be news to the scheduler again.
+        while std::mem::take(&mut self.is_undecided) {
+            self.decide(around);
+            self.settle(around)?;
+        }
+        for target in std::mem::take(&mut self.filled) {
+            let frame = std::mem::take(&mut self.frames[target.index()]);
+            self.transport.send(target, frame)?;
+        }
+        Ok(true)
+    }
+
+    /// Says what the scheduler decides.
+    fn decide(&mut self, around: Surroundings<'_>) {
         let decisions = self.scheduler.as_mut().map(Scheduler::decide);
         for (target, message) in decisions.into_iter().flatten() {
             if let Message::ToWorker(ToWorker::Yield(count)) = &message {
@@ -193,12 +210,6 @@ impl Roles {
             around.tally.inspect(|tally| tally.say(target, &message));
             self.say(target, message);
         }
-        self.settle(around)?;
-        for target in std::mem::take(&mut self.filled) {
-            let frame = std::mem::take(&mut self.frames[target.index()]);
-            self.transport.send(target, frame)?;
-        }
-        Ok(true)
     }
 
     fn say(&mut self, target: Rank, message: Message) {
@@ -344,6 +355,7 @@ impl Roles {
                     log_of(self.this, source, &message);
                     around.tally.inspect(|tally| tally.hear(source, &message));
                     scheduler.handle(source, message);
+                    self.is_undecided = true;
                 }
             }
             Message::ToWorker(message) => {
