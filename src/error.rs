@@ -1,7 +1,12 @@
 //! What can go wrong, sorted by who can mend it.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, io, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    io::{self, Write},
+    path::PathBuf,
+    sync::Arc,
+};
 
 /// The result of most of what this library does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -215,6 +220,12 @@ impl fmt::Display for TaskError {
 }
 
 impl std::error::Error for TaskError {}
+
+/// Tells the user of what is wrong but stops no run, as one piece: launchers mix what ranks write in several.
+pub(crate) fn warn(words: &str) {
+    // Nobody can be told that nobody can be told.
+    let _ = io::stderr().write_all(format!("Warning: {words}\n").as_bytes());
+}
 
 #[cfg(test)]
 mod tests {

@@ -115,8 +115,9 @@ fn a_killed_run_is_gone_on_with() {
         // With as many ranks, and with others.
         let resumed = start(*way, "goes on", &journal, "1");
         assert!(resumed.stderr.is_empty(), "{}", words(&resumed.stderr));
+        // Workers may be far ahead of the driver, whose death is what ends them.
         let known = restored(&resumed);
-        assert!((300..TASKS).contains(&known), "{way:?}: {known} results were there");
+        assert!((300..=TASKS).contains(&known), "{way:?}: {known} results were there");
         let other = ways[(index + 1) % ways.len()];
         assert_eq!(restored(&start(other, "goes on", &journal, "1")), TASKS);
     }

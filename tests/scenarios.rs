@@ -10,7 +10,7 @@ use std::{
     collections::HashSet,
     env,
     sync::{
-        Mutex,
+        Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -192,9 +192,6 @@ fn options(client: &Client) -> Result<()> {
         assert_eq!(after.result().unwrap_err().to_string().matches("needed by").count(), 1);
     }
     let limited = SubmitOptions::new().resource("licence", 1);
-    // Two tests of one process run these scenarios at a time, and would count each other's tasks.
-    static COUNTS: Mutex<()> = Mutex::new(());
-    let _counts = COUNTS.lock();
     static AT_ONCE: AtomicUsize = AtomicUsize::new(0);
     let alone = || {
         let others = AT_ONCE.fetch_add(1, Ordering::SeqCst);
@@ -360,6 +357,9 @@ fn builder() -> maniple::Builder {
 }
 
 fn run_all(builder: maniple::Builder) {
+    /// Tasks count each other, and memory is that of the process.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     builder.execute(all).unwrap();
 }
 

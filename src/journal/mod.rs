@@ -12,7 +12,7 @@ mod restore;
 
 use crate::{
     comm::Buffer,
-    error::{Error, Result},
+    error::{Error, Result, warn},
     lock::lock,
     task::Code,
 };
@@ -265,10 +265,10 @@ impl Journal {
             index.extend(share.results);
         }
         if damaged > 0 && rank == 0 {
-            eprintln!(
-                "Warning: the journal {} is damaged in {damaged} places: what was there is computed again",
+            warn(&format!(
+                "the journal {} is damaged in {damaged} places: what was there is computed again",
                 start.directory.display()
-            );
+            ));
         }
         let (restored, own, lease) = (AtomicU64::new(0), Mutex::default(), Mutex::new(lease));
         Ok(Self { start, sync, build, rank, host: host.into(), index, restored, own, lease })
@@ -305,12 +305,12 @@ impl Journal {
                     let _ = file.set_len(own.end);
                 }
                 if !std::mem::replace(&mut own.has_told, true) {
-                    eprintln!(
-                        "Warning: rank {} ({}): results cannot be kept in the journal {}: {error}",
+                    warn(&format!(
+                        "rank {} ({}): results cannot be kept in the journal {}: {error}",
                         self.rank,
                         self.host,
                         self.start.directory.display()
-                    );
+                    ));
                 }
             }
         }

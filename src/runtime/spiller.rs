@@ -161,9 +161,9 @@ impl SpillThread {
 
     fn warn(&self, words: &str) {
         let SpillerOptions { rank, host, .. } = &self.options;
-        eprintln!(
-            "Warning: rank {rank} ({host}): values cannot be moved to the disk, so tasks wait for memory: {words}"
-        );
+        crate::error::warn(&format!(
+            "rank {rank} ({host}): values cannot be moved to the disk, so tasks wait for memory: {words}"
+        ));
     }
 
     fn tell(&self, done: Spilled) {

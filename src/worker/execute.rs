@@ -176,7 +176,8 @@ impl Pool {
     /// Forgets what is queued, and begins nothing more.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
-        *self.queue() = Queue::default();
+        let mut queue = self.queue();
+        *queue = Queue::default();
         self.queued.store(0, Ordering::SeqCst);
     }
 
@@ -347,9 +348,11 @@ impl Pool {
     /// What is left of a piece goes back, for others to take, or to the scheduler, which may have asked for
     /// it; what ended is handed over.
     fn put_aside(&self, Paused { rest, mut ended, recalls }: Paused) {
-        if rest.len() > 0 && !self.stopped.load(Ordering::SeqCst) {
+        if rest.len() > 0 {
             let mut queue = self.queue();
-            if recalls == self.recalls.load(Ordering::SeqCst) {
+            if self.stopped.load(Ordering::SeqCst) {
+                // Nobody asks for it any more.
+            } else if recalls == self.recalls.load(Ordering::SeqCst) {
                 self.queued.fetch_add(rest.len() as usize, Ordering::SeqCst);
                 queue.put_back(rest);
             } else {
@@ -398,6 +401,10 @@ impl Execute for Arc<Pool> {
     fn begin(&self, run: Run, value: &dyn Fn(TaskId) -> Option<Value>) {
         let count = run.tasks.count as usize;
         let mut queue = self.queue();
+        // Under the lock, so that nothing is queued after the end of the run, for which threads would look in vain.
+        if self.stopped.load(Ordering::SeqCst) {
+            return;
+        }
         queue.push(run, value);
         self.queued.fetch_add(count, Ordering::SeqCst);
         drop(queue);
