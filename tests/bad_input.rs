@@ -1,8 +1,11 @@
 //! What goes wrong for users: each ends all ranks, soon, with a status that says so and one clear line.
 
+#[path = "support/itself.rs"]
+mod itself;
 #[cfg(feature = "mpi")]
 mod support;
 
+use itself::{ARGS, ways};
 use maniple::{Result, SubmitOptions, current};
 use std::{
     env, fs,
@@ -72,21 +75,6 @@ impl<'de> serde::Deserialize<'de> for Odd {
     }
 }
 
-const ARGS: [&str; 4] = ["--exact", "program", "--nocapture", "--test-threads=1"];
-
-/// How a program is started: by itself, or under MPI on so many ranks.
-fn ways() -> Vec<Option<u32>> {
-    #[cfg(feature = "mpi")]
-    if env::var_os(PROGRAM).is_none() {
-        if support::launcher().is_some() {
-            return vec![None, Some(2), Some(4)];
-        }
-        assert!(env::var_os("MANIPLE_REQUIRE_MPI").is_none(), "no MPI launcher is installed");
-        println!("skipped under MPI: no launcher is installed");
-    }
-    vec![None]
-}
-
 fn run(way: Option<u32>, program: &str, variables: &[(&str, &str)]) -> Output {
     let this = env::current_exe().unwrap();
     let variables = [&[(PROGRAM, program)], variables].concat();
@@ -105,7 +93,7 @@ fn assert_fails(program: &str, variables: &[(&str, &str)], words: &str, seconds:
         return;
     }
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    for way in ways() {
+    for way in ways([2, 4]) {
         let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let start = Instant::now();
         let output = run(way, program, variables);
@@ -122,7 +110,7 @@ fn assert_fails(program: &str, variables: &[(&str, &str)], words: &str, seconds:
 #[test]
 fn a_run_that_goes_well_says_nothing() {
     if env::var_os(PROGRAM).is_none() {
-        for way in ways() {
+        for way in ways([2, 4]) {
             let output = run(way, "well", &[]);
             assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
         }
@@ -221,16 +209,7 @@ struct Started {
 
 fn start(way: Option<u32>) -> Started {
     let scratch = tempfile::tempdir().unwrap();
-    let this = env::current_exe().unwrap();
-    let mut command = match way {
-        None => Command::new(this),
-        #[cfg(feature = "mpi")]
-        Some(ranks) => support::launch(ranks, &this),
-        #[cfg(not(feature = "mpi"))]
-        Some(_) => unreachable!("no way without MPI"),
-    };
-    let mut child = command
-        .args(ARGS)
+    let mut child = itself::command(way)
         .env(PROGRAM, "waits")
         .env("MANIPLE_LOCAL_DIRECTORY", scratch.path())
         .stdin(Stdio::null())
@@ -308,7 +287,7 @@ fn an_interrupt_ends_all_ranks_and_leaves_nothing() {
     if env::var_os(PROGRAM).is_some() {
         return;
     }
-    for way in ways() {
+    for way in ways([2, 4]) {
         interrupt(way, libc::SIGINT, true, 1);
         interrupt(way, libc::SIGINT, true, 2);
         interrupt(way, libc::SIGTERM, false, 1);

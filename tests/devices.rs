@@ -1,11 +1,14 @@
 //! Workers on devices: PoCL's, which are the processor and its halves. Each worker proves what it is
 //! bound to, kernels compute, and what goes wrong is told in one clear line.
 
+#[path = "support/itself.rs"]
+mod itself;
 #[path = "support/opencl.rs"]
 mod opencl;
 #[cfg(feature = "mpi")]
 mod support;
 
+use itself::ARGS;
 use maniple::{
     Builder, Client, MemoryLimit, Result, Runtime, SubmitOptions, WaitFor, current,
     device::{self, Binding, Buffer, Device, DeviceKind, DeviceType, DeviceVec},
@@ -373,7 +376,6 @@ fn program() {
     }
 }
 
-const ARGS: [&str; 4] = ["--exact", "program", "--nocapture", "--test-threads=1"];
 const TILES: [(&str, &str); 3] =
     [(PROGRAM, "yes"), ("MANIPLE_DEVICE", "tile"), ("MANIPLE_DEVICE_TYPE", "cpu")];
 

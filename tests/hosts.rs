@@ -5,9 +5,12 @@
 
 #[path = "support/example.rs"]
 mod example;
+#[path = "support/itself.rs"]
+mod itself;
 mod support;
 
 use example::example;
+use itself::{ARGS, text};
 use maniple::{Client, Result, SubmitOptions, current};
 use serde_json::Value;
 use std::{
@@ -67,10 +70,6 @@ fn on_hosts(program: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> O
     Some(command.stdin(Stdio::null()).output().unwrap())
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 #[test]
 fn pi_over_three_hosts_gives_what_it_gives_alone() {
     let arguments = ["--samples", "1e6", "--runs", "1", "--json", "--threads", "1"];
@@ -83,9 +82,8 @@ fn pi_over_three_hosts_gives_what_it_gives_alone() {
 
 #[test]
 fn large_values_and_tasks_go_where_they_are_asked_to() {
-    let arguments = ["--exact", "program", "--nocapture", "--test-threads=1"];
     let variables = [(PROGRAM, "1"), ("MANIPLE_THREADS", "1")];
-    let Some(output) = on_hosts(&env::current_exe().unwrap(), &arguments, &variables) else { return };
+    let Some(output) = on_hosts(&env::current_exe().unwrap(), &ARGS, &variables) else { return };
     support::assert_clean(&output);
     assert_eq!(text(&output.stdout).matches("program done").count(), 6, "{}", support::tell(&output));
 }

@@ -1,15 +1,14 @@
 //! `maniple info`, alone and under MPI.
 
+#[path = "support/itself.rs"]
+mod itself;
 #[cfg(feature = "mpi")]
 mod support;
 
+use itself::text;
 use std::process::{Command, Output, Stdio};
 
 const MANIPLE: &str = env!("CARGO_BIN_EXE_maniple");
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 /// What it printed; its status says whether something is wrong, and it says nothing else.
 fn said(output: &Output) -> String {

@@ -1,8 +1,11 @@
 //! Runs that are killed and gone on with, and journals that cannot be used.
 
+#[path = "support/itself.rs"]
+mod itself;
 #[cfg(feature = "mpi")]
 mod support;
 
+use itself::{text, ways};
 use maniple::{
     Client, Result, Resume, Runtime, SubmitOptions,
     journal::record::{FileHead, read_file_head},
@@ -12,7 +15,7 @@ use std::{
     fs::{self, File},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Output, Stdio},
 };
 
 /// Set in the processes that a test has started: where the driver kills its process, if it does.
@@ -58,43 +61,18 @@ fn program() {
     }
 }
 
-/// How a program is started: by itself, or under MPI on so many ranks.
-fn ways() -> Vec<Option<u32>> {
-    if env::var_os(PROGRAM).is_some() {
-        return Vec::new();
-    }
-    #[cfg(feature = "mpi")]
-    {
-        if support::launcher().is_some() {
-            return vec![None, Some(4), Some(2)];
-        }
-        assert!(env::var_os("MANIPLE_REQUIRE_MPI").is_none(), "no MPI launcher is installed");
-        println!("skipped under MPI: no launcher is installed");
-    }
-    vec![None]
-}
+/// On how many ranks it is started besides.
+const RANKS: [u32; 2] = [4, 2];
 
 fn start(way: Option<u32>, program: &str, journal: &Path, resume: &str) -> Output {
-    let this = env::current_exe().unwrap();
-    let mut command = match way {
-        None => Command::new(this),
-        #[cfg(feature = "mpi")]
-        Some(ranks) => support::launch(ranks, &this),
-        #[cfg(not(feature = "mpi"))]
-        Some(_) => unreachable!("no way without MPI"),
-    };
-    command.args(["--exact", "program", "--nocapture", "--test-threads=1"]);
+    let mut command = itself::command(way);
     command.env(PROGRAM, program).env("MANIPLE_JOURNAL", journal).env("MANIPLE_RESUME", resume);
     command.stdin(Stdio::null()).output().unwrap()
 }
 
-fn words(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 /// How many tasks were restored, after a run that went well.
 fn restored(output: &Output) -> u64 {
-    let (stdout, stderr) = (words(&output.stdout), words(&output.stderr));
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
     let line = stdout.lines().find(|line| line.ends_with(" restored")).expect("the count is printed");
     let mut numbers = line.split(' ').filter_map(|word| word.parse::<u64>().ok());
@@ -104,17 +82,17 @@ fn restored(output: &Output) -> u64 {
 
 #[test]
 fn a_killed_run_is_gone_on_with() {
-    let ways = ways();
+    let ways = ways(RANKS);
     for (index, way) in ways.iter().enumerate() {
         let folder = tempfile::tempdir().unwrap();
         let journal = folder.path().join("new");
         let killed = start(*way, "300", &journal, "0");
         assert!(
-            !killed.status.success() && words(&killed.stdout).lines().all(|line| !line.contains("inside"))
+            !killed.status.success() && text(&killed.stdout).lines().all(|line| !line.contains("inside"))
         );
         // With as many ranks, and with others.
         let resumed = start(*way, "goes on", &journal, "1");
-        assert!(resumed.stderr.is_empty(), "{}", words(&resumed.stderr));
+        assert!(resumed.stderr.is_empty(), "{}", text(&resumed.stderr));
         // Workers may be far ahead of the driver, whose death is what ends them.
         let known = restored(&resumed);
         assert!((300..=TASKS).contains(&known), "{way:?}: {known} results were there");
@@ -130,7 +108,7 @@ fn files(journal: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn what_is_damaged_or_torn_is_computed_again() {
-    if ways().is_empty() {
+    if ways(RANKS).is_empty() {
         return;
     }
     let journal = tempfile::tempdir().unwrap();
@@ -143,18 +121,18 @@ fn what_is_damaged_or_torn_is_computed_again() {
     file.set_len(length - 5).unwrap();
     let output = start(None, "goes on", journal.path(), "1");
     assert_eq!(restored(&output), TASKS - 2, "one damaged, one torn");
-    let stderr = words(&output.stderr);
+    let stderr = text(&output.stderr);
     assert!(stderr.starts_with("Warning: the journal ") && stderr.lines().count() == 1, "{stderr}");
     assert!(stderr.contains("is damaged in 1 places: what was there is computed again"), "{stderr}");
 }
 
 #[test]
 fn a_journal_that_cannot_be_written_stops_no_run() {
-    for way in ways() {
+    for way in ways(RANKS) {
         let folder = tempfile::tempdir().unwrap();
         let output = start(way, "journal vanishes", &folder.path().join("journal"), "0");
         assert_eq!(restored(&output), 0);
-        let stderr = words(&output.stderr);
+        let stderr = text(&output.stderr);
         let told = stderr.lines().filter(|line| {
             line.starts_with("Warning: rank ") && line.contains("results cannot be kept in the journal")
         });
@@ -165,12 +143,12 @@ fn a_journal_that_cannot_be_written_stops_no_run() {
 
 #[test]
 fn what_keeps_a_run_from_its_journal_is_one_line() {
-    for way in ways() {
+    for way in ways(RANKS) {
         let folder = tempfile::tempdir().unwrap();
         let journal = folder.path().join("journal");
         let refused = |resume: &str, journal: &Path, expected: &str| {
             let output = start(way, "goes on", journal, resume);
-            let stderr = words(&output.stderr);
+            let stderr = text(&output.stderr);
             assert!(!output.status.success(), "{expected}");
             assert_eq!(stderr.matches("Error: ").count(), 1, "{stderr}");
             assert!(stderr.contains(expected), "{stderr}");
@@ -237,7 +215,7 @@ fn all_kinds(client: &Client) -> Result<(f64, u64)> {
 
 #[test]
 fn values_of_all_kinds_come_back_to_any_number_of_workers() {
-    if ways().is_empty() {
+    if ways(RANKS).is_empty() {
         return;
     }
     let plain = Runtime::builder().execute(all_kinds).unwrap();

@@ -2,10 +2,13 @@
 
 #[path = "support/example.rs"]
 mod example;
+#[path = "support/itself.rs"]
+mod itself;
 #[cfg(feature = "mpi")]
 mod support;
 
 use example::example;
+use itself::text;
 use serde_json::Value;
 use std::process::{Command, Output};
 
@@ -31,10 +34,6 @@ fn launched(ranks: u32, args: &[&str], variables: &[(&str, &str)]) -> Option<Out
 #[cfg(not(feature = "mpi"))]
 fn launched(_: u32, _: &[&str], _: &[(&str, &str)]) -> Option<Output> {
     None
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The numbers before `MB` in the lines that end a run: peaks and limits.

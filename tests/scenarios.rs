@@ -3,6 +3,9 @@
 //! This test program runs itself under the launcher: a rank then finds in its environment what to do.
 
 #[cfg(feature = "mpi")]
+#[path = "support/itself.rs"]
+mod itself;
+#[cfg(feature = "mpi")]
 mod support;
 
 use maniple::{Client, Error, Reason, Result, Runtime, Shared, Status, SubmitOptions, WaitFor, current};
@@ -477,10 +480,14 @@ fn launch(program: &str, ranks: u32, variables: &[(&str, &str)]) {
         assert!(env::var_os("MANIPLE_REQUIRE_MPI").is_none(), "no MPI launcher is installed");
         return println!("skipped: no MPI launcher is installed");
     }
-    let args = ["--exact", "program", "--nocapture", "--test-threads=1"];
     let variables = [&[(PROGRAM, program)], variables].concat();
-    let output =
-        support::mpirun(ranks, &env::current_exe().unwrap(), &args, &variables, Duration::from_secs(120));
+    let output = support::mpirun(
+        ranks,
+        &env::current_exe().unwrap(),
+        &itself::ARGS,
+        &variables,
+        Duration::from_secs(120),
+    );
     support::assert_clean(&output);
     let told = String::from_utf8_lossy(&output.stdout);
     assert_eq!(told.matches("program done").count(), ranks as usize, "{}", support::tell(&output));

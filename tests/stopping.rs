@@ -1,9 +1,12 @@
 //! Runs whose time is over: no task begins any more, those that run may end, and the exit status asks for
 //! another run.
 
+#[path = "support/itself.rs"]
+mod itself;
 #[cfg(feature = "mpi")]
 mod support;
 
+use itself::ways;
 use maniple::{Client, Error, Reason, Result, SubmitOptions, current};
 use std::{
     env,
@@ -116,39 +119,14 @@ fn program() {
     }
 }
 
-const ARGS: [&str; 4] = ["--exact", "program", "--nocapture", "--test-threads=1"];
-
-/// How a program is started: by itself, or under MPI on so many ranks.
-fn ways() -> Vec<Option<u32>> {
-    if env::var_os(PROGRAM).is_some() {
-        return Vec::new();
-    }
-    #[cfg(feature = "mpi")]
-    {
-        if support::launcher().is_some() {
-            return vec![None, Some(2), Some(4)];
-        }
-        assert!(env::var_os("MANIPLE_REQUIRE_MPI").is_none(), "no MPI launcher is installed");
-        println!("skipped under MPI: no launcher is installed");
-    }
-    vec![None]
-}
-
 fn command(way: Option<u32>, program: &str, variables: &[(&str, &str)]) -> Command {
-    let this = env::current_exe().unwrap();
-    let mut command = match way {
-        None => Command::new(this),
-        #[cfg(feature = "mpi")]
-        Some(ranks) => support::launch(ranks, &this),
-        #[cfg(not(feature = "mpi"))]
-        Some(_) => unreachable!("no way without MPI"),
-    };
+    let mut command = itself::command(way);
     // The tests may themselves be run within a job.
     let others = ["SLURM_JOB_END_TIME", "PBS_WALLTIME", "MANIPLE_END_TIME"];
     for name in others {
         command.env_remove(name);
     }
-    command.args(ARGS).env(PROGRAM, program).envs(variables.iter().copied()).stdin(Stdio::null());
+    command.env(PROGRAM, program).envs(variables.iter().copied()).stdin(Stdio::null());
     command
 }
 
@@ -161,7 +139,7 @@ fn assert_asks_for_another_run(way: Option<u32>, output: &Output, words: &str) {
 
 #[test]
 fn a_signal_lets_tasks_end_and_none_begin() {
-    for way in ways() {
+    for way in ways([2, 4]) {
         let mut child = command(way, "from outside", &[("MANIPLE_THREADS", "2")])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -183,7 +161,7 @@ fn a_signal_lets_tasks_end_and_none_begin() {
 
 #[test]
 fn a_run_stops_by_itself_before_its_time_is_over() {
-    for way in ways() {
+    for way in ways([2, 4]) {
         let limit = [("MANIPLE_TIME_LIMIT", "5"), ("MANIPLE_TIME_MARGIN", "2")];
         let output = command(way, "limit", &limit).output().unwrap();
         assert_asks_for_another_run(way, &output, "stopping::nap) came too late: the run is stopping");
@@ -192,7 +170,7 @@ fn a_run_stops_by_itself_before_its_time_is_over() {
 
 #[test]
 fn nobody_waits_for_a_task_that_does_not_end_in_time() {
-    for way in ways() {
+    for way in ways([2, 4]) {
         let end = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let end = (end.as_secs() + 6).to_string();
         let start = Instant::now();
@@ -204,7 +182,7 @@ fn nobody_waits_for_a_task_that_does_not_end_in_time() {
 
 #[test]
 fn a_closure_may_leave_early() {
-    for way in ways() {
+    for way in ways([2, 4]) {
         let limit = [("MANIPLE_TIME_LIMIT", "1.5"), ("MANIPLE_TIME_MARGIN", "1")];
         let output = command(way, "leaves early", &limit).output().unwrap();
         assert_asks_for_another_run(way, &output, "Error: stopped before the end");
@@ -213,7 +191,7 @@ fn a_closure_may_leave_early() {
 
 #[test]
 fn a_run_without_a_limit_goes_on() {
-    for way in ways() {
+    for way in ways([2, 4]) {
         let output = command(way, "no limit", &[]).output().unwrap();
         assert!(output.status.success() && output.stderr.is_empty(), "{way:?}: {output:?}");
     }
