@@ -1,7 +1,7 @@
 //! Who gets what.
 //!
 //! A task whose inputs lie on a worker queues for that worker: for the one that holds most of their
-//! bytes, the less loaded of two. Others queue for all. Tasks that need nothing are withheld in their
+//! bytes; of two, where others queue that need the same, unless it is more loaded. Others queue for all. Tasks that need nothing are withheld in their
 //! layers, and given out in ranges, after what is ready: so what has begun is finished before more is
 //! begun, and a worker that holds much is given no new beginnings.
 //!
@@ -20,11 +20,14 @@ use super::{
     table::{LayerSlot, Slot, State, WorkerIndex},
 };
 use crate::message::{Argument, Column, Held, Message, Need, Packed, Run, TaskId, Tasks, ToWorker};
+use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
-use std::cmp::Reverse;
+use std::{cmp::Reverse, hash::BuildHasher};
 
 /// Less work than this is not worth asking back for.
 const YIELD_NANOSECONDS_MIN: u64 = 200_000;
+/// By how many tasks a thread a worker may be more loaded than another that holds as much, and be chosen.
+const LOAD_DIFFERENCE_MAX: usize = 2;
 /// How many workers a search for one that can give back looks at.
 const VICTIMS_MAX: usize = 64;
 
@@ -73,7 +76,9 @@ impl Scheduler {
         }
     }
 
-    /// The worker that holds most bytes of what a task needs, if any are held.
+    /// The worker that holds most bytes of what a task needs, if any are held. Of several, one of the less
+    /// loaded, and the same for all tasks that need the same values, so that each of these moves once: so do
+    /// two blocks of `x + x.T`, which lie across from each other.
     fn nearest_worker(&self, slot: Slot) -> Option<WorkerIndex> {
         if self.held_count == 0 {
             return None;
@@ -87,10 +92,13 @@ impl Scheduler {
                 Some((_, total)) => *total += bytes,
                 None => held.push((worker, bytes)),
             };
+        // Of a set: whatever the order.
+        let mut hash = 0_u64;
         super::table::for_each_need(&record.layer, index, |need| {
             let Some(needed) = self.pages.get(need) else { return };
             let needed = &self.tasks[needed];
             if needed.state == State::Held {
+                hash = hash.wrapping_add(FxBuildHasher.hash_one(need));
                 add(needed.worker, needed.size.bytes);
                 self.chains.iter(needed.other_holders).for_each(|worker| add(worker, needed.size.bytes));
             }
@@ -98,14 +106,19 @@ impl Scheduler {
         held.retain(|(worker, _)| {
             (*worker as usize) < self.workers.len() && self.classes[record.class].may_run_on(*worker)
         });
+        let most = held.iter().map(|(_, bytes)| *bytes).max()?;
+        held.retain(|(_, bytes)| *bytes == most);
+        if held.len() == 1 {
+            return Some(held[0].0);
+        }
         let load = |worker: WorkerIndex| {
             let record = &self.workers[worker as usize];
             (record.outstanding as usize + record.queue.len()) / record.spec.threads.max(1) as usize
         };
-        let best = held.iter().max_by(|(a, a_bytes), (b, b_bytes)| {
-            a_bytes.cmp(b_bytes).then(load(*b).cmp(&load(*a))).then(b.cmp(a))
-        });
-        best.map(|(worker, _)| *worker)
+        let least = held.iter().map(|(worker, _)| load(*worker)).min()?;
+        held.retain(|(worker, _)| load(*worker) <= least + LOAD_DIFFERENCE_MAX);
+        held.sort_unstable();
+        Some(held[hash as usize % held.len()].0)
     }
 
     /// Puts a worker among those with a thread to spare, or with room, if it is one.

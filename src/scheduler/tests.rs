@@ -9,6 +9,8 @@ use crate::{
     task::Code,
 };
 
+use std::collections::{BTreeMap, VecDeque};
+
 mod time;
 
 const DRIVER: Rank = Rank(1);
@@ -233,6 +235,40 @@ fn a_dependent_runs_where_its_bytes_are() {
     expected.sort_unstable();
     assert_eq!(freed, expected, "copies go too");
     story.assert_empty();
+}
+
+#[test]
+fn tasks_that_need_the_same_values_run_where_each_of_these_moves_once() {
+    const PAIRS: u64 = 32;
+    let mut story = Story::of(2);
+    let mut worker_of = BTreeMap::new();
+    story.hear(1, [roots(0, 2 * PAIRS as u32)]);
+    let mut given = VecDeque::from(story.given());
+    while let Some((worker, task, count)) = given.pop_front() {
+        worker_of.extend((task..).take(count as usize).map(|task| (task, worker)));
+        story.hear(worker, (task..).take(count as usize).map(|task| stored(task, 8)));
+        given.extend(story.given());
+    }
+    let pairs: Vec<(u64, u64)> = {
+        let on = |rank| worker_of.iter().filter(move |(_, worker)| **worker == rank).map(|(task, _)| *task);
+        on(2).zip(on(3)).collect()
+    };
+    assert!(pairs.len() as u64 > PAIRS / 2, "{pairs:?}");
+    let (left, right): (Vec<_>, Vec<_>) = pairs.iter().map(|(left, right)| (id(*left), id(*right))).unzip();
+    let columns = |left: &[TaskId], right: &[TaskId]| {
+        vec![Column::Values([left, right].concat()), Column::Values([right, left].concat())]
+    };
+    let (first, count) = (2 * PAIRS, pairs.len() as u64);
+    story.hear(1, [ToScheduler::Submit(layer(first, 2 * count as u32, columns(&left, &right)))]);
+    let (mut ran_on, mut given) = (BTreeMap::new(), VecDeque::from(story.given()));
+    while let Some((rank, task, count)) = given.pop_front() {
+        ran_on.extend((task..).take(count as usize).map(|task| (task, rank)));
+        story.hear(rank, [finished(task, count)]);
+        given.extend(story.given());
+    }
+    let is_together = |pair: &u64| ran_on[pair] == ran_on[&(pair + count)];
+    let together = (first..first + count).filter(is_together).count() as u64;
+    assert!(together * 4 >= count * 3, "{together} of {count} pairs ran on one worker");
 }
 
 #[test]
