@@ -10,7 +10,7 @@ mod file;
 use crate::{comm::Buffer, message::Size};
 pub use extents::Extent;
 pub use file::{SpillFile, SpillPlace};
-use std::{fmt, io, sync::Arc};
+use std::{cell::Cell, fmt, io, sync::Arc, time::Instant};
 
 /// Keeps ranges of bytes.
 pub trait Disk: Send + Sync + fmt::Debug {
@@ -100,6 +100,14 @@ impl DiskCopy {
     ///
     /// Says what is wrong if the bytes cannot be read, or are not those that were written.
     pub fn read(&self) -> Result<(Vec<u8>, Buffer), String> {
+        let start = Instant::now();
+        let read = self.read_and_unpack();
+        let nanoseconds = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        READ.with(|read| read.set(read.get().plus(ReadBack { bytes: self.size.bytes, nanoseconds })));
+        read
+    }
+
+    fn read_and_unpack(&self) -> Result<(Vec<u8>, Buffer), String> {
         let length = self.size.bytes as usize;
         let mut body = Buffer::new(length, usize::from(self.size.align).max(1));
         let trouble = |what: String| format!("its copy on the disk of this worker {what}");
@@ -127,6 +135,31 @@ impl DiskCopy {
 impl Drop for DiskCopy {
     fn drop(&mut self) {
         self.disk.free(self.extent);
+    }
+}
+
+/// What a thread has read back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ReadBack {
+    pub bytes: u64,
+    pub nanoseconds: u64,
+}
+
+thread_local! {
+    static READ: Cell<ReadBack> = const { Cell::new(ReadBack { bytes: 0, nanoseconds: 0 }) };
+}
+
+impl ReadBack {
+    /// What this thread has read back since the last call.
+    pub(crate) fn take() -> Self {
+        READ.take()
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes + other.bytes,
+            nanoseconds: self.nanoseconds.saturating_add(other.nanoseconds),
+        }
     }
 }
 
@@ -161,6 +194,7 @@ mod tests {
             let copy = DiskCopy::write(disk.clone(), vec![7], &body, 8, compression).unwrap();
             let (head, read) = copy.read().unwrap();
             assert_eq!((head.as_slice(), read.as_slice()), ([7].as_slice(), body.as_slice()));
+            assert_eq!(ReadBack::take().bytes, body.len() as u64, "a thread knows what it has read");
             let written = disk.0.lock().unwrap().len();
             assert_eq!(written < body.len(), compression != Compression::None, "{compression:?}");
         }

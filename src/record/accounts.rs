@@ -186,7 +186,7 @@ fn times(history: &History, rank: usize, transfers: &[Transfer]) -> Vec<Time> {
     let is_coming = |transfer: &&Transfer| transfer.target as usize == rank;
     let coming = transfers.iter().filter(is_coming);
     let coming = union(coming.map(|moved| (moved.sent.unwrap_or(moved.asked), moved.arrived)).collect());
-    let spilling = union(stretches_of(told, Kind::Spill, None));
+    let spilling = |lane| stretches_of(told, Kind::Spill, Some(lane as u16));
     let mut computes: Vec<(Stretches, u64)> =
         (0..threads as u16).map(|lane| (compute(told, lane), sparse(told, lane))).collect();
     let any = union(computes.iter().flat_map(|(compute, _)| compute.iter().copied()).collect());
@@ -197,8 +197,11 @@ fn times(history: &History, rank: usize, transfers: &[Transfer]) -> Vec<Time> {
         let helping: Stretches = helping.into_iter().filter(apart).collect();
         let helping = both(&helping, &any);
         *compute = union(compute.iter().copied().chain(helping).collect());
+        // What a task itself reads from the disk.
+        *compute = minus(compute, &union(spilling(lane)));
     }
-    let account = |(compute, idle_within): (Stretches, u64)| {
+    let account = |(lane, (compute, idle_within)): (usize, (Stretches, u64))| {
+        let spilling = union(spilling(lane).into_iter().chain(spilling(threads)).collect());
         let whole = vec![(told.began, told.ended.max(told.began))];
         let compute = both(&compute, &whole);
         let idle = minus(&whole, &compute);
@@ -212,7 +215,7 @@ fn times(history: &History, rank: usize, transfers: &[Transfer]) -> Vec<Time> {
             spill: length(&spill),
         }
     };
-    computes.into_iter().map(account).collect()
+    computes.into_iter().enumerate().map(account).collect()
 }
 
 fn stretches_of(told: &RankHistory, kind: Kind, lane: Option<u16>) -> Stretches {
@@ -489,6 +492,16 @@ pub(super) mod tests {
         assert_eq!(of(2, 0), (15_000, 0, 85_000, 0));
         assert_eq!(of(3, 0), (20_000, 10_000, 65_000, 5_000));
         assert_eq!(of(3, 1), (14_000, 10_000, 71_000, 5_000), "a task that waits does not compute");
+    }
+
+    #[test]
+    fn what_a_task_reads_from_the_disk_is_no_computing() {
+        let mut history = known();
+        let before = Accounts::of(&history).times[3][0];
+        history.ranks[3].events.push(event(Kind::Spill, 0, 0, 64, 41_000, 45_000));
+        let time = Accounts::of(&history).times[3][0];
+        assert_eq!((time.compute, time.spill), (before.compute - 4_000, before.spill + 4_000));
+        assert_eq!(sum(&time), sum(&before));
     }
 
     #[test]

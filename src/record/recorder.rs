@@ -7,6 +7,7 @@ use super::{
     ring::Ring,
 };
 use crate::{
+    disk::ReadBack,
     lock::lock,
     message::{Running, TaskId},
     rank::Rank,
@@ -440,7 +441,7 @@ impl Recorder {
         });
         let start = now();
         if let Some(mut lane) = recorder.lane(Some(0)) {
-            (0..count).for_each(|task| lane.ran(TaskId(task)));
+            (0..count).for_each(|task| lane.ran(TaskId(task), ReadBack::take()));
         }
         let nanoseconds = now() - start;
         recorder.finish();
@@ -468,11 +469,16 @@ impl Lane<'_> {
         Duration::from_nanos(self.since - self.began)
     }
 
-    /// A task has run since the last one did.
+    /// A task has run since the last one did, and has read this back from the disk, as tasks do at their beginning.
     #[inline]
-    pub(crate) fn ran(&mut self, task: TaskId) {
+    pub(crate) fn ran(&mut self, task: TaskId, read: ReadBack) {
         let end = now();
         let start = std::mem::replace(&mut self.since, end);
+        if read.nanoseconds > 0 {
+            let (kind, amount) = (Kind::Spill, read.bytes);
+            let end = end.min(start + read.nanoseconds);
+            self.recorder.push(self.place, Event { kind, lane: 0, subject: 0, amount, start, end });
+        }
         if let Some(open) = &mut self.open {
             let follows = open.subject + open.amount == task.0;
             if follows && end - start < SHORT && end - open.start < TOGETHER {
@@ -550,7 +556,7 @@ mod tests {
         thread::scope(|scope| {
             scope.spawn(|| {
                 let mut lane = recorder.lane(Some(1)).unwrap();
-                (0..10_000).for_each(|task| lane.ran(TaskId(task)));
+                (0..10_000).for_each(|task| lane.ran(TaskId(task), ReadBack::default()));
             });
         });
         assert!(recorder.lane(Some(2)).is_none() && recorder.lane(None).is_none());

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     current::{self, Context, Watch},
+    disk::ReadBack,
     error::{Reason, TaskError},
     journal::{Journal, Key},
     lock::lock,
@@ -308,7 +309,7 @@ impl Pool {
                 let ran_on = batch.timeout_nanoseconds() > 0 && self.begun.has_run_on(place);
                 let outcome = if ran_on { Outcome::RanOn } else { outcome };
                 self.keep(&batch.run, index, &outcome, &small);
-                lane.iter_mut().for_each(|lane| lane.ran(task));
+                lane.iter_mut().for_each(|lane| lane.ran(task, ReadBack::take()));
                 if let Outcome::Large(value) = &outcome {
                     self.admission.learn(batch.run.code, value.size().bytes);
                 }
