@@ -80,6 +80,11 @@ impl Tasks {
         (0..self.count).map(move |index| self.first.plus(index))
     }
 
+    /// Whether `task` is one of them.
+    pub fn contains(self, task: TaskId) -> bool {
+        task >= self.first && task < self.first.plus(self.count)
+    }
+
     /// Adds `task` at the end of the last range in `list`, or as a new one.
     pub fn push(list: &mut Vec<Self>, task: TaskId) {
         match list.last_mut() {

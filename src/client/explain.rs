@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    message::{Message, RankState, Standing, Story, TaskId, Tasks},
+    message::{Message, RankState, Standing, Story, TaskId},
     rank::Rank,
     runtime::human_bytes,
 };
@@ -179,8 +179,7 @@ fn some(words: impl Iterator<Item = String>, count: usize) -> String {
 
 /// What the worker that has a task says of it.
 fn on_worker(task: TaskId, state: &RankState) -> String {
-    let has = |tasks: &Tasks| (tasks.first..tasks.first.plus(tasks.count)).contains(&task);
-    if let Some(running) = state.running.iter().find(|running| has(&running.tasks)) {
+    if let Some(running) = state.running.iter().find(|running| running.tasks.contains(task)) {
         let since = Duration::from_nanos(running.nanoseconds);
         let among = running.tasks.count;
         let among =
@@ -198,8 +197,8 @@ fn on_worker(task: TaskId, state: &RankState) -> String {
         };
         return format!(", which fetches {}", some(waiting.values.iter().map(value), waiting.values.len()));
     }
-    let before = state.queued.iter().take_while(|tasks| !has(tasks));
-    match state.queued.iter().any(has) {
+    let before = state.queued.iter().take_while(|tasks| !tasks.contains(task));
+    match state.queued.iter().any(|tasks| tasks.contains(task)) {
         true => format!(", where it is behind {} others", before.map(|tasks| tasks.count).sum::<u32>()),
         false => ", and is on its way there or back".into(),
     }

@@ -64,11 +64,14 @@ type Body = UnsyncBoxBody<Bytes, Infallible>;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+const STYLE: &str = concat!(include_str!("../page/page.css"), include_str!("page/dashboard.css"));
+const SCRIPT: &str = concat!(include_str!("../page/page.js"), include_str!("page/dashboard.js"));
+
 /// The files of the page: where, of what kind, and what.
 const FILES: [(&str, &str, &str); 6] = [
     ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
-    ("/dashboard.css", "text/css; charset=utf-8", include_str!("page/dashboard.css")),
-    ("/dashboard.js", "text/javascript; charset=utf-8", include_str!("page/dashboard.js")),
+    ("/dashboard.css", "text/css; charset=utf-8", STYLE),
+    ("/dashboard.js", "text/javascript; charset=utf-8", SCRIPT),
     ("/uPlot.js", "text/javascript; charset=utf-8", include_str!("page/uplot/uPlot.iife.min.js")),
     ("/uPlot.css", "text/css; charset=utf-8", include_str!("page/uplot/uPlot.min.css")),
     ("/uPlot.LICENSE", "text/plain; charset=utf-8", include_str!("page/uplot/LICENSE")),

@@ -140,8 +140,7 @@ struct Marks {
 
 impl Watch for Marks {
     fn is_cancelled(&self, task: TaskId, attempt: u32) -> bool {
-        let holds = |tasks: &Tasks| task >= tasks.first && task < tasks.first.plus(tasks.count);
-        crate::lock::lock(&self.cancelled).iter().any(holds)
+        crate::lock::lock(&self.cancelled).iter().any(|tasks| tasks.contains(task))
             || crate::lock::lock(&self.overdue).contains(&(task, attempt))
     }
 }
@@ -254,7 +253,7 @@ pub struct Line {
 impl Line {
     /// Whether it has to do with this task.
     pub fn concerns(&self, task: TaskId) -> bool {
-        self.tasks.iter().any(|tasks| task >= tasks.first && task < tasks.first.plus(tasks.count))
+        self.tasks.iter().any(|tasks| tasks.contains(task))
     }
 }
 

@@ -28,8 +28,7 @@ impl Scheduler {
 
     fn layer_of(&self, id: TaskId) -> Option<LayerSlot> {
         let slot = self.layer_index.before(id)?;
-        let tasks = self.layers[slot].layer.tasks;
-        (id < tasks.first.plus(tasks.count)).then_some(slot)
+        self.layers[slot].layer.tasks.contains(id).then_some(slot)
     }
 
     /// Values that a client gave are of no layer.

@@ -113,7 +113,7 @@ impl BegunTasks {
         for place in &self.places {
             for begun in lock(place).iter_mut() {
                 let cancelled =
-                    begun.tasks.iter().filter(|task| tasks.iter().any(|tasks| holds(*tasks, *task)));
+                    begun.tasks.iter().filter(|task| tasks.iter().any(|tasks| tasks.contains(*task)));
                 let new: Vec<TaskId> = cancelled.filter(|task| !begun.cancelled.contains(task)).collect();
                 self.marks.fetch_add(new.len(), Ordering::SeqCst);
                 begun.cancelled.extend(new);
@@ -124,7 +124,7 @@ impl BegunTasks {
     /// Whether an attempt of a task should end.
     pub(super) fn is_cancelled(&self, task: TaskId, attempt: u32) -> bool {
         let is_marked = |begun: &Begun| {
-            let is_this = begun.run.attempt == attempt && holds(begun.tasks, task);
+            let is_this = begun.run.attempt == attempt && begun.tasks.contains(task);
             is_this && (begun.is_overdue || begun.cancelled.contains(&task))
         };
         self.marks.load(Ordering::SeqCst) > 0
@@ -136,10 +136,6 @@ impl BegunTasks {
         let places = self.places.iter().enumerate();
         places.filter_map(|(place, begun)| Some(look(place, lock(begun).last()?))).collect()
     }
-}
-
-fn holds(tasks: Tasks, task: TaskId) -> bool {
-    task >= tasks.first && task < tasks.first.plus(tasks.count)
 }
 
 #[cfg(test)]

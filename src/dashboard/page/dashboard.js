@@ -1,7 +1,4 @@
-"use strict";
 // Shows the run as rank 0 tells it. Nothing is asked of anybody else.
-const byId = (id) => document.getElementById(id);
-const total = (list, of) => list.reduce((sum, item) => sum + of(item), 0);
 const PAGES = ["status", "workers", "graph", "task", "log", "system"];
 // Okabe and Ito's colours but that of the disk, and some of Tol's: told apart with every kind of colour vision.
 const COLOURS = ["#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#7a6fd0", "#88ccee", "#aa4466"];
@@ -18,15 +15,6 @@ let held = false, page = "status";
 // The address is not to be read over a shoulder, nor kept by the browser: a cookie has the token now.
 if (location.search) history.replaceState(null, "", location.pathname + location.hash);
 
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "style") Object.assign(made.style, value);
-    else if (value !== null && value !== undefined) made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
 function svg(tag, attributes = {}, ...children) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
@@ -56,8 +44,6 @@ function short(count) {
 }
 const number = (count) => Math.round(count).toLocaleString("en-US");
 const percent = (part, whole) => (whole > 0 ? `${Math.round(100 * part / whole)}%` : "–");
-const shortName = (name) => name.replace(/(?:[\p{L}\d_]+::)+(?=[\p{L}\d_])/gu, "");
-const swatch = (background) => element("i", { style: { background } });
 const legend = (id, entries) => byId(id).replaceChildren(...entries.map(([background, words]) => element("span", {}, swatch(background), words)));
 const functionColour = (place) => (place >= 0 ? COLOURS[place % COLOURS.length] : place === -2 ? colour("disk") : colour("other"));
 const functionName = (place) => (place >= 0 ? state.functions[place]?.name ?? "a function" : place === -2 ? "moves values to or from disk" : "tasks of many functions");

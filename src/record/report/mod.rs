@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use std::{io, io::Write};
 
 const PAGE: &str = include_str!("report.html");
-const STYLE: &str = include_str!("report.css");
-const SCRIPT: &str = include_str!("report.js");
+const STYLE: &str = concat!(include_str!("../../page/page.css"), include_str!("report.css"));
+const SCRIPT: &str = concat!(include_str!("../../page/page.js"), include_str!("report.js"));
 
 /// How many spans the timeline shows; where there are more, short ones of one function are shown as one.
 const SPANS_MAX: usize = 150_000;

@@ -1,24 +1,12 @@
-"use strict";
 // Draws the report from the numbers in the page. Nothing is asked of anybody else.
 const data = JSON.parse(document.getElementById("data").textContent);
-const byId = (id) => document.getElementById(id);
 const workers = data.ranks.filter((rank) => rank.threads > 0);
-const total = (list, of) => list.reduce((sum, item) => sum + of(item), 0);
 const KINDS = ["compute", "transfer", "wait", "spill"];
 const KIND_WORDS = ["computing", "waiting for values to arrive", "waiting for work", "moving values to or from disk"];
 // Okabe and Ito's colours, and some of Tol's: told apart with every kind of colour vision.
 const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#332288", "#88ccee", "#882255"];
 const STANDS_FOR = { "-1": "tasks of many functions", "-2": "a task waits for others", "-3": "part of another thread's task", "-4": "moves values to or from disk" };
 
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "style") Object.assign(made.style, value);
-    else if (value !== null && value !== undefined) made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
 function duration(nanoseconds) {
   const n = Math.abs(nanoseconds);
   if (n < 1e3) return `${Math.round(nanoseconds)} ns`;
@@ -40,9 +28,6 @@ function bytes(count) {
 const number = (count) => count.toLocaleString("en-US");
 const percent = (part, whole) => (whole > 0 ? `${(100 * part / whole).toFixed(1)}%` : "–");
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-function shortName(name) {
-  return name.replace(/(?:[\p{L}\d_]+::)+(?=[\p{L}\d_])/gu, "");
-}
 
 // The functions that took longest have colours of their own.
 const byTime = data.groups.map((_, place) => place).sort((a, b) => data.groups[b].time - data.groups[a].time);
@@ -52,7 +37,6 @@ function groupColour(group) {
   return { "-1": colour("other"), "-2": colour("wait"), "-3": colour("accent"), "-4": colour("spill") }[group];
 }
 const groupName = (group) => (group >= 0 ? data.groups[group].name : STANDS_FOR[group]);
-const swatch = (background) => element("i", { style: { background } });
 
 function summary() {
   byId("program").textContent = data.program || "A run";
