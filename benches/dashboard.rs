@@ -26,7 +26,7 @@ fn identity(x: u64) -> u64 {
     x
 }
 
-/// Works for some 100 us.
+/// Works for some 40 us.
 fn work(x: u64) -> u64 {
     (0..60_000).fold(x, |sum, step| black_box(sum ^ step))
 }
@@ -106,7 +106,7 @@ fn main() -> Result<()> {
     }
     let streams = format!("dashboard with {STREAMS} open streams");
     let names = ["no dashboard", "dashboard that nobody looks at", &streams];
-    for (place, tasks) in [(0, "no-op tasks"), (1, "tasks of 100 us")] {
+    for (place, tasks) in [(0, "no-op tasks"), (1, "tasks of 40 us")] {
         for (name, figures) in names.iter().zip(&kinds) {
             let figures = figures.iter().map(|figures| figures[place]).collect();
             report(&format!("{tasks}, {name}"), "ns a task", figures);

@@ -105,6 +105,11 @@ pub fn cancelled() -> bool {
     })
 }
 
+/// The task that runs on this thread, if one does.
+pub(crate) fn task_id() -> Option<TaskId> {
+    is_in_task().then(|| TASK.get().task)
+}
+
 /// Whether a task runs on this thread.
 pub fn is_in_task() -> bool {
     CONTEXT.with_borrow(Option::is_some)

@@ -13,8 +13,9 @@ use maniple::{
     Builder, Client, MemoryLimit, Result, Runtime, SubmitOptions, WaitFor, current,
     device::{self, Binding, Buffer, Device, DeviceKind, DeviceType, DeviceVec},
 };
+use serde_json::Value;
 use std::{
-    env,
+    env, fs,
     os::unix::process::ExitStatusExt,
     process::{Command, Output},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -272,6 +273,43 @@ fn values_stay_on_the_device_between_tasks() {
 }
 
 #[test]
+fn a_trace_shows_when_kernels_ran_and_for_which_task() {
+    let _turn = turn();
+    if !opencl::is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.json");
+    let run = on(Binding::Gpu).trace(&path).execute(|client| {
+        let lengths: Vec<u32> = vec![100_000; 8];
+        let sums = client.map(counted, lengths.into_iter().zip((0..8).map(|from| from as f32)));
+        client.gather(&client.map(first_and_last, &sums)).map(drop)
+    });
+    run.expect("the run goes well");
+    let trace: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let named = |words: &str| {
+        let is_named = |event: &&Value| event["name"].as_str().is_some_and(|name| name.contains(words));
+        events.iter().filter(is_named).filter(|event| event["ph"] == "X").collect::<Vec<_>>()
+    };
+    let kernels: Vec<&Value> =
+        named("counted").into_iter().filter(|event| event["cat"] == "device").collect();
+    assert_eq!(kernels.len(), 8, "{kernels:?}");
+    let from = |event: &Value| event["ts"].as_f64().unwrap();
+    let to = |event: &Value| from(event) + event["dur"].as_f64().unwrap();
+    assert!(kernels.iter().all(|kernel| to(kernel) > from(kernel)), "they took time: {kernels:?}");
+    let tasks = [named("counted"), named("first_and_last")].concat();
+    let first = tasks.iter().map(|task| from(task)).fold(f64::INFINITY, f64::min);
+    let last = tasks.iter().map(|task| to(task)).fold(0.0, f64::max);
+    // The device's clock and ours are read one after the other.
+    let slack = 2_000.0;
+    assert!(
+        kernels.iter().all(|kernel| from(kernel) >= first - slack && to(kernel) <= last + slack),
+        "they ran while tasks did, {first} to {last} us: {kernels:?}"
+    );
+}
+
+#[test]
 fn a_full_device_moves_what_was_not_used_for_longest_to_the_host() {
     let _turn = turn();
     if !opencl::is_installed() {
@@ -437,8 +475,8 @@ fn kernels_are_kept_for_the_next_run() {
     let variables = [("MANIPLE_LOCAL_DIRECTORY", folder.path().to_str().unwrap())];
     // With the time of the last change, the first of the two programs first.
     let kept = || {
-        let kernels = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
-        let files = std::fs::read_dir(kernels).unwrap().map(|entry| entry.unwrap());
+        let kernels = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+        let files = fs::read_dir(kernels).unwrap().map(|entry| entry.unwrap());
         let mut files: Vec<_> =
             files.map(|file| (file.metadata().unwrap().modified().unwrap(), file.path())).collect();
         files.sort();
@@ -449,7 +487,7 @@ fn kernels_are_kept_for_the_next_run() {
     assert_eq!(files.len(), 2, "{files:?}");
     assert!(alone(&variables).status.success());
     assert_eq!(kept(), files, "they were read, not built");
-    std::fs::write(&files[0].1, b"not a binary").unwrap();
+    fs::write(&files[0].1, b"not a binary").unwrap();
     let output = alone(&variables);
     assert!(output.status.success() && output.stderr.is_empty(), "what is kept but useless is built again");
 }

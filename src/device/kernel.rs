@@ -80,7 +80,10 @@ impl<'a> Kernel<'a> {
         let (queue, kernel) = (self.device.queue().as_core().as_ptr(), self.raw.as_ptr());
         let (items, group) = (filled(items), self.group.as_ref().map_or(ptr::null(), |group| group.as_ptr()));
         let dimensions = DIMENSIONS as u32;
-        // SAFETY: queue, kernel and sizes live to the end of the call; what the kernel does, the caller
+        let mut event: ffi::cl_event = ptr::null_mut();
+        let timing = self.device.timing();
+        let event_place = if timing.is_on() { &raw mut event } else { ptr::null_mut() };
+        // SAFETY: queue, kernel, sizes and the place of the event live to the end of the call; what the kernel does, the caller
         // answers for.
         let status = unsafe {
             let (sizes, none) = (items.as_ptr(), ptr::null());
@@ -93,9 +96,13 @@ impl<'a> Kernel<'a> {
                 group,
                 0,
                 ptr::null(),
-                ptr::null_mut(),
+                event_place,
             )
         };
+        if status == 0 && !event.is_null() {
+            // SAFETY: the driver has just made it, for this.
+            timing.launched(unsafe { core::Event::from_raw_create_ptr(event) });
+        }
         let call = format!("to launch kernel {:?} for {:?} items", self.name, &items[..DIMENSIONS]);
         self.device.outcome(&call, status)?;
         // SAFETY: the queue lives. Drivers may wait for this before they begin.

@@ -38,6 +38,7 @@ mod memory;
 mod opencl;
 mod programs;
 mod record;
+mod timing;
 mod vector;
 
 use crate::{
@@ -50,7 +51,10 @@ use bytemuck::Pod;
 pub use kernel::{Argument, Kernel};
 pub use memory::Buffer;
 use memory::Pool;
-use ocl::{Context, Queue, core::DeviceInfo, core::DeviceInfoResult};
+use ocl::{
+    CommandQueueProperties, Context, Queue,
+    core::{DeviceInfo, DeviceInfoResult},
+};
 use programs::Programs;
 pub use record::{DeviceKind, DeviceRecord};
 use std::{
@@ -62,6 +66,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+use timing::{Ran, Timing};
 
 pub use vector::DeviceVec;
 use vector::Residents;
@@ -124,13 +129,15 @@ struct Opened {
     programs: ManuallyDrop<Programs>,
     pool: ManuallyDrop<Pool>,
     residents: Residents,
+    timing: ManuallyDrop<Timing>,
     /// The driver has failed, and may do so again when it is told to let go.
     failed: AtomicBool,
 }
 
 impl Device {
     /// Binds a worker: the one that has this place, from 0, among the workers of its host. Binaries of
-    /// its programs are kept below `folder`. Its buffers take no more memory than `limit`.
+    /// its programs are kept below `folder`. Its buffers take no more memory than `limit`. If it is timed, it
+    /// tells when kernels ran ([`take_ran`](Self::take_ran)), which costs them a little.
     ///
     /// # Errors
     ///
@@ -140,6 +147,7 @@ impl Device {
         binding: Binding,
         types: DeviceType,
         limit: MemoryLimit,
+        is_timed: bool,
         folder: &Path,
     ) -> Result<Self> {
         let mut roots = opencl::roots(types)?;
@@ -163,7 +171,7 @@ impl Device {
                 (tile.device, tile.record.clone())
             }
         };
-        Self::open(root.platform, device, record, limit, folder)
+        Self::open(root.platform, device, record, limit, is_timed, folder)
     }
 
     fn open(
@@ -171,12 +179,14 @@ impl Device {
         device: ocl::Device,
         record: DeviceRecord,
         limit: MemoryLimit,
+        is_timed: bool,
         folder: &Path,
     ) -> Result<Self> {
         let words =
             |error: ocl::Error| Error::Device(format!("{record} cannot be used: {}", one_line(&error)));
         let context = Context::builder().platform(platform).devices(device).build().map_err(words)?;
-        let queue = Queue::new(&context, device, None).map_err(words)?;
+        let properties = is_timed.then_some(CommandQueueProperties::PROFILING_ENABLE);
+        let queue = Queue::new(&context, device, properties).map_err(words)?;
         let machine =
             format!("{}, {}, driver {}, tile {:?}", record.platform, record.name, record.driver, record.tile);
         let limit = match limit {
@@ -193,6 +203,7 @@ impl Device {
             programs: ManuallyDrop::new(programs),
             pool: ManuallyDrop::new(Pool::new(limit)),
             residents: Residents::default(),
+            timing: ManuallyDrop::new(Timing::new(is_timed)),
             failed: AtomicBool::new(false),
         })))
     }
@@ -276,6 +287,15 @@ impl Device {
         self.pool().bytes()
     }
 
+    /// The kernels that have ended since the last call, if the device is timed.
+    pub(crate) fn take_ran(&self) -> Vec<Ran> {
+        self.0.timing.take()
+    }
+
+    fn timing(&self) -> &Timing {
+        &self.0.timing
+    }
+
     fn pool(&self) -> &Pool {
         &self.0.pool
     }
@@ -307,6 +327,7 @@ impl Drop for Opened {
         }
         // SAFETY: each is dropped once, here, and not used any more.
         unsafe {
+            ManuallyDrop::drop(&mut self.timing);
             ManuallyDrop::drop(&mut self.pool);
             ManuallyDrop::drop(&mut self.programs);
             ManuallyDrop::drop(&mut self.queue);

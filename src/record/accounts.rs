@@ -447,6 +447,7 @@ pub(super) mod tests {
         ranks[2].events = vec![
             event(Kind::Tasks, 0, 10, 1, 0, 10_000),
             event(Kind::Tasks, 1, 11, 1, 0, 30_000),
+            event(Kind::Device, 2, 10, 1, 2_000, 9_000),
             event(Kind::Send, 2, 3 << 16 | 5, 800, 31_000, 31_000),
             event(Kind::Tasks, 0, 15, 1, 20_000, 25_000),
         ];

@@ -26,12 +26,22 @@ pub(crate) enum Kind {
     Helping,
     /// So many tasks ran in here, for so long: details beyond what is kept.
     Dense,
+    /// A kernel ran on the rank's device for a task.
+    Device,
 }
 
 impl Kind {
     pub(super) fn of(number: u8) -> Self {
-        let all =
-            [Self::Tasks, Self::Blocked, Self::Fetch, Self::Send, Self::Spill, Self::Helping, Self::Dense];
+        let all = [
+            Self::Tasks,
+            Self::Blocked,
+            Self::Fetch,
+            Self::Send,
+            Self::Spill,
+            Self::Helping,
+            Self::Dense,
+            Self::Device,
+        ];
         all.get(usize::from(number)).copied().unwrap_or(Self::Dense)
     }
 }

@@ -23,7 +23,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle, Thread},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How often memory is looked at and the rings are emptied.
@@ -220,6 +220,14 @@ impl Recorder {
         let end = now();
         let start = end.saturating_sub(nanoseconds);
         let event = Event { kind: Kind::Spill, lane: 0, subject: 0, amount: bytes, start, end };
+        self.push(self.rings.len() - 1, event);
+    }
+
+    /// A kernel ran on the rank's device, for a task. As `fetch_begins`.
+    pub(crate) fn ran_on_device(&self, task: Option<TaskId>, start: Instant, end: Instant) {
+        let ago = |moment: Instant| now().saturating_sub(moment.elapsed().as_nanos() as u64);
+        let (kind, subject) = (Kind::Device, task.map_or(u64::MAX, |task| task.0));
+        let event = Event { kind, lane: 0, subject, amount: 1, start: ago(start), end: ago(end) };
         self.push(self.rings.len() - 1, event);
     }
 

@@ -12,6 +12,7 @@ use std::{cell::RefCell, io};
 
 /// The track of a rank's transfers.
 const TRANSFERS: u64 = 1000;
+const DEVICE: u64 = 1001;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -99,15 +100,23 @@ fn names(history: &History, rank: usize) -> Vec<Value> {
     if history.ranks[rank].events.iter().any(|event| event.kind == Kind::Spill) {
         names.push(name("thread_name", record.threads.into(), "disk".into()));
     }
+    if history.ranks[rank].events.iter().any(|event| event.kind == Kind::Device) {
+        let device = record.device.as_ref().map_or("device".into(), |device| device.name.clone());
+        names.push(name("thread_name", DEVICE, device));
+    }
     names.push(name("thread_name", TRANSFERS, "transfers".into()));
     names
 }
 
 fn span(rank: usize, event: &Event, accounts: &Accounts<'_>) -> Option<Value> {
+    let function = || {
+        let group = accounts.layers.group(event.subject);
+        group.map_or("task", |group| accounts.groups[group].name.as_str())
+    };
     let (category, name) = match event.kind {
+        Kind::Device => ("device", function().to_string()),
         Kind::Tasks => {
-            let group = accounts.layers.group(event.subject);
-            let name = group.map_or("task", |group| accounts.groups[group].name.as_str());
+            let name = function();
             let several = event.amount > 1;
             ("task", if several { format!("{name} x{}", event.amount) } else { name.to_string() })
         }
@@ -118,10 +127,12 @@ fn span(rank: usize, event: &Event, accounts: &Accounts<'_>) -> Option<Value> {
     };
     let args = match event.kind {
         Kind::Tasks => json!({"task": event.subject, "count": event.amount}),
+        Kind::Device => json!({"task": event.subject}),
         Kind::Spill => json!({"bytes": event.amount}),
         _ => json!({}),
     };
-    Some(json!({"ph": "X", "cat": category, "name": name, "pid": rank, "tid": event.lane,
+    let lane = if event.kind == Kind::Device { DEVICE } else { event.lane.into() };
+    Some(json!({"ph": "X", "cat": category, "name": name, "pid": rank, "tid": lane,
         "ts": microseconds(event.start), "dur": microseconds(event.end - event.start), "args": args}))
 }
 
@@ -186,6 +197,9 @@ pub(super) mod tests {
         assert!(names.contains(&"rank 2 worker node2"), "{names:?}");
         let count = |phase: &str| events.iter().filter(|event| event["ph"] == phase).count();
         assert_eq!((count("s"), count("f"), count("C")), (1, 1, 1));
+        let on_device: Vec<&Value> = events.iter().filter(|event| event["cat"] == "device").collect();
+        assert_eq!(on_device.len(), 1, "{on_device:?}");
+        assert_eq!((&on_device[0]["name"], &on_device[0]["tid"]), (&json!("load"), &json!(DEVICE)));
         let sum = events.iter().find(|event| event["name"] == "sum").unwrap();
         assert_eq!((&sum["ts"], &sum["dur"]), (&json!(41.0), &json!(20.0)));
     }

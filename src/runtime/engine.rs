@@ -570,6 +570,8 @@ impl Engine {
         if let Some(recorder) = &self.recorder {
             let device = self.device.as_ref().map_or(0, |device| device.buffer_bytes().0);
             recorder.holds(roles.held_bytes(), roles.spilled_bytes(), device);
+            let ran = self.device.iter().flat_map(|device| device.take_ran());
+            ran.for_each(|ran| recorder.ran_on_device(ran.task, ran.start, ran.end));
         }
         std::mem::forget(guard);
         match outcome {

@@ -556,10 +556,10 @@ fn start_recorder(
     hellos: &[Hello],
     transport: &mut dyn Transport,
 ) -> Result<Option<Arc<Recorder>>> {
-    let parts = hellos[0].parts.clone();
-    if parts.is_none() && !hellos[0].live {
+    if !start::is_recorded(hellos) {
         return Ok(None);
     }
+    let parts = hellos[0].parts.clone();
     let offsets = record::align(transport)?;
     let rank = transport.rank();
     let program = std::env::args().next().unwrap_or_default();

@@ -183,7 +183,9 @@ pub(super) fn bind(
     let bound = (own.role.worker && settings.device != Binding::Cpu).then(|| {
         let folder = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
         let limit = settings.device_memory_limit;
-        let bind = || Device::bind(place as u32, settings.device, settings.device_type, limit, &folder);
+        let is_timed = is_recorded(hellos);
+        let bind =
+            || Device::bind(place as u32, settings.device, settings.device_type, limit, is_timed, &folder);
         // `ocl` panics at what it does not expect of a driver, and the other ranks wait for this one.
         catch_unwind(bind).unwrap_or_else(|_| Err(Error::Device("the OpenCL driver cannot be used".into())))
     });
@@ -210,6 +212,11 @@ pub(super) fn bind(
         .collect();
     binding::refuse_sharing(&bound_alone)?;
     bound
+}
+
+/// Whether ranks record what they do: rank 0 was asked for it.
+pub(super) fn is_recorded(hellos: &[Hello]) -> bool {
+    hellos[0].parts.is_some() || hellos[0].live
 }
 
 /// Opens the journal, if rank 0 was told of one. Collective, if so.

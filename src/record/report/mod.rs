@@ -150,10 +150,18 @@ fn lanes(history: &History, accounts: &Accounts<'_>) -> Vec<Value> {
     let mut lanes: Vec<(usize, u32, Vec<Span>)> = Vec::new();
     for (rank, told) in history.ranks.iter().enumerate() {
         let threads = history.head.cluster.ranks()[rank].threads;
-        let spills = told.events.iter().any(|event| event.kind == Kind::Spill);
-        // What moves values to the disk and back comes after the threads.
-        for lane in 0..threads + u32::from(spills) {
-            let events = told.events.iter().filter(|event| u32::from(event.lane) == lane);
+        let has = |kind: Kind| {
+            told.events.iter().any(|event| event.kind == kind && u32::from(event.lane) == threads)
+        };
+        // What moves values to the disk and back comes after the threads, then the device.
+        let disk = has(Kind::Spill).then_some(threads);
+        let device = has(Kind::Device).then_some(threads + 1);
+        for lane in (0..threads).chain(disk).chain(device) {
+            let lane_of = |event: &Event| match event.kind {
+                Kind::Device => threads + 1,
+                _ => event.lane.into(),
+            };
+            let events = told.events.iter().filter(|event| lane_of(event) == lane);
             let mut spans: Vec<Span> = events.filter_map(|event| span(event, accounts)).collect();
             // What a thread is said to have helped with while it had a task of its own was that.
             let mut busy_until = 0;
@@ -194,7 +202,7 @@ fn lanes(history: &History, accounts: &Accounts<'_>) -> Vec<Value> {
 
 fn span(event: &Event, accounts: &Accounts<'_>) -> Option<Span> {
     let group = match event.kind {
-        Kind::Tasks => accounts.layers.group(event.subject).map_or(MANY, |group| group as i64),
+        Kind::Tasks | Kind::Device => accounts.layers.group(event.subject).map_or(MANY, |group| group as i64),
         Kind::Dense => MANY,
         Kind::Blocked => WAITS,
         Kind::Helping => HELPS,

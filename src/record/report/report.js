@@ -129,12 +129,13 @@ function axis(pen, width, height) {
 }
 
 const lanesOf = new Map(workers.map((worker) => [worker.rank, data.lanes.filter((lane) => lane.rank === worker.rank)]));
+const laneName = (lane, worker) => lane < worker.threads ? `thread ${lane}` : lane === worker.threads ? "disk" : "device";
 function timelineRows() {
   if (byId("rows").value === "workers") {
     return workers.map((worker) => ({ rank: worker.rank, label: `rank ${worker.rank}`, lanes: lanesOf.get(worker.rank).filter((lane) => lane.lane < worker.threads), first: true }));
   }
   return workers.flatMap((worker) => lanesOf.get(worker.rank).map((lane, order) => ({
-    rank: worker.rank, label: order === 0 ? `rank ${worker.rank}` : "", lanes: [lane], first: order === 0, thread: lane.lane < worker.threads ? `thread ${lane.lane}` : "disk",
+    rank: worker.rank, label: order === 0 ? `rank ${worker.rank}` : "", lanes: [lane], first: order === 0, thread: laneName(lane.lane, worker),
   })));
 }
 let rows = [];
