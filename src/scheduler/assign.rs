@@ -27,7 +27,7 @@ use std::{cmp::Reverse, hash::BuildHasher};
 /// Less work than this is not worth asking back for.
 const YIELD_NANOSECONDS_MIN: u64 = 200_000;
 /// By how many tasks a thread a worker may be more loaded than another that holds as much, and be chosen.
-const LOAD_DIFFERENCE_MAX: usize = 2;
+const LOAD_DIFFERENCE_MAX: usize = 8;
 /// How many workers a search for one that can give back looks at.
 const VICTIMS_MAX: usize = 64;
 
@@ -419,6 +419,9 @@ impl Scheduler {
     pub(super) fn write_to_workers(&mut self) {
         for worker in std::mem::take(&mut self.touched) {
             let rank = self.workers[worker as usize].spec.rank;
+            // Before the runs, which may have the worker fetch again what it is told to free.
+            let free = self.workers[worker as usize].free_message();
+            self.out.extend(free.map(|free| (rank, Message::ToWorker(free))));
             for assigned in std::mem::take(&mut self.workers[worker as usize].runs) {
                 let run = self.run(worker, &assigned);
                 self.out.push((rank, Message::ToWorker(ToWorker::Run(run))));

@@ -208,7 +208,8 @@ impl Scheduler {
             if let Some(needed) = self.pages.get(need) {
                 let task = &mut self.tasks[needed];
                 task.needed_by -= 1;
-                if task.needed_by == 0 && !task.wanted {
+                let has_copies = task.other_holders != NONE;
+                if task.needed_by == 0 && (!task.wanted || has_copies) {
                     self.unneeded.push(needed);
                 }
             }
@@ -270,11 +271,16 @@ impl Scheduler {
         Tasks::push(&mut self.workers[worker as usize].recalled, id);
     }
 
-    /// Forgets the tasks noted as maybe unneeded that nobody needs, and what only they needed.
+    /// Forgets the tasks noted as maybe unneeded that nobody needs, and what only they needed. Of values that
+    /// only a client wants one copy stays.
     pub(super) fn forget_unneeded(&mut self) {
         while let Some(slot) = self.unneeded.pop() {
             let Some(task) = self.tasks.get_mut(slot) else { continue };
-            if task.wanted || task.needed_by > 0 {
+            if task.needed_by > 0 {
+                continue;
+            }
+            if task.wanted {
+                self.drop_copies(slot);
                 continue;
             }
             match task.state {
@@ -313,10 +319,7 @@ impl Scheduler {
         let mut chain = task.other_holders;
         let mut holder = (task.state == State::Held).then_some(task.worker).filter(|worker| *worker != NONE);
         while let Some(worker) = holder {
-            self.touch(worker);
-            let record = &mut self.workers[worker as usize];
-            record.held_bytes = record.held_bytes.saturating_sub(task.size.bytes);
-            Tasks::push(&mut record.freed, task.id);
+            self.free(worker, task.id, task.size.bytes);
             holder = self.chains.pop(&mut chain);
         }
         if task.layer != NONE {
@@ -326,6 +329,26 @@ impl Scheduler {
                 self.remove_layer(task.layer);
             }
         }
+    }
+
+    /// Frees the copies of a value that were made for tasks; those that a client has placed stay.
+    fn drop_copies(&mut self, slot: Slot) {
+        let task = &mut self.tasks[slot];
+        if task.state != State::Held || task.layer == NONE {
+            return;
+        }
+        let (id, bytes) = (task.id, task.size.bytes);
+        let mut chain = std::mem::replace(&mut task.other_holders, NONE);
+        while let Some(worker) = self.chains.pop(&mut chain) {
+            self.free(worker, id, bytes);
+        }
+    }
+
+    fn free(&mut self, worker: WorkerIndex, id: TaskId, bytes: u64) {
+        self.touch(worker);
+        let record = &mut self.workers[worker as usize];
+        record.held_bytes = record.held_bytes.saturating_sub(bytes);
+        Tasks::push(&mut record.freed, id);
     }
 
     /// Notes that a worker holds a value, or will.

@@ -398,12 +398,17 @@ impl Worker {
     }
 
     fn messages(&mut self) -> impl Iterator<Item = ToWorker> + use<> {
-        let some = |tasks: &mut Vec<Tasks>, message: fn(Vec<Tasks>) -> ToWorker| {
-            (!tasks.is_empty()).then(|| message(std::mem::take(tasks)))
-        };
         let recall = some(&mut self.recalled, ToWorker::Recall);
         let cancel = some(&mut self.cancelled, ToWorker::Cancel);
-        let free = some(&mut self.freed, ToWorker::Free);
-        recall.into_iter().chain(cancel).chain(free)
+        recall.into_iter().chain(cancel)
     }
+
+    fn free_message(&mut self) -> Option<ToWorker> {
+        some(&mut self.freed, ToWorker::Free)
+    }
+}
+
+/// A message about these tasks, which are taken, if there are any.
+fn some(tasks: &mut Vec<Tasks>, message: fn(Vec<Tasks>) -> ToWorker) -> Option<ToWorker> {
+    (!tasks.is_empty()).then(|| message(std::mem::take(tasks)))
 }

@@ -227,13 +227,14 @@ fn a_dependent_runs_where_its_bytes_are() {
         })])
     };
     assert_eq!(story.runs()[0].1.arguments, [held(0, a), held(1, b)]);
+    story.hear(1, [ToScheduler::Release(vec![range(0, 2)])]);
     story.hear(a, [finished(2, 1)]);
-    story.hear(1, [ToScheduler::Release(vec![range(0, 3)])]);
     let mut freed = story.freed();
     freed.sort_unstable();
     let mut expected = vec![(a, 0), (a, 1), (b, 1)];
     expected.sort_unstable();
     assert_eq!(freed, expected, "copies go too");
+    story.hear(1, [ToScheduler::Release(vec![range(2, 1)])]);
     story.assert_empty();
 }
 
@@ -269,6 +270,37 @@ fn tasks_that_need_the_same_values_run_where_each_of_these_moves_once() {
     let is_together = |pair: &u64| ran_on[pair] == ran_on[&(pair + count)];
     let together = (first..first + count).filter(is_together).count() as u64;
     assert!(together * 4 >= count * 3, "{together} of {count} pairs ran on one worker");
+}
+
+#[test]
+fn copies_that_no_task_needs_any_more_go() {
+    let mut story = Story::of(2);
+    story.hear(1, [roots(0, 2)]);
+    let (a, b) = (story.worker_of(0), story.worker_of(1));
+    story.hear(a, [stored(0, 1000)]);
+    story.hear(b, [stored(1, 10)]);
+    let both = |first| {
+        let columns = vec![Column::Values(vec![id(0)]), Column::Values(vec![id(1)])];
+        ToScheduler::Submit(layer(first, 1, columns))
+    };
+    story.hear(1, [both(2), both(3)]);
+    let given = [2, 3].map(|task| (task, story.worker_of(task)));
+    assert_ne!(given[0].1, given[1].1, "who idles takes one");
+    story.hear(given[0].1, [finished(given[0].0, 1)]);
+    assert_eq!(story.freed(), [], "another task needs them still");
+    story.hear(given[1].1, [finished(given[1].0, 1)]);
+    let mut copies = vec![(a, 1), (b, 0)];
+    copies.sort_unstable();
+    let mut freed = story.freed();
+    freed.sort_unstable();
+    assert_eq!(freed, copies, "those that were made stay");
+    story.hear(1, [both(4)]);
+    let b_holds = Need::Held(Held { task: id(1), holder: Rank(b), size: Size { bytes: 10, align: 8 } });
+    assert_eq!(story.given(), [(a, 4, 1)]);
+    assert_eq!(story.runs()[0].1.arguments[1], Argument::Needs(vec![b_holds]), "it is fetched again");
+    story.hear(a, [finished(4, 1)]);
+    story.hear(1, [ToScheduler::Release(vec![range(0, 5)])]);
+    story.assert_empty();
 }
 
 #[test]
