@@ -272,7 +272,7 @@ impl Scheduler {
     }
 
     /// Forgets the tasks noted as maybe unneeded that nobody needs, and what only they needed. Of values that
-    /// only a client wants one copy stays.
+    /// only a client wants the copies are spare.
     pub(super) fn forget_unneeded(&mut self) {
         while let Some(slot) = self.unneeded.pop() {
             let Some(task) = self.tasks.get_mut(slot) else { continue };
@@ -280,7 +280,7 @@ impl Scheduler {
                 continue;
             }
             if task.wanted {
-                self.drop_copies(slot);
+                self.spare_copies(slot);
                 continue;
             }
             match task.state {
@@ -331,16 +331,39 @@ impl Scheduler {
         }
     }
 
-    /// Frees the copies of a value that were made for tasks; those that a client has placed stay.
-    fn drop_copies(&mut self, slot: Slot) {
-        let task = &mut self.tasks[slot];
+    /// No task needs the copies of a value that were made for tasks: they go where there is no room for them.
+    /// Those that a client has placed stay.
+    fn spare_copies(&mut self, slot: Slot) {
+        let task = &self.tasks[slot];
         if task.state != State::Held || task.layer == NONE {
             return;
         }
-        let (id, bytes) = (task.id, task.size.bytes);
-        let mut chain = std::mem::replace(&mut task.other_holders, NONE);
-        while let Some(worker) = self.chains.pop(&mut chain) {
-            self.free(worker, id, bytes);
+        let holders: SmallVec<[WorkerIndex; 8]> = self.chains.iter(task.other_holders).collect();
+        for worker in holders {
+            self.workers[worker as usize].spare.insert(self.tasks[slot].id);
+            self.make_room(worker);
+        }
+    }
+
+    /// Frees spare copies, those of the oldest values first, until others have enough room.
+    fn make_room(&mut self, worker: WorkerIndex) {
+        while self.workers[worker as usize].is_too_full_for_copies() {
+            let Some(id) = self.workers[worker as usize].spare.pop_first() else { return };
+            let Some(slot) = self.pages.get(id) else { continue };
+            let task = &mut self.tasks[slot];
+            if task.needed_by > 0 {
+                // It is spare again when these have ended.
+                continue;
+            }
+            let bytes = task.size.bytes;
+            let mut chain = std::mem::replace(&mut task.other_holders, NONE);
+            while let Some(holder) = self.chains.pop(&mut chain) {
+                if holder == worker {
+                    self.free(worker, id, bytes);
+                } else {
+                    self.chains.push(&mut self.tasks[slot].other_holders, holder);
+                }
+            }
         }
     }
 
@@ -348,6 +371,7 @@ impl Scheduler {
         self.touch(worker);
         let record = &mut self.workers[worker as usize];
         record.held_bytes = record.held_bytes.saturating_sub(bytes);
+        record.spare.remove(&id);
         Tasks::push(&mut record.freed, id);
     }
 
@@ -360,5 +384,6 @@ impl Scheduler {
         } else {
             self.chains.push(&mut task.other_holders, worker);
         }
+        self.make_room(worker);
     }
 }

@@ -28,7 +28,7 @@ mod table;
 mod tests;
 
 use crate::{
-    message::{Message, Tasks, ToClient, ToScheduler, ToWorker},
+    message::{Message, TaskId, Tasks, ToClient, ToScheduler, ToWorker},
     rank::Rank,
 };
 use class::{ClassIndex, Classes, Queues};
@@ -94,6 +94,8 @@ struct Worker {
     held_bytes: u64,
     /// How many of them are on its disk only.
     spilled_bytes: u64,
+    /// Values of which it holds a copy that no task needs, kept for later ones as long as there is room.
+    spare: BTreeSet<TaskId>,
     /// What is left of its resources.
     available: Vec<(String, u32)>,
     /// The classes that it may run.
@@ -332,6 +334,7 @@ impl Worker {
             blocked: 0,
             task_nanoseconds: None,
             held_bytes: 0,
+            spare: BTreeSet::new(),
             spilled_bytes: 0,
             classes: vec![class::ANYWHERE],
             queue: Queues::default(),
@@ -401,6 +404,11 @@ impl Worker {
         let recall = some(&mut self.recalled, ToWorker::Recall);
         let cancel = some(&mut self.cancelled, ToWorker::Cancel);
         recall.into_iter().chain(cancel)
+    }
+
+    /// Whether what else it holds, or may come to hold, should have the room of copies that are spare.
+    fn is_too_full_for_copies(&self) -> bool {
+        self.held_bytes > self.spec.memory_bytes / 2
     }
 
     fn free_message(&mut self) -> Option<ToWorker> {

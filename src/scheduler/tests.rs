@@ -304,6 +304,31 @@ fn copies_that_no_task_needs_any_more_go() {
 }
 
 #[test]
+fn copies_stay_for_later_tasks_as_long_as_there_is_room() {
+    let mut story = Story::of(2);
+    story.hear(1, [roots(0, 2)]);
+    let (a, b) = (story.worker_of(0), story.worker_of(1));
+    story.hear(a, [stored(0, 300)]);
+    story.hear(b, [stored(1, 100)]);
+    for task in [2, 3] {
+        let both = vec![Column::Values(vec![id(0)]), Column::Values(vec![id(1)])];
+        story.hear(1, [ToScheduler::Submit(layer(task, 1, both))]);
+        assert_eq!(story.given(), [(a, task, 1)]);
+        story.hear(a, [finished(task, 1)]);
+        assert_eq!(story.freed(), [], "400 bytes of 1000 are held");
+    }
+    story.hear(1, [roots(4, 2)]);
+    let [on_a, on_b] = if story.worker_of(4) == a { [4, 5] } else { [5, 4] };
+    story.hear(b, [stored(on_b, 300)]);
+    assert_eq!(story.freed(), []);
+    story.hear(a, [stored(on_a, 300)]);
+    assert_eq!(story.freed(), [(a, 1)], "now it is 700");
+    story.hear(1, [ToScheduler::Release(vec![range(0, 6)])]);
+    story.assert_empty();
+    assert!(story.scheduler.workers.iter().all(|worker| worker.spare.is_empty()));
+}
+
+#[test]
 fn each_thread_is_given_a_task_of_those_that_wait_for_its_worker() {
     let mut story = Story::with_specs(vec![spec(2, 3)]);
     story.hear(1, [roots(0, 4)]);
