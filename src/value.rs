@@ -9,7 +9,7 @@
 
 use crate::{
     comm::{Body, Buffer},
-    device::DeviceVec,
+    device::{DeviceArray, DeviceVec},
     disk::{Compression, Disk, DiskCopy},
     lock::lock,
     message::{Size, TaskId},
@@ -167,9 +167,17 @@ impl Value {
         self.read_back(&mut state);
         match std::mem::replace(&mut *state, State::Broken("its decoding panicked".into())) {
             State::Live { value, encode, copy } => {
-                let result = Arc::clone(&value).downcast::<T>();
+                let (result, value, encode) = match Arc::clone(&value).downcast::<T>() {
+                    Ok(same) => (Ok(same), value, encode),
+                    // It has the form from now on in which it was asked for last.
+                    Err(_) => match other_form::<T>(&*value) {
+                        Some(Ok(other)) => (Ok(other.clone()), other as Shared, encode_shared::<T> as _),
+                        Some(Err(words)) => (Err(words), value, encode),
+                        None => (Err(format!("the value is no {}", type_name::<T>())), value, encode),
+                    },
+                };
                 *state = State::Live { value, encode, copy };
-                result.map_err(|_| format!("the value is no {}", type_name::<T>()))
+                result
             }
             State::Wire { head, body, copy } => {
                 // Who sends it on at the moment needs the bytes as they are.
@@ -423,7 +431,8 @@ fn encode_shared<T: Data>(value: Shared) -> Wire {
         return Ok((head, Body::of(value, align, |value| raw_view(value).expect("still raw").bytes)));
     }
     if let Some(body) = device_body(&*value) {
-        return Ok((vec![ON_DEVICE], body?));
+        let (head, body) = body?;
+        return Ok((head, body));
     }
     let mut bytes = Vec::new();
     crate::message::append(&*value, &mut bytes);
@@ -551,18 +560,27 @@ fn device_size<T: 'static>(value: &T) -> Option<Size> {
             let bytes = (vector.len() * size_of::<E>()) as u64;
             return Some(Size { bytes, align: align_of::<E>() as u8 });
         }
+        if TypeId::of::<T>() == TypeId::of::<DeviceArray<E>>() {
+            return device_size(any.downcast_ref::<DeviceArray<E>>()?.elements());
+        }
     });
     None
 }
 
-/// The numbers of a vector on a device, copied to the host.
-fn device_body<T: 'static>(value: &T) -> Option<Result<Body, String>> {
+/// The head of a vector or an array on a device, and its numbers, copied to the host.
+fn device_body<T: 'static>(value: &T) -> Option<Wire> {
     let any: &dyn Any = value;
     for_raw_types!(E => {
         if TypeId::of::<T>() == TypeId::of::<DeviceVec<E>>() {
             let vector = any.downcast_ref::<DeviceVec<E>>()?;
             let body = |numbers| Body::of(Arc::new(numbers), align_of::<E>(), |v: &Vec<E>| bytemuck::cast_slice(v));
-            return Some(vector.to_vec().map(body).map_err(|error| error.to_string()));
+            return Some(vector.to_vec().map(|numbers| (vec![ON_DEVICE], body(numbers))).map_err(|error| error.to_string()));
+        }
+        if TypeId::of::<T>() == TypeId::of::<DeviceArray<E>>() {
+            let array = any.downcast_ref::<DeviceArray<E>>()?;
+            let mut head = vec![ARRAY];
+            crate::message::append(&array.shape(), &mut head);
+            return device_body(array.elements()).map(|wire| Ok((head, wire?.1)));
         }
     });
     None
@@ -577,6 +595,33 @@ fn share_device_vector<T: 'static>(value: &T) -> Option<T> {
             return (&mut Some(vector.clone()) as &mut dyn Any).downcast_mut::<Option<T>>()?.take();
         }
     });
+    None
+}
+
+/// The value as a `T`, if it is the same array in another place: an array on the host, or on a device.
+fn other_form<T: Data>(value: &(dyn Any + Send + Sync)) -> Option<Result<Arc<T>, String>> {
+    let found = |array: Result<Shared, String>| {
+        Some(array.map(|array| array.downcast::<T>().expect("the type that was asked for")))
+    };
+    if TypeId::of::<T>() == TypeId::of::<ArrayD<bool>>() {
+        let array = value.downcast_ref::<DeviceArray<u8>>()?.to_host();
+        let array = array.map(|array| Arc::new(array.mapv(|byte| byte != 0)) as Shared);
+        return found(array.map_err(|error| error.to_string()));
+    }
+    for_raw_types!(E => {
+        if TypeId::of::<T>() == TypeId::of::<ArrayD<E>>() {
+            let array = value.downcast_ref::<DeviceArray<E>>()?.to_host();
+            return found(array.map(|array| Arc::new(array) as Shared).map_err(|error| error.to_string()));
+        }
+        if TypeId::of::<T>() == TypeId::of::<DeviceArray<E>>() && let Some(array) = value.downcast_ref::<ArrayD<E>>() {
+            return found(Ok(Arc::new(DeviceArray::from(array.clone()))));
+        }
+    });
+    // Truth values are bytes on a device.
+    if TypeId::of::<T>() == TypeId::of::<DeviceArray<u8>>() {
+        let array = value.downcast_ref::<ArrayD<bool>>()?.mapv(u8::from);
+        return found(Ok(Arc::new(DeviceArray::from(array))));
+    }
     None
 }
 
@@ -599,6 +644,10 @@ fn from_raw<T: 'static>(head: &[u8], body: Buffer) -> Result<T, String> {
         if TypeId::of::<T>() == TypeId::of::<DeviceVec<E>>() {
             let vector = DeviceVec::from(body.into_vec::<E>().map_err(|_| broken())?);
             return (&mut Some(vector) as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take).ok_or_else(broken);
+        }
+        if TypeId::of::<T>() == TypeId::of::<DeviceArray<E>>() {
+            let array = DeviceArray::from(from_raw::<ArrayD<E>>(head, body)?);
+            return (&mut Some(array) as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take).ok_or_else(broken);
         }
     } {
         if TypeId::of::<T>() == TypeId::of::<Array<E, D>>() {

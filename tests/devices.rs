@@ -1,6 +1,8 @@
 //! Workers on devices: PoCL's, which are the processor and its halves. Each worker proves what it is
 //! bound to, kernels compute, and what goes wrong is told in one clear line.
 
+#[path = "devices/arrays.rs"]
+mod arrays;
 #[path = "support/itself.rs"]
 mod itself;
 #[path = "support/opencl.rs"]

@@ -72,6 +72,7 @@ fn pure_parts_have_no_clock_thread_file_socket_or_mpi() {
         "blockwise/labels.rs",
         "kernel",
         "math",
+        "on_device",
         "random",
     ];
     let arrays = arrays.map(|path| format!("array/{path}"));
@@ -94,6 +95,7 @@ fn who_imports_whom() {
         ("journal", &["client", "scheduler", "runtime", "store::", "worker::"]),
         ("comm", &["message", "scheduler", "worker::", "client::", "runtime::", "value::"]),
         ("array/kernel", &["client", "runtime", "message", "lower"]),
+        ("array/on_device", &["client", "runtime", "message", "device::", "ocl"]),
         ("array/math", &["crate::", "super::super"]),
         ("array/random", &["client", "runtime", "message", "kernel"]),
         ("rank.rs", &["use crate"]),

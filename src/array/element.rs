@@ -205,6 +205,10 @@ pub(crate) mod sealed {
 
     /// The way between an element type and values of any type.
     pub trait Sealed: Sized {
+        /// What it is on a device.
+        type OnDevice: bytemuck::Pod + crate::Data;
+        /// What a device has, as elements.
+        fn of_device(elements: Vec<Self::OnDevice>) -> Vec<Self>;
         #[allow(private_interfaces, reason = "sealed")]
         fn wrap(vector: Vec<Self>) -> Elements;
         #[allow(private_interfaces, reason = "sealed")]
@@ -230,9 +234,14 @@ use sealed::Field;
 pub(crate) use sealed::Sealed;
 
 macro_rules! elements {
-    ($($T:ty, $Variant:ident, $Sum:ty, $Mean:ty, $Magnitude:ty;)*) => { $(
+    ($($T:ty, $Variant:ident, $Sum:ty, $Mean:ty, $Magnitude:ty, $OnDevice:ty, $of_device:expr;)*) => { $(
         #[allow(private_interfaces, reason = "sealed")]
         impl Sealed for $T {
+            type OnDevice = $OnDevice;
+            fn of_device(elements: Vec<Self::OnDevice>) -> Vec<Self> {
+                let of_device: fn(Vec<Self::OnDevice>) -> Vec<Self> = $of_device;
+                of_device(elements)
+            }
             fn wrap(vector: Vec<Self>) -> Elements {
                 Elements::$Variant(vector)
             }
@@ -274,16 +283,16 @@ macro_rules! elements {
 }
 
 elements! {
-    bool, Bool, i64, f64, bool;
-    u8, U8, u64, f64, u8;
-    u32, U32, u64, f64, u32;
-    u64, U64, u64, f64, u64;
-    i32, I32, i64, f64, i32;
-    i64, I64, i64, f64, i64;
-    f32, F32, f32, f32, f32;
-    f64, F64, f64, f64, f64;
-    Complex<f32>, Complex32, Complex<f32>, Complex<f32>, f32;
-    Complex<f64>, Complex64, Complex<f64>, Complex<f64>, f64;
+    bool, Bool, i64, f64, bool, u8, |bytes| bytes.into_iter().map(|byte| byte != 0).collect();
+    u8, U8, u64, f64, u8, u8, |elements| elements;
+    u32, U32, u64, f64, u32, u32, |elements| elements;
+    u64, U64, u64, f64, u64, u64, |elements| elements;
+    i32, I32, i64, f64, i32, i32, |elements| elements;
+    i64, I64, i64, f64, i64, i64, |elements| elements;
+    f32, F32, f32, f32, f32, f32, |elements| elements;
+    f64, F64, f64, f64, f64, f64, |elements| elements;
+    Complex<f32>, Complex32, Complex<f32>, Complex<f32>, f32, Complex<f32>, |elements| elements;
+    Complex<f64>, Complex64, Complex<f64>, Complex<f64>, f64, Complex<f64>, |elements| elements;
 }
 
 macro_rules! mark {

@@ -4,7 +4,7 @@
 use super::{
     DataType, Element,
     chunks::Grid,
-    element::with_type,
+    element::{Sealed, with_type},
     fuse::{Fused, can_fold, fuse, is_elementwise},
     gather::Selection,
     kernel::{
@@ -13,11 +13,13 @@ use super::{
         reduce::{Reduce, Reduction, State},
     },
     node::{Custom, Erased, Kind, Node},
+    on_device::{Devices, unfit},
     stack,
     submitter::Submitter,
 };
 use crate::{
     client::{Client, Future, SubmitOptions},
+    device::{self, Device, DeviceArray, fused},
     error::Result,
     message::{Column, Packed, Tasks, append},
     part::{Assembly, Cut, Source},
@@ -106,18 +108,26 @@ impl<'a> Lowering<'a> {
     }
 
     fn fused(&mut self, node: &Arc<Node>) -> Result<Vec<Future<Erased>>> {
-        let Fused { kernel, inputs } = fuse(node);
+        let fused = fuse(node);
         let count = node.grid.count();
-        let mut columns = vec![same(&kernel), indices(count)];
-        let has_inputs = !inputs.is_empty();
+        let mut columns = vec![same(&fused.kernel), indices(count)];
+        let has_inputs = !fused.inputs.is_empty();
         if has_inputs {
-            columns.push(self.lists(&Fused { kernel, inputs }, count)?);
+            columns.push(self.lists(&fused, count)?);
         }
-        let code = with_type!(node.data_type, T => match has_inputs {
-            true => code(block::<T>),
-            false => code(made_block::<T>),
+        let is_on_device = self.is_for_devices(&fused.kernel, None);
+        let code = with_type!(node.data_type, T => match (is_on_device, has_inputs) {
+            (false, true) => code(block::<T>),
+            (false, false) => code(made_block::<T>),
+            (true, true) => code(device_block::<T>),
+            (true, false) => code(made_device_block::<T>),
         });
-        self.submit(code, count, columns)
+        self.submit_placed(code, is_on_device, count, columns)
+    }
+
+    /// Whether devices make the blocks of a kernel, or their reduction.
+    fn is_for_devices(&self, kernel: &Kernel, reduction: Option<Reduction>) -> bool {
+        devices(self.client).is_some_and(|devices| unfit(kernel, reduction, devices).is_none())
     }
 
     /// The inputs of each block of a kernel.
@@ -161,17 +171,21 @@ impl<'a> Lowering<'a> {
         reduction: Reduction,
         reduced: &[bool],
     ) -> Result<Vec<Future<State>>> {
-        let Fused { kernel, inputs } = fuse(input);
+        let fused = fuse(input);
         let count = input.grid.count();
-        let mut columns = vec![same(&(&kernel, reduction, reduced)), indices(count)];
-        let code = match inputs.is_empty() {
-            true => code(made_state),
-            false => {
-                columns.push(self.lists(&Fused { kernel, inputs }, count)?);
-                code(state)
-            }
+        let mut columns = vec![same(&(&fused.kernel, reduction, reduced)), indices(count)];
+        let has_inputs = !fused.inputs.is_empty();
+        if has_inputs {
+            columns.push(self.lists(&fused, count)?);
+        }
+        let is_on_device = self.is_for_devices(&fused.kernel, Some(reduction));
+        let code = match (is_on_device, has_inputs) {
+            (false, true) => code(state),
+            (false, false) => code(made_state),
+            (true, true) => code(device_state),
+            (true, false) => code(made_device_state),
         };
-        self.submit(code, count, columns)
+        self.submit_placed(code, is_on_device, count, columns)
     }
 
     /// One level of the tree: up to `fan_in` neighbours become one.
@@ -262,13 +276,36 @@ impl<'a> Lowering<'a> {
     }
 
     fn submit<T>(&self, code: Code, count: usize, columns: Vec<Column>) -> Result<Vec<Future<T>>> {
+        self.submit_placed(code, false, count, columns)
+    }
+
+    fn submit_placed<T>(
+        &self,
+        code: Code,
+        is_on_device: bool,
+        count: usize,
+        columns: Vec<Column>,
+    ) -> Result<Vec<Future<T>>> {
         let count =
             u32::try_from(count).map_err(|_| format!("{count} blocks are more than a layer can have"))?;
         if count == 0 {
             return Ok(Vec::new());
         }
-        Ok(self.client.submit_layer_of(code, self.options, count, columns))
+        match is_on_device {
+            true => Ok(self.client.submit_layer_of(code, &self.options.on_device(), count, columns)),
+            false => Ok(self.client.submit_layer_of(code, self.options, count, columns)),
+        }
     }
+}
+
+/// What devices the client's arrays may use; `None` if they are to use none.
+pub(crate) fn devices(client: &Client) -> Option<Devices> {
+    let records = || client.cluster().workers().filter_map(|worker| worker.device.as_ref());
+    client.is_on_devices().then(|| match records().next() {
+        None => Devices::None,
+        Some(_) if records().all(|device| device.has_doubles) => Devices::Double,
+        Some(_) => Devices::Single,
+    })
 }
 
 /// How one block is gathered.
@@ -364,6 +401,41 @@ fn made_block<T: Element>(kernel: &Kernel, block: u64) -> ArrayD<T> {
 
 fn block<T: Element>(kernel: &Kernel, block: u64, inputs: Untyped) -> ArrayD<T> {
     evaluate(kernel, block as usize, &memories(&kernel.scope.input_types(), &inputs))
+}
+
+/// The inputs of a kernel for a device.
+fn device_blocks(kernel: &Kernel, inputs: &Untyped) -> Vec<Arc<dyn device::Block>> {
+    let data_types = kernel.scope.input_types();
+    let block = |slot: usize| {
+        let (_, data_type) = data_types.iter().find(|(own, _)| *own == slot).expect("every input is used");
+        with_type!(*data_type, T => {
+            let block = inputs.get::<DeviceArray<<T as Sealed>::OnDevice>>(slot);
+            block.unwrap_or_else(|words| panic!("{words}")) as Arc<dyn device::Block>
+        })
+    };
+    (0..inputs.len()).map(block).collect()
+}
+
+fn made_device_block<T: Element>(kernel: &Kernel, block: u64) -> DeviceArray<T::OnDevice> {
+    on_own_device(|device| fused::block::<T>(device, kernel, block as usize, &[]))
+}
+
+fn device_block<T: Element>(kernel: &Kernel, block: u64, inputs: Untyped) -> DeviceArray<T::OnDevice> {
+    let inputs = device_blocks(kernel, &inputs);
+    on_own_device(|device| fused::block::<T>(device, kernel, block as usize, &inputs))
+}
+
+fn made_device_state((kernel, reduction, reduced): &Reduced, block: u64) -> State {
+    on_own_device(|device| fused::state(device, kernel, *reduction, reduced, block as usize, &[]))
+}
+
+fn device_state((kernel, reduction, reduced): &Reduced, block: u64, inputs: Untyped) -> State {
+    let inputs = device_blocks(kernel, &inputs);
+    on_own_device(|device| fused::state(device, kernel, *reduction, reduced, block as usize, &inputs))
+}
+
+fn on_own_device<R>(work: impl FnOnce(&Device) -> Result<R>) -> R {
+    device::device().and_then(|device| work(&device)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 type Reduced = (Kernel, Reduction, Vec<bool>);

@@ -20,6 +20,7 @@
 //! - `gather`: slices and new chunks. - `linear_algebra`: products and factorizations. - `fourier`: transforms.
 //! - `blockwise`, `reduction`: users' functions on blocks. - `search`, `statistics`: order and frequency.
 //! - `assign`: parts replaced. - `rank_blocks`: what ranks hand over. - `lower`: tasks.
+//! - `on_device`: fused kernels in OpenCL C.
 //!
 //! The same bits come out for any number of ranks and threads, given shape, chunks and seed: sums are
 //! taken in an order that depends on the blocks alone, and random numbers on the index of their
@@ -28,7 +29,7 @@
 mod assign;
 mod blockwise;
 mod choice;
-mod chunks;
+pub(crate) mod chunks;
 mod covariance;
 mod create;
 mod custom;
@@ -45,6 +46,7 @@ pub(crate) mod lower;
 pub(crate) mod math;
 mod node;
 mod npy;
+pub(crate) mod on_device;
 mod operators;
 mod overlap;
 mod plan;

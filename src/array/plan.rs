@@ -4,11 +4,13 @@ use super::{
     Array, Dimensions, Element,
     chunks::AxisChunks,
     fuse::{can_fold, fuse, is_elementwise},
-    kernel::{Operation, Scope},
+    kernel::{Kernel, Operation, Scope, reduce::Reduction},
+    lower::devices,
     node::{Kind, Node},
+    on_device::{Devices, unfit},
     stack,
 };
-use crate::{error::Result, picture::Picture};
+use crate::{client::Client, error::Result, picture::Picture};
 use rustc_hash::FxHashMap;
 use std::{fmt::Write, path::Path, sync::Arc};
 
@@ -23,16 +25,25 @@ pub(super) struct Step {
     pub(super) block_bytes: usize,
     /// The steps whose blocks it takes.
     inputs: Vec<usize>,
+    /// Where it is made, if that was asked.
+    place: Option<String>,
 }
 
 /// The steps of an array, what is needed first.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
+    /// The devices, if arrays are to compute there.
+    devices: Option<Devices>,
     known: FxHashMap<*const Node, usize>,
 }
 
 impl Plan {
+    /// Of a client's arrays.
+    fn of(client: &Client) -> Self {
+        Self { devices: devices(client), ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, node: &Arc<Node>) -> usize {
         stack::deep(|| self.added(node))
     }
@@ -42,10 +53,16 @@ impl Plan {
             return *step;
         }
         let blocks = node.grid.count();
+        let mut place = self.devices.map(|_| "on CPUs".to_string());
+        let placed = |kernel, reduction| Some(place_of(kernel, reduction, self.devices?));
         let (name, needed, tasks) = match &node.kind {
-            Kind::Blocks(_) => ("blocks on workers".to_string(), Vec::new(), 0),
-            Kind::Reduce { input, fan_in, .. } if !can_fold(node) => {
+            Kind::Blocks(_) => {
+                place = None;
+                ("blocks on workers".to_string(), Vec::new(), 0)
+            }
+            Kind::Reduce { input, reduction, fan_in, .. } if !can_fold(node) => {
                 let fused = fuse(input);
+                place = placed(&fused.kernel, Some(*reduction));
                 let states = input.grid.count();
                 let mut open = states / blocks.max(1);
                 let mut tasks = states + blocks;
@@ -58,6 +75,7 @@ impl Plan {
             }
             kind if is_elementwise(kind) || can_fold(node) => {
                 let fused = fuse(node);
+                place = placed(&fused.kernel, None);
                 let name = names(&fused.kernel.scope).join(", ");
                 (name, fused.inputs.into_iter().map(|input| input.node).collect(), blocks)
             }
@@ -67,9 +85,18 @@ impl Plan {
         let inputs = needed.iter().map(|input| self.add(input)).collect();
         let block_shape: Vec<usize> = node.grid.0.iter().map(AxisChunks::size_max).collect();
         let block_bytes = node.block_bytes();
-        self.steps.push(Step { name, shape: node.shape(), tasks, blocks, block_shape, block_bytes, inputs });
+        let shape = node.shape();
+        self.steps.push(Step { name, shape, tasks, blocks, block_shape, block_bytes, inputs, place });
         self.known.insert(Arc::as_ptr(node), self.steps.len() - 1);
         self.steps.len() - 1
+    }
+}
+
+/// Where the blocks of a kernel, or their reduction, are made, and why.
+fn place_of(kernel: &Kernel, reduction: Option<Reduction>, devices: Devices) -> String {
+    match unfit(kernel, reduction, devices) {
+        None => "on devices".into(),
+        Some(why) => format!("on CPUs ({why})"),
     }
 }
 
@@ -92,7 +119,8 @@ fn names(scope: &Scope) -> Vec<String> {
 }
 
 impl<T: Element, D: Dimensions> Array<T, D> {
-    /// What computing the array would do: the steps, what is fused in each, how many tasks and blocks.
+    /// What computing the array would do: the steps, what is fused in each, how many tasks and blocks. With
+    /// [`on_devices`](crate::Client::on_devices) also where each step is made.
     ///
     /// ```
     /// # maniple::Runtime::builder().execute(|client| {
@@ -101,7 +129,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// # Ok(()) }).unwrap();
     /// ```
     pub fn explain(&self) -> String {
-        let mut plan = Plan::default();
+        let mut plan = Plan::of(&self.client);
         plan.add(&self.node);
         let mut text = format!("{self}\n");
         for (place, step) in plan.steps.iter().enumerate() {
@@ -109,9 +137,10 @@ impl<T: Element, D: Dimensions> Array<T, D> {
                 [] => String::new(),
                 inputs => format!(" from step {}", list(inputs)),
             };
+            let made = step.place.as_ref().map_or(String::new(), |place| format!(", {place}"));
             writeln!(
                 text,
-                "  {}. {}{from}: {} tasks, {} blocks of up to {}, shape {:?}",
+                "  {}. {}{from}{made}: {} tasks, {} blocks of up to {}, shape {:?}",
                 place + 1,
                 step.name,
                 step.tasks,

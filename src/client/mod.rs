@@ -50,6 +50,7 @@ pub enum WaitFor {
 pub struct Client {
     engine: Weak<Engine>,
     shared: Arc<Shared>,
+    is_on_devices: bool,
 }
 
 #[derive(Debug)]
@@ -71,7 +72,8 @@ impl Client {
         journal: Option<Arc<Journal>>,
     ) -> Self {
         let next_worker = AtomicUsize::new(0);
-        Self { engine, shared: Arc::new(Shared { table, cluster, small_bytes_max, next_worker, journal }) }
+        let shared = Arc::new(Shared { table, cluster, small_bytes_max, next_worker, journal });
+        Self { engine, shared, is_on_devices: false }
     }
 
     /// What looks after this process's rank, unless the run is over.
@@ -86,6 +88,31 @@ impl Client {
     /// The ranks of the run: who does what, where, with what.
     pub fn cluster(&self) -> &Cluster {
         &self.shared.cluster
+    }
+
+    /// The same client, whose arrays compute on the workers' [devices](crate::device): where a step can, and
+    /// where some worker has one. [`explain`](crate::Array::explain) says where each step is made, and why.
+    /// Blocks stay on the device that made them until the host needs them.
+    ///
+    /// Random numbers, integers, comparisons, sums and products of elements come out as on CPUs, bit for bit;
+    /// other functions and sums of blocks within a few units in the last place.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let client = client.on_devices();
+    /// let x = client.random(1).uniform::<f64>(0.0, 1.0, [1000, 1000], 500);
+    /// let sum = (&x + x.t()).sum();
+    /// println!("{}", sum.explain()); // "on devices", or "on CPUs (no worker has a device)"
+    /// assert!((sum.compute()? / 1e6 - 1.0).abs() < 0.01);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn on_devices(&self) -> Self {
+        Self { is_on_devices: true, ..self.clone() }
+    }
+
+    pub(crate) fn is_on_devices(&self) -> bool {
+        self.is_on_devices
     }
 
     /// How much time is left until the run must end: until its job's walltime is over, or its

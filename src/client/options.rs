@@ -185,6 +185,13 @@ impl SubmitOptions {
         self
     }
 
+    /// The same, for tasks that use their worker's device.
+    pub(crate) fn on_device(&self) -> Self {
+        let options = self.clone();
+        let is_declared = options.options.resources.iter().any(|(name, _)| name == "GPU");
+        if is_declared { options } else { options.resource("GPU", 1) }
+    }
+
     /// What errors call tasks of this function.
     pub(super) fn label_or(&self, code: Code) -> &str {
         self.options.label.as_deref().unwrap_or_else(|| code.name())

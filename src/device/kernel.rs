@@ -1,6 +1,6 @@
 //! A kernel on its way to a device: arguments, sizes, launch.
 
-use super::{Buffer, Device, opencl::check};
+use super::{Buffer, Device, array::AnyBuffer, opencl::check};
 use crate::error::{Error, Result};
 use ocl::{core, ffi};
 use std::{ffi::c_void, fmt, marker::PhantomData, ptr};
@@ -131,6 +131,15 @@ pub trait Argument: private::Sealed {
 
 mod private {
     pub trait Sealed {}
+}
+
+impl private::Sealed for &dyn AnyBuffer {}
+
+impl Argument for &dyn AnyBuffer {
+    fn with_bytes(self, set: impl FnOnce(usize, *const c_void) -> i32) -> i32 {
+        let raw = self.raw();
+        set(size_of::<ffi::cl_mem>(), (&raw const raw).cast())
+    }
 }
 
 impl<T> private::Sealed for &Buffer<T> {}

@@ -31,7 +31,9 @@
 //! (`MANIPLE_DEVICE=gpu` or `tile`), and not looked for otherwise. Which device a worker takes is decided
 //! in [`binding`]; what OpenCL offers is found in `opencl`. Here alone OpenCL is called.
 
+mod array;
 pub(crate) mod binding;
+pub(crate) mod fused;
 mod kernel;
 mod loader;
 mod memory;
@@ -46,6 +48,7 @@ use crate::{
     error::{Error, Result},
     runtime::MemoryLimit,
 };
+pub(crate) use array::{Block, DeviceArray};
 pub use binding::{Binding, DeviceType};
 use bytemuck::Pod;
 pub use kernel::{Argument, Kernel};
@@ -130,6 +133,8 @@ struct Opened {
     pool: ManuallyDrop<Pool>,
     residents: Residents,
     timing: ManuallyDrop<Timing>,
+    /// With which options single floats are divided as on a CPU.
+    exact_options: &'static str,
     /// The driver has failed, and may do so again when it is told to let go.
     failed: AtomicBool,
 }
@@ -194,6 +199,7 @@ impl Device {
             MemoryLimit::Bytes(bytes) => bytes.min(record.memory_bytes),
             MemoryLimit::Fraction(part) => (part * record.memory_bytes as f64) as u64,
         };
+        let exact_options = opencl::exact_options(&device);
         let programs = Programs::new(context.clone(), device, machine, folder);
         Ok(Self(Arc::new(Opened {
             record,
@@ -204,6 +210,7 @@ impl Device {
             pool: ManuallyDrop::new(Pool::new(limit)),
             residents: Residents::default(),
             timing: ManuallyDrop::new(Timing::new(is_timed)),
+            exact_options,
             failed: AtomicBool::new(false),
         })))
     }
@@ -294,6 +301,12 @@ impl Device {
 
     fn timing(&self) -> &Timing {
         &self.0.timing
+    }
+
+    /// With which options the compiler makes divisions and square roots that round as a CPU's do, if the
+    /// device can.
+    fn exact_options(&self) -> &'static str {
+        self.0.exact_options
     }
 
     fn pool(&self) -> &Pool {

@@ -28,6 +28,11 @@ const PCI_SLOT_ID_NVIDIA: u32 = 0x4009;
 const PCI_DOMAIN_ID_NVIDIA: u32 = 0x400a;
 const TOPOLOGY_AMD: u32 = 0x4037;
 
+// What a device's floats are like.
+const SINGLE_FP_CONFIG: u32 = 0x101b;
+const DOUBLE_FP_CONFIG: u32 = 0x1032;
+const CORRECTLY_ROUNDED_DIVIDE_SQRT: u64 = 1 << 7;
+
 // How a device is cut, in the words of `clCreateSubDevices`.
 const PARTITION_PROPERTIES: u32 = 0x1044;
 const PARTITION_AFFINITY_DOMAIN: u32 = 0x1045;
@@ -148,6 +153,7 @@ fn describe(device: &Device) -> DeviceRecord {
         memory_bytes: number(DeviceInfo::GlobalMemSize),
         buffer_bytes_max: number(DeviceInfo::MaxMemAllocSize),
         compute_units: number(DeviceInfo::MaxComputeUnits) as u32,
+        has_doubles: raw(device, DOUBLE_FP_CONFIG).is_some_and(|config| u64::from_ne_bytes(config) != 0),
         ..DeviceRecord::default()
     }
 }
@@ -166,6 +172,12 @@ fn raw<const LENGTH: usize>(device: &Device, question: u32) -> Option<[u8; LENGT
         ffi::clGetDeviceInfo(device.as_core().as_raw(), question, LENGTH, room, &raw mut length)
     };
     (status == 0 && length == LENGTH).then_some(answer)
+}
+
+/// The compiler's options with which divisions and square roots of single floats are rounded as on a CPU.
+pub(super) fn exact_options(device: &Device) -> &'static str {
+    let config = raw(device, SINGLE_FP_CONFIG).map_or(0, u64::from_ne_bytes);
+    if config & CORRECTLY_ROUNDED_DIVIDE_SQRT != 0 { "-cl-fp32-correctly-rounded-divide-sqrt" } else { "" }
 }
 
 fn uuid(device: &Device) -> Option<[u8; 16]> {

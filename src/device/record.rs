@@ -57,6 +57,8 @@ pub struct DeviceRecord {
     pub buffer_bytes_max: u64,
     /// How many compute units it has.
     pub compute_units: u32,
+    /// Whether it has 64-bit floats (`cl_khr_fp64`).
+    pub has_doubles: bool,
 }
 
 impl DeviceRecord {

@@ -464,6 +464,18 @@ impl Reduction {
 }
 
 impl State {
+    /// The types of its parts, when all elements were seen.
+    pub(crate) fn part_types(reduction: Reduction, data_type: DataType) -> Vec<DataType> {
+        let mut state = Self::new(reduction, data_type, vec![0]);
+        state.close(reduction);
+        state.parts.iter().map(Elements::data_type).collect()
+    }
+
+    /// Of parts that were made elsewhere, as [`part_types`](Self::part_types) says.
+    pub(crate) fn of_parts(shape: Vec<usize>, parts: Vec<Elements>) -> Self {
+        Self { shape, parts }
+    }
+
     /// Of no elements.
     pub(crate) fn new(reduction: Reduction, data_type: DataType, shape: Vec<usize>) -> Self {
         let count = shape.iter().product();

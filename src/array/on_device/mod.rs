@@ -1,0 +1,126 @@
+//! Fused kernels on devices: which can go there, and how they read in OpenCL C. Pure.
+//!
+//! [`unfit`] decides, [`block`] and [`state`] print. The text depends on the expression alone: numbers,
+//! lengths and strides are arguments, so that all blocks of an array, and the next array of the same
+//! form, share a program. `device::fused` runs it.
+//!
+//! Integers, generated arrays, comparisons, casts, `+ - * /` and square roots are what the CPU makes, bit
+//! for bit; other functions are OpenCL's own, within a few units in the last place.
+
+mod expression;
+mod layout;
+mod reduction;
+mod source;
+
+use super::{
+    DataType,
+    kernel::{
+        Kernel, Operation, Scope,
+        generate::{Distribution, Generator},
+        reduce::{Reduction, State},
+    },
+};
+pub(crate) use source::{Argument, Form, Printed, block, state};
+use std::fmt;
+
+/// What the devices of a run's workers have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Devices {
+    /// No worker has one.
+    None,
+    /// They have no 64-bit floats.
+    Single,
+    /// They have 64-bit floats.
+    Double,
+}
+
+/// Why the CPU makes something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    NoDevice,
+    NoDoubles,
+    TooLarge,
+    Lacks(String),
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoDevice => f.write_str("no worker has a device"),
+            Self::NoDoubles => f.write_str("a device lacks 64-bit floats"),
+            Self::TooLarge => f.write_str("blocks of 2^31 elements or more"),
+            Self::Lacks(what) => write!(f, "devices have no {what}"),
+        }
+    }
+}
+
+/// Why the blocks of a kernel, or their reduction, are not for devices; `None` if they are.
+pub(crate) fn unfit(kernel: &Kernel, reduction: Option<Reduction>, devices: Devices) -> Option<Unfit> {
+    let elements = kernel.grid.0.iter().map(|axis| axis.size_max()).try_fold(1usize, usize::checked_mul);
+    let needs_doubles = needs_doubles(&kernel.scope)
+        || reduction.is_some_and(|reduction| state_needs_doubles(reduction, kernel.scope.data_type()));
+    match devices {
+        Devices::None => Some(Unfit::NoDevice),
+        _ if elements.is_none_or(|elements| elements >= 1 << 31) => Some(Unfit::TooLarge),
+        _ if let Some(what) = lacking(&kernel.scope) => Some(Unfit::Lacks(what)),
+        Devices::Single if needs_doubles => Some(Unfit::NoDoubles),
+        Devices::Single | Devices::Double => None,
+    }
+}
+
+/// What a scope has that no device has.
+fn lacking(scope: &Scope) -> Option<String> {
+    scope.steps.iter().find_map(|step| {
+        let type_of = |index: usize| scope.steps[index].data_type;
+        let named = |operator: String, of: DataType| format!("{} of {of}", operator.to_lowercase());
+        if expression::family(step.data_type).is_none() {
+            return Some(format!("{}", step.data_type));
+        }
+        match &step.operation {
+            Operation::Generated { generator: Generator::Random { distribution, .. }, .. } => {
+                matches!(distribution, Distribution::Permutation { .. }).then(|| "permutation".into())
+            }
+            Operation::Unary(operator, a) => expression::unary(*operator, type_of(*a), "a")
+                .is_none()
+                .then(|| named(format!("{operator:?}"), type_of(*a))),
+            Operation::Binary(operator, a, _) => expression::binary(*operator, type_of(*a), "a", "b")
+                .is_none()
+                .then(|| named(format!("{operator:?}"), type_of(*a))),
+            Operation::Fold { scope, .. } => lacking(scope),
+            _ => None,
+        }
+    })
+}
+
+/// Whether 64-bit floats come up anywhere.
+fn needs_doubles(scope: &Scope) -> bool {
+    scope.steps.iter().any(|step| {
+        step.data_type == DataType::F64
+            || match &step.operation {
+                Operation::Generated { generator, .. } => generator_needs_doubles(*generator, step.data_type),
+                Operation::Fold { reduction, scope, .. } => {
+                    needs_doubles(scope) || state_needs_doubles(*reduction, scope.data_type())
+                }
+                _ => false,
+            }
+    })
+}
+
+fn generator_needs_doubles(generator: Generator, data_type: DataType) -> bool {
+    match generator {
+        Generator::Integers { .. } | Generator::Eye { .. } => false,
+        Generator::Reals { .. } | Generator::Linspace { .. } => true,
+        Generator::Random { distribution, .. } => match distribution {
+            Distribution::Uniform { .. } => data_type == DataType::F64,
+            Distribution::Integers { .. } | Distribution::Permutation { .. } => false,
+            _ => true,
+        },
+    }
+}
+
+fn state_needs_doubles(reduction: Reduction, data_type: DataType) -> bool {
+    State::part_types(reduction, data_type).contains(&DataType::F64)
+}
+
+#[cfg(test)]
+mod tests;
