@@ -61,6 +61,9 @@ pub trait Transport: Send {
     /// How many ranks there are.
     fn size(&self) -> u32;
 
+    /// The first of the ranks that share this one's memory: those of a node have the same.
+    fn node(&self) -> Rank;
+
     /// What carries the bytes, for people: the MPI library, say.
     fn name(&self) -> String;
 

@@ -183,16 +183,6 @@ impl MpiTransport {
         })
     }
 
-    /// This rank among the ranks of its node.
-    pub fn local_rank(&self) -> u32 {
-        self.node.rank
-    }
-
-    /// How many ranks the node has.
-    pub fn local_size(&self) -> u32 {
-        self.node.size
-    }
-
     fn check_open(&self) -> Result<()> {
         if self.closed { Err(Error::Ended) } else { Ok(()) }
     }
@@ -457,6 +447,10 @@ impl Transport for MpiTransport {
 
     fn size(&self) -> u32 {
         self.frames.size
+    }
+
+    fn node(&self) -> Rank {
+        self.node.first
     }
 
     fn name(&self) -> String {

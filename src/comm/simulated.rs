@@ -279,6 +279,10 @@ impl Transport for SimulatedTransport {
         self.size
     }
 
+    fn node(&self) -> Rank {
+        Rank(0)
+    }
+
     fn name(&self) -> String {
         "simulated".into()
     }

@@ -73,6 +73,10 @@ impl Transport for ThreadTransport {
         self.world.boxes.len() as u32
     }
 
+    fn node(&self) -> Rank {
+        Rank(0)
+    }
+
     fn name(&self) -> String {
         "threads".into()
     }

@@ -1,7 +1,7 @@
 //! Which worker takes which device: pure decisions over what the workers of a node see.
 //!
 //! A *root* is a device as its driver lists it, a *leaf* what a worker binds to: a root, or one of its
-//! tiles. Each worker picks by its place among the workers of its host, from the devices that it sees.
+//! tiles. Each worker picks by its place among the workers of its node, from the devices that it sees.
 //! Drivers show other roots under other settings (`ZE_AFFINITY_MASK`, `ZE_FLAT_DEVICE_HIERARCHY`,
 //! `CUDA_VISIBLE_DEVICES`, `ROCR_VISIBLE_DEVICES`), for all workers or for each its own, so a worker
 //! cannot tell from its list alone whether another one has the same device. Their identities tell: they
@@ -94,16 +94,18 @@ pub(crate) fn choose(place: u32, leaves: &[Leaf]) -> Option<Leaf> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bound<'a> {
     pub rank: Rank,
+    /// The first rank of its node.
+    pub node: Rank,
     pub host: &'a str,
     pub device: &'a DeviceRecord,
 }
 
-/// Refuses two workers of one host that are bound to the same device, or to a device and a tile of it.
+/// Refuses two workers of one node that are bound to the same device, or to a device and a tile of it.
 pub(crate) fn refuse_sharing(workers: &[Bound<'_>]) -> Result<()> {
     for (index, second) in workers.iter().enumerate() {
-        let same = |first: &&Bound<'_>| first.host == second.host && overlap(first.device, second.device);
+        let same = |first: &&Bound<'_>| first.node == second.node && overlap(first.device, second.device);
         if let Some(first) = workers[..index].iter().find(same) {
-            let most = match distinct(workers, first.host) {
+            let most = match distinct(workers, first.node) {
                 1 => "1 worker".into(),
                 count => format!("{count} workers"),
             };
@@ -117,10 +119,10 @@ pub(crate) fn refuse_sharing(workers: &[Bound<'_>]) -> Result<()> {
     Ok(())
 }
 
-/// How many workers of a host have devices of their own.
-fn distinct(workers: &[Bound<'_>], host: &str) -> usize {
+/// How many workers of a node have devices of their own.
+fn distinct(workers: &[Bound<'_>], node: Rank) -> usize {
     let here: Vec<&DeviceRecord> =
-        workers.iter().filter(|worker| worker.host == host).map(|worker| worker.device).collect();
+        workers.iter().filter(|worker| worker.node == node).map(|worker| worker.device).collect();
     let is_new = |index: usize| !here[..index].iter().any(|first| overlap(first, here[index]));
     (0..here.len()).filter(|index| is_new(*index)).count()
 }
@@ -183,7 +185,7 @@ mod tests {
         let bound: Vec<Bound<'_>> = records
             .iter()
             .zip(2..)
-            .map(|(device, rank)| Bound { rank: Rank(rank), host: "node01", device })
+            .map(|(device, rank)| Bound { rank: Rank(rank), node: Rank(0), host: "node01", device })
             .collect();
         refuse_sharing(&bound).map_err(|error| error.to_string())?;
         Ok(records.iter().map(|record| (record.uuid.unwrap()[0].into(), record.tile)).collect())
@@ -257,13 +259,13 @@ mod tests {
     }
 
     #[test]
-    fn a_device_and_its_tile_are_not_for_two_workers_of_a_host() {
+    fn a_device_and_its_tile_are_not_for_two_workers_of_a_node() {
         let (whole, tile) = (record(0, None, 0), record(0, Some(1), 0));
-        let at = |rank, host, device| Bound { rank: Rank(rank), host, device };
-        assert!(refuse_sharing(&[at(2, "a", &whole), at(3, "a", &tile)]).is_err());
-        assert!(refuse_sharing(&[at(2, "a", &whole), at(3, "b", &whole)]).is_ok(), "another host");
+        let at = |rank, node, device| Bound { rank: Rank(rank), node: Rank(node), host: "node01", device };
+        assert!(refuse_sharing(&[at(2, 0, &whole), at(3, 0, &tile)]).is_err());
+        assert!(refuse_sharing(&[at(2, 0, &whole), at(3, 3, &whole)]).is_ok(), "another node of this name");
         let other = record(0, Some(0), 0);
-        assert!(refuse_sharing(&[at(2, "a", &other), at(3, "a", &tile)]).is_ok(), "two tiles");
+        assert!(refuse_sharing(&[at(2, 0, &other), at(3, 0, &tile)]).is_ok(), "two tiles");
     }
 
     #[test]

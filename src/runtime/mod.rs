@@ -535,7 +535,7 @@ fn introduce(transport: &dyn Transport, settings: Result<Settings>) -> Result<In
     let failed = checked.and(writable).and(unusable).and(deaf).err();
     let trouble = wrong.or(failed.map(|error| error.to_string()));
     let (journal, lease) = journal.unzip();
-    let hello = Hello::new(&settings, transport.name(), journal, trouble);
+    let hello = Hello::new(&settings, transport, journal, trouble);
     Ok(Introduction { settings, scratch, hello, listener, lease })
 }
 

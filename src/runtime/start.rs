@@ -31,6 +31,8 @@ pub(super) struct Hello {
     pub fingerprint: u64,
     pub transport: String,
     pub host: String,
+    /// The first rank of its node, as MPI has it: names of hosts may be the same, or differ, within one.
+    pub node: Rank,
     pub pid: u32,
     pub cores: u32,
     pub machine_memory_bytes: u64,
@@ -57,15 +59,16 @@ pub(super) struct Hello {
 impl Hello {
     pub(super) fn new(
         settings: &Settings,
-        transport: String,
+        transport: &dyn Transport,
         journal: Option<journal::Start>,
         trouble: Option<String>,
     ) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             fingerprint: task::fingerprint(),
-            transport,
+            transport: transport.name(),
             host: machine::host_name(),
+            node: transport.node(),
             pid: std::process::id(),
             cores: machine::core_count(),
             machine_memory_bytes: machine::memory_bytes(),
@@ -138,10 +141,10 @@ fn cluster(hellos: &[Hello]) -> Cluster {
                 .iter()
                 .zip(&roles)
                 .enumerate()
-                .filter(|(_, (other, role))| role.worker && other.host == hello.host)
+                .filter(|(_, (other, role))| role.worker && other.node == hello.node)
         };
         let workers = here().count().max(1) as u32;
-        // What is over goes to the first workers of the host, a core each.
+        // What is over goes to the first workers of the node, a core each.
         let place = here().take_while(|(other, _)| *other < index).count() as u32;
         let threads = hello
             .threads
@@ -179,7 +182,9 @@ pub(super) fn bind(
         return Ok(None);
     }
     let own = &cluster.ranks()[transport.rank().index()];
-    let place = cluster.workers().filter(|other| other.host == own.host && other.rank < own.rank).count();
+    let node = |rank: Rank| hellos[rank.index()].node;
+    let is_before = |other: &&RankRecord| node(other.rank) == node(own.rank) && other.rank < own.rank;
+    let place = cluster.workers().filter(is_before).count();
     let bound = (own.role.worker && settings.device != Binding::Cpu).then(|| {
         let folder = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
         let limit = settings.device_memory_limit;
@@ -208,7 +213,10 @@ pub(super) fn bind(
     let bound_alone: Vec<Bound<'_>> = cluster
         .workers()
         .filter(|rank| alone(rank))
-        .filter_map(|rank| Some(Bound { rank: rank.rank, host: &rank.host, device: rank.device.as_ref()? }))
+        .filter_map(|rank| {
+            let device = rank.device.as_ref()?;
+            Some(Bound { rank: rank.rank, node: node(rank.rank), host: &rank.host, device })
+        })
         .collect();
     binding::refuse_sharing(&bound_alone)?;
     bound
@@ -247,11 +255,14 @@ fn cannot_start(rank: Rank, host: &str, trouble: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::comm::threads;
 
     fn hello(host: &str) -> Hello {
         let settings = Settings::from_environment(|_| None).unwrap();
-        let mut hello = Hello::new(&settings, "MPI".into(), None, None);
+        let transport = threads::world(1).remove(0);
+        let mut hello = Hello::new(&settings, &transport, None, None);
         hello.host = host.into();
+        hello.node = Rank(host.as_bytes()[0].into());
         hello.cores = 9;
         hello.machine_memory_bytes = 1000;
         hello

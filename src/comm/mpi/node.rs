@@ -15,9 +15,9 @@ use std::{
     ptr,
 };
 
-/// The place of this rank among the ranks that share memory with it.
+/// The ranks that share memory with this one: the first of them, and how many they are.
 pub(super) struct Node {
-    pub(super) rank: u32,
+    pub(super) first: Rank,
     pub(super) size: u32,
 }
 
@@ -28,8 +28,9 @@ impl Node {
     /// goes at once. So threads may ring as long as they have the bells, even after the end of MPI.
     pub(super) fn new(frames: &Communicator) -> Result<(Self, Bells)> {
         let communicator = split(frames)?;
-        let node = Self { rank: communicator.rank.0, size: communicator.size };
-        let bells = if node.size > 1 { shared_bells(frames, &communicator)? } else { None };
+        let members = ranks_within(&communicator, frames)?;
+        let node = Self { first: members[0], size: communicator.size };
+        let bells = if node.size > 1 { shared_bells(frames, &communicator, members)? } else { None };
         // SAFETY: nothing uses the communicator any more.
         unsafe { communicator.free()? };
         Ok((node, bells.unwrap_or_else(|| bells_of_one(frames.rank, frames.size))))
@@ -37,14 +38,14 @@ impl Node {
 }
 
 /// The bells of the node; `None` if some rank of it cannot map them. Then all do without.
-fn shared_bells(frames: &Communicator, node: &Communicator) -> Result<Option<Bells>> {
+fn shared_bells(frames: &Communicator, node: &Communicator, members: Vec<Rank>) -> Result<Option<Bells>> {
     let (mut window, own) = allocate(node)?;
     // SAFETY: the segment has room for an aligned bell that nobody else has found yet.
     unsafe { aligned(own).write(Bell::default()) };
     asleep::barrier(node)?;
     let mut pages = Pages(vec![]);
     let mut bells = vec![ptr::null::<Bell>(); frames.size as usize];
-    for (peer, rank) in ranks_within(node, frames)?.into_iter().enumerate() {
+    for (peer, rank) in members.into_iter().enumerate() {
         let bell = aligned(segment_of(node, window, peer as c_int)?);
         bells[rank.index()] = pages.map_again(bell).unwrap_or(ptr::null());
     }
