@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{picture::Picture, runtime::RankRecord};
 use serde_json::{Value, json};
-use std::{io, io::Write};
+use std::{collections::BTreeSet, io, io::Write};
 
 const PAGE: &str = include_str!("report.html");
 const STYLE: &str = concat!(include_str!("../../page/page.css"), include_str!("report.css"));
@@ -245,10 +245,11 @@ fn graph(accounts: &Accounts<'_>) -> String {
     order.sort_by_key(|place| std::cmp::Reverse(groups[*place].nanoseconds));
     order.truncate(GRAPH_MAX);
     order.sort_unstable();
-    let place_of = |group: usize| order.binary_search(&group).ok();
+    let order = needed_first(&order, groups);
+    let place_of = |group: usize| order.iter().position(|other| *other == group);
     let mut picture = Picture::default();
     for (place, group) in order.iter().map(|place| &groups[*place]).enumerate() {
-        // A function that needs itself, or one that came later, would be a circle.
+        // A function that needs itself would be a circle, and so would two that need each other.
         let needs =
             group.needs.iter().filter_map(|needed| place_of(*needed)).filter(|needed| *needed < place);
         let short = short(&group.name);
@@ -257,6 +258,19 @@ fn graph(accounts: &Accounts<'_>) -> String {
     let svg = picture.svg();
     // What comes before the picture itself is for files.
     svg.find("<svg").map_or(String::new(), |start| svg[start..].to_string())
+}
+
+/// These groups, each after those that it needs, unless they need it, too.
+fn needed_first(groups: &[usize], all: &[Group]) -> Vec<usize> {
+    fn visit(group: usize, all: &[Group], left: &mut BTreeSet<usize>, order: &mut Vec<usize>) {
+        if left.remove(&group) {
+            all[group].needs.iter().for_each(|needed| visit(*needed, all, left, order));
+            order.push(group);
+        }
+    }
+    let (mut left, mut order) = (groups.iter().copied().collect(), Vec::new());
+    groups.iter().for_each(|group| visit(*group, all, &mut left, &mut order));
+    order
 }
 
 /// A name without the paths before its parts: `a::sum<b::C>` becomes `sum<C>`.
@@ -345,6 +359,14 @@ mod tests {
         ] {
             assert_eq!(short(name), expected);
         }
+    }
+
+    #[test]
+    fn the_graph_shows_each_function_after_those_it_needs_wherever_they_came_first() {
+        let needs = [vec![2], vec![0, 3], vec![2], vec![1]];
+        let groups = needs.map(|needs| Group { needs, ..Group::default() });
+        assert_eq!(needed_first(&[0, 1, 2, 3], &groups), [2, 0, 3, 1], "0 needs 2; 1 and 3 need each other");
+        assert_eq!(needed_first(&[0, 3], &groups), [0, 3], "what is not shown is passed over");
     }
 
     #[test]
