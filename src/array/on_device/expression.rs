@@ -3,11 +3,24 @@
 //! Each says what the loops of `kernel::operators` say: integers wrap, as they are calculated without
 //! signs, comparisons with NaN are false. `None`: a device does not have it.
 
-use super::layout::name;
 use crate::array::{
     DataType,
     kernel::operators::{Binary, Unary},
 };
+
+/// OpenCL C's name of a type. Truth values are bytes.
+pub(super) fn name(data_type: DataType) -> &'static str {
+    match data_type {
+        DataType::Bool | DataType::U8 => "uchar",
+        DataType::U32 => "uint",
+        DataType::U64 => "ulong",
+        DataType::I32 => "int",
+        DataType::I64 => "long",
+        DataType::F32 => "float",
+        DataType::F64 => "double",
+        DataType::Complex32 | DataType::Complex64 => "complex",
+    }
+}
 
 /// What kind of numbers a type has.
 #[derive(Clone, Copy, PartialEq, Eq)]

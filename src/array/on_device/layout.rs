@@ -1,9 +1,6 @@
 //! How a kernel on a device finds its elements: axes, strides, and which axes count as one. Pure.
 
-use crate::array::{
-    DataType,
-    kernel::{Follow, Operation, Scope},
-};
+use crate::array::kernel::{Follow, Operation, Scope};
 use std::ops::Range;
 
 /// The way through a block: axes outer first, those that are kept before those that are reduced.
@@ -141,18 +138,4 @@ fn merged(axes: &[usize], region: &Region<'_>, leaves: &[Leaf]) -> Vec<(usize, u
         }
     }
     merged
-}
-
-/// OpenCL C's name of a type. Truth values are bytes.
-pub(super) fn name(data_type: DataType) -> &'static str {
-    match data_type {
-        DataType::Bool | DataType::U8 => "uchar",
-        DataType::U32 => "uint",
-        DataType::U64 => "ulong",
-        DataType::I32 => "int",
-        DataType::I64 => "long",
-        DataType::F32 => "float",
-        DataType::F64 => "double",
-        DataType::Complex32 | DataType::Complex64 => "complex",
-    }
 }

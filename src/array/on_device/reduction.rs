@@ -1,10 +1,7 @@
 //! Reductions in OpenCL C: what an item keeps, how it takes in an element, and the state of another item.
 //! Pure.
 
-use super::{
-    expression::{self, Family, family},
-    layout::name,
-};
+use super::expression::{self, Family, family, name};
 use crate::array::{
     DataType,
     kernel::reduce::{Reduction, State},

@@ -1,8 +1,8 @@
 //! Kernels as text in OpenCL C, with what their parameters are for a block. Pure.
 
 use super::{
-    expression::{self, wrapping},
-    layout::{Layout, Leaf, Region, name},
+    expression::{self, name, wrapping},
+    layout::{Layout, Leaf, Region},
     needs_doubles, reduction, state_needs_doubles,
 };
 use crate::array::{
