@@ -90,7 +90,7 @@ impl Client {
         &self.shared.cluster
     }
 
-    /// The same client, whose arrays compute on the workers' [devices](crate::device): where a step can, and
+    /// The same client, whose arrays compute on the workers' [devices](mod@crate::device): where a step can, and
     /// where some worker has one. [`explain`](crate::Array::explain) says where each step is made, and why.
     /// Blocks stay on the device that made them until the host needs them.
     ///

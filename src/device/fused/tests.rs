@@ -77,7 +77,9 @@ fn numbers<T: Element>(count: usize, shift: usize) -> Vec<T> {
         };
         match T::DATA_TYPE {
             DataType::Bool => T::of_scalar(Scalar::Bool(bits >> 63 == 0)),
-            DataType::U8 => T::of_scalar(Scalar::U8(if place % 5 == 0 { 0 } else { (bits >> 56) as u8 })),
+            DataType::U8 => {
+                T::of_scalar(Scalar::U8(if place.is_multiple_of(5) { 0 } else { (bits >> 56) as u8 }))
+            }
             DataType::U32 => T::of_scalar(Scalar::U32(small_or(place, bits) as u32)),
             DataType::U64 => T::of_scalar(Scalar::U64(small_or(place, bits))),
             DataType::I32 => T::of_scalar(Scalar::I32(small_or(place, bits) as i32)),
