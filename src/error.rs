@@ -154,6 +154,8 @@ pub enum Reason {
     Memory,
     /// It ran for longer than its [`timeout`](crate::SubmitOptions::timeout).
     Timeout,
+    /// It went with a rank that was lost, and is not, or cannot be, made again elsewhere.
+    Lost,
 }
 
 /// The failure of a task, as it reaches every future that depends on it.
@@ -201,6 +203,7 @@ impl fmt::Display for TaskError {
             Reason::Stopping => "came too late",
             Reason::Memory => "found no room in memory",
             Reason::Timeout => "took too long",
+            Reason::Lost => "was lost with its worker",
         };
         write!(f, "task {} ({}) {verb}", self.task, self.function)?;
         if let Some(rank) = self.rank {

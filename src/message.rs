@@ -32,6 +32,11 @@ impl TaskId {
         Self::new(Self::NOBODY, sequence)
     }
 
+    /// Whether it is the name of a part.
+    pub fn is_part(self) -> bool {
+        self.owner() == Self::NOBODY
+    }
+
     /// The task that `owner` submits as its `sequence`th.
     pub fn new(owner: Rank, sequence: u64) -> Self {
         debug_assert!(sequence >> Self::SEQUENCE_BITS == 0);
@@ -139,6 +144,8 @@ pub struct Options {
     pub allow_other: bool,
     /// How often to try again after a failure.
     pub retries: u32,
+    /// How many workers may be lost that had one of the tasks, if that was said.
+    pub allowed_failures: Option<u32>,
     /// How long a task is expected to run; 0 if that was not said.
     pub expected_nanoseconds: u64,
     /// How long a task may run; 0 if that was not said.
@@ -354,6 +361,23 @@ pub enum ToScheduler {
         /// How much; the least that was said counts.
         nanoseconds: u64,
     },
+    /// A rank's process has ended, or nothing is heard of it: it is lost.
+    Died {
+        /// Which.
+        rank: Rank,
+        /// How, as far as that is known: "was ended by signal 9".
+        how: String,
+    },
+    /// A worker has heard that a rank is lost, and counts on nothing any more that was to come from there.
+    Lacks {
+        /// The rank that is lost.
+        lost: Rank,
+        /// The values that have not come from there. What needs them is given back, as soon as nothing else is
+        /// on its way for it.
+        values: Vec<TaskId>,
+        /// Values of the lost rank's own, or of its tasks, that the worker has: maybe nobody else knows.
+        orphaned: Vec<TaskId>,
+    },
     /// The driver is done; everybody shall end with this outcome.
     Shutdown(Outcome),
 }
@@ -389,6 +413,8 @@ pub enum ToClient {
     },
     /// No more tasks begin.
     Stopping,
+    /// Nothing will ever be made again of these values of the client's own.
+    Forgotten(Vec<Tasks>),
     /// What a rank was asked.
     Answer {
         /// The number of the question.
@@ -611,6 +637,12 @@ pub enum Message {
     ToStore(ToStore),
     /// To every rank: end with this outcome.
     Stop(Outcome),
+    /// To a rank: the one that says it lives.
+    Lives,
+    /// To rank 0, when ranks were lost: the one that says it has come to its end.
+    Bye,
+    /// To every rank: this one is lost, and nothing it says counts any more.
+    Lost(Rank),
     /// To any rank: say how you stand.
     Ask {
         /// The number of the question, of the client that asks.

@@ -2,16 +2,18 @@
 //! the driver's, how long everything takes and in which order it arrives.
 //!
 //! In a quarter of them the time runs out; in a third some tasks may run for a limited time only.
+//! In others, workers are lost at any instant.
 //!
 //! In some a bit flips on a worker's disk: then what needs that value fails, and nothing else does.
 //!
 //! Beside each run goes a plain model: which value each task has, or with which error it fails. At the
 //! end every future has the right answer, and when all are dropped nothing is left on any rank.
 //!
-//! `MANIPLE_SEED=7` runs one seed and prints every message; `MANIPLE_SEEDS=10000` runs more seeds.
+//! `MANIPLE_SEED=7` runs one seed and prints every message; `MANIPLE_SEEDS=10000` runs more seeds, beginning
+//! with `MANIPLE_FIRST_SEED`.
 
 use maniple::{
-    Client, Error, Future, Reason, Shared, SubmitOptions, TaskError,
+    Client, Error, Future, Rank, Reason, Shared, SubmitOptions, TaskError,
     comm::simulated::Random,
     current,
     message::TaskId,
@@ -196,6 +198,8 @@ struct Entry {
     /// Whether it was submitted after everybody knew that no more tasks begin.
     is_too_late: bool,
     is_cancelled: bool,
+    /// Whether only some workers may run it.
+    is_bound: bool,
     hold: Option<Hold>,
     asked: bool,
     is_read: bool,
@@ -238,6 +242,40 @@ struct Program {
     time_left: u64,
     /// Whether bits flip on the workers' disks.
     damages: bool,
+    /// Loses workers, if there are losses.
+    losing: Option<Losing>,
+}
+
+/// Decides which workers are lost, and when.
+struct Losing {
+    random: Random,
+    /// Once in so many events.
+    seldom: u64,
+    /// The workers that may yet be lost, and how many will at most.
+    ranks: Vec<u32>,
+    left: u64,
+}
+
+impl Losing {
+    fn new(seed: u64, client: &Client) -> Self {
+        let mut random = Random::new(seed ^ 0x105e);
+        Self {
+            seldom: *random.choose(&[20, 200, 1000]),
+            left: random.below(4),
+            ranks: client.cluster().workers().map(|worker| worker.rank.0).filter(|rank| *rank > 1).collect(),
+            random,
+        }
+    }
+
+    /// The next worker to be lost, if its time has come.
+    fn next(&mut self) -> Option<Rank> {
+        if self.left == 0 || self.ranks.is_empty() || !self.random.chance(1, self.seldom) {
+            return None;
+        }
+        self.left -= 1;
+        let place = self.random.below(self.ranks.len() as u64) as usize;
+        Some(Rank(self.ranks.swap_remove(place)))
+    }
 }
 
 impl Program {
@@ -248,9 +286,9 @@ impl Program {
         // The seeds that once found a bug go on to do what found it.
         let parting = (seed % 2 == 1 && !SEEDS_KEPT.contains(&seed)).then(|| Random::new(seed ^ 0x9a_27));
         let limiting = (seed % 3 == 1 && !SEEDS_KEPT.contains(&seed)).then(|| Random::new(seed ^ 0x11_317));
-        let (entries, time_left) = (Vec::new(), u64::MAX);
+        let (entries, losing, time_left) = (Vec::new(), None, u64::MAX);
         let damages = has_damage(seed);
-        Self { client, random, entries, actions_left, parting, timing, limiting, time_left, damages }
+        Self { client, random, entries, actions_left, parting, timing, limiting, time_left, damages, losing }
     }
 
     fn chosen(&mut self) -> Chosen {
@@ -350,6 +388,7 @@ impl Program {
             is_limited: false,
             is_too_late: self.client.stopping(),
             is_cancelled: false,
+            is_bound: false,
             hold: Some(hold),
             asked: false,
             is_read: false,
@@ -364,6 +403,7 @@ impl Program {
         let place = self.add(hold, name.clone(), needs, value);
         self.entries[place].expected_nanoseconds = chosen.expected_nanoseconds;
         self.entries[place].is_limited = chosen.is_limited;
+        self.entries[place].is_bound = chosen.ranks.len() < self.client.cluster().workers().count();
         if let Some(words) = &chosen.refusal {
             self.entries[place].fate = Fate::Fails(Failure {
                 reason: Reason::NoWorker,
@@ -649,7 +689,8 @@ impl Program {
         let needs: Vec<usize> = place.into_iter().collect();
         for (rank, future) in ranks.into_iter().zip(futures) {
             let value = vec![value.wrapping_add(rank)];
-            self.add(Hold::Number(future), name(&where_am_i), &needs, value);
+            let place = self.add(Hold::Number(future), name(&where_am_i), &needs, value);
+            self.entries[place].is_bound = true;
         }
     }
 
@@ -704,6 +745,10 @@ impl Program {
                 }
                 Err(error) => panic!("task {:?}: {error}", entry.id),
             };
+            if self.losing.is_some() && entry.answer.is_some() && answer.is_err() {
+                // It was there, and is not any more.
+                continue;
+            }
             if let Some(before) = entry.answer.replace(answer.clone()) {
                 assert_eq!(before, answer, "task {:?}: it keeps its answer", entry.id);
             }
@@ -720,7 +765,8 @@ impl Program {
     fn check(&self) {
         let mut known: Vec<(bool, Vec<Failure>)> = Vec::new();
         for entry in &self.entries {
-            let (mut has_value, mut failures) = entry.possible(&known, self.time_left);
+            let (mut has_value, mut failures) = self.possible(entry, &known);
+            let all = self.losing.is_some().then(|| (has_value, failures.clone()));
             match &entry.answer {
                 None => {}
                 Some(Ok(value)) => {
@@ -736,12 +782,44 @@ impl Program {
                         known.push((false, vec![Failure::of(error)]));
                         continue;
                     }
-                    let expected = entry.possible(&known, self.time_left);
+                    let expected = self.possible(entry, &known);
                     assert!(!failures.is_empty(), "task {:?}: {error:?}, not {expected:?}", entry.id);
                     has_value = false;
                 }
             }
-            known.push((has_value, failures));
+            // What is lost later may have had a value before, and what has a value may be lost.
+            known.push(all.unwrap_or((has_value, failures)));
+        }
+    }
+
+    /// Whether a task may have a value, and how it may fail, given the same of what it needs.
+    fn possible(&self, entry: &Entry, known: &[(bool, Vec<Failure>)]) -> (bool, Vec<Failure>) {
+        let (mut has_value, mut failures) = entry.possible(known, self.time_left);
+        let Some(losing) = &self.losing else { return (has_value, failures) };
+        if entry.is_bound || losing.ranks.is_empty() {
+            failures.extend([Reason::Lost, Reason::NoWorker].map(|reason| Failure {
+                reason,
+                function: entry.name.clone(),
+                dependents: Vec::new(),
+                words: String::new(),
+                attempts: None,
+            }));
+        }
+        if let Fate::Fails(failure @ Failure { reason: Reason::Panic, .. }) = &entry.fate {
+            // An attempt that came to nothing with its worker counts, too.
+            has_value |= entry.needs.iter().all(|need| known[*need].0);
+            let failure = Failure { words: "attempt ".into(), attempts: None, ..failure.clone() };
+            failures.push(failure);
+        }
+        (has_value, failures)
+    }
+
+    /// Lets a worker be lost, if it is time.
+    fn lose(&mut self, simulation: &mut Simulation) {
+        let Some(losing) = &mut self.losing else { return };
+        if let Some(rank) = losing.next() {
+            let silent = losing.random.chance(1, 3);
+            simulation.lose(rank, silent);
         }
     }
 }
@@ -794,27 +872,36 @@ fn has_damage(seed: u64) -> bool {
     seed % 5 == 2 && !SEEDS_KEPT.contains(&seed)
 }
 
-/// The world that a seed draws.
-fn world(seed: u64) -> Options {
+/// The world that a seed draws, where workers are lost or not.
+fn world(seed: u64, losses: bool) -> Options {
     let mut options = Options::of_seed(seed);
     options.disk.damages = has_damage(seed);
+    options.survives = losses;
+    while losses && options.ranks.len() < 4 {
+        options.ranks.push(options.ranks[0].clone());
+    }
     options
 }
 
 /// Runs a seed's program to its end. Returns how many tasks had values, and for how many it was too late.
 fn play(simulation: &mut Simulation, seed: u64) -> (usize, usize) {
-    let mut program = Program::new(simulation.client(), seed);
+    play_program(simulation, Program::new(simulation.client(), seed))
+}
+
+fn play_program(simulation: &mut Simulation, mut program: Program) -> (usize, usize) {
     let haste = 1 + program.random.below(30);
     while program.actions_left > 0 {
         if program.random.chance(1, haste) || !simulation.step() {
             program.act();
             program.pass_time(simulation);
         }
+        program.lose(simulation);
         program.poll();
     }
     program.entries.iter_mut().for_each(|entry| entry.is_read = entry.hold.is_some());
     loop {
         program.poll();
+        program.lose(simulation);
         if simulation.step() {
             continue;
         }
@@ -851,25 +938,31 @@ fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
     words.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
 }
 
-/// Plays a seed. Returns the hash of all that happened.
-fn run(seed: u64) -> Result<u64, String> {
-    let mut simulation = Simulation::new(world(seed), false);
-    let played = catch_unwind(AssertUnwindSafe(|| play(&mut simulation, seed)));
+/// Plays a seed, with losses or without. Returns the hash of all that happened.
+fn run(seed: u64, losses: bool) -> Result<u64, String> {
+    let mut simulation = Simulation::new(world(seed, losses), false);
+    let played = catch_unwind(AssertUnwindSafe(|| play_with(&mut simulation, seed, losses)));
     played.map(|_| simulation.trace_hash()).map_err(|panic| words_of(&*panic))
+}
+
+fn play_with(simulation: &mut Simulation, seed: u64, losses: bool) -> (usize, usize) {
+    let mut program = Program::new(simulation.client(), seed);
+    program.losing = losses.then(|| Losing::new(seed, &simulation.client()));
+    play_program(simulation, program)
 }
 
 /// The first task that these words name.
 fn task_in(words: &str) -> Option<TaskId> {
     words.split([' ', ':', '\n']).find_map(|word| {
         let (owner, sequence) = word.split_once('.')?;
-        Some(TaskId::new(maniple::Rank(owner.parse().ok()?), sequence.parse().ok()?))
+        Some(TaskId::new(Rank(owner.parse().ok()?), sequence.parse().ok()?))
     })
 }
 
 /// Plays a seed again and prints what happened: to the task that its words name, or at all.
-fn tell(seed: u64, words: &str, everything: bool) {
-    let mut simulation = Simulation::new(world(seed), true);
-    let _ = catch_unwind(AssertUnwindSafe(|| play(&mut simulation, seed)));
+fn tell(seed: u64, losses: bool, words: &str, everything: bool) {
+    let mut simulation = Simulation::new(world(seed, losses), true);
+    let _ = catch_unwind(AssertUnwindSafe(|| play_with(&mut simulation, seed, losses)));
     let task = task_in(words);
     let told =
         simulation.lines().iter().filter(|line| everything || task.is_some_and(|task| line.concerns(task)));
@@ -877,14 +970,20 @@ fn tell(seed: u64, words: &str, everything: bool) {
 }
 
 /// Plays a seed, and if it fails tells all there is to know.
-fn check(seed: u64) {
-    if let Err(words) = run(seed) {
-        tell(seed, &words, false);
+fn check(seed: u64, losses: bool) {
+    if let Err(words) = run(seed, losses) {
+        tell(seed, losses, &words, false);
         panic!(
             "{words}\nseed {seed} failed: replay with MANIPLE_SEED={seed} cargo test --no-default-features --test \
              simulation"
         );
     }
+}
+
+/// The seeds to be run.
+fn seeds() -> std::ops::Range<u64> {
+    let first = variable("MANIPLE_FIRST_SEED").unwrap_or(0);
+    first..first + variable("MANIPLE_SEEDS").unwrap_or(SEEDS)
 }
 
 fn variable(name: &str) -> Option<u64> {
@@ -894,16 +993,25 @@ fn variable(name: &str) -> Option<u64> {
 #[test]
 fn every_future_is_answered_and_nothing_is_left() {
     if let Some(seed) = variable("MANIPLE_SEED") {
-        tell(seed, "", true);
-        return check(seed);
+        tell(seed, false, "", true);
+        return check(seed, false);
     }
-    SEEDS_KEPT.into_iter().chain(0..variable("MANIPLE_SEEDS").unwrap_or(SEEDS)).for_each(check);
+    SEEDS_KEPT.into_iter().chain(seeds()).for_each(|seed| check(seed, false));
+}
+
+#[test]
+fn what_is_lost_with_a_worker_is_made_again() {
+    if let Some(seed) = variable("MANIPLE_SEED") {
+        tell(seed, true, "", true);
+        return check(seed, true);
+    }
+    seeds().for_each(|seed| check(seed, true));
 }
 
 #[test]
 fn the_same_seed_is_the_same_run() {
     for seed in 0..20 {
-        let (first, second) = (run(seed), run(seed));
+        let (first, second) = (run(seed, seed % 2 == 1), run(seed, seed % 2 == 1));
         assert!(first.is_ok() && first == second, "seed {seed}: {first:?} and {second:?}");
     }
 }
@@ -911,7 +1019,7 @@ fn the_same_seed_is_the_same_run() {
 #[test]
 fn some_runs_stop_with_tasks_that_ran_and_tasks_that_did_not() {
     let both = (0..25).map(|index| 4 * index + 3).filter(|seed| {
-        let (values, too_late) = play(&mut Simulation::new(world(*seed), false), *seed);
+        let (values, too_late) = play(&mut Simulation::new(world(*seed, false), false), *seed);
         values > 0 && too_late > 0
     });
     assert!(both.count() > 5);

@@ -117,9 +117,17 @@ impl<T: Data> Future<T> {
             Progress::Held(held) => {
                 let table = self.client.table();
                 table.fetch_to_read(held);
-                let value = self.client.wait_for(|| table.read(held.task), None);
+                // A value that was lost may be made again, or not.
+                let read = || match self.tracked.progress(self.index) {
+                    Progress::Held(held) => table.read(held.task).map(Some),
+                    _ => Some(None),
+                };
+                let value = self.client.wait_for(read, None);
                 table.has_read(held.task);
-                value?.to_owned_value().map_err(|words| self.decode_error(words))
+                match value? {
+                    Some(value) => value.to_owned_value().map_err(|words| self.decode_error(words)),
+                    None => self.result(),
+                }
             }
             Progress::Failed(error) => {
                 let error = Error::from(error);
@@ -134,7 +142,11 @@ impl<T: Data> Future<T> {
 
     /// As [`result`](Self::result), but does not wait. `asked` tells whether the value was asked for.
     pub(crate) fn poll(&self, asked: &mut bool) -> Option<Result<T>> {
-        match self.tracked.progress(self.index) {
+        let progress = self.tracked.progress(self.index);
+        if !matches!(progress, Progress::Held(_)) && std::mem::take(asked) {
+            self.client.table().has_read(self.task());
+        }
+        match progress {
             Progress::Pending | Progress::Dropped => None,
             Progress::Small(bytes) => Some(value::decode(&bytes).map_err(|words| self.decode_error(words))),
             Progress::Held(held) => {

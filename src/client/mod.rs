@@ -265,8 +265,7 @@ impl Client {
     ///
     /// [`Error::Decode`] if the value cannot be encoded.
     pub fn broadcast<T: Data>(&self, value: T) -> Result<Future<T>> {
-        let workers: Vec<Rank> = self.cluster().workers().map(|rank| rank.rank).collect();
-        self.scatter_to(value, &workers)
+        self.scatter_to(value, &self.living_workers())
     }
 
     fn scatter_to<T: Data>(&self, value: T, workers: &[Rank]) -> Result<Future<T>> {
@@ -298,9 +297,16 @@ impl Client {
     }
 
     fn next_worker(&self) -> Rank {
-        let count = self.cluster().workers().count();
-        let index = self.shared.next_worker.fetch_add(1, Ordering::Relaxed) % count.max(1);
-        self.cluster().workers().nth(index).expect("a run has a worker").rank
+        let workers = self.living_workers();
+        workers[self.shared.next_worker.fetch_add(1, Ordering::Relaxed) % workers.len()]
+    }
+
+    /// The workers that are not lost; all, if all are.
+    fn living_workers(&self) -> Vec<Rank> {
+        let lost = self.table().lost();
+        let all = || self.cluster().workers().map(|rank| rank.rank);
+        let living: Vec<Rank> = all().filter(|rank| !lost.contains(rank)).collect();
+        if living.is_empty() { all().collect() } else { living }
     }
 
     fn submit_layer(

@@ -85,6 +85,15 @@ impl SubmitOptions {
         self
     }
 
+    /// How many workers may be lost that had one of the tasks, in a run that can survive that
+    /// ([`Builder::survive`](crate::Builder::survive)). With one more it fails, as what probably ends them,
+    /// with [`Reason::Lost`](crate::Reason::Lost). Unless said, what the run was told.
+    #[must_use]
+    pub fn allowed_failures(mut self, workers: u32) -> Self {
+        self.options.allowed_failures = Some(workers);
+        self
+    }
+
     /// What a task takes of its worker while it runs. Workers declare what they have
     /// ([`Builder::resource`](crate::Builder::resource)).
     #[must_use]

@@ -160,8 +160,12 @@ struct State {
     released: Vec<Tasks>,
     /// How many want nothing said for now.
     held_back: u32,
-    /// Values put for others, and how many of them have not fetched theirs.
-    lent: FxHashMap<TaskId, u32>,
+    /// Values put for others, and which of them have not fetched theirs.
+    lent: FxHashMap<TaskId, Vec<Rank>>,
+    /// Values put for others that are kept until nothing can be made again of them.
+    kept: FxHashSet<TaskId>,
+    /// Ranks that are lost.
+    lost: Vec<Rank>,
     /// Released while lent, or while the value is on its way here.
     release_later: FxHashSet<TaskId>,
     /// Values that were asked for.
@@ -175,7 +179,8 @@ struct State {
 impl State {
     /// Lets the store drop a value, unless it is still read here or lent to others.
     fn drop_claim(&mut self, task: TaskId) {
-        if !self.lent.contains_key(&task) && !self.fetches.contains_key(&task) {
+        let is_kept = self.lent.contains_key(&task) || self.kept.contains(&task);
+        if !is_kept && !self.fetches.contains_key(&task) {
             self.requests.push(Request::Drop(task));
         }
     }
@@ -211,16 +216,19 @@ pub(crate) struct Table {
     pending: AtomicU64,
     /// Whether no more tasks begin.
     stopping: AtomicBool,
+    /// Whether the run can survive the loss of a worker.
+    survives: bool,
 }
 
 impl Table {
-    pub(crate) fn new(this: Rank, bells: Arc<Bells>) -> Arc<Self> {
+    pub(crate) fn new(this: Rank, bells: Arc<Bells>, survives: bool) -> Arc<Self> {
         Arc::new(Self {
             this,
             bells,
             state: Mutex::default(),
             pending: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            survives,
         })
     }
 
@@ -322,13 +330,19 @@ impl Table {
     pub(crate) fn lend(&self, task: TaskId, value: Value, workers: &[Rank]) {
         let size: Size = value.size();
         let mut state = self.state();
-        let others: Vec<Rank> = workers.iter().copied().filter(|rank| *rank != self.this).collect();
+        let is_other = |rank: &Rank| *rank != self.this && !state.lost.contains(rank);
+        let others: Vec<Rank> = workers.iter().copied().filter(is_other).collect();
         if workers.contains(&self.this) {
             state.requests.push(Request::Put(task, value.clone(), Claim::Worker));
         }
-        if !others.is_empty() {
+        if self.survives {
+            state.kept.insert(task);
+        }
+        if self.survives || !others.is_empty() {
             state.requests.push(Request::Put(task, value, Claim::Client));
-            state.lent.insert(task, others.len() as u32);
+        }
+        if !others.is_empty() {
+            state.lent.insert(task, others.clone());
         }
         let place = ToScheduler::Place { task, size, holders: workers.to_vec() };
         state.requests.push(Request::Say(Rank::SCHEDULER, Message::ToScheduler(place)));
@@ -377,8 +391,19 @@ impl Table {
     pub(crate) fn handle(&self, message: ToClient) {
         match message {
             ToClient::Finished(finished) => self.finished(&finished),
-            ToClient::Stored(held) => self.end(held.task, Progress::Held(held)),
-            ToClient::Failed { task, error } => self.end(task, Progress::Failed(Arc::from(error))),
+            ToClient::Stored(held) => {
+                self.end(held.task, Progress::Held(held));
+                self.fetch_again(held);
+            }
+            ToClient::Failed { task, error } => {
+                self.end(task, Progress::Failed(Arc::from(error)));
+                self.fetch_no_more(task);
+            }
+            ToClient::Forgotten(tasks) => tasks.into_iter().flat_map(Tasks::iter).for_each(|task| {
+                let mut state = self.state();
+                state.kept.remove(&task);
+                state.drop_claim(task);
+            }),
             ToClient::Answer { question, state } => {
                 self.state().answers.insert(question, *state);
             }
@@ -409,6 +434,9 @@ impl Table {
             index += here;
         }
         self.pending.fetch_sub(ended, Ordering::Relaxed);
+        if self.survives {
+            (0..count).for_each(|index| self.fetch_no_more(finished.first.plus(index)));
+        }
         self.watch((0..count).map(|index| finished.first.plus(index)));
     }
 
@@ -476,17 +504,55 @@ impl Table {
         }
     }
 
-    /// A worker has fetched its copy of a value.
-    pub(crate) fn pulled(&self, task: TaskId) {
+    /// A worker has fetched its copy of a value, or never will.
+    pub(crate) fn pulled(&self, source: Rank, task: TaskId) {
         let mut state = self.state();
         let Some(left) = state.lent.get_mut(&task) else { return };
-        *left -= 1;
-        if *left > 0 {
+        left.retain(|rank| *rank != source);
+        if !left.is_empty() {
             return;
         }
         state.lent.remove(&task);
         state.drop_claim(task);
         state.release_late(task);
+    }
+
+    /// A rank is lost: it will fetch nothing.
+    pub(crate) fn lose(&self, rank: Rank) {
+        let lent: Vec<TaskId> = {
+            let mut state = self.state();
+            state.lost.push(rank);
+            let mut lent: Vec<TaskId> = state.lent.keys().copied().collect();
+            lent.sort_unstable();
+            lent
+        };
+        lent.into_iter().for_each(|task| self.pulled(rank, task));
+    }
+
+    /// The ranks that are lost.
+    pub(crate) fn lost(&self) -> Vec<Rank> {
+        self.state().lost.clone()
+    }
+
+    /// A value is elsewhere than was known, or was made again: who waits for it asks there.
+    fn fetch_again(&self, held: Held) {
+        if !self.survives {
+            return;
+        }
+        let mut state = self.state();
+        if state.fetches.get(&held.task).is_some_and(|fetch| fetch.value.is_none()) {
+            state.requests.push(Request::Want(held));
+        }
+    }
+
+    /// A value that was lost will not be made again as a large one.
+    fn fetch_no_more(&self, task: TaskId) {
+        let mut state = self.state();
+        if state.fetches.get(&task).is_some_and(|fetch| fetch.value.is_none() && fetch.readers == 0) {
+            state.fetches.remove(&task);
+            state.drop_claim(task);
+            state.release_late(task);
+        }
     }
 
     /// Asks for a value, if nobody has. It is kept until its last reader, or its last future, is gone.
@@ -534,13 +600,14 @@ impl Table {
     }
 
     /// How much of what is left by the end of a run: all zero when every future was dropped.
-    pub(crate) fn left_over(&self) -> [(&'static str, usize); 7] {
+    pub(crate) fn left_over(&self) -> [(&'static str, usize); 8] {
         let state = self.state();
         [
             ("layers that are tracked", state.tracked.len()),
             ("requests", state.requests.len()),
             ("releases to be said", state.released.len()),
             ("values lent", state.lent.len()),
+            ("values kept", state.kept.len()),
             ("values to be released later", state.release_later.len()),
             ("values asked for", state.fetches.len()),
             ("tasks pending", self.pending_count() as usize),
@@ -623,7 +690,7 @@ mod tests {
     use crate::{comm::Transport, comm::threads, value::encode};
 
     fn table() -> Arc<Table> {
-        Table::new(Rank(1), threads::world(2)[1].bells())
+        Table::new(Rank(1), threads::world(2)[1].bells(), false)
     }
 
     /// A large value of the table's own, which rank 2 holds.
@@ -656,7 +723,7 @@ mod tests {
         table.arrived(held.task, &value);
         table.has_read(held.task);
         assert_eq!(drops(&table.take_requests()), 0);
-        table.pulled(held.task);
+        table.pulled(Rank(2), held.task);
         assert_eq!(drops(&table.take_requests()), 1);
     }
 

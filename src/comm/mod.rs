@@ -81,6 +81,10 @@ pub trait Transport: Send {
     /// Takes the next thing that has come in, and moves along what is under way.
     fn poll(&mut self) -> Result<Option<Arrival>>;
 
+    /// A rank is lost: nothing is sent to it any more, and what is under way to it or posted for it is given
+    /// up, with its memory. What it has sent may still arrive.
+    fn lose(&mut self, rank: Rank);
+
     /// Whether something sent or posted is not complete, so that `poll` must be called soon.
     fn is_busy(&self) -> bool;
 

@@ -51,11 +51,14 @@ pub struct MpiConfig {
     pub body_bytes_max: usize,
     /// How long `close` waits for the other ranks.
     pub close_timeout: Duration,
+    /// Whether ranks may be lost: errors of single messages are then no errors of the run.
+    pub survives: bool,
 }
 
 impl Default for MpiConfig {
     fn default() -> Self {
-        Self { frame_bytes_max: 256 << 20, body_bytes_max: 256 << 20, close_timeout: Duration::from_secs(5) }
+        let close_timeout = Duration::from_secs(5);
+        Self { frame_bytes_max: 256 << 20, body_bytes_max: 256 << 20, close_timeout, survives: false }
     }
 }
 
@@ -101,7 +104,9 @@ enum Moving {
 }
 
 /// What a look for a message found.
+#[derive(Default)]
 enum Look {
+    #[default]
     Nothing,
     /// A message that is still arriving.
     Started,
@@ -183,6 +188,18 @@ impl MpiTransport {
         })
     }
 
+    /// An error of a message, which is none of the run where ranks may be lost: that is seen elsewhere, and what
+    /// is sent to a lost rank, or comes from one, does not count.
+    fn bear<T: Default>(&self, result: Result<T>) -> Result<T> {
+        match result {
+            Err(error @ Error::Mpi { .. }) if self.config.survives => {
+                tracing::debug!(rank = self.frames.rank.0, "{error}");
+                Ok(T::default())
+            }
+            result => result,
+        }
+    }
+
     fn check_open(&self) -> Result<()> {
         if self.closed { Err(Error::Ended) } else { Ok(()) }
     }
@@ -223,6 +240,11 @@ impl MpiTransport {
         self.moving
             .push_unless_complete(request, Moving::PieceOut { target, _memory: body.clone() })
             .map(|_| ())
+    }
+
+    fn send_whole(&mut self, target: Rank, control: Vec<u8>) -> Result<()> {
+        let request = Self::start_send(&self.frames, target, LAST_PIECE, &control)?;
+        self.moving.push_unless_complete(request, Moving::FrameOut { target, _memory: control }).map(|_| ())
     }
 
     fn send_in_pieces(&mut self, target: Rank, control: Vec<u8>) -> Result<()> {
@@ -282,8 +304,8 @@ impl MpiTransport {
             let place = streams.expect(Rank(status.MPI_SOURCE as u32));
             Moving::PieceIn { place, piece: Piece { bytes, last: status.MPI_TAG == LAST_PIECE }, length }
         };
-        let found = Self::receive(&self.frames, piece_in, &mut self.moving)?;
-        match found {
+        let found = Self::receive(&self.frames, piece_in, &mut self.moving);
+        match self.bear(found)? {
             Look::Nothing => return Ok(false),
             Look::Started => {}
             Look::Complete(piece) => piece.finish(&mut self.streams, &mut self.arrived),
@@ -309,7 +331,7 @@ impl MpiTransport {
                 fault = finish_body_piece(posted, arrived, rank, &piece, status).err().or(fault.take());
             }
         });
-        moved.and(received).and(fault.map_or(Ok(()), Err))
+        self.bear(moved.and(received).and(fault.map_or(Ok(()), Err)))
     }
 
     fn moves_something_out(&self) -> bool {
@@ -401,6 +423,14 @@ impl Moving {
         }
     }
 
+    /// The rank that sends it, if it is a piece of a frame.
+    fn source(&self) -> Option<Rank> {
+        match self {
+            Self::PieceIn { place, .. } => Some(place.source),
+            _ => None,
+        }
+    }
+
     fn finish(self, streams: &mut Streams, arrived: &mut VecDeque<Arrival>) {
         let Self::PieceIn { place, mut piece, length } = self else { return };
         // SAFETY: room for `length` bytes was made, and a message of that length has filled it.
@@ -459,12 +489,12 @@ impl Transport for MpiTransport {
 
     fn send(&mut self, target: Rank, control: Vec<u8>) -> Result<()> {
         self.check_open()?;
-        if control.len() > self.config.frame_bytes_max {
-            self.send_in_pieces(target, control)?;
+        let sent = if control.len() > self.config.frame_bytes_max {
+            self.send_in_pieces(target, control)
         } else {
-            let request = Self::start_send(&self.frames, target, LAST_PIECE, &control)?;
-            self.moving.push_unless_complete(request, Moving::FrameOut { target, _memory: control })?;
-        }
+            self.send_whole(target, control)
+        };
+        self.bear(sent)?;
         self.bells.ring(target);
         Ok(())
     }
@@ -483,7 +513,7 @@ impl Transport for MpiTransport {
             let mut request = unsafe { ffi::RSMPI_REQUEST_NULL };
             // SAFETY: the piece lies within the buffer, which stays in `posted` until all its pieces
             // have come, and is leaked with it otherwise.
-            unsafe {
+            let started = unsafe {
                 mpi_call!(
                     self.bodies.rank,
                     MPI_Irecv(
@@ -495,7 +525,11 @@ impl Transport for MpiTransport {
                         self.bodies.raw,
                         &raw mut request
                     )
-                )?;
+                )
+            };
+            if started.is_err() {
+                self.bear(started)?;
+                continue;
             }
             self.expected.push(request, ExpectedPiece { body, length: piece.len() });
         }
@@ -506,7 +540,8 @@ impl Transport for MpiTransport {
         self.check_open()?;
         // The pieces have one tag, and MPI keeps their order (MPI 3.1, section 3.5).
         for piece in pieces(body.as_slice().len(), self.config.body_bytes_max) {
-            self.send_piece(self.bodies, target, c_int::from(tag), &body, piece)?;
+            let sent = self.send_piece(self.bodies, target, c_int::from(tag), &body, piece);
+            self.bear(sent)?;
         }
         self.bells.ring(target);
         Ok(())
@@ -528,6 +563,14 @@ impl Transport for MpiTransport {
             }
         }
         Ok(self.arrived.pop_front())
+    }
+
+    fn lose(&mut self, rank: Rank) {
+        self.moving.give_up(|moving| moving.target() == Some(rank) || moving.source() == Some(rank));
+        self.expected.give_up(|piece| piece.body.0 == rank);
+        let posted: Vec<(Rank, BodyTag)> =
+            self.posted.keys().filter(|(source, _)| *source == rank).copied().collect();
+        posted.into_iter().for_each(|body| mem::forget(self.posted.remove(&body)));
     }
 
     fn is_busy(&self) -> bool {

@@ -306,6 +306,8 @@ impl Transport for SimulatedTransport {
         Ok(self.network().poll(self.rank))
     }
 
+    fn lose(&mut self, _: Rank) {}
+
     fn is_busy(&self) -> bool {
         false
     }

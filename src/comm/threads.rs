@@ -113,6 +113,8 @@ impl Transport for ThreadTransport {
         }
     }
 
+    fn lose(&mut self, _: Rank) {}
+
     fn is_busy(&self) -> bool {
         false
     }

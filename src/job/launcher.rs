@@ -34,6 +34,27 @@ pub(super) struct Launch {
     pub(super) hosts: Option<String>,
 }
 
+impl Launch {
+    /// Has the launcher let the others live when a rank is lost.
+    pub(super) fn survive(&mut self, launcher: Launcher) -> Result<(), JobError> {
+        let flag = match launcher {
+            Launcher::OpenMpi => " --enable-recovery -x OMPI_MCA_orte_enable_recovery=1",
+            Launcher::Mpich => " -disable-auto-cleanup",
+            // Slurm's plug-in for PMI-2 lets them live unless told otherwise.
+            Launcher::SrunPmi2 => " --kill-on-bad-exit=0",
+            Launcher::Pals | Launcher::Srun | Launcher::SrunPmix => {
+                let message = "this launcher ends all ranks when one is lost: use --launcher openmpi, mpich or \
+                               srun-pmi2";
+                return Err(JobError::option("--survive", message));
+            }
+        };
+        // After the options that say where the ranks are: a site may have its own way to begin.
+        let end = self.command.find(" -x ").unwrap_or(self.command.len());
+        self.command.insert_str(end, flag);
+        Ok(())
+    }
+}
+
 impl Launcher {
     /// The default: Open MPI's `mpirun` knows both Slurm's and PBS's nodes.
     pub const DEFAULT: Self = Self::OpenMpi;
@@ -220,6 +241,22 @@ mod tests {
         let command = "env -u SLURM_NTASKS_PER_NODE SLURM_HOSTFILE=\"$hosts\" srun --mpi=pmi2 \
                        --ntasks=14 --distribution=arbitrary";
         assert!(srun.command.starts_with(command), "{}", srun.command);
+    }
+
+    #[test]
+    fn launchers_are_told_to_let_the_others_live() {
+        let surviving = |launcher: Launcher| {
+            let mut launch = launch(launcher, EVEN, System::Slurm);
+            launch.survive(launcher).map(|()| launch.command)
+        };
+        assert_eq!(
+            surviving(Launcher::OpenMpi).unwrap(),
+            "mpirun -n 6 --map-by ppr:3:node:OVERSUBSCRIBE --bind-to none --enable-recovery \
+             -x OMPI_MCA_orte_enable_recovery=1 -x MANIPLE_THREADS"
+        );
+        assert!(surviving(Launcher::Mpich).unwrap().ends_with("-ppn 3 -disable-auto-cleanup"));
+        assert!(surviving(Launcher::SrunPmi2).unwrap().ends_with(" --kill-on-bad-exit=0"));
+        assert!(surviving(Launcher::SrunPmix).unwrap_err().to_string().contains("--survive"));
     }
 
     #[test]

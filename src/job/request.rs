@@ -121,6 +121,9 @@ pub struct Request {
     /// Directory of each node for what does not fit in memory; $NAME is replaced when the job runs
     #[arg(long, value_name = "DIRECTORY", help_heading = "Script")]
     pub local_directory: Option<String>,
+    /// Let the run go on when a worker is lost
+    #[arg(long, help_heading = "Script")]
+    pub survive: bool,
     /// What starts the ranks
     #[arg(long, value_enum, value_name = "NAME", help_heading = "Script")]
     pub launcher: Option<Launcher>,

@@ -119,6 +119,7 @@ impl Plan {
             ("MANIPLE_INCLUSIVE", request.inclusive.then(|| "1".to_string())),
             ("MANIPLE_DEVICE", request.device.as_ref().map(|device| shell.quote(device))),
             ("MANIPLE_LOCAL_DIRECTORY", request.local_directory.as_ref().map(|path| shell.quote_path(path))),
+            ("MANIPLE_SURVIVE", request.survive.then(|| "1".to_string())),
             // When the job ends, rather than how long it may take: several runs may follow each other.
             ("MANIPLE_END_TIME", request.walltime.map(|walltime| shell.end_time(walltime))),
         ];
@@ -138,8 +139,11 @@ impl Plan {
         let variables = self.variables(shell);
         let exported: Vec<_> = variables.iter().map(|(name, _)| *name).collect();
         let mpiexec = self.request.mpiexec.as_deref().map(|program| shell.quote(program));
-        let launch =
+        let mut launch =
             launcher.launch(&self.layout, self.system, mpiexec.as_deref(), template.as_deref(), &exported)?;
+        if self.request.survive {
+            launch.survive(launcher)?;
+        }
         let program: Vec<_> = self.request.command.iter().map(|word| shell.quote(word)).collect();
 
         let command = wrapped(&launch.command, &program.join(" "));

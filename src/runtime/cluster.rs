@@ -49,11 +49,22 @@ impl From<&RankRecord> for WorkerSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cluster {
     ranks: Vec<RankRecord>,
+    /// Why the loss of a worker ends the run; nothing if it does not.
+    mortal: Option<String>,
 }
 
 impl Cluster {
     pub(crate) fn new(ranks: Vec<RankRecord>) -> Self {
-        Self { ranks }
+        Self { ranks, mortal: Some("MANIPLE_SURVIVE is not set".into()) }
+    }
+
+    pub(super) fn set_mortal(&mut self, reason: Option<String>) {
+        self.mortal = reason;
+    }
+
+    /// Whether the run survives the loss of a worker. See [`Builder::survive`](crate::Builder::survive).
+    pub fn survives(&self) -> bool {
+        self.mortal.is_none()
     }
 
     pub(super) fn ranks_mut(&mut self) -> &mut [RankRecord] {
@@ -138,6 +149,10 @@ impl fmt::Display for Cluster {
                     rank.device.as_ref().map_or("-".into(), ToString::to_string)
                 )?;
             }
+            match &self.mortal {
+                None => write!(f, "\nthe loss of a worker is survived")?,
+                Some(reason) => write!(f, "\nthe loss of a worker ends the run: {reason}")?,
+            }
         }
         Ok(())
     }
@@ -165,6 +180,7 @@ mod tests {
             cluster.to_string(),
             "<Client: 'Open MPI v4.1.4' ranks=4 workers=2 threads=68, memory=1.00 TiB>"
         );
-        assert_eq!(format!("{cluster:#}").lines().count(), 6);
+        assert_eq!(format!("{cluster:#}").lines().count(), 7);
+        assert!(format!("{cluster:#}").ends_with("ends the run: MANIPLE_SURVIVE is not set"));
     }
 }

@@ -10,9 +10,12 @@
 //!
 //! Idle ranks look hard for a few microseconds, then sleep.
 
+mod losses;
+
 use super::{
     STATUS_BROKEN,
     cluster::{Cluster, RankRecord},
+    loss::Watch,
     machine,
     parts::Parts,
     roles::{Execute, Roles, Spiller, Surroundings},
@@ -26,7 +29,7 @@ use crate::{
         table::{Request, Table},
     },
     comm::{Bells, Transport, bell, bell::Sleeper},
-    current::{self, Context, Scratch, Watch},
+    current::{self, Context, Scratch},
     device::Device,
     disk::SpillFile,
     error::{Error, Result},
@@ -66,6 +69,8 @@ pub(crate) struct Engine {
     /// Moves values to the disk, on a worker.
     spiller: Option<Arc<SpillThread>>,
     scratch: Arc<Scratch>,
+    /// Looks after other ranks, if the loss of some is survived.
+    watch: Option<Mutex<Watch>>,
     /// Counts down to the end of the run, if that is known.
     clock: Option<Clock>,
     /// How many cores this process may use.
@@ -101,6 +106,7 @@ impl Engine {
         device: Option<Device>,
         recorder: Option<Arc<Recorder>>,
         journal: Option<Arc<Journal>>,
+        watch: Option<Watch>,
         settings: &Settings,
     ) -> Result<Arc<Self>> {
         let scratch = Arc::new(scratch);
@@ -128,11 +134,12 @@ impl Engine {
             cores: machine::core_count(),
             only_thread: main_thread_only.then(|| thread::current().id()),
             roles: Mutex::new(roles),
-            table: Table::new(this, Arc::clone(&bells)),
+            table: Table::new(this, Arc::clone(&bells), watch.is_some()),
             bells,
             pool,
             spiller,
             scratch,
+            watch: watch.map(Mutex::new),
             clock,
             cluster,
             changes: Mutex::new(0),
@@ -151,7 +158,7 @@ impl Engine {
         });
         let client = engine.client(settings);
         let worker = engine.cluster.workers().position(|rank| rank.rank == this).unwrap_or(0);
-        let watch: Arc<dyn Watch> = match &engine.pool {
+        let watch: Arc<dyn current::Watch> = match &engine.pool {
             Some(pool) => Arc::clone(pool) as _,
             None => Arc::new(NoTasks),
         };
@@ -530,7 +537,7 @@ impl Engine {
         }
         chunks.iter().for_each(|chunk| recorder.gather(chunk));
         let deadline = Instant::now() + GATHER_TIMEOUT;
-        let size = self.cluster.ranks().len();
+        let size = self.cluster.ranks().len() - lock(&self.roles).lost().len();
         self.look_after(|| recorder.complete_count() == size || Instant::now() >= deadline);
         History::of(recorder.take_gathered())
     }
@@ -544,6 +551,10 @@ impl Engine {
     pub(crate) fn close(&self) -> Result<()> {
         self.scratch.remove();
         self.journal.iter().for_each(|journal| journal.close());
+        if self.watch.is_some() && !lock(&self.roles).lost().is_empty() {
+            self.say_bye();
+            return Ok(());
+        }
         lock(&self.roles).transport.close()
     }
 
@@ -556,6 +567,7 @@ impl Engine {
     /// Takes in what has arrived, decides, and sends. Returns whether anything happened.
     fn progress(&self, roles: &mut Roles) -> bool {
         self.look_at_clock();
+        self.look_after_others(roles);
         let guard = AbortOnPanic(self);
         let executor = self.pool.as_ref().map(|pool| pool as &dyn Execute);
         let spiller = self.spiller.as_deref().map(|spiller| spiller as &dyn Spiller);
@@ -647,7 +659,7 @@ impl Host for Engine {
 /// Of a rank that runs no tasks.
 struct NoTasks;
 
-impl Watch for NoTasks {
+impl current::Watch for NoTasks {
     fn is_cancelled(&self, _: TaskId, _: u32) -> bool {
         false
     }

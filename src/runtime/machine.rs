@@ -186,6 +186,12 @@ pub(crate) fn undo_default_binding(variable: impl Fn(&str) -> Option<String>) {
     }
 }
 
+/// Ends this process at once: no destructor of a library waits for others.
+pub(super) fn exit_at_once(status: i32) -> ! {
+    // SAFETY: ends the process; nothing of it is used afterwards.
+    unsafe { libc::_exit(status) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

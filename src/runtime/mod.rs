@@ -1,7 +1,9 @@
 //! A run from its start to its end: picks the transport and the role, and looks after both.
 
 mod cluster;
+mod ending;
 mod engine;
+mod loss;
 pub(crate) mod machine;
 mod parts;
 mod roles;
@@ -11,6 +13,8 @@ mod signals;
 pub mod simulation;
 mod spiller;
 mod start;
+#[cfg(feature = "mpi")]
+mod supervisor;
 mod survey;
 mod time;
 
@@ -34,13 +38,14 @@ use crate::{
 };
 pub(crate) use cluster::human_bytes;
 pub use cluster::{Cluster, RankRecord};
+use ending::{Ending, Stopped};
 pub(crate) use engine::Engine;
+use loss::Watch;
 pub(crate) use roles::Execute;
 pub use settings::MemoryLimit;
 use settings::Settings;
 use start::Hello;
 use std::{
-    any::Any,
     net::TcpListener,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     path::{Path, PathBuf},
@@ -60,6 +65,9 @@ const STATUS_PANICKED: i32 = 101;
 const STATUS_STOPPING: i32 = 75;
 /// The exit status after a broken invariant of this library.
 const STATUS_BROKEN: i32 = 70;
+/// The exit status of ranks that can't go on since rank 0 or 1, or they themselves, were lost:
+/// `EX_UNAVAILABLE`.
+const STATUS_LOST: i32 = 69;
 /// How long ranks wait for each other at the end, besides the grace for tasks.
 #[cfg(feature = "mpi")]
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -131,6 +139,9 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`frame_bytes_max`](Self::frame_bytes_max) | `MANIPLE_FRAME_BYTES` | 256 MiB |
 /// | [`local_workers`](Self::local_workers) | `MANIPLE_LOCAL_WORKERS` | none: one process does all |
 /// | [`shutdown_grace`](Self::shutdown_grace) | `MANIPLE_SHUTDOWN_GRACE_SECONDS` | 5 s |
+/// | [`survive`](Self::survive) | `MANIPLE_SURVIVE=1` | the loss of a worker ends the run |
+/// | [`allowed_failures`](Self::allowed_failures) | `MANIPLE_ALLOWED_FAILURES` | 3 |
+/// | [`loss_timeout`](Self::loss_timeout) | `MANIPLE_LOSS_TIMEOUT_SECONDS` | 3 s |
 /// | [`time_limit`](Self::time_limit) | `MANIPLE_TIME_LIMIT` in seconds; of the job: `MANIPLE_END_TIME`, `SLURM_JOB_END_TIME` | none |
 /// | [`time_margin`](Self::time_margin) | `MANIPLE_TIME_MARGIN` in seconds | 30 s, at most a tenth |
 /// | | `MANIPLE_LOG=debug`, or `info,maniple::store=debug`: what goes on, on standard error | nothing |
@@ -253,6 +264,29 @@ impl Builder {
     /// How long, at the end of a run, tasks may go on that still run.
     pub fn shutdown_grace(self, grace: Duration) -> Self {
         self.set(|settings| settings.shutdown_grace = grace)
+    }
+
+    /// Whether the run goes on when a worker is lost, where the launcher lets the others live: what it ran
+    /// runs elsewhere, and what only it held is made again. [`Cluster`], printed as `{:#}`, tells whether it
+    /// does, and if not, why.
+    ///
+    /// Under MPICH's launcher and Slurm each rank has a parent process then, which is the program itself,
+    /// started first: what it does before the run, it does in both.
+    pub fn survive(self, survive: bool) -> Self {
+        self.set(|settings| settings.survive = survive)
+    }
+
+    /// How many workers may be lost that had the same task, before that fails with
+    /// [`Reason::Lost`](crate::Reason::Lost) as what probably ends them; if its
+    /// [`SubmitOptions`](crate::SubmitOptions::allowed_failures) say nothing else.
+    pub fn allowed_failures(self, workers: u32) -> Self {
+        self.set(|settings| settings.allowed_failures = workers)
+    }
+
+    /// For how long nothing is heard of a host before its ranks are taken for lost. The end of a process is
+    /// seen at once.
+    pub fn loss_timeout(self, timeout: Duration) -> Self {
+        self.set(|settings| settings.loss_timeout = timeout.max(Duration::from_millis(500)))
     }
 
     /// How long the run may take. Where its job ends sooner, that counts: the end is read from
@@ -452,7 +486,8 @@ impl Builder {
             let grace = self.settings.as_ref().map_or(Duration::ZERO, |settings| settings.shutdown_grace);
             // Who waits for others at the end gives up later than a rank whose task will not end.
             let close_timeout = grace + CLOSE_TIMEOUT;
-            let config = MpiConfig { frame_bytes_max: bytes, body_bytes_max: bytes, close_timeout };
+            let survives = self.settings.as_ref().is_ok_and(|settings| settings.survive);
+            let config = MpiConfig { frame_bytes_max: bytes, body_bytes_max: bytes, close_timeout, survives };
             if let Some(communicator) = self.communicator {
                 // SAFETY: the caller has an MPI communicator, so MPI is initialised and it is valid.
                 let transport = unsafe { MpiTransport::on(communicator, config)? };
@@ -460,6 +495,9 @@ impl Builder {
             }
             machine::undo_default_binding(|name| std::env::var(name).ok());
             if let Some(launcher) = launcher.filter(|launcher| launcher.size > 1) {
+                if survives {
+                    supervisor::supervise(launcher)?;
+                }
                 let transport = MpiTransport::world(config)?;
                 if transport.size() == 1 {
                     return Err(singletons(launcher));
@@ -490,25 +528,6 @@ pub(crate) fn singletons(launcher: Launcher) -> Error {
         launcher.size,
         launcher.remedy()
     ))
-}
-
-/// Why a run did not return a value, and what this rank has to say about it.
-#[derive(Debug)]
-struct Stopped {
-    error: Error,
-    rank: Rank,
-    /// Whether the driver's rank tells, or has told, the user.
-    told: bool,
-    /// The exit status for it.
-    status: i32,
-}
-
-impl Stopped {
-    /// An error that came before the ranks knew of each other: the first one tells.
-    fn alone(error: Error) -> Self {
-        let rank = Launcher::rank_of_this_process().unwrap_or(0);
-        Self { error, rank: Rank(rank), told: false, status: STATUS_FAILED }
-    }
 }
 
 /// What a rank was told, where it may keep files, and what it says of itself.
@@ -622,9 +641,10 @@ impl Member {
             let device = start::bind(&mut cluster, &hellos, &mut *transport, &settings)?;
             let recorder = start_recorder(&cluster, &hellos, &mut *transport)?;
             let journal = start::open_journal(&cluster, &hellos, lease, &mut *transport, &settings)?;
-            Ok((Arc::new(cluster), device, start::end_time(&hellos), recorder, hellos[0].live, journal))
+            let end = start::end_time(&hellos);
+            Ok((Arc::new(cluster), device, end, recorder, hellos, journal))
         });
-        let (cluster, device, end, recorder, live, journal) = match agreed {
+        let (cluster, device, end, recorder, hellos, journal) = match agreed {
             Ok(agreed) => agreed,
             Err(error) => {
                 // All ranks come to the same end; MPI wants to be finalized all the same.
@@ -640,13 +660,18 @@ impl Member {
         }
         let scheduler = (rank == Rank::SCHEDULER).then(|| {
             let workers = cluster.workers().map(WorkerSpec::from);
-            Scheduler::new(workers.collect(), size, settings.backlog)
+            let scheduler = Scheduler::new(workers.collect(), size, settings.backlog);
+            if cluster.survives() { scheduler.survive(settings.allowed_failures) } else { scheduler }
         });
+        let places = hellos.iter().map(|hello| (hello.place.clone(), hello.pid));
+        let places: Vec<(Option<String>, u32)> = places.collect();
+        let watch = cluster.survives().then(|| Watch::new(rank, &places, settings.loss_timeout));
         let clock = end.map(|end| Clock::new(end, settings.time_margin));
-        let engine =
-            Engine::new(transport, scheduler, cluster, scratch, clock, device, recorder, journal, &settings)
-                .map_err(stop)?;
-        if live {
+        let engine = Engine::new(
+            transport, scheduler, cluster, scratch, clock, device, recorder, journal, watch, &settings,
+        )
+        .map_err(stop)?;
+        if hellos[0].live {
             engine.tell_live();
         }
         let dashboard =
@@ -762,37 +787,6 @@ impl Member {
             Outcome::Value(bytes) => {
                 let value = value::decode(bytes).map_err(Error::Decode);
                 closed.and(value).map_err(|error| Stopped { error, rank, told: false, status: 0 })
-            }
-        }
-    }
-}
-
-/// How the driver's closure ended, if not well.
-enum Ending {
-    Error(Error),
-    Panic(Box<dyn Any + Send>),
-}
-
-impl Ending {
-    fn of<T: Data>(ended: thread::Result<Result<T>>) -> (Outcome, Option<Self>) {
-        match ended {
-            Ok(Ok(value)) => {
-                let mut bytes = Vec::new();
-                match value::encode(value, usize::MAX >> 1, &mut bytes) {
-                    Ok(_) => (Outcome::Value(bytes), None),
-                    Err(words) => (Outcome::Error(words.clone()), Some(Self::Error(Error::Decode(words)))),
-                }
-            }
-            Ok(Err(error @ Error::Interrupted { .. })) => {
-                (Outcome::Interrupted(error.to_string()), Some(Self::Error(error)))
-            }
-            Ok(Err(error)) if error.is_stopping() => (Outcome::Stopping, Some(Self::Error(error))),
-            Ok(Err(error)) => (Outcome::Error(error.to_string()), Some(Self::Error(error))),
-            Err(panic) => {
-                let words = panic.downcast_ref::<String>().cloned();
-                let words = words.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-                let words = format!("the driver panicked: {}", words.unwrap_or_default());
-                (Outcome::Panic(words), Some(Self::Panic(panic)))
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     },
     rank::Rank,
     record::{Recorder, Tally},
-    scheduler::Scheduler,
+    scheduler::{Loss, Scheduler},
     store::{self, Claim, Fullness, Store, Thresholds},
     value::{Spill, Value},
     worker::{self, Worker, execute::Ended},
@@ -98,6 +98,11 @@ pub(crate) struct Roles {
     store: Store,
     /// What was said to this very rank.
     local: VecDeque<Message>,
+    /// Ranks that are lost.
+    lost: Vec<Rank>,
+    /// Ranks of which something was heard, and those that have come to their end.
+    heard: Vec<Rank>,
+    gone: Vec<Rank>,
     /// What was said to others: a frame a peer, and which have something in them.
     frames: Vec<Vec<u8>>,
     filled: Vec<Rank>,
@@ -113,6 +118,9 @@ impl Roles {
             worker: Worker::default(),
             store: Store::new(this),
             local: VecDeque::new(),
+            lost: Vec::new(),
+            heard: Vec::new(),
+            gone: Vec::new(),
             frames: vec![Vec::new(); transport.size() as usize],
             filled: Vec::new(),
             transport,
@@ -158,9 +166,11 @@ impl Roles {
             let Some(arrival) = self.transport.poll()? else { break };
             active = true;
             match arrival {
+                // Of a rank that is lost, nothing counts any more.
+                Arrival::Frame { source, .. } if self.has_lost(source) => {}
                 Arrival::Frame { source, control } => {
                     for message in decode(source, &control)? {
-                        self.hear(source, message, around);
+                        self.hear(source, message, around)?;
                     }
                 }
                 Arrival::Body { source, tag, buffer } => {
@@ -212,7 +222,39 @@ impl Roles {
         }
     }
 
+    fn has_lost(&self, rank: Rank) -> bool {
+        !self.lost.is_empty() && self.lost.contains(&rank)
+    }
+
+    /// How a rank was lost, if it was and this one schedules.
+    pub(crate) fn how_lost(&self, rank: Rank) -> Option<&str> {
+        self.scheduler.as_ref()?.how_lost(rank)
+    }
+
+    /// Losses of workers since the last call, if this rank schedules.
+    pub(crate) fn take_losses(&mut self) -> Vec<Loss> {
+        self.scheduler.as_mut().map(Scheduler::take_losses).unwrap_or_default()
+    }
+
+    /// The ranks that are lost, in the order in which that was heard.
+    pub(crate) fn lost(&self) -> &[Rank] {
+        &self.lost
+    }
+
+    /// The ranks that have said since the last call that they live.
+    pub(crate) fn take_heard(&mut self) -> Vec<Rank> {
+        std::mem::take(&mut self.heard)
+    }
+
+    /// The ranks that have come to their end.
+    pub(crate) fn gone(&self) -> &[Rank] {
+        &self.gone
+    }
+
     fn say(&mut self, target: Rank, message: Message) {
+        if self.has_lost(target) {
+            return;
+        }
         if target == self.this {
             self.local.push_back(message);
             return;
@@ -318,6 +360,7 @@ impl Roles {
                         self.transport.post(source, tag, buffer)?;
                     }
                     store::Action::Say { target, message } => self.say(target, Message::ToStore(message)),
+                    store::Action::SendBody { target, .. } if self.has_lost(target) => {}
                     store::Action::SendBody { target, tag, body } => {
                         around.recorder.inspect(|recorder| recorder.sent(target, tag, body.as_slice().len()));
                         self.transport.send_body(target, tag, body)?;
@@ -338,14 +381,14 @@ impl Roles {
                 self.carry_out(actions, around.executor);
             }
             match self.local.pop_front() {
-                Some(message) => self.hear(self.this, message, around),
+                Some(message) => self.hear(self.this, message, around)?,
                 None if self.store.is_settled() => return Ok(()),
                 None => {}
             }
         }
     }
 
-    fn hear(&mut self, source: Rank, message: Message, around: Surroundings<'_>) {
+    fn hear(&mut self, source: Rank, message: Message, around: Surroundings<'_>) -> Result<()> {
         match message {
             Message::ToScheduler(message) => {
                 if let Some(scheduler) = &mut self.scheduler {
@@ -364,13 +407,16 @@ impl Roles {
                 self.carry_out(actions, around.executor);
             }
             Message::ToClient(message) => around.table.handle(message),
-            Message::ToStore(ToStore::Pulled(task)) => around.table.pulled(task),
+            Message::ToStore(ToStore::Pulled(task)) => around.table.pulled(source, task),
             Message::ToStore(message) => self.store.handle(source, message),
             Message::Stop(outcome) => {
                 tracing::info!(rank = self.this.0, "is told that the run ends");
                 // The first one counts.
                 let _ = around.outcome.set(outcome);
             }
+            Message::Lost(rank) => self.lose(rank, around)?,
+            Message::Lives => self.heard.push(source),
+            Message::Bye => self.gone.push(source),
             Message::Ask { question, task } => {
                 let state = Box::new(self.state(task, around.executor));
                 self.say(source, Message::ToClient(ToClient::Answer { question, state }));
@@ -382,6 +428,35 @@ impl Roles {
                 around.recorder.inspect(|recorder| recorder.hear_live(&live));
             }
         }
+        Ok(())
+    }
+
+    /// A rank is lost: nothing is expected from there, and nothing said to it.
+    fn lose(&mut self, rank: Rank, around: Surroundings<'_>) -> Result<()> {
+        if self.has_lost(rank) {
+            return Ok(());
+        }
+        tracing::warn!(rank = self.this.0, lost = rank.0, "hears that a rank is lost");
+        self.lost.push(rank);
+        if rank == self.this {
+            return Ok(());
+        }
+        // The last that it is told, among it that it is lost: it may only have been silent.
+        let frame = std::mem::take(&mut self.frames[rank.index()]);
+        self.filled.retain(|filled| *filled != rank);
+        if !frame.is_empty() {
+            self.transport.send(rank, frame)?;
+        }
+        self.transport.lose(rank);
+        around.table.lose(rank);
+        let (lacking, orphaned) = self.store.lose(rank);
+        let actions = self.worker.lose(&lacking);
+        if around.executor.is_some() {
+            let values = lacking.into_iter().filter(|value| !value.is_part()).collect();
+            self.tell_scheduler(ToScheduler::Lacks { lost: rank, values, orphaned });
+        }
+        self.carry_out(actions, around.executor);
+        Ok(())
     }
 
     /// How this rank stands.

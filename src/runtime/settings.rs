@@ -80,6 +80,11 @@ pub(crate) struct Settings {
     pub frame_bytes_max: usize,
     pub local_workers: Option<u32>,
     pub shutdown_grace: Duration,
+    /// Whether the run shall survive the loss of workers, and how many may be lost that had one task.
+    pub survive: bool,
+    pub allowed_failures: u32,
+    /// For how long nothing is heard of a host that is lost.
+    pub loss_timeout: Duration,
     /// How long the run may take.
     pub time_limit: Option<Duration>,
     /// How long before its end it stops.
@@ -128,6 +133,10 @@ impl Settings {
             shutdown_grace: Duration::from_secs_f64(
                 number(&read, "MANIPLE_SHUTDOWN_GRACE_SECONDS")?.unwrap_or(5.0),
             ),
+            survive: flag(&read, "MANIPLE_SURVIVE")?,
+            allowed_failures: number(&read, "MANIPLE_ALLOWED_FAILURES")?.unwrap_or(3),
+            loss_timeout: seconds(&read, "MANIPLE_LOSS_TIMEOUT_SECONDS")?
+                .map_or(Duration::from_secs(3), |timeout| timeout.max(Duration::from_millis(500))),
             time_limit: seconds(&read, "MANIPLE_TIME_LIMIT")?,
             time_margin: seconds(&read, "MANIPLE_TIME_MARGIN")?,
             job_end_time: time::job_end_time(&read, time::modified, time::now())?,

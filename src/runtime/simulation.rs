@@ -7,6 +7,7 @@
 //!
 //! For `tests/simulation.rs`; no part of the public interface.
 
+mod concerned;
 mod shelf;
 
 use super::{
@@ -25,9 +26,7 @@ use crate::{
     },
     current::{self, Context, Scratch, Watch},
     error::{Reason, Result, TaskError},
-    message::{
-        self, Column, Message, Outcome, Packed, Run, TaskId, Tasks, ToClient, ToScheduler, ToStore, ToWorker,
-    },
+    message::{self, Column, Message, Outcome, Packed, Run, TaskId, Tasks, ToScheduler, ToStore, ToWorker},
     part::{self, Assembly, Cut, Source},
     rank::{Rank, Role, driver_of},
     scheduler::{Backlog, Scheduler, WorkerSpec},
@@ -39,6 +38,7 @@ use crate::{
         queue::{Batch, Queue},
     },
 };
+use concerned::concerned;
 use rustc_hash::FxHasher;
 pub use shelf::DiskOptions;
 use shelf::Shelf;
@@ -50,6 +50,9 @@ use std::{
     sync::{Arc, Mutex, OnceLock, Weak},
     time::Duration,
 };
+
+/// How many workers may be lost that had a task.
+const ALLOWED_FAILURES: u32 = 3;
 
 /// What a simulated run is like.
 #[derive(Clone, Debug)]
@@ -74,6 +77,8 @@ pub struct Options {
     pub piece_bytes_max: usize,
     /// What the workers' disks are like.
     pub disk: DiskOptions,
+    /// Whether the loss of workers is survived.
+    pub survives: bool,
 }
 
 /// What one rank is like.
@@ -115,6 +120,7 @@ impl Options {
             wake_nanoseconds: *random.choose(&[1, 1_000, 100_000]),
             piece_bytes_max: *random.choose(&[13, 1 << 30, 1 << 30]),
             disk: DiskOptions::of_seed(seed),
+            survives: false,
         }
     }
 }
@@ -211,6 +217,8 @@ struct Node {
     outcome: OnceLock<Outcome>,
     /// Whether it will look at what has arrived.
     is_called: bool,
+    /// Whether it does nothing any more.
+    is_dead: bool,
 }
 
 impl Node {
@@ -232,6 +240,8 @@ enum Event {
     Disk(Rank),
     /// The time of an attempt of a task, which is called so, is over.
     Overdue(Rank, TaskId, u32, String),
+    /// It is seen to be dead.
+    Died(Rank),
 }
 
 /// How far a task has come, as those who run it saw.
@@ -279,6 +289,8 @@ pub struct Simulation {
     message_count: u64,
     body_count: u64,
     hasher: FxHasher,
+    /// How many ranks were lost.
+    loss_count: usize,
     /// What happened, if somebody wants to know.
     lines: Option<Vec<Line>>,
 }
@@ -308,6 +320,7 @@ impl Simulation {
             message_count: 0,
             body_count: 0,
             hasher: FxHasher::default(),
+            loss_count: 0,
             lines: traced.then(Vec::new),
             options,
         }
@@ -337,6 +350,12 @@ impl Simulation {
                 let ((time, _), event) = self.events.pop_first().expect("one is there");
                 self.now = time;
                 match event {
+                    Event::Died(rank) => self.say_died(rank),
+                    Event::Look(rank)
+                    | Event::End(rank, _)
+                    | Event::Disk(rank)
+                    | Event::Overdue(rank, ..)
+                        if self.nodes[rank.index()].is_dead => {}
                     Event::Look(rank) => self.look(rank),
                     Event::End(rank, piece) => self.end(rank, piece),
                     Event::Disk(rank) => self.end_on_disk(rank),
@@ -369,10 +388,25 @@ impl Simulation {
         (self.message_count, self.body_count)
     }
 
+    /// Takes a worker's rank for lost after a while. It is dead from now on; or, if it is `silent` only, when it
+    /// hears of that.
+    pub fn lose(&mut self, rank: Rank, silent: bool) {
+        self.loss_count += 1;
+        self.note(Vec::new(), || format!("{rank:?} {}", if silent { "is silent" } else { "dies" }));
+        self.nodes[rank.index()].is_dead = !silent;
+        let delay = self.random.delay(self.options.delay_nanoseconds);
+        self.insert(delay, Event::Died(rank));
+    }
+
+    fn say_died(&mut self, rank: Rank) {
+        let message = Message::ToScheduler(ToScheduler::Died { rank, how: "was ended".into() });
+        self.nodes[Rank::SCHEDULER.index()].table.request(Request::Say(Rank::SCHEDULER, message));
+    }
+
     /// What is left on each rank, in words: nothing if all is gone.
     pub fn left_over(&self) -> Vec<String> {
         let mut left = Vec::new();
-        for node in &self.nodes {
+        for node in self.nodes.iter().filter(|node| !node.is_dead) {
             let machine = node.machine.as_ref();
             let counts = node.roles.left_over().into_iter().chain(node.table.left_over()).chain([
                 ("threads that run tasks", machine.map_or(0, |machine| machine.busy as usize)),
@@ -382,7 +416,8 @@ impl Simulation {
             left.extend(counts.map(|(what, count)| format!("{:?}: {count} {what}", node.rank)));
         }
         let posted = lock(&self.network).posted_count();
-        if posted > 0 {
+        // What was posted for a rank that is lost stays.
+        if posted > 0 && self.loss_count == 0 {
             left.push(format!("{posted} rooms posted"));
         }
         left
@@ -402,7 +437,7 @@ impl Simulation {
 
     /// Whether every rank has heard that the driver is done.
     pub fn is_over(&self) -> bool {
-        self.nodes.iter().all(|node| node.outcome.get().is_some())
+        self.nodes.iter().all(|node| node.is_dead || node.outcome.get().is_some())
     }
 
     fn insert(&mut self, delay: u64, event: Event) {
@@ -415,6 +450,9 @@ impl Simulation {
         for index in 0..self.nodes.len() {
             let node = &mut self.nodes[index];
             let rank = node.rank;
+            if node.is_dead {
+                continue;
+            }
             if !node.is_called && (node.has_something_to_do() || lock(&self.network).has_arrivals(rank)) {
                 node.is_called = true;
                 let delay = self.random.delay(self.options.wake_nanoseconds);
@@ -439,6 +477,7 @@ impl Simulation {
             tally: None,
         };
         node.roles.progress(around).expect("nothing is wrong with what was sent");
+        node.is_dead = node.roles.lost().contains(&rank);
         let sent = lock(&self.network).take_sent();
         sent.into_iter().for_each(|sent| self.note_sent(sent));
         self.go_on_after_waits(rank);
@@ -492,9 +531,10 @@ impl Simulation {
         let tasks = Tasks { first, count: (rest.first.0 - first.0) as u32 };
         for task in tasks.iter() {
             let (attempts, step) = self.runs.entry(task).or_insert((0, Step::Failed));
-            assert_eq!(*step, Step::Failed, "task {task:?}: runs again on {rank:?}");
-            assert_eq!(*attempts, attempt, "task {task:?}: its attempts are counted");
-            (*attempts, *step) = (*attempts + 1, Step::Runs);
+            let is_again = self.loss_count > 0;
+            assert!(is_again || *step == Step::Failed, "task {task:?}: runs again on {rank:?}");
+            assert!(is_again || *attempts == attempt, "task {task:?}: its attempts are counted");
+            (*attempts, *step) = (attempt + 1, Step::Runs);
         }
         if rest.count > 0 {
             node.machine.as_mut().expect("who runs tasks is a worker").queue.get_mut().put_back(batch);
@@ -613,8 +653,8 @@ impl Simulation {
     fn count_fetch(&mut self, rank: Rank, task: TaskId) {
         let count = self.fetches.entry((rank, task)).or_default();
         *count += 1;
-        // What rank 0 tells itself to free is not seen here.
-        let may_again = task.owner() == rank || rank == Rank::SCHEDULER;
+        // What rank 0 tells itself to free is not seen here; and what was lost comes again.
+        let may_again = task.owner() == rank || rank == Rank::SCHEDULER || self.loss_count > 0;
         assert!(*count == 1 || may_again, "task {task:?}: its value moves to {rank:?} again");
     }
 }
@@ -655,9 +695,10 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
     let record = &cluster.ranks()[rank.index()];
     let scheduler = record.role.scheduler.then(|| {
         let workers = cluster.workers().map(WorkerSpec::from);
-        Scheduler::new(workers.collect(), end.size(), options.backlog)
+        let scheduler = Scheduler::new(workers.collect(), end.size(), options.backlog);
+        if options.survives { scheduler.survive(ALLOWED_FAILURES) } else { scheduler }
     });
-    let table = Table::new(rank, end.bells());
+    let table = Table::new(rank, end.bells(), options.survives);
     let client =
         Client::new(Weak::new(), Arc::clone(&table), Arc::clone(cluster), options.small_bytes_max, None);
     let scratch = Arc::new(Scratch::new(std::env::temp_dir(), rank, record.host.clone()));
@@ -684,44 +725,7 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
         machine: record.role.worker.then_some(machine),
         outcome: OnceLock::new(),
         is_called: false,
-    }
-}
-
-/// Which tasks a message speaks of.
-fn concerned(message: &Message) -> Vec<Tasks> {
-    match message {
-        Message::ToScheduler(message) => match message {
-            ToScheduler::Submit(layer) => vec![layer.tasks],
-            ToScheduler::Give(ended) | ToScheduler::Finished { finished: ended, .. } => vec![ended.tasks()],
-            ToScheduler::Place { task, .. } | ToScheduler::Stored { task, .. } => vec![Tasks::one(*task)],
-            ToScheduler::Refuse { tasks, .. } => vec![*tasks],
-            ToScheduler::Release(tasks) | ToScheduler::Cancel(tasks) | ToScheduler::Yielded(tasks) => {
-                tasks.clone()
-            }
-            ToScheduler::Failed(error) => vec![Tasks::one(TaskId(error.task))],
-            ToScheduler::Spilled { .. }
-            | ToScheduler::Blocked(_)
-            | ToScheduler::TimeLeft { .. }
-            | ToScheduler::Shutdown(_) => Vec::new(),
-        },
-        Message::ToWorker(ToWorker::Run(run)) => vec![run.tasks],
-        Message::ToWorker(ToWorker::Cancel(tasks) | ToWorker::Recall(tasks) | ToWorker::Free(tasks)) => {
-            tasks.clone()
-        }
-        Message::ToClient(ToClient::Finished(ended)) => vec![ended.tasks()],
-        Message::ToClient(ToClient::Stored(held)) => vec![Tasks::one(held.task)],
-        Message::ToClient(ToClient::Failed { task, .. }) => vec![Tasks::one(*task)],
-        Message::ToStore(ToStore::Pull(held)) => vec![Tasks::one(held.task)],
-        Message::ToStore(
-            ToStore::Fetch { task, .. } | ToStore::Head { task, .. } | ToStore::Gone { task, .. },
-        )
-        | Message::ToStore(ToStore::Pulled(task)) => vec![Tasks::one(*task)],
-        Message::ToWorker(ToWorker::Yield(_))
-        | Message::ToClient(ToClient::Stopping | ToClient::Answer { .. })
-        | Message::Stop(_)
-        | Message::Recorded(_)
-        | Message::Ask { .. }
-        | Message::Live(_) => Vec::new(),
+        is_dead: false,
     }
 }
 

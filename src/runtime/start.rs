@@ -2,7 +2,7 @@
 
 use super::{
     cluster::{Cluster, RankRecord},
-    machine,
+    loss, machine,
     settings::{MemoryLimit, Settings},
     time,
 };
@@ -52,6 +52,10 @@ pub(super) struct Hello {
     pub live: bool,
     /// Where results outlast the run. Rank 0 says so.
     pub journal: Option<journal::Start>,
+    /// Whether the loss of a worker is to be survived, why it can't be, and where its process can be watched.
+    pub survive: bool,
+    pub mortal: Option<String>,
+    pub place: Option<String>,
     /// What kept this rank from starting.
     pub trouble: Option<String>,
 }
@@ -86,9 +90,36 @@ impl Hello {
             parts: settings.outputs.parts(),
             live: settings.dashboard.is_some(),
             journal,
+            survive: settings.survive,
+            mortal: why_mortal(),
+            place: settings.survive.then(|| loss::watched_place(&machine::host_name())).flatten(),
             trouble,
         }
     }
+}
+
+/// Why the launcher ends all ranks when one is lost, as far as the environment tells.
+fn why_mortal() -> Option<String> {
+    let is_set = |name: &str| std::env::var(name).is_ok_and(|value| value != "0");
+    let with_open_mpi = std::env::var_os("OMPI_COMM_WORLD_SIZE").is_some();
+    let recovers =
+        ["OMPI_MCA_orte_enable_recovery", "PRTE_MCA_prte_enable_recovery", "OMPI_MCA_mpi_ft_enable"];
+    (with_open_mpi && !recovers.into_iter().any(is_set))
+        .then(|| "mpirun was not given --enable-recovery".into())
+}
+
+/// Why the loss of a worker ends the run, if it does.
+fn mortal(hellos: &[Hello], cluster: &Cluster) -> Option<String> {
+    if !hellos.iter().all(|hello| hello.survive) {
+        return Some("MANIPLE_SURVIVE is not set".into());
+    }
+    if hellos[0].transport == "threads" {
+        return Some("all ranks are one process".into());
+    }
+    if cluster.worker_count() < 2 {
+        return Some("there is no other worker".into());
+    }
+    hellos.iter().find_map(|hello| hello.mortal.clone())
 }
 
 /// When the run must end: some ranks may not have heard of it, and the soonest counts.
@@ -128,7 +159,9 @@ pub(super) fn agree(hellos: &[Hello]) -> Result<Cluster> {
     same("the choice whether ranks 0 and 1 work", "give all ranks the same MANIPLE_INCLUSIVE", &|hello| {
         hello.exclusive_workers != first.exclusive_workers
     })?;
-    Ok(cluster(hellos))
+    let mut cluster = cluster(hellos);
+    cluster.set_mortal(mortal(hellos, &cluster));
+    Ok(cluster)
 }
 
 fn cluster(hellos: &[Hello]) -> Cluster {

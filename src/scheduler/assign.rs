@@ -17,9 +17,12 @@
 use super::{
     Assigned, Scheduler,
     class::ClassIndex,
-    table::{LayerSlot, Slot, State, WorkerIndex},
+    table::{LayerSlot, Slot, State, Task, WorkerIndex},
 };
-use crate::message::{Argument, Column, Held, Message, Need, Packed, Run, TaskId, Tasks, ToWorker};
+use crate::{
+    message::{Argument, Column, Held, Message, Need, Packed, Run, TaskId, Tasks, ToWorker},
+    rank::Rank,
+};
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 use std::{cmp::Reverse, hash::BuildHasher};
@@ -59,6 +62,10 @@ impl Scheduler {
                 self.pinned += 1;
                 return self.offer(worker);
             }
+            return self.fail_bound(slot, rank);
+        }
+        if self.tasks[slot].suspected > 0 {
+            return self.suspects.push_back(slot);
         }
         match self.nearest_worker(slot) {
             Some(worker) => {
@@ -136,6 +143,7 @@ impl Scheduler {
     }
 
     pub(super) fn give_out_work(&mut self) {
+        self.give_suspects();
         self.fill_idle();
         // Before backlogs are filled: what came back from one must not go there again.
         self.share();
@@ -327,29 +335,29 @@ impl Scheduler {
         true
     }
 
-    fn assign(&mut self, slot: Slot, worker: WorkerIndex) {
+    pub(super) fn assign(&mut self, slot: Slot, worker: WorkerIndex) {
         let task = &mut self.tasks[slot];
         self.workers[worker as usize].has_nothing_to_give = task.worker == worker;
         task.state = State::Assigned;
         task.worker = worker;
         task.cancelled = false;
-        let (layer, id, attempt) = (task.layer, task.id, task.attempt);
+        let (layer, id, attempt, is_alone) = (task.layer, task.id, task.attempt, task.suspected > 0);
         self.touch(worker);
         let record = &self.layers[layer];
         let index = (id.0 - record.layer.tasks.first.0) as u32;
         let worker = &mut self.workers[worker as usize];
         worker.outstanding += 1;
         worker.take(self.classes[record.class].resources());
-        match worker.runs.last_mut() {
-            Some(run) if run.layer == layer && run.attempt == attempt && run.first + run.count == index => {
-                run.count += 1;
-            }
+        let joins =
+            |run: &&mut Assigned| run.layer == layer && run.attempt == attempt && !run.is_alone && !is_alone;
+        match worker.runs.last_mut().filter(joins) {
+            Some(run) if run.first + run.count == index => run.count += 1,
             // The queues give the latest first.
-            Some(run) if run.layer == layer && run.attempt == attempt && run.first == index + 1 => {
+            Some(run) if run.first == index + 1 => {
                 run.first = index;
                 run.count += 1;
             }
-            _ => worker.runs.push(Assigned { layer, first: index, count: 1, attempt }),
+            _ => worker.runs.push(Assigned { layer, first: index, count: 1, attempt, is_alone }),
         }
     }
 
@@ -432,7 +440,7 @@ impl Scheduler {
     }
 
     fn run(&mut self, worker: WorkerIndex, assigned: &Assigned) -> Run {
-        let Assigned { layer, first, count, attempt } = *assigned;
+        let Assigned { layer, first, count, attempt, .. } = *assigned;
         let record = &self.layers[layer];
         let tasks = Tasks { first: record.layer.tasks.first.plus(first), count };
         let options = record.layer.options.as_ref();
@@ -512,6 +520,11 @@ impl Scheduler {
         task.worker == worker || self.chains.iter(task.other_holders).any(|other| other == worker)
     }
 
+    /// Who is asked for a value first: who gave it, where no worker has it.
+    pub(super) fn holder_of(&self, task: &Task) -> Rank {
+        self.workers.get(task.worker as usize).map_or(task.id.owner(), |worker| worker.spec.rank)
+    }
+
     /// Where the worker gets a value of which it needs a part: after that it holds no more than before.
     fn need_part(&mut self, worker: WorkerIndex, id: TaskId) -> Need {
         let slot = self.pages.get(id).expect("a needed value has a record");
@@ -519,8 +532,7 @@ impl Scheduler {
         if task.state == State::Small || self.holds(worker, slot) {
             return self.need(worker, id);
         }
-        let holder = self.workers[task.worker as usize].spec.rank;
-        Need::Part(Held { task: id, holder, size: task.size })
+        Need::Part(Held { task: id, holder: self.holder_of(task), size: task.size })
     }
 
     /// Where the worker gets a value.
@@ -530,13 +542,13 @@ impl Scheduler {
         if task.state == State::Small {
             return Need::Inline(task.small.to_vec());
         }
-        let (size, first_holder) = (task.size, task.worker);
+        let (size, first_holder) = (task.size, self.holder_of(task));
         let holder = if self.holds(worker, slot) {
-            worker
+            self.workers[worker as usize].spec.rank
         } else {
             self.fetched.push(slot);
             first_holder
         };
-        Need::Held(Held { task: id, holder: self.workers[holder as usize].spec.rank, size })
+        Need::Held(Held { task: id, holder, size })
     }
 }

@@ -49,6 +49,11 @@ impl Class {
         self.eligible.as_ref().is_none_or(|eligible| eligible[worker as usize])
     }
 
+    /// Whether all workers that might run it were lost.
+    fn is_nobodys(&self) -> bool {
+        self.eligible.as_ref().is_some_and(|eligible| !eligible.contains(&true))
+    }
+
     /// Whether a worker that may run it can do so now.
     pub(super) fn can_start_on(&self, worker: &Worker) -> bool {
         self.asks.resources.is_empty() || worker.has(&self.asks.resources)
@@ -92,7 +97,12 @@ impl Classes {
             resources: options.resources.clone(),
         };
         let class = match self.known.get(&asks) {
-            Some(class) => *class,
+            Some(class) => {
+                if self.classes[*class].is_nobodys() {
+                    asks.eligible(workers)?;
+                }
+                *class
+            }
             None => {
                 let eligible = asks.eligible(workers)?;
                 let class = Class { asks: asks.clone(), eligible, ..Class::default() };
@@ -124,6 +134,32 @@ impl Classes {
         }
     }
 
+    /// A worker was lost: chooses anew who may run what. A class may be left that nobody may run.
+    pub(super) fn choose_again(&mut self, workers: &mut [Worker]) {
+        workers.iter_mut().for_each(|worker| worker.classes = vec![ANYWHERE]);
+        for (asks, index) in &self.known {
+            let eligible = asks.eligible(workers).unwrap_or_else(|_| Some(vec![false; workers.len()].into()));
+            let class = &mut self.classes[*index];
+            class.eligible = eligible;
+            for (place, worker) in workers.iter_mut().enumerate() {
+                if class.may_run_on(place as WorkerIndex) {
+                    worker.classes.push(*index);
+                }
+            }
+        }
+    }
+
+    /// Takes all that waits in classes.
+    pub(super) fn take_ready(&mut self) -> Vec<Slot> {
+        let classes = self.known.values().copied().chain([ANYWHERE]);
+        let mut taken = Vec::new();
+        for class in classes {
+            let ready = &mut self.classes[class].ready;
+            taken.extend(std::iter::from_fn(|| ready.pop()));
+        }
+        taken
+    }
+
     /// How many there are besides the one that is always there.
     pub(super) fn len(&self) -> usize {
         self.classes.len() - 1
@@ -146,10 +182,12 @@ impl std::ops::IndexMut<ClassIndex> for Classes {
 impl Asks {
     /// Which workers may run a layer: nothing if all may, an error if none can.
     fn eligible(&self, workers: &[Worker]) -> Result<Option<Box<[bool]>>, String> {
-        let mut eligible = vec![true; workers.len()];
+        let mut eligible: Vec<bool> = workers.iter().map(|worker| !worker.is_lost).collect();
         if !self.workers.is_empty() {
-            let wanted: Vec<bool> =
-                workers.iter().map(|worker| self.workers.contains(&worker.spec.rank)).collect();
+            let wanted: Vec<bool> = workers
+                .iter()
+                .map(|worker| !worker.is_lost && self.workers.contains(&worker.spec.rank))
+                .collect();
             if wanted.contains(&true) {
                 eligible = wanted;
             } else if !self.allow_other {
@@ -202,6 +240,18 @@ impl Queues {
         }
         self.len -= usize::from(slot.is_some());
         slot
+    }
+
+    /// Takes all.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = Slot> + use<> {
+        let mut queues = std::mem::take(self).queues;
+        std::iter::from_fn(move || {
+            let slot = queues.last_mut()?.1.pop();
+            if queues.last().is_some_and(|(_, queue)| queue.is_empty()) {
+                queues.pop();
+            }
+            slot
+        })
     }
 
     pub(super) fn len(&self) -> usize {

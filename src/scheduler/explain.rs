@@ -57,7 +57,7 @@ impl Scheduler {
             },
             State::Small => Standing::Done { rank, bytes: task.small.len() as u64 },
             State::Held => Standing::Done { rank, bytes: task.size.bytes },
-            State::Failed | State::Abandoned => Standing::Failed,
+            State::Released | State::Failed | State::Abandoned => Standing::Failed,
         }
     }
 

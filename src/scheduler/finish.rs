@@ -101,9 +101,8 @@ impl Scheduler {
         let retries = self.layers[self.tasks[slot].layer].retries();
         let task = &mut self.tasks[slot];
         task.attempt += 1;
-        if u32::from(task.attempt) <= retries {
-            self.become_ready(slot);
-            return;
+        if u32::from(task.attempt - task.excused) <= retries {
+            return self.wait_again(slot);
         }
         error.attempts = u32::from(task.attempt);
         error.task = id.sequence();
@@ -125,7 +124,7 @@ impl Scheduler {
                 continue;
             }
             self.leave_worker(slot, worker);
-            self.become_ready(slot);
+            self.wait_again(slot);
         }
     }
 
@@ -157,7 +156,7 @@ impl Scheduler {
     }
 
     /// A worker no longer has a task: its thread and its resources are free.
-    fn leave_worker(&mut self, slot: Slot, worker: WorkerIndex) {
+    pub(super) fn leave_worker(&mut self, slot: Slot, worker: WorkerIndex) {
         let class = self.layers[self.tasks[slot].layer].class;
         let record = &mut self.workers[worker as usize];
         record.outstanding -= 1;
@@ -169,12 +168,7 @@ impl Scheduler {
     fn end_cancelled(&mut self, slot: Slot) {
         let worker = self.tasks[slot].worker;
         self.leave_worker(slot, worker);
-        self.release_needs(slot);
-        let failed = self.errors.contains_key(&slot);
-        let task = &mut self.tasks[slot];
-        task.worker = NONE;
-        task.state = if failed { State::Failed } else { State::Abandoned };
-        self.unneeded.push(slot);
+        self.let_go(slot);
     }
 
     /// A task has its value: what waited for it comes nearer, what it needed is needed less.
@@ -189,7 +183,7 @@ impl Scheduler {
                 _ => self.unneeded.push(dependent),
             }
         }
-        self.release_needs(slot);
+        self.release_needs_of_ended(slot);
         let task = &self.tasks[slot];
         if !task.wanted && task.needed_by == 0 {
             self.unneeded.push(slot);
@@ -197,7 +191,7 @@ impl Scheduler {
     }
 
     /// The tasks that a task needs are needed by one task less.
-    fn release_needs(&mut self, slot: Slot) {
+    pub(super) fn release_needs(&mut self, slot: Slot) {
         let task = &self.tasks[slot];
         if task.layer == NONE {
             return;
@@ -257,7 +251,7 @@ impl Scheduler {
     }
 
     /// Asks a worker to let go of a task, whose value nobody wants.
-    fn cancel_assigned(&mut self, slot: Slot) {
+    pub(super) fn cancel_assigned(&mut self, slot: Slot) {
         self.tasks[slot].cancelled = true;
         let (id, worker) = (self.tasks[slot].id, self.tasks[slot].worker);
         self.touch(worker);
@@ -289,11 +283,12 @@ impl Scheduler {
                     self.cancel_assigned(slot);
                     continue;
                 }
-                State::Waiting | State::Ready | State::Withheld => {
-                    task.state = State::Abandoned;
-                    self.release_needs(slot);
-                }
-                State::Small | State::Held | State::Failed | State::Abandoned => {}
+                State::Waiting | State::Ready | State::Withheld => self.give_up(slot),
+                State::Held if task.kept_by > 0 => self.release_value(slot),
+                State::Small | State::Held | State::Released | State::Failed | State::Abandoned => {}
+            }
+            if self.is_kept(slot) {
+                continue;
             }
             // A queue, or the chain of something it waited for, may still name it; then its time
             // comes when it is met there.
@@ -315,13 +310,10 @@ impl Scheduler {
             self.tasks[dependent].missing -= 1;
             self.unneeded.push(dependent);
         }
-        self.held_count -= usize::from(task.state == State::Held);
-        let mut chain = task.other_holders;
-        let mut holder = (task.state == State::Held).then_some(task.worker).filter(|worker| *worker != NONE);
-        while let Some(worker) = holder {
-            self.free(worker, task.id, task.size.bytes);
-            holder = self.chains.pop(&mut chain);
+        if task.state == State::Held {
+            self.free_holders(task.id, task.size.bytes, task.worker, task.other_holders);
         }
+        self.forget_lineage(&task);
         if task.layer != NONE {
             let record = &mut self.layers[task.layer];
             record.live -= 1;
@@ -373,6 +365,16 @@ impl Scheduler {
         record.held_bytes = record.held_bytes.saturating_sub(bytes);
         record.spare.remove(&id);
         Tasks::push(&mut record.freed, id);
+    }
+
+    /// The value of a task goes from all its holders.
+    pub(super) fn free_holders(&mut self, id: TaskId, bytes: u64, first: WorkerIndex, mut others: u32) {
+        self.held_count -= 1;
+        let mut holder = Some(first).filter(|worker| *worker != NONE);
+        while let Some(worker) = holder {
+            self.free(worker, id, bytes);
+            holder = self.chains.pop(&mut others);
+        }
     }
 
     /// Notes that a worker holds a value, or will.

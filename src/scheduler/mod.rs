@@ -9,7 +9,7 @@
 //! - [`table`]: tasks, layers, chains; what a task costs.
 //! - [`submit`]: what clients say. - [`finish`]: what workers say, and what follows from it.
 //! - [`class`]: which layers which workers may run. - [`assign`]: who gets what, and the messages that
-//!   tell them. - [`stop`]: what is too late to begin.
+//!   tell them. - [`stop`]: what is too late to begin. - [`lineage`]: what is made again when a worker is lost.
 //!
 //! Architecture invariant: the same messages in the same order give the same answers. No clock, no
 //! thread, no iteration over hashed tables.
@@ -21,6 +21,7 @@ mod assign;
 mod class;
 mod explain;
 mod finish;
+mod lineage;
 mod stop;
 mod submit;
 mod table;
@@ -32,6 +33,8 @@ use crate::{
     rank::Rank,
 };
 use class::{ClassIndex, Classes, Queues};
+use lineage::Lineage;
+pub(crate) use lineage::Loss;
 use std::collections::{BTreeSet, VecDeque};
 use table::{
     Arena, Chains, Errors, LayerIndex, LayerRecord, LayerSlot, NONE, Pages, Slot, Task, WorkerIndex,
@@ -80,6 +83,8 @@ struct Assigned {
     first: u32,
     count: u32,
     attempt: u16,
+    /// Whether no other task joins them: they may be what a worker was lost by.
+    is_alone: bool,
 }
 
 #[derive(Debug)]
@@ -117,6 +122,7 @@ struct Worker {
     in_idle: bool,
     in_roomy: bool,
     in_loaded: bool,
+    is_lost: bool,
 }
 
 /// The scheduler's whole state. See the module.
@@ -160,6 +166,10 @@ pub struct Scheduler {
     touched: Vec<WorkerIndex>,
     /// Records to look at: nobody may need them any more.
     unneeded: Vec<Slot>,
+    /// What is kept to survive the loss of a worker, if the run can.
+    lineage: Option<Box<Lineage>>,
+    /// Tasks that may be what a worker was lost by: each waits for a thread of its own.
+    suspects: VecDeque<Slot>,
     out: Vec<(Rank, Message)>,
 }
 
@@ -201,12 +211,17 @@ impl Scheduler {
             fetched: Vec::new(),
             touched: Vec::new(),
             unneeded: Vec::new(),
+            lineage: None,
+            suspects: VecDeque::new(),
             out: Vec::new(),
         }
     }
 
     /// Takes one message in. What follows from it is decided by [`decide`](Self::decide).
     pub fn handle(&mut self, source: Rank, message: ToScheduler) {
+        if self.is_lost(source) {
+            return;
+        }
         match message {
             ToScheduler::Submit(layer) => self.submit(layer),
             ToScheduler::Give(given) => self.give_values(given),
@@ -221,6 +236,8 @@ impl Scheduler {
             ToScheduler::Spilled { bytes } => self.spilled(source, bytes),
             ToScheduler::Blocked(delta) => self.blocked(source, delta),
             ToScheduler::TimeLeft { nanoseconds } => self.time_left(nanoseconds),
+            ToScheduler::Died { rank, how } => self.lose(rank, how),
+            ToScheduler::Lacks { lost, values, orphaned } => self.lacks(source, lost, &values, &orphaned),
             ToScheduler::Shutdown(outcome) => {
                 for rank in 0..self.worker_of.len() {
                     self.out.push((Rank(rank as u32), Message::Stop(outcome.clone())));
@@ -232,10 +249,19 @@ impl Scheduler {
 
     /// Gives out work, and returns all that is to be sent, in order.
     pub fn decide(&mut self) -> Vec<(Rank, Message)> {
-        self.give_out_work();
+        if self.is_whole() {
+            self.give_out_work();
+        }
         self.write_to_workers();
         #[cfg(any(test, debug_assertions))]
         self.validate();
+        let lineage = self.lineage.as_deref();
+        if let Some(lineage) = lineage.filter(|lineage| lineage.has_lost_any()) {
+            let is_heard = |(rank, message): &(Rank, Message)| {
+                !lineage.has_lost(*rank) || *message == Message::Lost(*rank)
+            };
+            self.out.retain(is_heard);
+        }
         std::mem::take(&mut self.out)
     }
 
@@ -266,7 +292,7 @@ impl Scheduler {
     pub fn load(&self) -> (u64, u64) {
         let queued: usize = self.workers.iter().map(|worker| worker.queue.len() + worker.pinned.len()).sum();
         let outstanding = self.workers.iter().map(|worker| u64::from(worker.outstanding)).sum();
-        (self.withheld + self.ready + queued as u64, outstanding)
+        (self.withheld + self.ready + (queued + self.suspects.len()) as u64, outstanding)
     }
 
     fn worker_at(&self, rank: Rank) -> Option<WorkerIndex> {
@@ -307,11 +333,18 @@ impl Scheduler {
                 table::State::Failed => {
                     assert!(self.errors.contains_key(&slot), "{:?} has an error", task.id)
                 }
-                table::State::Waiting => assert!(task.missing > 0, "{:?} waits for something", task.id),
+                table::State::Waiting => {
+                    assert!(task.missing > 0 || !self.is_whole(), "{:?} waits for something", task.id)
+                }
                 _ => {}
             }
             assert!(
-                task.wanted || task.needed_by > 0 || task.queued || task.missing > 0 || !task.is_ended(),
+                task.wanted
+                    || task.needed_by > 0
+                    || task.kept_by > 0
+                    || task.queued
+                    || task.missing > 0
+                    || !task.is_ended(),
                 "{:?} is kept for somebody",
                 task.id
             );
@@ -348,6 +381,7 @@ impl Worker {
             in_idle: true,
             in_roomy: false,
             in_loaded: false,
+            is_lost: false,
         }
     }
 

@@ -25,11 +25,11 @@ impl Scheduler {
         self.time_left_nanoseconds = nanoseconds;
         let late = self.timed.split_off(&(nanoseconds, 0));
         if nanoseconds > 0 {
-            late.into_iter().for_each(|(_, layer)| self.stop_layer(layer));
+            late.into_iter().for_each(|(_, layer)| self.end_layer(layer, Self::fail_late));
             return;
         }
         let all: Vec<LayerSlot> = self.layers.iter().map(|(slot, _)| slot).collect();
-        all.into_iter().for_each(|layer| self.stop_layer(layer));
+        all.into_iter().for_each(|layer| self.end_layer(layer, Self::fail_late));
         for rank in 0..self.worker_of.len() {
             self.tell_client(Rank(rank as u32), ToClient::Stopping);
         }
@@ -70,7 +70,7 @@ impl Scheduler {
     }
 
     /// Fails the tasks of a layer that have not begun, and asks workers for those that may not have.
-    fn stop_layer(&mut self, layer: LayerSlot) {
+    pub(super) fn end_layer(&mut self, layer: LayerSlot, fail: fn(&mut Self, Slot)) {
         let record = &mut self.layers[layer];
         let tasks = record.layer.tasks;
         let cursor = std::mem::replace(&mut record.cursor, tasks.count);
@@ -90,7 +90,7 @@ impl Scheduler {
             }
             let task = &self.tasks[slot];
             match task.state {
-                State::Withheld | State::Waiting | State::Ready => self.fail_late(slot),
+                State::Withheld | State::Waiting | State::Ready => fail(self, slot),
                 State::Assigned if !task.cancelled => self.ask_for(slot),
                 _ => {}
             }

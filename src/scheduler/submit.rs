@@ -30,7 +30,7 @@ impl Scheduler {
         self.layers_ever += 1;
         let slot = self.layers.insert(record);
         self.layer_index.insert(tasks.first, slot);
-        if let Some(words) = refusal {
+        if let Some(words) = refusal.or_else(|| self.why_nobody()) {
             return self.refuse(slot, Reason::NoWorker, words);
         }
         if self.is_late(slot) {
@@ -81,11 +81,14 @@ impl Scheduler {
             layer,
             state,
             attempt: 0,
+            excused: 0,
+            suspected: 0,
             wanted: true,
             cancelled: false,
             queued: false,
             missing: 0,
             needed_by: 0,
+            kept_by: 0,
             dependents: NONE,
             worker: NONE,
             other_holders: NONE,

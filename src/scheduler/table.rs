@@ -32,7 +32,9 @@ pub(super) const NONE: u32 = u32::MAX;
 /// ```text
 /// Withheld ─┐
 ///           ├─► Assigned ─► Small | Held | Failed ─► (forgotten)
-/// Waiting ─► Ready ─┘
+/// Waiting ─► Ready ─┘             │
+///    ▲                            ▼
+///    └───────────────────────── Released   (where losses are survived)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
@@ -48,6 +50,8 @@ pub(super) enum State {
     Small,
     /// It ended with a large value, kept by its holders.
     Held,
+    /// It had a large value, which nobody holds; it can be made again.
+    Released,
     /// It has no value, and an error.
     Failed,
     /// Nobody wants it, and it has not run; the record goes when nothing names it any more.
@@ -61,6 +65,10 @@ pub(super) struct Task {
     pub layer: LayerSlot,
     pub state: State,
     pub attempt: u16,
+    /// How many of its attempts came to nothing through the loss of a worker.
+    pub excused: u16,
+    /// How many workers were lost that had it.
+    pub suspected: u8,
     /// Whether its client holds a future of it.
     pub wanted: bool,
     /// Whether the worker that has it was asked to let go of it.
@@ -71,6 +79,8 @@ pub(super) struct Task {
     pub missing: u32,
     /// How many tasks that need its value have not ended.
     pub needed_by: u32,
+    /// How many tasks whose values may have to be made again need its value for that.
+    pub kept_by: u32,
     /// The tasks that wait for it: a chain of cells.
     pub dependents: u32,
     /// The worker that has it, or had it last, or the first holder of its value.
@@ -105,6 +115,11 @@ pub(super) struct LayerRecord {
 impl LayerRecord {
     pub(super) fn priority(&self) -> i32 {
         self.layer.options.as_ref().map_or(0, |options| options.priority)
+    }
+
+    /// How many workers may be lost that had one of its tasks, if that was said.
+    pub(super) fn allowed_failures(&self) -> Option<u32> {
+        self.layer.options.as_ref()?.allowed_failures
     }
 
     pub(super) fn retries(&self) -> u32 {

@@ -16,20 +16,20 @@ mod time;
 const DRIVER: Rank = Rank(1);
 
 /// A scheduler and what it said last.
-struct Story {
-    scheduler: Scheduler,
-    said: Vec<(Rank, Message)>,
+pub(super) struct Story {
+    pub(super) scheduler: Scheduler,
+    pub(super) said: Vec<(Rank, Message)>,
 }
 
-fn id(sequence: u64) -> TaskId {
+pub(super) fn id(sequence: u64) -> TaskId {
     TaskId::new(DRIVER, sequence)
 }
 
-fn range(first: u64, count: u32) -> Tasks {
+pub(super) fn range(first: u64, count: u32) -> Tasks {
     Tasks { first: id(first), count }
 }
 
-fn layer(first: u64, count: u32, columns: Vec<Column>) -> Layer {
+pub(super) fn layer(first: u64, count: u32, columns: Vec<Column>) -> Layer {
     Layer {
         tasks: range(first, count),
         code: Code { module: 0, offset: 8 },
@@ -39,22 +39,22 @@ fn layer(first: u64, count: u32, columns: Vec<Column>) -> Layer {
     }
 }
 
-fn with(mut layer: Layer, options: Options) -> ToScheduler {
+pub(super) fn with(mut layer: Layer, options: Options) -> ToScheduler {
     layer.options = Some(Box::new(options));
     ToScheduler::Submit(layer)
 }
 
 /// Tasks that need nothing.
-fn roots(first: u64, count: u32) -> ToScheduler {
+pub(super) fn roots(first: u64, count: u32) -> ToScheduler {
     ToScheduler::Submit(layer(first, count, vec![]))
 }
 
 /// Tasks each of which needs the one `distance` before it.
-fn after(first: u64, count: u32, needs: u64) -> ToScheduler {
+pub(super) fn after(first: u64, count: u32, needs: u64) -> ToScheduler {
     ToScheduler::Submit(layer(first, count, vec![Column::Stride { first: id(needs), stride: 1 }]))
 }
 
-fn finished(first: u64, count: u32) -> ToScheduler {
+pub(super) fn finished(first: u64, count: u32) -> ToScheduler {
     let values: Packed = (0..count).map(|_| [7u8].as_slice()).collect();
     ToScheduler::Finished {
         finished: Finished { first: id(first), values },
@@ -62,7 +62,7 @@ fn finished(first: u64, count: u32) -> ToScheduler {
     }
 }
 
-fn stored(task: u64, bytes: u64) -> ToScheduler {
+pub(super) fn stored(task: u64, bytes: u64) -> ToScheduler {
     ToScheduler::Stored { task: id(task), size: Size { bytes, align: 8 }, nanoseconds: 1_000_000 }
 }
 
@@ -81,7 +81,7 @@ fn failed(task: u64) -> ToScheduler {
 
 impl Story {
     /// A world with this many workers, ranks 2 and up, of one thread each.
-    fn of(workers: u32) -> Self {
+    pub(super) fn of(workers: u32) -> Self {
         Self::with_specs((0..workers).map(|index| spec(index + 2, 1)).collect())
     }
 
@@ -90,7 +90,7 @@ impl Story {
         Self { scheduler: Scheduler::new(specs, size, Backlog::default()), said: vec![] }
     }
 
-    fn hear(&mut self, source: u32, messages: impl IntoIterator<Item = ToScheduler>) -> &mut Self {
+    pub(super) fn hear(&mut self, source: u32, messages: impl IntoIterator<Item = ToScheduler>) -> &mut Self {
         for message in messages {
             let mut frame = Vec::new();
             encode(&Message::ToScheduler(message), &mut frame);
@@ -103,7 +103,7 @@ impl Story {
         self
     }
 
-    fn runs(&self) -> Vec<(u32, &Run)> {
+    pub(super) fn runs(&self) -> Vec<(u32, &Run)> {
         let run = |said: &'_ (Rank, Message)| matches!(said.1, Message::ToWorker(ToWorker::Run(_)));
         let said = self.said.iter().filter(|said| run(said));
         said.map(|(rank, message)| match message {
@@ -114,7 +114,7 @@ impl Story {
     }
 
     /// Who was given which tasks: (rank, first, count).
-    fn given(&self) -> Vec<(u32, u64, u32)> {
+    pub(super) fn given(&self) -> Vec<(u32, u64, u32)> {
         self.runs().iter().map(|(rank, run)| (*rank, run.tasks.first.sequence(), run.tasks.count)).collect()
     }
 
@@ -123,7 +123,7 @@ impl Story {
         self.given().iter().find(|(_, first, _)| *first == task).expect("it was given").0
     }
 
-    fn told_client(&self) -> Vec<&ToClient> {
+    pub(super) fn told_client(&self) -> Vec<&ToClient> {
         self.said
             .iter()
             .filter_map(|(_, message)| match message {
@@ -133,7 +133,7 @@ impl Story {
             .collect()
     }
 
-    fn freed(&self) -> Vec<(u32, u64)> {
+    pub(super) fn freed(&self) -> Vec<(u32, u64)> {
         let mut freed = Vec::new();
         for (rank, message) in &self.said {
             if let Message::ToWorker(ToWorker::Free(tasks)) = message {
@@ -145,7 +145,13 @@ impl Story {
         freed
     }
 
-    fn assert_empty(&mut self) {
+    /// Whether a worker has a task.
+    pub(super) fn is_assigned(&self, task: u64) -> bool {
+        let slot = self.scheduler.pages.get(id(task));
+        slot.is_some_and(|slot| self.scheduler.tasks[slot].state == table::State::Assigned)
+    }
+
+    pub(super) fn assert_empty(&mut self) {
         assert_eq!(self.scheduler.record_count(), 0, "no record is left");
         assert_eq!(self.scheduler.layers.len(), 0, "no layer is left");
         assert_eq!(self.scheduler.classes.len(), 0, "no class is left");

@@ -102,7 +102,8 @@ enum State {
     Deferred(Box<Wanted>),
     /// It was asked for. Head and body come in any order.
     Coming {
-        bytes: u64,
+        source: Rank,
+        size: Size,
         head: Option<Vec<u8>>,
         body: Option<Buffer>,
     },
@@ -172,6 +173,8 @@ pub struct Store {
     /// If there is a limit.
     memory: Option<Memory>,
     under_way: UnderWay,
+    /// Ranks that are lost.
+    lost: Vec<Rank>,
     /// Values that are to be asked for when there is room, and those that are to be read back then.
     deferred: VecDeque<TaskId>,
     to_load: VecDeque<TaskId>,
@@ -190,6 +193,7 @@ impl Store {
             news: Vec::new(),
             memory: None,
             under_way: UnderWay::default(),
+            lost: Vec::new(),
             deferred: VecDeque::new(),
             to_load: VecDeque::new(),
         }
@@ -225,7 +229,7 @@ impl Store {
 
     /// How many bodies are expected.
     pub(crate) fn coming_count(&self) -> usize {
-        self.coming.len()
+        self.coming.values().filter(|name| self.entries.contains_key(name)).count()
     }
 
     /// Keeps a value that was made here.
@@ -235,7 +239,7 @@ impl Store {
         // The worker and the client of a rank may both put the same value.
         match entry.state {
             State::Here(_) => return,
-            State::Coming { bytes, .. } => self.under_way.coming_bytes -= bytes,
+            State::Coming { size, .. } => self.under_way.coming_bytes -= size.bytes,
             State::Expected | State::Deferred(_) => {}
         }
         entry.state = State::Here(value);
@@ -269,6 +273,8 @@ impl Store {
                 self.touch(held.task);
                 return true;
             }
+            // Of what was on a rank that is lost, it will be told where it is instead.
+            State::Expected if self.lost.contains(&held.holder) => return false,
             State::Expected if held.holder != this => {}
             State::Deferred(_) if urgent => {}
             State::Expected | State::Deferred(_) | State::Coming { .. } => return false,
@@ -315,7 +321,7 @@ impl Store {
         self.coming.insert((source, tag), name);
         self.under_way.coming_bytes += size.bytes;
         if let Some(entry) = self.entries.get_mut(&name) {
-            entry.state = State::Coming { bytes: size.bytes, head: None, body: None };
+            entry.state = State::Coming { source, size, head: None, body: None };
         }
         let buffer = Buffer::unfilled(size.bytes as usize, usize::from(size.align).max(1));
         self.actions.push(Action::Post { source, tag, buffer });
@@ -332,7 +338,8 @@ impl Store {
             return;
         }
         match &entry.state {
-            State::Here(value) if entry.parked.is_empty() => {
+            // What is being read from the disk goes when that is done.
+            State::Here(value) if entry.parked.is_empty() && entry.on_disk != OnDisk::Reads => {
                 self.bytes -= value.size().bytes;
                 self.forget(task);
             }
@@ -356,7 +363,10 @@ impl Store {
     /// Takes in what another rank's store says.
     pub fn handle(&mut self, source: Rank, message: ToStore) {
         match message {
-            ToStore::Pull(held) => {
+            ToStore::Pull(mut held) => {
+                if self.lost.contains(&held.holder) {
+                    held.holder = source;
+                }
                 // Not put off: ranks that are told of it wait for this one, and no ring of waiting may close.
                 if self.want_unless_full(held, Claim::Worker, true) {
                     let message = ToStore::Pulled(held.task);
@@ -365,6 +375,9 @@ impl Store {
                     entry.teller = Some(source);
                 }
             }
+            // Whoever wants it has given up, or will.
+            ToStore::Fetch { task, .. }
+                if self.lost.contains(&task.owner()) && !self.entries.contains_key(&task) => {}
             ToStore::Fetch { task, tag, part } => {
                 let entry = self.entries.entry(task).or_insert_with(|| Entry::new(State::Expected));
                 entry.parked.push((source, tag, part));
@@ -390,10 +403,68 @@ impl Store {
     /// A value that was asked for cannot be had: whoever wants it is told why.
     fn will_not_come(&mut self, task: TaskId, reason: String) {
         let Some(entry) = self.entries.get_mut(&task) else { return };
-        let State::Coming { bytes, .. } = entry.state else { return };
-        self.under_way.coming_bytes -= bytes;
+        let State::Coming { size, .. } = entry.state else { return };
+        self.under_way.coming_bytes -= size.bytes;
         entry.state = State::Here(Value::broken(reason));
         self.settle(task);
+    }
+
+    /// A rank is lost, and so is what was to come from there, but for what another rank can send instead.
+    /// Returns what the worker lacks of what it was told to get, and what it has that the rank had submitted.
+    pub fn lose(&mut self, rank: Rank) -> (Vec<TaskId>, Vec<TaskId>) {
+        self.lost.push(rank);
+        self.coming.retain(|(source, _), _| *source != rank);
+        let mut names: Vec<TaskId> = self.entries.keys().copied().collect();
+        names.sort_unstable();
+        let (mut lacking, mut orphaned) = (Vec::new(), Vec::new());
+        for name in names {
+            let Some(entry) = self.entries.get_mut(&name) else { continue };
+            entry.parked.retain(|(target, ..)| *target != rank);
+            let (source, size) = match &entry.state {
+                State::Here(_) => (None, Size::default()),
+                State::Expected => (None, Size::default()),
+                State::Deferred(wanted) => (Some(wanted.held.holder), wanted.size()),
+                State::Coming { source, size, .. } => (Some(*source), *size),
+            };
+            let is_here = matches!(entry.state, State::Here(_));
+            if is_here && name.owner() == rank {
+                orphaned.push(name);
+            }
+            if is_here || source != Some(rank) && name.owner() != rank {
+                self.forget_unexpected(name);
+                continue;
+            }
+            if matches!(entry.state, State::Coming { .. }) {
+                self.under_way.coming_bytes -= size.bytes;
+            }
+            entry.state = State::Expected;
+            if name.owner() == rank {
+                // Whoever has asked for it has given up, or will.
+                entry.parked.clear();
+            }
+            if let Some(teller) = entry.teller.filter(|teller| *teller != rank) {
+                // Who gave it keeps it until all have it.
+                let held = Held { task: name, holder: teller, size };
+                self.ask_for(name, Wanted { held, cut: None });
+                continue;
+            }
+            if entry.claims & Claim::Worker as u8 != 0 {
+                entry.claims &= !(Claim::Worker as u8);
+                lacking.push(name);
+            }
+            self.forget_unexpected(name);
+        }
+        (lacking, orphaned)
+    }
+
+    /// Forgets an entry that is there for nobody.
+    fn forget_unexpected(&mut self, name: TaskId) {
+        let is_for_nobody = |entry: &Entry| {
+            matches!(entry.state, State::Expected) && entry.claims == 0 && entry.parked.is_empty()
+        };
+        if self.entries.get(&name).is_some_and(is_for_nobody) {
+            self.forget(name);
+        }
     }
 
     /// A body has arrived.
@@ -424,12 +495,12 @@ impl Store {
     /// Makes a value of a head and a body once both are there.
     fn complete(&mut self, task: TaskId) {
         let Some(entry) = self.entries.get_mut(&task) else { return };
-        let State::Coming { bytes, head, body } = &mut entry.state else { return };
+        let State::Coming { size, head, body, .. } = &mut entry.state else { return };
         if head.is_none() || body.is_none() {
             return;
         }
         if let (Some(head), Some(body)) = (head.take(), body.take()) {
-            self.under_way.coming_bytes -= *bytes;
+            self.under_way.coming_bytes -= size.bytes;
             entry.state = State::Here(Value::from_wire(head, body));
             self.settle(task);
         }

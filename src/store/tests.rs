@@ -48,6 +48,33 @@ fn held(task: u64, holder: u32, value: &Value) -> Held {
 }
 
 #[test]
+fn a_lost_ranks_own_value_is_awaited_by_nobody() {
+    let fetch = |task: TaskId| ToStore::Fetch { task, tag: 0, part: None };
+    let (own, mut store) = (TaskId::new(Rank(2), 5), Store::new(Rank(0)));
+    // One asks for it after it is gone from here, another one after the loss is known.
+    store.handle(Rank(1), fetch(own));
+    assert_eq!(store.len(), 1);
+    assert_eq!(store.lose(Rank(2)), (vec![], vec![]));
+    store.handle(Rank(1), fetch(own));
+    assert!(store.is_empty());
+}
+
+#[test]
+fn what_was_coming_from_a_lost_rank_is_lacking_and_may_come_from_another() {
+    let (mut store, value) = (Store::new(Rank(0)), value(100));
+    assert!(!store.want(held(7, 2, &value), Claim::Worker));
+    assert!(!store.want(held(8, 3, &value), Claim::Worker));
+    assert_eq!(store.lose(Rank(2)), (vec![TaskId(7)], vec![]));
+    assert_eq!((store.len(), store.coming_count()), (1, 1));
+    store.take_actions();
+    assert!(!store.want(held(7, 3, &value), Claim::Worker));
+    assert!(matches!(
+        store.take_actions()[..],
+        [Action::Post { source: Rank(3), .. }, Action::Say { target: Rank(3), .. }]
+    ));
+}
+
+#[test]
 fn a_value_moves_once_to_who_wants_it() {
     let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());
     let value = value(100);
@@ -208,6 +235,30 @@ fn move_to_disk(store: &mut Store, disk: &Arc<dyn Disk>) -> Vec<u64> {
 
 fn disk() -> Arc<dyn Disk> {
     Arc::new(SpillFile::new(std::env::temp_dir(), SpillPlace::Anywhere))
+}
+
+#[test]
+fn a_value_that_is_freed_while_it_is_read_for_a_lost_rank_makes_room() {
+    let (mut store, account) = limited(1000);
+    let disk = disk();
+    for task in 1..=4 {
+        store.put(TaskId(task), value(30), Claim::Worker);
+    }
+    store.keep_within_memory(0);
+    assert_eq!(move_to_disk(&mut store, &disk), [1, 2]);
+    for task in 1..=2 {
+        store.handle(Rank(1 + task as u32), ToStore::Fetch { task: TaskId(task), tag: 0, part: None });
+    }
+    // One at a time where there is no room.
+    let (_, loads) = disk_actions(&mut store);
+    assert_eq!(loads.iter().map(|(task, _)| *task).collect::<Vec<u64>>(), [1]);
+    store.lose(Rank(2));
+    store.free(TaskId(1), Claim::Worker);
+    store.loaded(TaskId(1));
+    store.keep_within_memory(0);
+    let (_, loads) = disk_actions(&mut store);
+    assert_eq!(loads.iter().map(|(task, _)| *task).collect::<Vec<u64>>(), [2], "{account:?}");
+    assert_eq!(store.len(), 3);
 }
 
 #[test]

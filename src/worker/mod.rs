@@ -108,6 +108,20 @@ impl Worker {
         actions
     }
 
+    /// These values will not come. What waits for them is given back, when nothing else is on its way for it.
+    pub fn lose(&mut self, values: &[TaskId]) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for value in values {
+            for task in self.waiting_for.get(value).cloned().unwrap_or_default() {
+                if let Some(waiting) = self.waiting.get_mut(&task) {
+                    waiting.cancelled = true;
+                }
+            }
+            actions.append(&mut self.news(*value));
+        }
+        actions
+    }
+
     /// The tasks that wait for values, in order, with the values.
     pub fn waiting(&self) -> Vec<WaitingTask> {
         let mut tasks: Vec<WaitingTask> = self

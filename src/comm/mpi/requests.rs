@@ -104,6 +104,16 @@ impl<T> Requests<T> {
         result
     }
 
+    /// Gives up requests that may never complete, with their memory, which MPI may use at any time later.
+    pub(super) fn give_up(&mut self, is_lost: impl Fn(&T) -> bool) {
+        for index in (0..self.purposes.len()).rev() {
+            if is_lost(&self.purposes[index]) {
+                self.requests.swap_remove(index);
+                mem::forget(self.purposes.swap_remove(index));
+            }
+        }
+    }
+
     /// Cancels all requests, which must be receives; they still have to complete.
     pub(super) fn cancel_all(&mut self) -> Result<()> {
         for request in &mut self.requests {

@@ -1,0 +1,94 @@
+//! A parent that turns the death of a rank by a signal into an exit status.
+//!
+//! MPICH's launcher kills all ranks of a host when a process that it has started itself dies by a signal,
+//! whatever it was told. So where the loss of a worker is to be survived, the program starts itself once
+//! more, and the first process only waits for the second one, which is the rank.
+
+use super::signals::STATUS_INTERRUPTED;
+use crate::{
+    comm::launcher::Launcher,
+    error::{Error, Result},
+};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM, SIGUSR1},
+    iterator::Signals,
+};
+use std::{
+    env, io, mem,
+    os::unix::process::{self, CommandExt, ExitStatusExt},
+    process::{Command, exit},
+    thread,
+    time::Duration,
+};
+
+/// Set in the process that is the rank, to the parent's process id.
+const SUPERVISED: &str = "MANIPLE_SUPERVISED";
+/// For how long a process that has died by a signal stands, so that the other ranks of its host see by which.
+const STANDS: Duration = Duration::from_millis(400);
+
+/// Whether this process has such a parent. Then SIGUSR1 is the launcher's word that a rank is lost.
+pub(super) fn is_supervised() -> bool {
+    // Programs that the rank starts inherit the variable, but not the parent.
+    env::var(SUPERVISED).is_ok_and(|parent| parent == process::parent_id().to_string())
+}
+
+/// Waits until a child has ended, and lets it stand for a moment if that was by a signal.
+fn wait_for_end(pid: libc::pid_t) {
+    // SAFETY: a record of numbers, for which all zeros are valid.
+    let mut ended: libc::siginfo_t = unsafe { mem::zeroed() };
+    // SAFETY: asks after a child of this process, which stays to be waited for.
+    let wait = |ended: &mut libc::siginfo_t| unsafe {
+        libc::waitid(libc::P_PID, pid as libc::id_t, ended, libc::WEXITED | libc::WNOWAIT)
+    };
+    while wait(&mut ended) != 0 {
+        if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return;
+        }
+    }
+    if ended.si_code != libc::CLD_EXITED {
+        thread::sleep(STANDS);
+    }
+}
+
+/// Starts the program once more and waits for its end, if the launcher asks for that. Returns in the process
+/// that is the rank.
+///
+/// # Errors
+///
+/// The system's, if it can't be started.
+pub(super) fn supervise(launcher: Launcher) -> Result<()> {
+    if is_supervised() || launcher.name.contains("Open MPI") {
+        return Ok(());
+    }
+    let trouble = |error| Error::Option(format!("MANIPLE_SURVIVE: the program can't start itself: {error}"));
+    let program = env::current_exe().map_err(trouble)?;
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1]).map_err(trouble)?;
+    let mut arguments = env::args_os();
+    let mut command = Command::new(program);
+    command
+        .arg0(arguments.next().unwrap_or_default())
+        .args(arguments)
+        .env(SUPERVISED, std::process::id().to_string());
+    // SAFETY: between fork and exec only one call of the system is made.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
+    let mut child = command.spawn().map_err(trouble)?;
+    let pid = child.id() as libc::pid_t;
+    let passes_on = thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever().filter(|signal| *signal != SIGUSR1) {
+            // SAFETY: the child is waited for by the thread that ends this process.
+            unsafe { libc::kill(pid, signal) };
+        }
+    });
+    passes_on.map_err(trouble)?;
+    wait_for_end(pid);
+    let status = child.wait().map_err(trouble)?;
+    let Some(signal) = status.signal() else { exit(status.code().unwrap_or(STATUS_INTERRUPTED)) };
+    // The others tell of it, and how the run ends, unless it can't go on without this one.
+    let is_vital = Launcher::rank_of_this_process().is_none_or(|rank| rank < 2);
+    exit(if is_vital { 128 + signal } else { 0 });
+}
