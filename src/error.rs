@@ -224,10 +224,20 @@ impl fmt::Display for TaskError {
 
 impl std::error::Error for TaskError {}
 
-/// Tells the user of what is wrong but stops no run, as one piece: launchers mix what ranks write in several.
-pub(crate) fn warn(words: &str) {
+/// Tells the user of what is wrong but stops no run.
+pub(crate) fn warn(words: impl fmt::Display) {
+    write_line(&format!("Warning: {words}\n"));
+}
+
+/// Tells the user why the run ends.
+pub(crate) fn tell(words: impl fmt::Display) {
+    write_line(&format!("Error: {words}\n"));
+}
+
+/// Writes a line as one piece: launchers mix what ranks write in several.
+fn write_line(line: &str) {
     // Nobody can be told that nobody can be told.
-    let _ = io::stderr().write_all(format!("Warning: {words}\n").as_bytes());
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 #[cfg(test)]

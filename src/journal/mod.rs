@@ -265,7 +265,7 @@ impl Journal {
             index.extend(share.results);
         }
         if damaged > 0 && rank == 0 {
-            warn(&format!(
+            warn(format_args!(
                 "the journal {} is damaged in {damaged} places: what was there is computed again",
                 start.directory.display()
             ));
@@ -305,7 +305,7 @@ impl Journal {
                     let _ = file.set_len(own.end);
                 }
                 if !std::mem::replace(&mut own.has_told, true) {
-                    warn(&format!(
+                    warn(format_args!(
                         "rank {} ({}): results cannot be kept in the journal {}: {error}",
                         self.rank,
                         self.host,

@@ -32,7 +32,7 @@ use crate::{
     current::{self, Context, Scratch},
     device::Device,
     disk::SpillFile,
-    error::{Error, Result},
+    error::{Error, Result, tell},
     journal::Journal,
     lock::lock,
     message::{Message, Outcome, TaskId, ToScheduler, append},
@@ -210,7 +210,7 @@ impl Engine {
     /// Ends all ranks at once, with one line that says why.
     pub(crate) fn abort(&self, error: &Error, status: i32) -> ! {
         let record = self.record();
-        eprintln!("Error: rank {} ({}): {error}", record.rank, record.host);
+        tell(format_args!("rank {} ({}): {error}", record.rank, record.host));
         self.scratch.remove();
         match self.roles.try_lock() {
             Ok(mut roles) => roles.transport.abort(status),
@@ -671,7 +671,10 @@ struct AbortOnPanic<'a>(&'a Engine);
 impl Drop for AbortOnPanic<'_> {
     fn drop(&mut self) {
         let record = self.0.record();
-        eprintln!("Error: rank {} ({}): a bug in maniple (see above) ends the run", record.rank, record.host);
+        tell(format_args!(
+            "rank {} ({}): a bug in maniple (see above) ends the run",
+            record.rank, record.host
+        ));
         self.0.scratch.remove();
         // The lock is held by this very thread; MPI's launchers end all ranks when one ends like this.
         std::process::exit(STATUS_BROKEN);

@@ -25,7 +25,7 @@ use crate::{
     dashboard::{Address, Dashboard, Sources},
     device::{Binding, DeviceType},
     disk::{Compression, SpillPlace},
-    error::{Error, Result},
+    error::{Error, Result, tell},
     journal::{JournalSync, Lease, Resume},
     log,
     message::Outcome,
@@ -460,7 +460,7 @@ impl Builder {
                     if let Err(stopped) = member.take_part(none)
                         && !stopped.told
                     {
-                        eprintln!("Error: {}", stopped.error);
+                        tell(&stopped.error);
                     }
                 });
             }
@@ -713,7 +713,7 @@ impl Member {
         let written = history.map_or(Ok(()), |history| self.settings.outputs.write(&history));
         match written {
             Ok(()) => engine.remove_record(),
-            Err(error) if own.is_some() || !went_well => eprintln!("Error: {error}"),
+            Err(error) if own.is_some() || !went_well => tell(error),
             Err(error) => return self.conclude(outcome, own, closed.and(Err(error))),
         }
         self.conclude(outcome, own, closed)
@@ -770,7 +770,7 @@ impl Member {
                     error => error.is_stopping().then_some(STATUS_STOPPING),
                 };
                 if let Some(status) = status.filter(|_| self.owns_process) {
-                    eprintln!("Error: {error}");
+                    tell(error);
                     process::exit(status);
                 }
                 return Err(Stopped { error, rank, told: false, status: 0 });

@@ -7,7 +7,7 @@
 //! SIGUSR1, which batch schedulers send some time before they end a job, lets no more tasks begin.
 
 use super::Engine;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, tell};
 use signal_hook::{
     consts::{SIGINT, SIGTERM, SIGUSR1},
     iterator::Signals,
@@ -68,7 +68,7 @@ fn interrupt(engine: &Weak<Engine>, signal: i32) {
     let late = move || {
         thread::sleep(GRACE);
         if own.role.driver && engine.strong_count() > 0 {
-            eprintln!("Error: interrupted by {name} on rank {} ({})", own.rank, own.host);
+            tell(format_args!("interrupted by {name} on rank {} ({})", own.rank, own.host));
         }
         end(&engine);
     };

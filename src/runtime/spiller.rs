@@ -161,7 +161,7 @@ impl SpillThread {
 
     fn warn(&self, words: &str) {
         let SpillerOptions { rank, host, .. } = &self.options;
-        crate::error::warn(&format!(
+        crate::error::warn(format_args!(
             "rank {rank} ({host}): values cannot be moved to the disk, so tasks wait for memory: {words}"
         ));
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     client::table::Request,
-    error::warn,
+    error::{tell, warn},
     lock::lock,
     message::{Message, ToScheduler, append},
     rank::Rank,
@@ -41,7 +41,7 @@ impl Engine {
             // Ranks may come to their ends.
             return;
         }
-        roles.take_losses().iter().for_each(|loss| warn(&loss.to_string()));
+        roles.take_losses().iter().for_each(warn);
         roles.take_heard().into_iter().for_each(|rank| watch.heard(rank));
         let Some(seen) = watch.look(Instant::now()) else { return };
         for rank in &seen.listeners {
@@ -68,10 +68,10 @@ impl Engine {
         let is_living = |rank: &Rank| *rank != lost && !watch.has_lost(*rank);
         if lost != self.this && (0..size).map(Rank).find(is_living) == Some(self.this) {
             let what = if lost == Rank::SCHEDULER { "scheduled" } else { "drove" };
-            eprintln!(
-                "Error: rank {lost} ({}), which {what}, {how}, and the run is lost with it: start it again",
+            tell(format_args!(
+                "rank {lost} ({}), which {what}, {how}, and the run is lost with it: start it again",
                 record.host
-            );
+            ));
             self.tell_of(lost, watch, roles);
             // Launchers that bear the loss of a rank bear its exit status, too; not this.
             roles.transport.abort(STATUS_LOST);
