@@ -102,8 +102,8 @@ fn assert_fails(program: &str, variables: &[(&str, &str)], words: &str, seconds:
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success(), "{program} on {way:?} ranks: it fails\n{stderr}");
         assert_eq!(stderr.matches(words).count(), 1, "{program} on {way:?} ranks: {words:?} once\n{stderr}");
-        // The launcher takes up to a second of it.
-        assert!(took < seconds + 2.0, "{program} on {way:?} ranks took {took} s");
+        // The launcher takes up to a second of it, and other tests the machine's cores.
+        assert!(took < seconds + 9.0, "{program} on {way:?} ranks took {took} s");
     }
 }
 
