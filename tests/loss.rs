@@ -264,8 +264,8 @@ fn without_the_scheduler_or_the_driver_every_rank_ends() {
         for rank in [0, 1] {
             let ended = run("pi", &[(rank, milliseconds(20 + 37 * round % 400))]);
             assert_eq!(ended.answer, None, "{ended:?}");
-            // Open MPI's launcher that goes on without a rank has no status but 0 when that was rank 0.
-            assert!(ended.status != Some(0) || is_open_mpi() && rank == 0, "{ended:?}");
+            // Open MPI's launcher, told to go on without ranks, has no status but 0 then, whatever they end with.
+            assert!(ended.status != Some(0) || is_open_mpi(), "{ended:?}");
             let line = format!("Error: rank {rank} (");
             let lines: Vec<&str> = ended.stderr.lines().filter(|other| other.starts_with(&line)).collect();
             assert!(
