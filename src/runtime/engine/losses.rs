@@ -87,8 +87,9 @@ impl Engine {
         for other in others.filter(|other| *other != self.this && !watch.has_lost(*other)) {
             let _ = roles.transport.send(other, frame.clone());
         }
+        // The whole moment: launchers may need it, too, to pass on what was just said.
         let soon = Instant::now() + WORD_BEFORE_EXIT;
-        while roles.transport.is_busy() && Instant::now() < soon && roles.transport.poll().is_ok() {
+        while Instant::now() < soon && roles.transport.poll().is_ok() {
             thread::sleep(Duration::from_millis(1));
         }
     }
