@@ -23,8 +23,6 @@ use std::{
 
 /// Set in the process that is the rank, to the parent's process id.
 const SUPERVISED: &str = "MANIPLE_SUPERVISED";
-/// Which ways UCX takes, on which MPICH may be built.
-const UCX_TRANSPORTS: &str = "UCX_TLS";
 /// For how long a process that has died by a signal stands, so that the other ranks of its host see by which.
 const STANDS: Duration = Duration::from_millis(400);
 
@@ -71,10 +69,6 @@ pub(super) fn supervise(launcher: Launcher) -> Result<()> {
         .arg0(arguments.next().unwrap_or_default())
         .args(arguments)
         .env(SUPERVISED, std::process::id().to_string());
-    if env::var_os(UCX_TRANSPORTS).is_none() {
-        // UCX ends a process that is to copy from one that is no more.
-        command.env(UCX_TRANSPORTS, "^cma");
-    }
     // SAFETY: between fork and exec only one call of the system is made.
     unsafe {
         command.pre_exec(|| {
