@@ -1,9 +1,9 @@
 //! Who gets what.
 //!
 //! A task whose inputs lie on a worker queues for that worker: for the one that holds most of their
-//! bytes; of two, where others queue that need the same, unless it is more loaded. Others queue for all. Tasks that need nothing are withheld in their
-//! layers, and given out in ranges, after what is ready: so what has begun is finished before more is
-//! begun, and a worker that holds much is given no new beginnings.
+//! bytes; of two, where others queue that need the same, unless it is more loaded. Others queue for all.
+//! Tasks that need nothing are withheld in their layers, and given out in ranges, after what is ready: so
+//! what has begun is finished before more is begun, and a worker that holds much is given no new beginnings.
 //!
 //! A worker is first given a task for each thread, then a backlog worth [`Backlog`] of its time; a
 //! share of what is left, so that the last tasks are spread. A worker with nothing left takes from

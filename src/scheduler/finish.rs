@@ -68,8 +68,7 @@ impl Scheduler {
         self.learn(worker, nanoseconds, 1);
         let slot = self.pages.get(id).filter(|slot| self.has(worker, *slot));
         let Some(slot) = slot.filter(|slot| !self.tasks[*slot].cancelled) else {
-            self.touch(worker);
-            Tasks::push(&mut self.workers[worker as usize].freed, id);
+            self.tell_to_free(worker, id);
             if let Some(slot) = slot {
                 self.end_cancelled(slot);
             }
@@ -192,6 +191,11 @@ impl Scheduler {
 
     /// The tasks that a task needs are needed by one task less.
     pub(super) fn release_needs(&mut self, slot: Slot) {
+        self.need_less(slot, 0);
+    }
+
+    /// The same; and so many more keep what it takes to make their values again.
+    pub(super) fn need_less(&mut self, slot: Slot, kept: u32) {
         let task = &self.tasks[slot];
         if task.layer == NONE {
             return;
@@ -202,6 +206,7 @@ impl Scheduler {
             if let Some(needed) = self.pages.get(need) {
                 let task = &mut self.tasks[needed];
                 task.needed_by -= 1;
+                task.kept_by += kept;
                 let has_copies = task.other_holders != NONE;
                 if task.needed_by == 0 && (!task.wanted || has_copies) {
                     self.unneeded.push(needed);
@@ -342,29 +347,45 @@ impl Scheduler {
         while self.workers[worker as usize].is_too_full_for_copies() {
             let Some(id) = self.workers[worker as usize].spare.pop_first() else { return };
             let Some(slot) = self.pages.get(id) else { continue };
-            let task = &mut self.tasks[slot];
-            if task.needed_by > 0 {
-                // It is spare again when these have ended.
-                continue;
-            }
-            let bytes = task.size.bytes;
-            let mut chain = std::mem::replace(&mut task.other_holders, NONE);
-            while let Some(holder) = self.chains.pop(&mut chain) {
-                if holder == worker {
-                    self.free(worker, id, bytes);
-                } else {
-                    self.chains.push(&mut self.tasks[slot].other_holders, holder);
-                }
+            let task = &self.tasks[slot];
+            // If tasks need it, it is spare again when these have ended. If no other one has it any more, it is no
+            // copy.
+            if task.needed_by == 0 && task.worker != worker {
+                self.remove_holder(slot, worker);
+                self.tell_to_free(worker, id);
             }
         }
     }
 
-    fn free(&mut self, worker: WorkerIndex, id: TaskId, bytes: u64) {
+    /// A worker has a value no more.
+    pub(super) fn remove_holder(&mut self, slot: Slot, worker: WorkerIndex) {
+        let mut chain = std::mem::replace(&mut self.tasks[slot].other_holders, NONE);
+        let mut holders: SmallVec<[WorkerIndex; 4]> = SmallVec::new();
+        holders.push(self.tasks[slot].worker);
+        while let Some(holder) = self.chains.pop(&mut chain) {
+            holders.push(holder);
+        }
+        holders.retain(|holder| *holder != NONE);
+        let count = holders.len();
+        holders.retain(|holder| *holder != worker);
+        if holders.len() < count {
+            let task = &self.tasks[slot];
+            self.workers[worker as usize].let_go_of(task.id, task.size.bytes);
+        }
+        let mut others = NONE;
+        holders.iter().skip(1).rev().for_each(|holder| self.chains.push(&mut others, *holder));
+        let task = &mut self.tasks[slot];
+        let before = std::mem::replace(&mut task.worker, holders.first().copied().unwrap_or(NONE));
+        task.other_holders = others;
+        if before == worker {
+            self.note_moved(slot);
+        }
+    }
+
+    /// A worker is told to free a value.
+    pub(super) fn tell_to_free(&mut self, worker: WorkerIndex, id: TaskId) {
         self.touch(worker);
-        let record = &mut self.workers[worker as usize];
-        record.held_bytes = record.held_bytes.saturating_sub(bytes);
-        record.spare.remove(&id);
-        Tasks::push(&mut record.freed, id);
+        Tasks::push(&mut self.workers[worker as usize].freed, id);
     }
 
     /// The value of a task goes from all its holders.
@@ -372,7 +393,8 @@ impl Scheduler {
         self.held_count -= 1;
         let mut holder = Some(first).filter(|worker| *worker != NONE);
         while let Some(worker) = holder {
-            self.free(worker, id, bytes);
+            self.workers[worker as usize].let_go_of(id, bytes);
+            self.tell_to_free(worker, id);
             holder = self.chains.pop(&mut others);
         }
     }

@@ -295,39 +295,16 @@ impl Scheduler {
         }
         let unknown = orphaned.iter().filter(|value| self.pages.get(**value).is_none());
         for value in unknown.copied().collect::<Vec<_>>() {
-            self.touch(worker);
-            Tasks::push(&mut self.workers[worker as usize].freed, value);
+            self.tell_to_free(worker, value);
         }
         if self.is_whole() {
             self.recover();
         }
     }
 
-    /// A worker has a value no more.
-    fn remove_holder(&mut self, slot: Slot, worker: WorkerIndex) {
-        let mut chain = std::mem::replace(&mut self.tasks[slot].other_holders, NONE);
-        let mut holders: SmallVec<[WorkerIndex; 4]> = SmallVec::new();
-        holders.push(self.tasks[slot].worker);
-        while let Some(holder) = self.chains.pop(&mut chain) {
-            holders.push(holder);
-        }
-        holders.retain(|holder| *holder != NONE);
-        let count = holders.len();
-        holders.retain(|holder| *holder != worker);
-        let (id, bytes) = (self.tasks[slot].id, self.tasks[slot].size.bytes);
-        if holders.len() < count {
-            let record = &mut self.workers[worker as usize];
-            record.spare.remove(&id);
-            record.held_bytes = record.held_bytes.saturating_sub(bytes);
-        }
-        let mut others = NONE;
-        holders.iter().skip(1).rev().for_each(|holder| self.chains.push(&mut others, *holder));
-        let task = &mut self.tasks[slot];
-        let before = std::mem::replace(&mut task.worker, holders.first().copied().unwrap_or(NONE));
-        task.other_holders = others;
-        if before == worker
-            && let Some(lineage) = self.lineage.as_deref_mut()
-        {
+    /// The first holder of a value is another one than its client knows.
+    pub(super) fn note_moved(&mut self, slot: Slot) {
+        if let Some(lineage) = self.lineage.as_deref_mut() {
             lineage.moved.push(slot);
         }
     }
@@ -539,7 +516,7 @@ impl Scheduler {
     /// A task that nobody needs is not run, or not again.
     pub(super) fn give_up(&mut self, slot: Slot) {
         if self.tasks[slot].kept_by > 0 {
-            self.keep_needs(slot);
+            self.need_less(slot, 1);
             self.note_released(slot);
         } else {
             self.release_needs(slot);
@@ -550,22 +527,8 @@ impl Scheduler {
     /// A task has its value: what it needed is needed less, but for making it again.
     pub(super) fn release_needs_of_ended(&mut self, slot: Slot) {
         match self.lineage.is_some() && self.tasks[slot].state == State::Held {
-            true => self.keep_needs(slot),
+            true => self.need_less(slot, 1),
             false => self.release_needs(slot),
-        }
-    }
-
-    /// What a task needs is kept, so that its value can be made again.
-    fn keep_needs(&mut self, slot: Slot) {
-        for need in self.needs_of(slot) {
-            let Some(needed) = self.pages.get(need) else { continue };
-            let task = &mut self.tasks[needed];
-            task.needed_by -= 1;
-            task.kept_by += 1;
-            let has_copies = task.other_holders != NONE;
-            if task.needed_by == 0 && (!task.wanted || has_copies) {
-                self.unneeded.push(needed);
-            }
         }
     }
 

@@ -445,6 +445,12 @@ impl Worker {
         self.held_bytes > self.spec.memory_bytes / 2
     }
 
+    /// It has a value no more.
+    fn let_go_of(&mut self, id: TaskId, bytes: u64) {
+        self.held_bytes = self.held_bytes.saturating_sub(bytes);
+        self.spare.remove(&id);
+    }
+
     fn free_message(&mut self) -> Option<ToWorker> {
         some(&mut self.freed, ToWorker::Free)
     }
