@@ -265,7 +265,9 @@ impl Client {
     ///
     /// [`Error::Decode`] if the value cannot be encoded.
     pub fn broadcast<T: Data>(&self, value: T) -> Result<Future<T>> {
-        self.scatter_to(value, &self.living_workers())
+        let lost = self.table().lost();
+        let workers: Vec<Rank> = self.living_workers(&lost).collect();
+        self.scatter_to(value, &workers)
     }
 
     fn scatter_to<T: Data>(&self, value: T, workers: &[Rank]) -> Result<Future<T>> {
@@ -297,16 +299,17 @@ impl Client {
     }
 
     fn next_worker(&self) -> Rank {
-        let workers = self.living_workers();
-        workers[self.shared.next_worker.fetch_add(1, Ordering::Relaxed) % workers.len()]
+        let lost = self.table().lost();
+        let count = self.living_workers(&lost).count();
+        let index = self.shared.next_worker.fetch_add(1, Ordering::Relaxed) % count.max(1);
+        self.living_workers(&lost).nth(index).expect("a run has a worker")
     }
 
     /// The workers that are not lost; all, if all are.
-    fn living_workers(&self) -> Vec<Rank> {
-        let lost = self.table().lost();
+    fn living_workers<'a>(&'a self, lost: &'a [Rank]) -> impl Iterator<Item = Rank> + 'a {
         let all = || self.cluster().workers().map(|rank| rank.rank);
-        let living: Vec<Rank> = all().filter(|rank| !lost.contains(rank)).collect();
-        if living.is_empty() { all().collect() } else { living }
+        let is_any_left = all().any(|rank| !lost.contains(&rank));
+        all().filter(move |rank| !is_any_left || !lost.contains(rank))
     }
 
     fn submit_layer(

@@ -663,9 +663,10 @@ impl Member {
             let scheduler = Scheduler::new(workers.collect(), size, settings.backlog);
             if cluster.survives() { scheduler.survive(settings.allowed_failures) } else { scheduler }
         });
-        let places = hellos.iter().map(|hello| (hello.place.clone(), hello.pid));
-        let places: Vec<(Option<String>, u32)> = places.collect();
-        let watch = cluster.survives().then(|| Watch::new(rank, &places, settings.loss_timeout));
+        let watch = cluster.survives().then(|| {
+            let places = hellos.iter().map(|hello| (hello.place.clone(), hello.pid));
+            Watch::new(rank, &places.collect::<Vec<_>>(), settings.loss_timeout)
+        });
         let clock = end.map(|end| Clock::new(end, settings.time_margin));
         let engine = Engine::new(
             transport, scheduler, cluster, scratch, clock, device, recorder, journal, watch, &settings,

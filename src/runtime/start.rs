@@ -91,7 +91,7 @@ impl Hello {
             live: settings.dashboard.is_some(),
             journal,
             survive: settings.survive,
-            mortal: why_mortal(),
+            mortal: settings.survive.then(why_mortal).flatten(),
             place: settings.survive.then(|| loss::watched_place(&machine::host_name())).flatten(),
             trouble,
         }
