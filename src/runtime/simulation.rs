@@ -5,7 +5,7 @@
 //! they take is drawn, and when a rank looks at what has arrived. The same [`Options`] and the same
 //! calls give the same events, so whatever goes wrong can be replayed.
 //!
-//! For `tests/simulation.rs`; no part of the public interface.
+//! For `tests/simulation/`; no part of the public interface.
 
 mod concerned;
 mod shelf;
