@@ -17,7 +17,7 @@
 use super::{
     Assigned, Scheduler,
     class::ClassIndex,
-    table::{LayerSlot, Slot, State, Task, WorkerIndex},
+    table::{LayerSlot, NONE, Slot, State, Task, WorkerIndex},
 };
 use crate::{
     message::{Argument, Column, Held, Message, Need, Packed, Run, TaskId, Tasks, ToWorker},
@@ -135,6 +135,7 @@ impl Scheduler {
             if !record.in_idle {
                 record.in_idle = true;
                 self.idle.push(worker);
+                self.idled_count += 1;
             }
         } else if record.outstanding < record.window(self.backlog) && !record.in_roomy {
             record.in_roomy = true;
@@ -336,8 +337,11 @@ impl Scheduler {
     }
 
     pub(super) fn assign(&mut self, slot: Slot, worker: WorkerIndex) {
+        let record = &mut self.workers[worker as usize];
         let task = &mut self.tasks[slot];
-        self.workers[worker as usize].has_nothing_to_give = task.worker == worker;
+        let was_with_one = task.worker != NONE;
+        let waits = record.outstanding >= record.threads();
+        record.asked_in_vain_at = (was_with_one && waits).then_some(self.idled_count);
         task.state = State::Assigned;
         task.worker = worker;
         task.cancelled = false;
@@ -414,7 +418,8 @@ impl Scheduler {
             let worth = record
                 .task_nanoseconds
                 .is_none_or(|nanoseconds| nanoseconds * u64::from(surplus) >= YIELD_NANOSECONDS_MIN);
-            if surplus > 0 && worth && !record.yielding && !record.has_nothing_to_give {
+            let in_vain = record.asked_in_vain_at == Some(self.idled_count);
+            if surplus > 0 && worth && !record.yielding && !in_vain {
                 record.yielding = true;
                 let rank = record.spec.rank;
                 self.out.push((rank, Message::ToWorker(ToWorker::Yield(surplus.div_ceil(2)))));
@@ -425,8 +430,11 @@ impl Scheduler {
 
     /// Writes what each worker is told in this decision.
     pub(super) fn write_to_workers(&mut self) {
-        for worker in std::mem::take(&mut self.touched) {
-            let rank = self.workers[worker as usize].spec.rank;
+        // Also those that have to make room for what a run has them fetch.
+        while let Some(worker) = self.touched.pop() {
+            let record = &mut self.workers[worker as usize];
+            record.is_touched = false;
+            let rank = record.spec.rank;
             // Before the runs, which may have the worker fetch again what it is told to free.
             let free = self.workers[worker as usize].free_message();
             self.out.extend(free.map(|free| (rank, Message::ToWorker(free))));

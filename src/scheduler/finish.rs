@@ -115,7 +115,9 @@ impl Scheduler {
         let Some(worker) = self.worker_at(source) else { return };
         let record = &mut self.workers[worker as usize];
         record.yielding = false;
-        record.has_nothing_to_give |= tasks.is_empty();
+        if tasks.is_empty() {
+            record.asked_in_vain_at = Some(self.idled_count);
+        }
         for id in tasks.into_iter().flat_map(Tasks::iter) {
             let Some(slot) = self.pages.get(id).filter(|slot| self.has(worker, *slot)) else { continue };
             if self.tasks[slot].cancelled {
@@ -149,7 +151,7 @@ impl Scheduler {
     fn learn(&mut self, worker: WorkerIndex, nanoseconds: u64, count: u32) {
         let mean = nanoseconds / u64::from(count.max(1));
         let record = &mut self.workers[worker as usize];
-        record.has_nothing_to_give = false;
+        record.asked_in_vain_at = None;
         let old = record.task_nanoseconds.unwrap_or(mean);
         record.task_nanoseconds = Some((old * 3 + mean) / 4);
     }
@@ -309,12 +311,6 @@ impl Scheduler {
         let task = self.tasks.remove(slot);
         self.pages.remove(task.id);
         self.errors.remove(&slot);
-        let mut dependents = task.dependents;
-        while let Some(dependent) = self.chains.pop(&mut dependents) {
-            // It is unneeded too, or this task would not be.
-            self.tasks[dependent].missing -= 1;
-            self.unneeded.push(dependent);
-        }
         if task.state == State::Held {
             self.free_holders(task.id, task.size.bytes, task.worker, task.other_holders);
         }

@@ -515,6 +515,12 @@ impl Scheduler {
 
     /// A task that nobody needs is not run, or not again.
     pub(super) fn give_up(&mut self, slot: Slot) {
+        let mut dependents = std::mem::replace(&mut self.tasks[slot].dependents, NONE);
+        while let Some(dependent) = self.chains.pop(&mut dependents) {
+            // It is unneeded too, or this task would not be.
+            self.tasks[dependent].missing -= 1;
+            self.unneeded.push(dependent);
+        }
         if self.tasks[slot].kept_by > 0 {
             self.need_less(slot, 1);
             self.note_released(slot);

@@ -116,12 +116,15 @@ struct Worker {
     recalled: Vec<Tasks>,
     /// Whether it has been asked to give tasks back and has not answered.
     yielding: bool,
-    /// Whether it gave nothing back, or was given that again, since nobody else may run it. There is
-    /// no point in asking again before it has run something or was given more.
-    has_nothing_to_give: bool,
+    /// Whether it gave nothing back, or has in its backlog what it or another gave back, since nobody else may
+    /// run it. There is no point in asking before it has run something, was given more, or others have come to
+    /// have threads to spare: how many times that had happened.
+    asked_in_vain_at: Option<u64>,
     in_idle: bool,
     in_roomy: bool,
     in_loaded: bool,
+    /// Whether its messages are to be written.
+    is_touched: bool,
     is_lost: bool,
 }
 
@@ -156,6 +159,8 @@ pub struct Scheduler {
     /// Workers with a thread to spare, workers with room in their backlog, workers with tasks of
     /// their own to give away. An entry may be out of date; the worker's flags say whether it has one.
     idle: Vec<WorkerIndex>,
+    /// How many times a worker has come to have a thread to spare.
+    idled_count: u64,
     roomy: Vec<WorkerIndex>,
     loaded: Vec<WorkerIndex>,
     /// Where the search for a worker that can give tasks back goes on.
@@ -205,6 +210,7 @@ impl Scheduler {
             time_left_nanoseconds: u64::MAX,
             timed: BTreeSet::new(),
             idle,
+            idled_count: 0,
             roomy: Vec::new(),
             loaded: Vec::new(),
             next_victim: 0,
@@ -300,10 +306,8 @@ impl Scheduler {
     }
 
     fn touch(&mut self, worker: WorkerIndex) {
-        let record = &self.workers[worker as usize];
-        let is_told =
-            [&record.freed, &record.cancelled, &record.recalled].iter().any(|tasks| !tasks.is_empty());
-        if record.runs.is_empty() && !is_told {
+        let record = &mut self.workers[worker as usize];
+        if !std::mem::replace(&mut record.is_touched, true) {
             self.touched.push(worker);
         }
     }
@@ -377,10 +381,11 @@ impl Worker {
             cancelled: Vec::new(),
             recalled: Vec::new(),
             yielding: false,
-            has_nothing_to_give: false,
+            asked_in_vain_at: None,
             in_idle: true,
             in_roomy: false,
             in_loaded: false,
+            is_touched: false,
             is_lost: false,
         }
     }

@@ -8,6 +8,7 @@ use crate::{
     },
     task::Code,
 };
+use std::collections::BTreeMap;
 
 mod time;
 mod values;
@@ -427,6 +428,32 @@ fn what_is_given_back_goes_to_who_idles_though_its_inputs_are_elsewhere() {
     assert_eq!(story.said.last(), Some(&(Rank(holder), Message::ToWorker(ToWorker::Yield(1)))));
     story.hear(holder, [ToScheduler::Yielded(vec![range(3, 1)])]);
     assert_eq!(story.given(), [(other, 3, 1)]);
+}
+
+#[test]
+fn what_only_busy_workers_may_run_does_not_go_to_and_fro() {
+    let mut story = Story::of(3);
+    let options = Options { workers: vec![Rank(2), Rank(3)], ..Options::default() };
+    story.hear(1, [with(layer(0, 3, vec![]), options)]);
+    let mut tasks_of: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
+    let mut asked_count = 0;
+    loop {
+        for (rank, first, count) in story.given() {
+            tasks_of.entry(rank).or_default().extend(first..first + u64::from(count));
+        }
+        let is_yield =
+            |(_, message): &&(Rank, Message)| matches!(message, Message::ToWorker(ToWorker::Yield(_)));
+        let Some((asked, _)) = story.said.iter().find(is_yield) else { break };
+        let asked = asked.0;
+        asked_count += 1;
+        assert!(asked_count < 10, "rank 4 idles and may not run it: {tasks_of:?}");
+        // Its thread runs the first one.
+        let tasks = tasks_of.get_mut(&asked).expect("only who has something is asked");
+        let back = if tasks.len() > 1 { tasks.pop() } else { None };
+        story.hear(asked, [ToScheduler::Yielded(back.into_iter().map(|task| range(task, 1)).collect())]);
+    }
+    assert!(asked_count > 0);
+    assert_eq!(tasks_of.values().map(Vec::len).sum::<usize>(), 3, "{tasks_of:?}");
 }
 
 #[test]

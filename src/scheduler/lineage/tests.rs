@@ -306,6 +306,23 @@ fn a_worker_frees_a_value_before_it_is_told_to_get_it_again() {
 }
 
 #[test]
+fn what_is_made_again_and_given_up_leaves_no_record() {
+    let mut story = story(2);
+    let rather_on = |rank| Options { allow_other: true, ..only_on(rank) };
+    story.hear(1, [with(layer(0, 1, vec![]), rather_on(2))]).hear(2, [stored(0, 100)]);
+    // Too large for a copy of it to stay.
+    story.hear(1, [with(one_after(1, 0), rather_on(2))]).hear(2, [stored(1, 600)]);
+    story.hear(1, [with(one_after(2, 1), only_on(3))]).hear(3, [stored(2, 100)]);
+    story.hear(1, [release(0, 1)]);
+    story.hear(0, [died(2)]).hear(3, [lacks(2, &[])]);
+    assert_eq!(story.given(), [(3, 0, 1)], "the second value is wanted, and the first needed for it");
+    story.hear(1, [release(1, 1)]);
+    story.hear(3, [finished(0, 1)]);
+    story.hear(1, [release(2, 1)]);
+    story.assert_empty();
+}
+
+#[test]
 fn what_is_too_late_is_asked_for_before_all_have_answered() {
     let mut story = story(2);
     story.hear(1, [roots(0, 6)]);

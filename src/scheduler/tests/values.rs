@@ -124,6 +124,30 @@ fn copies_stay_for_later_tasks_as_long_as_there_is_room() {
 }
 
 #[test]
+fn who_has_to_make_room_in_the_middle_of_a_decision_hears_of_what_comes_later() {
+    let mut story = Story::of(2);
+    let only_on = |rank| Options { workers: vec![Rank(rank)], ..Options::default() };
+    let roots_on = |rank, first| with(layer(first, 1, vec![]), only_on(rank));
+    let reads = |first, value| layer(first, 1, vec![Column::Values(vec![id(value)])]);
+    story.hear(1, [roots_on(3, 0), roots_on(3, 1)]);
+    story.hear(3, [stored(0, 100), stored(1, 600)]);
+    story.hear(1, [with(reads(2, 0), only_on(2))]);
+    story.hear(2, [finished(2, 1)]);
+    assert_eq!(story.freed(), [], "there is room for a copy");
+    story.hear(1, [roots_on(2, 3)]);
+    // A task goes, and another one comes that has the worker fetch what leaves no room for the copy.
+    story.hear(1, [ToScheduler::Release(vec![range(3, 1)]), with(reads(4, 1), only_on(2))]);
+    assert_eq!(story.given(), [(2, 4, 1)]);
+    assert_eq!(story.freed(), [(2, 0)]);
+    story.hear(2, [ToScheduler::Yielded(vec![range(3, 1)]), finished(4, 1)]);
+    story.hear(1, [roots_on(2, 5)]);
+    assert_eq!(story.given(), [(2, 5, 1)]);
+    story.hear(2, [finished(5, 1)]);
+    story.hear(1, [ToScheduler::Release(vec![range(0, 3), range(4, 2)])]);
+    story.assert_empty();
+}
+
+#[test]
 fn each_thread_is_given_a_task_of_those_that_wait_for_its_worker() {
     let mut story = Story::with_specs(vec![spec(2, 3)]);
     story.hear(1, [roots(0, 4)]);
