@@ -534,7 +534,10 @@ impl Simulation {
             let is_again = self.loss_count > 0;
             assert!(is_again || *step == Step::Failed, "task {task:?}: runs again on {rank:?}");
             assert!(is_again || *attempts == attempt, "task {task:?}: its attempts are counted");
-            (*attempts, *step) = (attempt + 1, Step::Runs);
+            // A rank that is lost, and does not know it, may begin an earlier one still.
+            if attempt >= *attempts {
+                (*attempts, *step) = (attempt + 1, Step::Runs);
+            }
         }
         if rest.count > 0 {
             node.machine.as_mut().expect("who runs tasks is a worker").queue.get_mut().put_back(batch);
@@ -581,12 +584,14 @@ impl Simulation {
         if piece.waits.is_empty() && ran_on {
             machine.ended.get_mut().push(Ended::RunsOn(-1));
         } else if piece.waits.is_empty() {
-            for task in piece.tasks.iter() {
-                self.runs.entry(task).and_modify(|(_, step)| *step = Step::Succeeded);
-            }
+            let mut end = |task, end| {
+                let is_last = |(attempts, _): &&mut (u32, Step)| *attempts == piece.attempt + 1;
+                self.runs.get_mut(&task).filter(is_last).into_iter().for_each(|(_, step)| *step = end);
+            };
+            piece.tasks.iter().for_each(|task| end(task, Step::Succeeded));
             for ended in &piece.ended {
                 if let Ended::Failed(error) = ended {
-                    self.runs.entry(TaskId(error.task)).and_modify(|(_, step)| *step = Step::Failed);
+                    end(TaskId(error.task), Step::Failed);
                 }
             }
             machine.ended.get_mut().append(&mut piece.ended);

@@ -575,7 +575,8 @@ impl Program {
                     if self.damages && error.message.starts_with(DAMAGED) {
                         // Those that take parts panic with the words.
                         assert!(matches!(error.reason, Reason::Decode | Reason::Panic), "{error}");
-                        known.push((false, vec![Failure::of(error)]));
+                        // Who needed it before it was lost, and made again of what is damaged, has a value.
+                        known.push((has_value && self.losing.is_some(), vec![Failure::of(error)]));
                         continue;
                     }
                     let expected = self.possible(entry, &known);
