@@ -14,8 +14,16 @@ use signal_hook::{
     iterator::Signals,
 };
 use std::{
-    env, io, mem,
-    os::unix::process::{self, CommandExt, ExitStatusExt},
+    env,
+    io::{self, Read, Write},
+    mem,
+    os::{
+        fd::FromRawFd,
+        unix::{
+            net::UnixStream,
+            process::{self, CommandExt, ExitStatusExt},
+        },
+    },
     process::{Command, exit},
     thread,
     time::Duration,
@@ -87,8 +95,29 @@ pub(super) fn supervise(launcher: Launcher) -> Result<()> {
     passes_on.map_err(trouble)?;
     wait_for_end(pid);
     let status = child.wait().map_err(trouble)?;
-    let Some(signal) = status.signal() else { exit(status.code().unwrap_or(STATUS_INTERRUPTED)) };
-    // The others tell of it, and how the run ends, unless it can't go on without this one.
+    // The others tell of a signal, and how the run ends, unless it can't go on without this one.
     let is_vital = Launcher::rank_of_this_process().is_none_or(|rank| rank < 2);
-    exit(if is_vital { 128 + signal } else { 0 });
+    let status = match status.signal() {
+        None => status.code().unwrap_or(STATUS_INTERRUPTED),
+        Some(signal) if is_vital => 128 + signal,
+        Some(_) => 0,
+    };
+    if status == 0 {
+        let _ = take_leave();
+    }
+    exit(status);
+}
+
+/// Tells MPICH's launcher that this rank ends in order. Else it may take the end of the connection, which
+/// `MPI_Finalize` would have announced, for a failure, and end with status 1 itself: that depends on what it
+/// sees first. (PMI, version 1.)
+fn take_leave() -> io::Result<()> {
+    let number = |name: &str| env::var(name).ok()?.parse::<i32>().ok();
+    let (Some(_), Some(connection)) = (number("HYDI_CONTROL_FD"), number("PMI_FD")) else { return Ok(()) };
+    // SAFETY: the launcher has left this descriptor to this process, which ends now and uses it nowhere else.
+    let mut connection = unsafe { UnixStream::from_raw_fd(connection) };
+    connection.set_read_timeout(Some(STANDS))?;
+    // It is closed already where the rank came to `MPI_Finalize`.
+    connection.write_all(b"cmd=finalize\n")?;
+    connection.read(&mut [0; 64]).map(|_| ())
 }
