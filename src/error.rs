@@ -176,9 +176,13 @@ pub struct TaskError {
     /// How often it was tried.
     pub attempts: u32,
     /// The functions between the task that failed and the one that was asked for, in order; the
-    /// last is the one asked for. Empty if the task itself was asked for.
+    /// last is the one asked for. Empty if the task itself was asked for. Of a long way, the first 31 and the
+    /// last.
     pub dependents: Vec<String>,
 }
+
+/// How many functions are named between a task that failed and one that needs it.
+const DEPENDENTS_MAX: usize = 32;
 
 impl TaskError {
     fn is_stopping(&self) -> bool {
@@ -188,6 +192,8 @@ impl TaskError {
     /// The error of a task called `dependent` that needs the value that is missing.
     pub(crate) fn needed_by(&self, dependent: String) -> Self {
         let mut error = self.clone();
+        // Else what a long chain of tasks has to say would grow with the square of its length.
+        error.dependents.truncate(DEPENDENTS_MAX - 1);
         error.dependents.push(dependent);
         error
     }
@@ -216,9 +222,12 @@ impl fmt::Display for TaskError {
             write!(f, ": {}", self.message)?;
         }
         if !self.dependents.is_empty() {
-            write!(f, "; needed by {}", self.dependents.join(", then "))?;
+            f.write_str("; needed by ")?;
         }
-        Ok(())
+        match &self.dependents[..] {
+            [first, second, _, _, .., last] => write!(f, "{first}, then {second}, then others, then {last}"),
+            few => f.write_str(&few.join(", then ")),
+        }
     }
 }
 
@@ -268,5 +277,24 @@ mod tests {
             assert_eq!(Error::other(Error::from(Arc::new(error.clone()))).is_stopping(), is_stopping);
             assert_eq!(Error::other(error).is_stopping(), is_stopping);
         }
+    }
+
+    #[test]
+    fn an_error_that_comes_a_long_way_stays_one_short_line() {
+        let mut error = TaskError {
+            reason: Reason::Cancelled,
+            function: "load".into(),
+            task: 0,
+            rank: None,
+            host: String::new(),
+            message: String::new(),
+            attempts: 0,
+            dependents: Vec::new(),
+        };
+        for step in 0..5000 {
+            error = error.needed_by(format!("step{step}"));
+        }
+        let words = "task 0 (load) was cancelled; needed by step0, then step1, then others, then step4999";
+        assert_eq!((error.to_string().as_str(), error.dependents.len()), (words, DEPENDENTS_MAX));
     }
 }
