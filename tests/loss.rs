@@ -67,6 +67,19 @@ fn blocks(client: &Client) -> Result<()> {
     Ok(())
 }
 
+/// Cuts an array anew for some rounds: each worker gets parts of what all others have.
+fn rechunk(client: &Client) -> Result<()> {
+    tell_processes(client)?;
+    let mut x = client.random(7).uniform::<f64>(0.0, 1.0, [512, 512], chunks([64, 512])).persist()?;
+    for _ in 0..20 {
+        x = x.rechunk(chunks([512, 64])).persist()?;
+        x = x.rechunk(chunks([64, 512])).persist()?;
+        thread::sleep(Duration::from_millis(10));
+    }
+    println!("answer {:?}", x.sum().compute()?);
+    Ok(())
+}
+
 /// Ends its rank.
 fn kills(_: u64) -> u64 {
     // SAFETY: ends this very process.
@@ -97,6 +110,7 @@ fn program() {
     let run = maniple::Runtime::builder().threads(1).run(move |client| match program.as_str() {
         "pi" => pi(client),
         "blocks" => blocks(client),
+        "rechunk" => rechunk(client),
         "killer" => killer(client),
         other => panic!("no program {other}"),
     });
@@ -219,7 +233,7 @@ fn one_worker_or_two_of_four_are_killed_and_the_answers_are_the_same() {
         return;
     }
     // UCX, on which MPICH may be built, ends a rank that copies a large value from one that is gone.
-    let programs: &[&str] = if is_open_mpi() { &["pi", "blocks"] } else { &["pi"] };
+    let programs: &[&str] = if is_open_mpi() { &["pi", "blocks", "rechunk"] } else { &["pi"] };
     for program in programs {
         let whole = run(program, &[]);
         assert_eq!((whole.status, whole.stderr.as_str()), (Some(0), ""), "{whole:?}");

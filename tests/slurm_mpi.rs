@@ -133,6 +133,44 @@ fn a_run_that_is_cancelled_ends_on_all_nodes() {
     assert_none_runs_in(&directory);
 }
 
+/// Open MPI 4.1's mpirun does not come to an end when it has lost a rank on another node.
+#[test]
+fn a_worker_that_is_killed_is_survived_under_pmi2() {
+    let arguments = ["--samples", "1e7", "--runs", "6"];
+    if is_open_mpi() {
+        return;
+    }
+    let Some(job) = Job::submit(&["--ranks", "6", "--survive"], &arguments) else { return };
+    job.wait_until_it_prints("Run 1 ");
+    let rank = rank_in(job.directory.path(), 4).expect("it runs");
+    let status = Command::new("kill").args(["-KILL", &rank]).status();
+    assert!(status.unwrap().success());
+    let (status, last, printed) = job.end();
+    assert_eq!((status, last.as_str()), (Some(0), "job ID succeeded"), "{printed}");
+    assert_eq!(printed.matches("Warning: rank 4 (").count(), 1, "{printed}");
+    let output = Command::new(example("pi")).args(arguments).output().unwrap();
+    assert_eq!(estimates(&printed), estimates(&String::from_utf8_lossy(&output.stdout)), "{printed}");
+}
+
+/// What the runs of `pi` came to.
+fn estimates(printed: &str) -> Vec<&str> {
+    let runs = printed.lines().filter(|line| line.starts_with("Run "));
+    runs.filter_map(|line| line.split("Error").next()).collect()
+}
+
+/// The process of a rank that runs in a directory: of its two processes the one that the other has started.
+fn rank_in(directory: &Path, rank: u32) -> Option<String> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let is_rank = |process: &fs::DirEntry| {
+        let variables = fs::read(process.path().join("environ")).unwrap_or_default();
+        let variables: Vec<&[u8]> = variables.split(|byte| *byte == 0).collect();
+        fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(directory))
+            && variables.contains(&format!("PMI_RANK={rank}").as_bytes())
+            && variables.iter().any(|variable| variable.starts_with(b"MANIPLE_SUPERVISED="))
+    };
+    processes.into_iter().find(is_rank).map(|process| process.file_name().into_string().unwrap())
+}
+
 /// Waits for the end of all processes that a job has started in its directory.
 fn assert_none_runs_in(directory: &Path) {
     let runs = || {
