@@ -37,6 +37,7 @@
 
 mod allocator;
 pub mod array;
+mod checksum;
 pub mod client;
 pub mod comm;
 mod current;

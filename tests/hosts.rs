@@ -16,12 +16,15 @@ use serde_json::Value;
 use std::{
     collections::BTreeSet,
     env,
+    fs::File,
     path::Path,
     process::{Command, Output, Stdio},
 };
 
 /// Set in the ranks that a test has launched.
 const PROGRAM: &str = "MANIPLE_HOSTS_PROGRAM";
+/// What a rank that ends itself leaves.
+const FILE: &str = "MANIPLE_HOSTS_FILE";
 /// How many ranks each host gets: the driver and the scheduler are on the first, with a worker.
 const HOSTS: &str = "h1:3,h2:2,h3:1";
 const RANKS: &str = "6";
@@ -57,15 +60,22 @@ fn on_hosts(program: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> O
         true => {
             "exec \"$0\" --mca plm_rsh_agent \"$HOSTS_AGENT\" --host \"$HOSTS\" --oversubscribe --bind-to none \"$@\""
         }
-        false => "exec \"$0\" -launcher ssh -launcher-exec \"$HOSTS_AGENT\" -hosts \"$HOSTS\" \"$@\"",
+        false => "exec \"$0\" -launcher ssh -launcher-exec \"$HOSTS_AGENT\" -hosts \"$HOSTS\" $FLAGS \"$@\"",
     };
+    let survives = variables.iter().any(|(name, _)| *name == "MANIPLE_SURVIVE");
+    let flags = if survives { "-disable-auto-cleanup" } else { "" };
     let mut command = Command::new("timeout");
     command.args(["--kill-after=5", "120", SCRIPT, "3", "sh", "-c", launch]);
     command.arg(support::launcher()?).args(["-n", RANKS]);
     for (name, _) in variables.iter().filter(|_| is_open_mpi) {
         command.args(["-x", name]);
     }
-    command.arg(program).args(arguments).env("HOSTS", HOSTS).envs(variables.iter().copied());
+    command
+        .arg(program)
+        .args(arguments)
+        .env("HOSTS", HOSTS)
+        .env("FLAGS", flags)
+        .envs(variables.iter().copied());
     command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
     Some(command.stdin(Stdio::null()).output().unwrap())
 }
@@ -86,6 +96,28 @@ fn large_values_and_tasks_go_where_they_are_asked_to() {
     let Some(output) = on_hosts(&env::current_exe().unwrap(), &ARGS, &variables) else { return };
     support::assert_clean(&output);
     assert_eq!(text(&output.stdout).matches("program done").count(), 6, "{}", support::tell(&output));
+}
+
+/// Open MPI 4.1's mpirun does not come to an end when it has lost a rank on another host.
+#[test]
+fn the_only_rank_of_a_host_is_lost_and_what_it_held_is_made_again() {
+    if env::var_os(PROGRAM).is_none() && maniple::comm::mpi::library_version().contains("Open MPI") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ended");
+    let variables = [
+        (PROGRAM, "loss"),
+        (FILE, file.to_str().unwrap()),
+        ("MANIPLE_THREADS", "1"),
+        ("MANIPLE_SURVIVE", "1"),
+    ];
+    let Some(output) = on_hosts(&env::current_exe().unwrap(), &ARGS, &variables) else { return };
+    let lines = text(&output.stderr);
+    assert!(output.status.success() && lines.lines().count() == 1, "{}", support::tell(&output));
+    let line = "Warning: rank 5 (h3) was not heard of for 3s; the run goes on without it: ";
+    assert!(lines.starts_with(line), "{lines}");
+    assert_eq!(text(&output.stdout).matches("program done").count(), 5, "{}", support::tell(&output));
 }
 
 #[test]
@@ -125,11 +157,34 @@ fn moves_values(client: &Client) -> Result<()> {
     Ok(())
 }
 
+/// Ends its rank, but only the first of all that are called with this file.
+fn ends_the_first(file: &String) -> u32 {
+    if File::create_new(file).is_ok() {
+        // SAFETY: ends this very process.
+        unsafe { libc::raise(libc::SIGKILL) };
+    }
+    current().rank().0
+}
+
+fn loses_a_host(client: &Client) -> Result<()> {
+    let rather_there = SubmitOptions::new().workers(["h3"]).allow_other(true);
+    let expected: u64 = count_up(7).iter().sum();
+    let made = client.submit_with(&rather_there, count_up, 7);
+    let (_, ran) = client.submit_with(&rather_there, sum_and_host, &made).result()?;
+    assert_eq!(ran, "5 h3");
+    let file = env::var(FILE).unwrap();
+    assert_ne!(client.submit_with(&rather_there, ends_the_first, file).result()?, 5);
+    assert_eq!(client.submit(sum_and_host, &made).result()?.0, expected, "it is made again");
+    Ok(())
+}
+
 /// What the launched ranks do.
 #[test]
 fn program() {
-    if env::var_os(PROGRAM).is_some() {
-        maniple::run(moves_values).unwrap();
-        println!("program done");
+    match env::var(PROGRAM).as_deref() {
+        Ok("loss") => maniple::run(loses_a_host).unwrap(),
+        Ok(_) => maniple::run(moves_values).unwrap(),
+        Err(_) => return,
     }
+    println!("program done");
 }

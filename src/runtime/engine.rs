@@ -21,6 +21,7 @@ use super::{
     roles::{Execute, Roles, Spiller, Surroundings},
     settings::Settings,
     spiller::{SpillThread, SpillerOptions},
+    supervisor,
     time::Clock,
 };
 use crate::{
@@ -125,6 +126,9 @@ impl Engine {
         let bells = transport.bells();
         let main_thread_only = transport.main_thread_only();
         let mut roles = Roles::new(transport, scheduler);
+        if cluster.survives() {
+            roles.check_what_comes();
+        }
         let spiller = match record.role.worker {
             false => None,
             true => Some(limit_memory(&mut roles, record, &cluster, settings, &bells)?),
@@ -551,7 +555,9 @@ impl Engine {
     pub(crate) fn close(&self) -> Result<()> {
         self.scratch.remove();
         self.journal.iter().for_each(|journal| journal.close());
-        if self.watch.is_some() && !lock(&self.roles).lost().is_empty() {
+        // MPICH's `MPI_Finalize` may wait for ever without the way of moving values that is left out there.
+        let leaves_mpi = || supervisor::is_supervised() || !lock(&self.roles).lost().is_empty();
+        if self.watch.is_some() && leaves_mpi() {
             self.say_bye();
             return Ok(());
         }

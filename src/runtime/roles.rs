@@ -5,6 +5,7 @@
 //! [`Engine`](super::Engine) calls it with real ones, the simulation with its own.
 
 use crate::{
+    checksum,
     client::table::{Request, Table},
     comm::{Arrival, Transport},
     error::Result,
@@ -98,6 +99,8 @@ pub(crate) struct Roles {
     store: Store,
     /// What was said to this very rank.
     local: VecDeque<Message>,
+    /// Whether what travels carries checksums.
+    checks: bool,
     /// Ranks that are lost.
     lost: Vec<Rank>,
     /// Ranks of which something was heard, and those that have come to their end.
@@ -118,6 +121,7 @@ impl Roles {
             worker: Worker::default(),
             store: Store::new(this),
             local: VecDeque::new(),
+            checks: false,
             lost: Vec::new(),
             heard: Vec::new(),
             gone: Vec::new(),
@@ -125,6 +129,25 @@ impl Roles {
             filled: Vec::new(),
             transport,
         }
+    }
+
+    /// Has all that travels carry checksums, on every rank: of what a rank was sending when it died nothing is
+    /// taken in that is not whole.
+    pub(crate) fn check_what_comes(&mut self) {
+        self.checks = true;
+        self.store.check_bodies();
+    }
+
+    /// Sends a frame.
+    ///
+    /// # Errors
+    ///
+    /// The transport's.
+    pub(crate) fn send(&mut self, target: Rank, mut frame: Vec<u8>) -> Result<()> {
+        if self.checks {
+            checksum::seal(&mut frame, None);
+        }
+        self.transport.send(target, frame)
     }
 
     /// Sets a limit for the values here.
@@ -168,7 +191,11 @@ impl Roles {
             match arrival {
                 // Of a rank that is lost, nothing counts any more.
                 Arrival::Frame { source, .. } if self.has_lost(source) => {}
-                Arrival::Frame { source, control } => {
+                Arrival::Frame { source, mut control } => {
+                    if self.checks && !checksum::open(&mut control, None) {
+                        tracing::warn!(rank = self.this.0, source = source.0, "a frame did not come whole");
+                        continue;
+                    }
                     for message in decode(source, &control)? {
                         self.hear(source, message, around)?;
                     }
@@ -200,7 +227,7 @@ impl Roles {
         }
         for target in std::mem::take(&mut self.filled) {
             let frame = std::mem::take(&mut self.frames[target.index()]);
-            self.transport.send(target, frame)?;
+            self.send(target, frame)?;
         }
         Ok(true)
     }
@@ -445,7 +472,7 @@ impl Roles {
         let frame = std::mem::take(&mut self.frames[rank.index()]);
         self.filled.retain(|filled| *filled != rank);
         if !frame.is_empty() {
-            self.transport.send(rank, frame)?;
+            self.send(rank, frame)?;
         }
         self.transport.lose(rank);
         around.table.lose(rank);

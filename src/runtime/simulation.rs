@@ -717,6 +717,9 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
         marks: Arc::default(),
     };
     let mut roles = Roles::new(end, scheduler);
+    if options.survives {
+        roles.check_what_comes();
+    }
     if record.role.worker {
         roles.limit_memory(record.memory_bytes, Thresholds::default());
     }

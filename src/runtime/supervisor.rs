@@ -31,6 +31,9 @@ use std::{
 
 /// Set in the process that is the rank, to the parent's process id.
 const SUPERVISED: &str = "MANIPLE_SUPERVISED";
+/// What UCX, on which MPICH may be built, moves values by. It ends the process that reads another one's memory
+/// (CMA) when that has died, so values go through shared memory instead.
+const UCX_TRANSPORTS: &str = "UCX_TLS";
 /// For how long a process that has died by a signal stands, so that the other ranks of its host see by which.
 const STANDS: Duration = Duration::from_millis(400);
 
@@ -77,6 +80,9 @@ pub(super) fn supervise(launcher: Launcher) -> Result<()> {
         .arg0(arguments.next().unwrap_or_default())
         .args(arguments)
         .env(SUPERVISED, std::process::id().to_string());
+    if env::var_os(UCX_TRANSPORTS).is_none() {
+        command.env(UCX_TRANSPORTS, "^cma");
+    }
     // SAFETY: between fork and exec only one call of the system is made.
     unsafe {
         command.pre_exec(|| {

@@ -18,6 +18,7 @@ mod tests;
 pub use memory::{Fullness, Thresholds};
 
 use crate::{
+    checksum,
     comm::{Body, BodyTag, Buffer},
     message::{Held, Size, TaskId, ToStore, WantedPart},
     part::Cut,
@@ -175,6 +176,8 @@ pub struct Store {
     under_way: UnderWay,
     /// Ranks that are lost.
     lost: Vec<Rank>,
+    /// Whether heads carry the checksums of bodies.
+    checks: bool,
     /// Values that are to be asked for when there is room, and those that are to be read back then.
     deferred: VecDeque<TaskId>,
     to_load: VecDeque<TaskId>,
@@ -194,6 +197,7 @@ impl Store {
             memory: None,
             under_way: UnderWay::default(),
             lost: Vec::new(),
+            checks: false,
             deferred: VecDeque::new(),
             to_load: VecDeque::new(),
         }
@@ -202,6 +206,11 @@ impl Store {
     /// Sets a limit: values are counted in the account, and more than the thresholds allow go to the disk.
     pub fn limit_memory(&mut self, limit_bytes: u64, thresholds: Thresholds, account: Arc<Account>) {
         self.memory = Some(Memory::new(limit_bytes, thresholds, account));
+    }
+
+    /// Has heads carry the checksums of bodies, on every rank.
+    pub(crate) fn check_bodies(&mut self) {
+        self.checks = true;
     }
 
     /// A value, if it is here.
@@ -499,7 +508,12 @@ impl Store {
         if head.is_none() || body.is_none() {
             return;
         }
-        if let (Some(head), Some(body)) = (head.take(), body.take()) {
+        if let (Some(mut head), Some(body)) = (head.take(), body.take()) {
+            if self.checks && !checksum::open(&mut head, Some(body.as_slice())) {
+                // Who was sending it has died, which will be heard of: then it is looked for elsewhere.
+                tracing::warn!(rank = self.this.0, "a body did not come whole");
+                return;
+            }
             self.under_way.coming_bytes -= size.bytes;
             entry.state = State::Here(Value::from_wire(head, body));
             self.settle(task);
@@ -546,7 +560,10 @@ impl Store {
                 (None, None) => unreachable!("made above"),
             };
             match wire {
-                Ok((head, body)) => {
+                Ok((mut head, body)) => {
+                    if self.checks {
+                        checksum::seal(&mut head, Some(body.as_slice()));
+                    }
                     self.actions.push(Action::Say { target, message: ToStore::Head { task, head } });
                     self.actions.push(Action::SendBody { target, tag, body });
                 }

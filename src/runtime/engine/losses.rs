@@ -85,7 +85,7 @@ impl Engine {
         append(&Message::Lost(lost), &mut frame);
         let others = (0..self.cluster.ranks().len() as u32).map(Rank);
         for other in others.filter(|other| *other != self.this && !watch.has_lost(*other)) {
-            let _ = roles.transport.send(other, frame.clone());
+            let _ = roles.send(other, frame.clone());
         }
         // The whole moment: launchers may need it, too, to pass on what was just said.
         let soon = Instant::now() + WORD_BEFORE_EXIT;
