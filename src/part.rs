@@ -119,7 +119,7 @@ impl Assembly {
     }
 
     /// Whether the one input, of this shape, has all the elements.
-    fn fits(&self, shape: &[usize]) -> bool {
+    pub(crate) fn fits(&self, shape: &[usize]) -> bool {
         let inside = |run: &Run, length: usize| {
             let steps = i64::try_from(run.count).ok()? - 1;
             let last = run.step.checked_mul(steps)?.checked_add(i64::try_from(run.from).ok()?)?;

@@ -225,7 +225,15 @@ impl Value {
 
     /// The head and the body of a part of the value, which must be an array or a vector of numbers.
     pub(crate) fn part_to_wire(&self, cut: &Cut) -> Wire {
-        let (head, body) = self.to_wire()?;
+        let mut state = self.state();
+        self.read_back(&mut state);
+        if let State::Live { value, .. } = &*state
+            && let Some(part) = device_part(&**value, cut)
+        {
+            return Ok(part);
+        }
+        let (head, body) = wire_of(&state)?;
+        drop(state);
         let (head, part) = part_of(&head, body.as_slice(), cut)?;
         Ok(match part {
             PartBytes::Stretch(range) => (head, body.slice(range)),
@@ -549,6 +557,21 @@ fn part_of(head: &[u8], bytes: &[u8], cut: &Cut) -> Result<(Vec<u8>, PartBytes),
         crate::message::append(&cut.assembly.shape(), &mut part_head);
     }
     Ok((part_head, cut.of_bytes(bytes, &shape)?))
+}
+
+/// The head and the body of a part of an array on a device: cut out there, so that no more of it is copied to
+/// the host. `None` if it is no such array, or that can't be done.
+fn device_part(value: &(dyn Any + Send + Sync), cut: &Cut) -> Option<(Vec<u8>, Body)> {
+    for_raw_types!(E => {
+        if let Some(array) = value.downcast_ref::<DeviceArray<E>>() {
+            let part = array.part(&cut.assembly)?;
+            let mut head = vec![ARRAY];
+            crate::message::append(&cut.assembly.shape(), &mut head);
+            let body = Body::of(Arc::new(part), align_of::<E>(), |part: &Vec<E>| bytemuck::cast_slice(part));
+            return Some((head, body));
+        }
+    });
+    None
 }
 
 /// The size of a vector on a device, which is known without a copy.

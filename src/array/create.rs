@@ -141,7 +141,7 @@ impl Client {
             Ok(self.scatter(block)?.retype())
         });
         let blocks = blocks.collect::<Result<_>>()?;
-        Ok(Array::new(self, Node::new(T::DATA_TYPE, grid, Kind::Blocks(blocks))))
+        Ok(Array::new(self, Node::new(T::DATA_TYPE, grid, Kind::Blocks(blocks, false))))
     }
 
     /// An array of blocks that tasks make or have made, in C order of their places in the array.
@@ -204,7 +204,7 @@ impl Client {
 
 /// The node of blocks that exist.
 pub(super) fn blocks_node<T: Element>(grid: Grid, blocks: &[Future<ArrayD<T>>]) -> Arc<Node> {
-    Node::new(T::DATA_TYPE, grid, Kind::Blocks(blocks.iter().map(Future::retype).collect()))
+    Node::new(T::DATA_TYPE, grid, Kind::Blocks(blocks.iter().map(Future::retype).collect(), false))
 }
 
 fn one<T: Element>() -> T {

@@ -24,7 +24,7 @@ pub(super) fn custom_node<T: Element>(
     submit: impl Fn(&Submitter<'_>, &[Blocks]) -> Result<Vec<Future<ArrayD<T>>>> + Send + Sync + 'static,
 ) -> Arc<Node> {
     let submit = move |client: &Submitter<'_>, inputs: &[Blocks]| Ok(vec![erased(&submit(client, inputs)?)]);
-    let custom = Custom { name, inputs, submit: Box::new(submit) };
+    let custom = Custom { name, inputs, is_product: false, submit: Box::new(submit) };
     Node::new(T::DATA_TYPE, grid, Kind::Output(Arc::new(custom), 0))
 }
 

@@ -47,7 +47,7 @@ fn may_be_larger(node: &Arc<Node>, limit: u64) -> bool {
         if !known.insert(Arc::as_ptr(node)) {
             continue;
         }
-        if !matches!(node.kind, Kind::Blocks(_)) && node.block_bytes() as u64 > limit {
+        if !matches!(node.kind, Kind::Blocks(..)) && node.block_bytes() as u64 > limit {
             return true;
         }
         open.extend(node.inputs());

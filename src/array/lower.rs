@@ -13,7 +13,7 @@ use super::{
         reduce::{Reduce, Reduction, State},
     },
     node::{Custom, Erased, Kind, Node},
-    on_device::{Devices, unfit},
+    on_device::{Devices, Unfit, unfit, unfit_parts, unfit_product},
     stack,
     submitter::Submitter,
 };
@@ -40,11 +40,19 @@ pub(crate) struct Blocks {
     pub(crate) data_type: DataType,
     pub(crate) grid: Grid,
     pub(crate) futures: Arc<Vec<Future<Erased>>>,
+    /// Whether devices make them; who asks for them as they are on the host is given that.
+    pub(crate) are_on_devices: bool,
 }
 
 impl Blocks {
     /// The futures with the type of their values.
     pub(crate) fn typed<T: Element>(&self) -> Vec<Future<ArrayD<T>>> {
+        assert_eq!(self.data_type, T::DATA_TYPE, "blocks have one type");
+        self.futures.iter().map(Future::retype).collect()
+    }
+
+    /// The futures with the type that their values have on devices.
+    pub(crate) fn typed_on_device<T: Element>(&self) -> Vec<Future<DeviceArray<T::OnDevice>>> {
         assert_eq!(self.data_type, T::DATA_TYPE, "blocks have one type");
         self.futures.iter().map(Future::retype).collect()
     }
@@ -83,31 +91,31 @@ impl<'a> Lowering<'a> {
         let code = with_type!(node.data_type, T => code(copy::<T>));
         let kept = Lowering::new(self.client, &options).submit(code, blocks.futures.len(), columns)?;
         let futures = Arc::new(kept);
-        Ok(Blocks { futures, ..blocks })
+        Ok(Blocks { futures, are_on_devices: false, ..blocks })
     }
 
     fn blocks_of(&mut self, node: &Arc<Node>) -> Result<Blocks> {
         if let Some(blocks) = self.known.get(&Arc::as_ptr(node)) {
             return Ok(blocks.clone());
         }
-        let futures = match &node.kind {
-            Kind::Blocks(futures) => futures.clone(),
+        let (futures, are_on_devices) = match &node.kind {
+            Kind::Blocks(futures, are_on_devices) => (futures.clone(), *are_on_devices),
             Kind::Concatenate(inputs, axis) => self.concatenate(node, inputs, *axis)?,
             Kind::Gather(input, selections) => self.gather(node, input, selections)?,
             Kind::Reshape(input) => self.reshape(node, input)?,
-            Kind::Output(custom, index) => self.output(custom, *index)?,
+            Kind::Output(custom, index) => self.output(node, custom, *index)?,
             kind if is_elementwise(kind) || can_fold(node) => self.fused(node)?,
-            Kind::Reduce { .. } => self.reduce(node)?,
+            Kind::Reduce { .. } => (self.reduce(node)?, false),
             kind => unreachable!("{kind:?} is elementwise"),
         };
-        let blocks =
-            Blocks { data_type: node.data_type, grid: node.grid.clone(), futures: Arc::new(futures) };
+        let (data_type, grid, futures) = (node.data_type, node.grid.clone(), Arc::new(futures));
+        let blocks = Blocks { data_type, grid, futures, are_on_devices };
         self.known.insert(Arc::as_ptr(node), blocks.clone());
         self.kept.push(Arc::clone(node));
         Ok(blocks)
     }
 
-    fn fused(&mut self, node: &Arc<Node>) -> Result<Vec<Future<Erased>>> {
+    fn fused(&mut self, node: &Arc<Node>) -> Result<Made> {
         let fused = fuse(node);
         let count = node.grid.count();
         let mut columns = vec![same(&fused.kernel), indices(count)];
@@ -122,7 +130,7 @@ impl<'a> Lowering<'a> {
             (true, true) => code(device_block::<T>),
             (true, false) => code(made_device_block::<T>),
         });
-        self.submit_placed(code, is_on_device, count, columns)
+        Ok((self.submit_placed(code, is_on_device, count, columns)?, is_on_device))
     }
 
     /// Whether devices make the blocks of a kernel, or their reduction.
@@ -203,12 +211,7 @@ impl<'a> Lowering<'a> {
         Ok(next.collect())
     }
 
-    fn concatenate(
-        &mut self,
-        node: &Arc<Node>,
-        inputs: &[Arc<Node>],
-        axis: usize,
-    ) -> Result<Vec<Future<Erased>>> {
+    fn concatenate(&mut self, node: &Arc<Node>, inputs: &[Arc<Node>], axis: usize) -> Result<Made> {
         let inputs: Vec<Blocks> = inputs.iter().map(|input| self.blocks(input)).collect::<Result<_>>()?;
         let block = |index: usize| {
             let mut coordinates = node.grid.coordinates(index);
@@ -221,16 +224,15 @@ impl<'a> Lowering<'a> {
             }
             unreachable!("as many blocks as the inputs have")
         };
-        Ok((0..node.grid.count()).map(block).collect())
+        let are_on_devices = inputs.iter().all(|input| input.are_on_devices);
+        Ok(((0..node.grid.count()).map(block).collect(), are_on_devices))
     }
 
-    fn gather(
-        &mut self,
-        node: &Arc<Node>,
-        input: &Arc<Node>,
-        selections: &[Selection],
-    ) -> Result<Vec<Future<Erased>>> {
+    fn gather(&mut self, node: &Arc<Node>, input: &Arc<Node>, selections: &[Selection]) -> Result<Made> {
         let source = self.blocks(input)?;
+        let devices = devices(self.client);
+        let unfit = |devices| unfit_gather(node, selections, source.are_on_devices, devices);
+        let is_on_device = devices.is_some_and(|devices| unfit(devices).is_none());
         let count = node.grid.count();
         let plans: Vec<Plan> =
             (0..count).map(|block| Plan::new(node, block, &source.grid, selections)).collect();
@@ -244,35 +246,45 @@ impl<'a> Lowering<'a> {
             tasks
         });
         let columns = vec![Column::Parts { lists: lists.collect(), cuts }];
-        let code = with_type!(node.data_type, T => code(gather::<T>));
-        let mut made = self.submit(code, open().count(), columns)?.into_iter();
+        let code = with_type!(node.data_type, T => match is_on_device {
+            true => code(device_gather::<T>),
+            false => code(gather::<T>),
+        });
+        let mut made = self.submit_placed(code, is_on_device, open().count(), columns)?.into_iter();
         let block = |plan: &Plan| match plan.is_whole {
             true => source.futures[plan.inputs[0]].clone(),
             false => made.next().expect("a future for each block that is made"),
         };
-        Ok(plans.iter().map(block).collect())
+        Ok((plans.iter().map(block).collect(), is_on_device))
     }
 
-    fn reshape(&mut self, node: &Arc<Node>, input: &Arc<Node>) -> Result<Vec<Future<Erased>>> {
+    fn reshape(&mut self, node: &Arc<Node>, input: &Arc<Node>) -> Result<Made> {
         let source = self.blocks(input)?;
         let count = node.grid.count();
         let shapes = packed((0..count).map(|block| node.grid.region(block).1));
         let lists = source.futures.iter().map(|block| vec![Tasks::one(block.task())]).collect();
         let columns = vec![Column::Each(shapes), Column::Lists { lists, collect: nothing() }];
-        let code = with_type!(node.data_type, T => code(reshape::<T>));
-        self.submit(code, count, columns)
+        // Blocks on a device stay there, under another shape.
+        let is_on_device = source.are_on_devices && devices(self.client).is_some();
+        let code = with_type!(node.data_type, T => match is_on_device {
+            true => code(device_reshape::<T>),
+            false => code(reshape::<T>),
+        });
+        Ok((self.submit_placed(code, is_on_device, count, columns)?, is_on_device))
     }
 
-    fn output(&mut self, custom: &Arc<Custom>, index: usize) -> Result<Vec<Future<Erased>>> {
+    fn output(&mut self, node: &Arc<Node>, custom: &Arc<Custom>, index: usize) -> Result<Made> {
+        let is_fit = |devices| custom.is_product && unfit_matmul(node, custom, devices).is_none();
+        let are_on_devices = devices(self.client).is_some_and(is_fit);
         if let Some(outputs) = self.outputs.get(&Arc::as_ptr(custom)) {
-            return Ok(outputs[index].clone());
+            return Ok((outputs[index].clone(), are_on_devices));
         }
         let inputs: Vec<Blocks> =
             custom.inputs.iter().map(|input| self.blocks(input)).collect::<Result<_>>()?;
         let outputs = (custom.submit)(&Submitter::new(self.client, self.options), &inputs)?;
         let blocks = outputs[index].clone();
         self.outputs.insert(Arc::as_ptr(custom), outputs);
-        Ok(blocks)
+        Ok((blocks, are_on_devices))
     }
 
     fn submit<T>(&self, code: Code, count: usize, columns: Vec<Column>) -> Result<Vec<Future<T>>> {
@@ -296,6 +308,26 @@ impl<'a> Lowering<'a> {
             false => Ok(self.client.submit_layer_of(code, self.options, count, columns)),
         }
     }
+}
+
+/// The blocks of an array, and whether devices make them.
+type Made = (Vec<Future<Erased>>, bool);
+
+/// Why devices do not put together the blocks of a node that takes these parts of its input.
+pub(crate) fn unfit_gather(
+    node: &Node,
+    selections: &[Selection],
+    are_on_devices: bool,
+    devices: Devices,
+) -> Option<Unfit> {
+    let are_even = selections.iter().all(|selection| matches!(selection, Selection::Range { .. }));
+    unfit_parts(node.data_type, &node.grid, are_even, are_on_devices, devices)
+}
+
+/// Why devices do not make the blocks of a product.
+pub(crate) fn unfit_matmul(node: &Node, product: &Custom, devices: Devices) -> Option<Unfit> {
+    let operands = product.inputs.iter().map(|input| &input.grid);
+    unfit_product(node.data_type, operands.chain([&node.grid]), devices)
 }
 
 /// What devices the client's arrays may use; `None` if they are to use none.
@@ -434,7 +466,7 @@ fn device_state((kernel, reduction, reduced): &Reduced, block: u64, inputs: Unty
     on_own_device(|device| fused::state(device, kernel, *reduction, reduced, block as usize, &inputs))
 }
 
-fn on_own_device<R>(work: impl FnOnce(&Device) -> Result<R>) -> R {
+pub(crate) fn on_own_device<R>(work: impl FnOnce(&Device) -> Result<R>) -> R {
     device::device().and_then(|device| work(&device)).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -476,6 +508,16 @@ fn gather<T: Element>(inputs: Parts) -> ArrayD<T> {
         .expect("as many elements as the shape has")
 }
 
+fn device_gather<T: Element>(inputs: Parts) -> DeviceArray<T::OnDevice> {
+    let block = |place: usize| {
+        inputs.get::<DeviceArray<T::OnDevice>>(place).unwrap_or_else(|words| panic!("{words}"))
+    };
+    let blocks: Vec<(Arc<DeviceArray<T::OnDevice>>, bool)> = (0..inputs.len()).map(block).collect();
+    let borrowed: Vec<(&dyn device::Block, bool)> =
+        blocks.iter().map(|(block, is_part)| (&**block as &dyn device::Block, *is_part)).collect();
+    on_own_device(|device| fused::gather::<T::OnDevice>(device, inputs.assembly(), &borrowed))
+}
+
 /// The very block, for the journal to keep.
 fn copy<T: Element>(inputs: Untyped) -> ArrayD<T> {
     let block: Arc<ArrayD<T>> = inputs.get(0).unwrap_or_else(|words| panic!("{words}"));
@@ -486,4 +528,9 @@ fn reshape<T: Element>(shape: &[usize], inputs: Untyped) -> ArrayD<T> {
     let block: Arc<ArrayD<T>> = inputs.get(0).unwrap_or_else(|words| panic!("{words}"));
     let elements: Vec<T> = Memory::of(block).slice::<T>().to_vec();
     ArrayD::from_shape_vec(IxDyn(shape), elements).expect("blocks of as many elements")
+}
+
+fn device_reshape<T: Element>(shape: &[usize], inputs: Untyped) -> DeviceArray<T::OnDevice> {
+    let block = inputs.get::<DeviceArray<T::OnDevice>>(0).unwrap_or_else(|words| panic!("{words}"));
+    DeviceArray::new(shape.to_vec(), block.elements().clone())
 }

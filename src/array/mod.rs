@@ -246,7 +246,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// As [`persist`](Self::persist).
     pub fn persist_with(&self, options: &SubmitOptions) -> Result<Self> {
         let blocks = self.blocks(options)?;
-        let kind = Kind::Blocks(blocks.futures.to_vec());
+        let kind = Kind::Blocks(blocks.futures.to_vec(), blocks.are_on_devices);
         Ok(self.derive(Node::new(T::DATA_TYPE, blocks.grid, kind)))
     }
 
@@ -277,7 +277,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
         let options = SubmitOptions::default();
         let lower = || Lowering::new(&self.client, &options).kept_blocks(&self.node);
         let blocks = self.client.submit_together(lower)?;
-        let kind = Kind::Blocks(blocks.futures.to_vec());
+        let kind = Kind::Blocks(blocks.futures.to_vec(), blocks.are_on_devices);
         Ok(self.derive(Node::new(T::DATA_TYPE, blocks.grid, kind)))
     }
 

@@ -35,8 +35,8 @@ pub(crate) struct Node {
 pub(crate) enum Kind {
     Constant(Scalar),
     Generated(Generator),
-    /// Blocks that exist, or will, in C order.
-    Blocks(Vec<Future<Erased>>),
+    /// Blocks that exist, or will, in C order; whether devices make them.
+    Blocks(Vec<Future<Erased>>, bool),
     Unary(Unary, Arc<Node>),
     Binary(Binary, Arc<Node>, Arc<Node>),
     /// Condition, where it holds, elsewhere.
@@ -69,6 +69,8 @@ pub(crate) type Submit =
 pub(crate) struct Custom {
     pub(crate) name: &'static str,
     pub(crate) inputs: Vec<Arc<Node>>,
+    /// Whether it is a product of matrices, which devices can make.
+    pub(crate) is_product: bool,
     /// Returns the blocks of each result, in C order.
     pub(crate) submit: Box<Submit>,
 }
@@ -129,7 +131,7 @@ impl Node {
 
     pub(crate) fn inputs(&self) -> Vec<&Arc<Self>> {
         match &self.kind {
-            Kind::Constant(_) | Kind::Generated(_) | Kind::Blocks(_) => Vec::new(),
+            Kind::Constant(_) | Kind::Generated(_) | Kind::Blocks(..) => Vec::new(),
             Kind::Unary(_, input)
             | Kind::Cast(input)
             | Kind::View(input, _)
@@ -149,7 +151,7 @@ impl Node {
         match &self.kind {
             Kind::Constant(_) => "full".into(),
             Kind::Generated(generator) => generator.name().into(),
-            Kind::Blocks(_) => "array".into(),
+            Kind::Blocks(..) => "array".into(),
             Kind::Unary(operator, _) => words(format!("{operator:?}")),
             Kind::Binary(operator, ..) => words(format!("{operator:?}")),
             Kind::Select(..) => "where".into(),
@@ -212,7 +214,7 @@ impl fmt::Debug for Kind {
         match self {
             Self::Constant(scalar) => write!(f, "{scalar:?}"),
             Self::Generated(generator) => write!(f, "{generator:?}"),
-            Self::Blocks(blocks) => write!(f, "{} blocks", blocks.len()),
+            Self::Blocks(blocks, _) => write!(f, "{} blocks", blocks.len()),
             other => write!(f, "an operation on {} arrays", other.arity()),
         }
     }
@@ -221,7 +223,7 @@ impl fmt::Debug for Kind {
 impl Kind {
     fn arity(&self) -> usize {
         match self {
-            Self::Constant(_) | Self::Generated(_) | Self::Blocks(_) => 0,
+            Self::Constant(_) | Self::Generated(_) | Self::Blocks(..) => 0,
             Self::Binary(..) => 2,
             Self::Select(..) => 3,
             Self::Concatenate(inputs, _) => inputs.len(),

@@ -4,10 +4,10 @@ use super::{
     Array, Dimensions, Element,
     chunks::AxisChunks,
     fuse::{can_fold, fuse, is_elementwise},
-    kernel::{Kernel, Operation, Scope, reduce::Reduction},
-    lower::devices,
+    kernel::{Kernel, Operation, Scope},
+    lower::{devices, unfit_gather, unfit_matmul},
     node::{Kind, Node},
-    on_device::{Devices, unfit},
+    on_device::{Devices, Unfit, unfit},
     stack,
 };
 use crate::{client::Client, error::Result, picture::Picture};
@@ -27,6 +27,8 @@ pub(super) struct Step {
     inputs: Vec<usize>,
     /// Where it is made, if that was asked.
     place: Option<String>,
+    /// Whether its blocks come to be on devices.
+    are_on_devices: bool,
 }
 
 /// The steps of an array, what is needed first.
@@ -53,16 +55,11 @@ impl Plan {
             return *step;
         }
         let blocks = node.grid.count();
-        let mut place = self.devices.map(|_| "on CPUs".to_string());
-        let placed = |kernel, reduction| Some(place_of(kernel, reduction, self.devices?));
+        let mut kernel = None;
         let (name, needed, tasks) = match &node.kind {
-            Kind::Blocks(_) => {
-                place = None;
-                ("blocks on workers".to_string(), Vec::new(), 0)
-            }
-            Kind::Reduce { input, reduction, fan_in, .. } if !can_fold(node) => {
+            Kind::Blocks(..) => ("blocks on workers".to_string(), Vec::new(), 0),
+            Kind::Reduce { input, fan_in, .. } if !can_fold(node) => {
                 let fused = fuse(input);
-                place = placed(&fused.kernel, Some(*reduction));
                 let states = input.grid.count();
                 let mut open = states / blocks.max(1);
                 let mut tasks = states + blocks;
@@ -71,32 +68,59 @@ impl Plan {
                     tasks += open * blocks;
                 }
                 let name = format!("{}; {}", names(&fused.kernel.scope).join(", "), node.name());
+                kernel = Some(fused.kernel);
                 (name, fused.inputs.into_iter().map(|input| input.node).collect(), tasks)
             }
             kind if is_elementwise(kind) || can_fold(node) => {
                 let fused = fuse(node);
-                place = placed(&fused.kernel, None);
                 let name = names(&fused.kernel.scope).join(", ");
+                kernel = Some(fused.kernel);
                 (name, fused.inputs.into_iter().map(|input| input.node).collect(), blocks)
             }
             Kind::Concatenate(inputs, _) => (node.name(), inputs.clone(), 0),
             _ => (node.name(), node.inputs().into_iter().map(Arc::clone).collect(), blocks),
         };
-        let inputs = needed.iter().map(|input| self.add(input)).collect();
+        let inputs: Vec<usize> = needed.iter().map(|input| self.add(input)).collect();
+        let (place, are_on_devices) = self.place(node, kernel.as_ref(), &inputs);
         let block_shape: Vec<usize> = node.grid.0.iter().map(AxisChunks::size_max).collect();
         let block_bytes = node.block_bytes();
         let shape = node.shape();
-        self.steps.push(Step { name, shape, tasks, blocks, block_shape, block_bytes, inputs, place });
+        self.steps.push(Step {
+            name,
+            shape,
+            tasks,
+            blocks,
+            block_shape,
+            block_bytes,
+            inputs,
+            place,
+            are_on_devices,
+        });
         self.known.insert(Arc::as_ptr(node), self.steps.len() - 1);
         self.steps.len() - 1
     }
-}
 
-/// Where the blocks of a kernel, or their reduction, are made, and why.
-fn place_of(kernel: &Kernel, reduction: Option<Reduction>, devices: Devices) -> String {
-    match unfit(kernel, reduction, devices) {
-        None => "on devices".into(),
-        Some(why) => format!("on CPUs ({why})"),
+    /// Where a node's tasks work, in words, if that was asked and it has any; and whether its blocks come to
+    /// be on devices.
+    fn place(&self, node: &Node, kernel: Option<&Kernel>, inputs: &[usize]) -> (Option<String>, bool) {
+        let Some(devices) = self.devices else { return (None, false) };
+        let are_there = inputs.iter().all(|input| self.steps[*input].are_on_devices);
+        let words = |why| format!("on CPUs ({why})");
+        let unfit = match (&node.kind, kernel) {
+            (Kind::Blocks(_, are_on_devices), _) => return (None, *are_on_devices),
+            (Kind::Concatenate(..), _) => return (None, are_there),
+            (Kind::Reduce { reduction, .. }, Some(kernel)) if !can_fold(node) => {
+                let unfit = unfit(kernel, Some(*reduction), devices);
+                return (Some(unfit.map_or("on devices".into(), words)), false);
+            }
+            (_, Some(kernel)) => unfit(kernel, None, devices),
+            (Kind::Gather(_, selections), _) => unfit_gather(node, selections, are_there, devices),
+            (Kind::Reshape(_), _) => (!are_there).then_some(Unfit::Elsewhere),
+            (Kind::Output(custom, _), _) if custom.is_product => unfit_matmul(node, custom, devices),
+            _ => return (Some("on CPUs".into()), false),
+        };
+        let is_fit = unfit.is_none();
+        (Some(unfit.map_or("on devices".into(), words)), is_fit)
     }
 }
 

@@ -28,8 +28,8 @@ impl Drop for Node {
 }
 
 fn take_inputs(kind: &mut Kind, open: &mut Vec<Arc<Node>>) {
-    match std::mem::replace(kind, Kind::Blocks(Vec::new())) {
-        Kind::Constant(_) | Kind::Generated(_) | Kind::Blocks(_) => {}
+    match std::mem::replace(kind, Kind::Blocks(Vec::new(), false)) {
+        Kind::Constant(_) | Kind::Generated(_) | Kind::Blocks(..) => {}
         Kind::Unary(_, input)
         | Kind::Cast(input)
         | Kind::View(input, _)

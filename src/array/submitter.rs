@@ -1,5 +1,6 @@
 //! How operations with tasks of their own submit them: with the options of the computation at hand.
 
+use super::{lower::devices, on_device::Devices};
 use crate::{
     client::{Client, Future, SubmitOptions, arguments::Arguments},
     error::Result,
@@ -36,6 +37,21 @@ impl<'a> Submitter<'a> {
         I::Item: Arguments<P>,
     {
         self.client.map_with(self.options, function, items)
+    }
+
+    /// What devices the computation may use; `None` if it is to use none.
+    pub(crate) fn devices(&self) -> Option<Devices> {
+        devices(self.client)
+    }
+
+    /// As [`map`](Self::map), where devices are.
+    pub(crate) fn map_on_devices<F, P, M, I>(&self, function: F, items: I) -> Vec<Future<F::Out>>
+    where
+        F: TaskFunction<P, M>,
+        I: IntoIterator,
+        I::Item: Arguments<P>,
+    {
+        self.client.map_with(&self.options.on_device(), function, items)
     }
 
     /// As [`Client::scatter`].

@@ -89,7 +89,7 @@ impl<T: Element, D: Dimensions> Together for Array<T, D> {
     #[allow(private_interfaces, reason = "see the trait")]
     fn persist_by(&self, lowering: &mut Lowering<'_>) -> Result<Self> {
         let blocks = lowering.blocks(&self.node)?;
-        let kind = Kind::Blocks(blocks.futures.to_vec());
+        let kind = Kind::Blocks(blocks.futures.to_vec(), blocks.are_on_devices);
         Ok(self.derive(Node::new(T::DATA_TYPE, blocks.grid, kind)))
     }
     fn computed(&self) -> Result<Self::Computed> {

@@ -1,7 +1,7 @@
 //! Blocks of arrays that live on a device between tasks.
 
-use super::{Buffer, Device, DeviceVec};
-use crate::error::Result;
+use super::{Buffer, Device, DeviceVec, fused};
+use crate::{error::Result, part::Assembly};
 use bytemuck::Pod;
 use ndarray::{ArrayD, IxDyn};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
@@ -40,6 +40,18 @@ impl<T: Pod + Send + Sync> DeviceArray<T> {
     pub(crate) fn to_host(&self) -> Result<ArrayD<T>> {
         let elements = self.elements.to_vec()?;
         Ok(ArrayD::from_shape_vec(IxDyn(&self.shape), elements).expect("as many elements as the shape has"))
+    }
+}
+
+impl<T: Pod + Send + Sync> DeviceArray<T> {
+    /// A part of it, cut out on the device and copied to the host; `None` if it is not there, has no such
+    /// elements, or the device cannot do it.
+    pub(crate) fn part(&self, assembly: &Assembly) -> Option<Vec<T>> {
+        let device = self.elements.device()?;
+        if !matches!(size_of::<T>(), 1 | 4 | 8) || !assembly.fits(&self.shape) {
+            return None;
+        }
+        fused::gather::<T>(&device, assembly, &[(self, false)]).ok()?.elements.to_vec().ok()
     }
 }
 

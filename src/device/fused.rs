@@ -1,4 +1,4 @@
-//! Runs the array engine's fused kernels on a device.
+//! Runs the array engine's kernels on a device.
 
 use super::{
     Buffer, Device, DeviceArray, DeviceKind,
@@ -15,7 +15,9 @@ use crate::{
         on_device::{self, Argument, Form, Printed},
     },
     error::Result,
+    part::Assembly,
 };
+use bytemuck::Pod;
 use std::sync::Arc;
 
 /// Makes a block on the device, and leaves it there.
@@ -29,8 +31,27 @@ pub(crate) fn block<T: Element>(
     let output = device.empty_buffer::<T::OnDevice>(shape.iter().product())?;
     if !output.is_empty() {
         let printed = on_device::block(kernel, block, &shapes(inputs));
-        launch(device, "block", &printed, inputs, &[&output])?;
+        launch(device, "block", &printed, &borrowed(inputs), &[&output])?;
         // A value is told of when it is there, and what fails is this task's.
+        device.finish()?;
+    }
+    Ok(DeviceArray::new(shape, output.into()))
+}
+
+/// Puts a block together on the device, of blocks and of what came as the wanted parts of blocks, and leaves it
+/// there.
+pub(crate) fn gather<E: Pod + Send + Sync>(
+    device: &Device,
+    assembly: &Assembly,
+    inputs: &[(&dyn Block, bool)],
+) -> Result<DeviceArray<E>> {
+    let shape = assembly.shape();
+    let output = device.empty_buffer::<E>(shape.iter().product())?;
+    if !output.is_empty() {
+        for (place, (input, is_part)) in inputs.iter().enumerate() {
+            let printed = on_device::piece(assembly, place, input.shape(), *is_part, size_of::<E>());
+            launch(device, "piece", &printed, &[*input], &[&output])?;
+        }
         device.finish()?;
     }
     Ok(DeviceArray::new(shape, output.into()))
@@ -73,7 +94,7 @@ fn state_in_form(
         .map(|(data_type, count)| with_type!(*data_type, T => Output::new::<T>(device, *count)))
         .collect::<Result<_>>()?;
     let buffers: Vec<&dyn AnyBuffer> = outputs.iter().map(|output| &*output.buffer).collect();
-    launch(device, "state", &printed, inputs, &buffers)?;
+    launch(device, "state", &printed, &borrowed(inputs), &buffers)?;
     let parts: Vec<Elements> =
         outputs.iter().map(|output| (output.read)(&*output.buffer)).collect::<Result<_>>()?;
     let states: Vec<State> = (0..segments)
@@ -115,11 +136,15 @@ fn shapes(inputs: &[Arc<dyn Block>]) -> Vec<Vec<usize>> {
     inputs.iter().map(|input| input.shape().to_vec()).collect()
 }
 
+fn borrowed(inputs: &[Arc<dyn Block>]) -> Vec<&dyn Block> {
+    inputs.iter().map(|input| &**input).collect()
+}
+
 fn launch(
     device: &Device,
     name: &str,
     printed: &Printed,
-    inputs: &[Arc<dyn Block>],
+    inputs: &[&dyn Block],
     outputs: &[&dyn AnyBuffer],
 ) -> Result<()> {
     let inputs: Vec<Arc<dyn AnyBuffer>> =

@@ -38,6 +38,7 @@ mod kernel;
 mod loader;
 mod memory;
 mod opencl;
+pub(crate) mod product;
 mod programs;
 mod record;
 mod timing;

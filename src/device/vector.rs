@@ -127,6 +127,14 @@ impl<T: Pod + Send + Sync> DeviceVec<T> {
         Ok(buffer)
     }
 
+    /// The device that they are on now, if they are on one.
+    pub(super) fn device(&self) -> Option<Device> {
+        match &*lock(&self.0.place) {
+            Place::Device(buffer) => Some(buffer.device().clone()),
+            Place::Host(_) => None,
+        }
+    }
+
     /// A copy of the numbers on the host.
     ///
     /// # Errors

@@ -104,6 +104,84 @@ fn explain_says_what_is_made_where() {
 }
 
 #[test]
+fn slices_new_chunks_and_shapes_of_what_devices_made_are_made_there() {
+    with_device(|client| {
+        let devices = client.on_devices();
+        let of = |client: &Client| {
+            let x = client
+                .random(3)
+                .integers::<i64>(-1_000_000, 1_000_000, [90, 70], [20, 30])
+                .persist()
+                .unwrap();
+            let truths = x.gt(0).persist().unwrap();
+            [
+                x.slice(s![5..80;3, ..;-2]),
+                x.slice(s![.., 40]),
+                x.slice(s![3..3, ..]),
+                x.rechunk([7, 70]),
+                x.rechunk([90, 1]),
+                x.t().rechunk([64, 64]).slice(s![1..;5, ..]),
+                x.rechunk([20, 70]).ravel(),
+                x.slice(s![..30, ..]) + x.slice(s![60.., ..]),
+                truths.rechunk([45, 35]).slice(s![..;-1, ..]).cast::<i64>(),
+                truths.take(1, &[3, 3, 69, 0]).cast::<i64>(),
+            ]
+            .map(|array| array.compute().unwrap())
+        };
+        assert_eq!(of(client), of(&devices));
+        let x = matrix(&devices).persist().unwrap();
+        for array in [x.slice(s![5..50;3, ..]), x.rechunk([60, 7]), x.rechunk([20, 60]).rechunk([60, 7])] {
+            let text = array.explain();
+            assert!(text.contains("getitem from step 1, on devices: ") && !text.contains("CPUs"), "{text}");
+        }
+        let text = x.cumsum(0).rechunk([60, 7]).explain();
+        assert!(text.contains("getitem from step 2, on CPUs (as were its blocks): "), "{text}");
+        let text = x.rechunk([20, 60]).ravel().explain();
+        assert!(text.contains("reshape from step 2, on devices: "), "{text}");
+        let text = x.take(0, &[1, 5]).explain();
+        assert!(text.contains("on CPUs (devices have no lists of indices)"), "{text}");
+        let local = ArrayD::from_elem(IxDyn(&[30, 4]), 1.5);
+        let text = devices.from_ndarray(&local, [7, 3]).unwrap().rechunk([30, 1]).explain();
+        assert!(text.contains("on CPUs (as were its blocks)"), "{text}");
+    });
+}
+
+#[test]
+fn products_of_matrices_are_made_on_devices() {
+    with_device(|client| {
+        let devices = client.on_devices();
+        let of = |client: &Client| {
+            let x = client.random(5).uniform::<f64>(-1.0, 1.0, [150, 200], [70, 90]);
+            let stack = client.random(6).uniform::<f64>(-1.0, 1.0, [3, 40, 50], [2, 20, 50]);
+            let vector = client.random(7).uniform::<f64>(-1.0, 1.0, [200], 64);
+            [
+                x.matmul(&x.t()),
+                x.t().matmul(&x),
+                x.matmul(&vector),
+                stack.matmul(&stack.swap_axes(1, 2)),
+                x.slice(s![..20, ..]).matmul(&x.slice(s![100.., ..]).t()) * 2.0,
+                x.cast::<f32>().matmul(&x.cast::<f32>().t()).cast::<f64>(),
+            ]
+            .map(|array| array.compute().unwrap())
+        };
+        let (here, there) = (of(client), of(&devices));
+        for (place, (here, there)) in here.iter().zip(&there).enumerate() {
+            // Sums of up to 200 products of numbers up to 1, in single precision the last.
+            let bound = if place == 5 { 2e-5 } else { 5e-14 };
+            assert_eq!(here.shape(), there.shape());
+            assert!(here.iter().zip(there).all(|(a, b)| (a - b).abs() <= bound), "{place}");
+        }
+        let x = matrix(&devices);
+        let text = x.matmul(&x).explain();
+        assert!(text.contains("matmul from step 1 and 2, on devices: "), "{text}");
+        let complex = x.cast::<num_complex::Complex<f64>>();
+        let text = complex.matmul(&complex).explain();
+        assert!(text.contains("matmul from step 1 and 2, on CPUs (devices have no complex128)"), "{text}");
+        assert!(!matrix(client).matmul(&matrix(client)).explain().contains(" on "), "nobody asked");
+    });
+}
+
+#[test]
 fn a_full_device_moves_blocks_to_the_host_and_nothing_is_lost() {
     let _turn = turn();
     if !opencl::is_installed() {
@@ -141,6 +219,12 @@ fn blocks_move_between_two_workers_with_a_tile_each() {
         assert_eq!(second, expected.into_dyn());
         let truths = (&first % 2).eq(0).persist_with(&SubmitOptions::new().workers([ranks[0]]))?;
         assert_eq!(truths.count_nonzero().compute_with(&SubmitOptions::new().workers([ranks[1]]))?, 20_000);
+        // Parts that lie with the other worker come from there, and go on to the own device.
+        let other = SubmitOptions::new().workers([ranks[1]]);
+        let turned = first.rechunk(6_000).slice(s![..;-3]).compute_with(&other)?;
+        assert_eq!(turned, (0..40_000).rev().step_by(3).map(|x| x * x).collect::<Array1<i64>>().into_dyn());
+        let odd = truths.rechunk(3_000).slice(s![1..;2]).compute_with(&other)?;
+        assert_eq!((odd.len(), odd.iter().any(|truth| *truth)), (20_000, false));
         Ok(())
     });
     run.unwrap();

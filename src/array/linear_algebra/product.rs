@@ -5,9 +5,21 @@
 //! their parts are added in order. How the work is cut depends on the blocks alone, so the sum does, too.
 
 use crate::{
-    array::{Float, chunks::Grid, custom::custom_node, lower::Blocks, node::Node, submitter::Submitter},
+    array::{
+        Float,
+        chunks::Grid,
+        lower::{Blocks, on_own_device},
+        node::{Custom, Erased, Kind, Node},
+        on_device::unfit_product,
+        submitter::Submitter,
+    },
     client::Future,
+    device::{
+        DeviceArray,
+        product::{self, ProductSizes},
+    },
     task::Shared,
+    value::Data,
 };
 use ndarray::{ArrayD, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix3, IxDyn, linalg};
 use std::{ops::Range, sync::Arc};
@@ -33,24 +45,60 @@ pub(super) fn product_node<T: Float>(left: &Arc<Node>, right: &Arc<Node>, layout
     let axes = left.grid.0[..rows].iter().chain(&right.grid.0[batch + inner..]).cloned();
     let grid = Grid(axes.collect());
     let inputs = vec![Arc::clone(left), Arc::clone(right)];
-    custom_node("matmul", inputs, grid.clone(), move |client, inputs| {
+    let made = grid.clone();
+    let submit = move |client: &Submitter<'_>, inputs: &[Blocks]| {
         let [left, right] = inputs else { unreachable!("two were given") };
-        Ok(submit::<T>(client, left, right, &grid, layout))
-    })
+        let pairs = Pairs { left, right, grid: &made, layout };
+        let grids = [&left.grid, &right.grid, &made];
+        let is_fit = |devices| unfit_product(T::DATA_TYPE, grids, devices).is_none();
+        let blocks = match client.devices().is_some_and(is_fit) {
+            true => on_devices::<T>(client, &pairs),
+            false => on_processors::<T>(client, &pairs),
+        };
+        Ok(vec![blocks])
+    };
+    let custom = Custom { name: "matmul", inputs, is_product: true, submit: Box::new(submit) };
+    Node::new(T::DATA_TYPE, grid, Kind::Output(Arc::new(custom), 0))
 }
 
-fn submit<T: Float>(
-    client: &Submitter<'_>,
-    left: &Blocks,
-    right: &Blocks,
-    grid: &Grid,
+/// The blocks of a product.
+struct Pairs<'a> {
+    left: &'a Blocks,
+    right: &'a Blocks,
+    grid: &'a Grid,
     layout: Layout,
-) -> Vec<Future<ArrayD<T>>> {
-    let Layout { batch, inner } = layout;
+}
+
+fn on_processors<T: Float>(client: &Submitter<'_>, pairs: &Pairs<'_>) -> Vec<Future<Erased>> {
+    let multiplied = |tasks: Vec<Terms<_>>| client.map(multiply::<T>, tasks);
+    let added = |parts: Vec<Vec<_>>| client.map(add::<T>, parts);
+    submit(pairs, size_of::<T>(), pairs.left.typed::<T>(), pairs.right.typed::<T>(), multiplied, added)
+}
+
+fn on_devices<T: Float>(client: &Submitter<'_>, pairs: &Pairs<'_>) -> Vec<Future<Erased>> {
+    let multiplied = |tasks: Vec<Terms<_>>| client.map_on_devices(device_multiply::<T>, tasks);
+    let added = |parts: Vec<Vec<_>>| client.map_on_devices(device_add::<T>, parts);
+    let (left, right) = (pairs.left.typed_on_device::<T>(), pairs.right.typed_on_device::<T>());
+    submit(pairs, size_of::<T>(), left, right, multiplied, added)
+}
+
+/// What one task adds up: how many axes are batch, and inner; left blocks, right blocks, and the sum so far, if
+/// there is one.
+type Terms<B> = (usize, usize, Vec<Future<B>>, Vec<Future<B>>, Vec<Future<B>>);
+
+/// Submits the tasks that make the blocks, as `B`s.
+fn submit<B: Data>(
+    pairs: &Pairs<'_>,
+    element_bytes: usize,
+    left_blocks: Vec<Future<B>>,
+    right_blocks: Vec<Future<B>>,
+    multiplied: impl Fn(Vec<Terms<B>>) -> Vec<Future<B>>,
+    added: impl Fn(Vec<Vec<Future<B>>>) -> Vec<Future<B>>,
+) -> Vec<Future<Erased>> {
+    let Pairs { left, right, grid, layout: Layout { batch, inner } } = *pairs;
     let rows = left.grid.0.len() - inner;
     let inner_grid = Grid(right.grid.0[batch..batch + inner].to_vec());
-    let (left_blocks, right_blocks) = (left.typed::<T>(), right.typed::<T>());
-    let pair_bytes = (left.grid.block_size_max() + right.grid.block_size_max()) * size_of::<T>();
+    let pair_bytes = (left.grid.block_size_max() + right.grid.block_size_max()) * element_bytes;
     let runs = runs(inner_grid.count(), grid.count(), (INPUT_BYTES_MAX / pair_bytes.max(1)).max(1));
     let pair = |result: usize, inner: usize| {
         let (place, inner) = (grid.coordinates(result), inner_grid.coordinates(inner));
@@ -59,7 +107,7 @@ fn submit<T: Float>(
         (left_blocks[own_left].clone(), right_blocks[own_right].clone())
     };
     // Of each block of the result, each part's sum so far.
-    let mut sums: Vec<Vec<Future<ArrayD<T>>>> = vec![Vec::new(); grid.count() * runs.len()];
+    let mut sums: Vec<Vec<Future<B>>> = vec![Vec::new(); grid.count() * runs.len()];
     for step in 0..runs.iter().map(Vec::len).max().unwrap_or(0) {
         let open: Vec<(usize, &Range<usize>)> =
             (0..sums.len()).filter_map(|place| Some((place, runs[place % runs.len()].get(step)?))).collect();
@@ -72,13 +120,14 @@ fn submit<T: Float>(
                 (batch, inner, lefts, rights, std::mem::take(&mut sums[*place]))
             })
             .collect();
-        let made = client.map(multiply::<T>, tasks);
+        let made = multiplied(tasks);
         open.iter().zip(made).for_each(|((place, _), sum)| sums[*place] = vec![sum]);
     }
-    match runs.len() {
+    let blocks: Vec<Future<B>> = match runs.len() {
         1 => sums.into_iter().flatten().collect(),
-        count => client.map(add::<T>, sums.chunks(count).map(<[_]>::concat)),
-    }
+        count => added(sums.chunks(count).map(<[_]>::concat).collect()),
+    };
+    blocks.iter().map(Future::retype).collect()
 }
 
 /// The inner blocks of each part of a result's block: one task for each range, one after the other.
@@ -99,13 +148,8 @@ fn multiply<T: Float>(
     rights: Vec<Shared<ArrayD<T>>>,
     sum: Vec<Shared<ArrayD<T>>>,
 ) -> ArrayD<T> {
-    let (left, right) = (lefts[0].shape(), rights[0].shape());
-    let shape = [&left[..left.len() - inner], &right[batch + inner..]].concat();
-    let (count, rows, columns) = (
-        left[..batch].iter().product(),
-        left[batch..left.len() - inner].iter().product(),
-        right[batch + inner..].iter().product(),
-    );
+    let (shape, ProductSizes { count, rows, columns }) =
+        sizes(Layout { batch, inner }, lefts[0].shape(), rights[0].shape());
     let mut result = match sum.first() {
         Some(sum) => sum.to_shape((count, rows, columns)).expect("as many elements").into_owned(),
         None => ndarray::Array3::zeros((count, rows, columns)),
@@ -120,6 +164,39 @@ fn multiply<T: Float>(
         }
     }
     result.into_shape_with_order(IxDyn(&shape)).expect("as many elements")
+}
+
+/// The shape of the product of two blocks, and what it is as a stack of matrices.
+fn sizes(Layout { batch, inner }: Layout, left: &[usize], right: &[usize]) -> (Vec<usize>, ProductSizes) {
+    let sizes = ProductSizes {
+        count: left[..batch].iter().product(),
+        rows: left[batch..left.len() - inner].iter().product(),
+        columns: right[batch + inner..].iter().product(),
+    };
+    ([&left[..left.len() - inner], &right[batch + inner..]].concat(), sizes)
+}
+
+/// As [`multiply`], on the worker's device.
+fn device_multiply<T: Float>(
+    batch: usize,
+    inner: usize,
+    lefts: Vec<Shared<DeviceArray<T::OnDevice>>>,
+    rights: Vec<Shared<DeviceArray<T::OnDevice>>>,
+    sum: Vec<Shared<DeviceArray<T::OnDevice>>>,
+) -> DeviceArray<T::OnDevice> {
+    let (shape, sizes) = sizes(Layout { batch, inner }, lefts[0].shape(), rights[0].shape());
+    let pairs: Vec<_> = lefts.iter().zip(&rights).map(|(left, right)| (&**left, &**right)).collect();
+    let sum = sum.first().map(|sum| &**sum);
+    let made = on_own_device(|device| product::product::<T>(device, sizes, &pairs, sum));
+    DeviceArray::new(shape, made.into())
+}
+
+/// As [`add`], on the worker's device.
+fn device_add<T: Float>(parts: Vec<Shared<DeviceArray<T::OnDevice>>>) -> DeviceArray<T::OnDevice> {
+    let shape = parts[0].shape().to_vec();
+    let parts: Vec<_> = parts.iter().map(|part| &**part).collect();
+    let made = on_own_device(|device| product::add::<T>(device, &parts));
+    DeviceArray::new(shape, made.into())
 }
 
 fn cube<T: Float>(block: &ArrayD<T>, shape: (usize, usize, usize)) -> CowArray<'_, T, Ix3> {

@@ -40,7 +40,17 @@ impl Layout {
         let is_reduced = |axis: &usize| region.reduced.get(*axis).copied().unwrap_or(false);
         let axes = (0..region.shape.len()).filter(|axis| region.shape[*axis] != 1);
         let (reduced, kept): (Vec<usize>, Vec<usize>) = axes.partition(is_reduced);
-        let (kept, reduced) = (merged(&kept, region, &leaves), merged(&reduced, region, &leaves));
+        Self::merged(&kept, &reduced, region.shape, leaves)
+    }
+
+    /// The way through `lengths` places along each axis, none of which is reduced.
+    pub(super) fn of_leaves(lengths: &[usize], leaves: Vec<Leaf>) -> Self {
+        let axes: Vec<usize> = (0..lengths.len()).filter(|axis| lengths[*axis] != 1).collect();
+        Self::merged(&axes, &[], lengths, leaves)
+    }
+
+    fn merged(kept: &[usize], reduced: &[usize], shape: &[usize], mut leaves: Vec<Leaf>) -> Self {
+        let (kept, reduced) = (merged(kept, shape, &leaves), merged(reduced, shape, &leaves));
         let all: Vec<&(usize, usize)> = kept.iter().chain(&reduced).collect();
         for leaf in &mut leaves {
             leaf.strides = all.iter().map(|(axis, _)| leaf.strides[*axis]).collect();
@@ -126,10 +136,10 @@ fn index_leaf(region: &Region<'_>) -> Leaf {
 }
 
 /// Of each stretch of axes that every leaf passes as one: the innermost axis, and the length of all.
-fn merged(axes: &[usize], region: &Region<'_>, leaves: &[Leaf]) -> Vec<(usize, usize)> {
+fn merged(axes: &[usize], shape: &[usize], leaves: &[Leaf]) -> Vec<(usize, usize)> {
     let mut merged: Vec<(usize, usize)> = Vec::new();
     for axis in axes.iter().copied() {
-        let length = region.shape[axis];
+        let length = shape[axis];
         let follows_on =
             |outer: usize| leaves.iter().all(|l| l.strides[outer] == l.strides[axis] * length as i64);
         match merged.last_mut() {

@@ -1,11 +1,13 @@
-//! Fused kernels on devices: which can go there, and how they read in OpenCL C. Pure.
+//! Blocks that devices make: which can be made there, and how the kernels read in OpenCL C. Pure.
 //!
-//! [`unfit`] decides, [`block`] and [`state`] print. The text depends on the expression alone: numbers,
+//! For fused kernels [`unfit`] decides, [`block`] and [`state`] print; for slices and new chunks
+//! [`unfit_parts`] and [`piece`]; for products [`unfit_product`]. The text depends on the expression alone: numbers,
 //! lengths and strides are arguments, so that all blocks of an array, and the next array of the same
 //! form, share a program. `device::fused` runs it.
 //!
 //! Integers, generated arrays, comparisons, casts, `+ - * /` and square roots are what the CPU makes, bit
-//! for bit; other functions are OpenCL's own, within a few units in the last place.
+//! for bit; other functions are OpenCL's own, within a few units in the last place. Products of matrices are
+//! made by `device::product`.
 
 mod expression;
 mod layout;
@@ -14,13 +16,14 @@ mod source;
 
 use super::{
     DataType,
+    chunks::Grid,
     kernel::{
         Kernel, Operation, Scope,
         generate::{Distribution, Generator},
         reduce::{Reduction, State},
     },
 };
-pub(crate) use source::{Argument, Form, Printed, block, state};
+pub(crate) use source::{Argument, Form, Printed, block, piece, state};
 use std::fmt;
 
 /// What the devices of a run's workers have in common.
@@ -40,6 +43,8 @@ pub(crate) enum Unfit {
     NoDevice,
     NoDoubles,
     TooLarge,
+    /// It is made where what it is made of was made.
+    Elsewhere,
     Lacks(String),
 }
 
@@ -49,6 +54,7 @@ impl fmt::Display for Unfit {
             Self::NoDevice => f.write_str("no worker has a device"),
             Self::NoDoubles => f.write_str("a device lacks 64-bit floats"),
             Self::TooLarge => f.write_str("blocks of 2^31 elements or more"),
+            Self::Elsewhere => f.write_str("as were its blocks"),
             Self::Lacks(what) => write!(f, "devices have no {what}"),
         }
     }
@@ -56,16 +62,55 @@ impl fmt::Display for Unfit {
 
 /// Why the blocks of a kernel, or their reduction, are not for devices; `None` if they are.
 pub(crate) fn unfit(kernel: &Kernel, reduction: Option<Reduction>, devices: Devices) -> Option<Unfit> {
-    let elements = kernel.grid.0.iter().map(|axis| axis.size_max()).try_fold(1usize, usize::checked_mul);
     let needs_doubles = needs_doubles(&kernel.scope)
         || reduction.is_some_and(|reduction| state_needs_doubles(reduction, kernel.scope.data_type()));
     match devices {
         Devices::None => Some(Unfit::NoDevice),
-        _ if elements.is_none_or(|elements| elements >= 1 << 31) => Some(Unfit::TooLarge),
+        _ if is_too_large(&kernel.grid) => Some(Unfit::TooLarge),
         _ if let Some(what) = lacking(&kernel.scope) => Some(Unfit::Lacks(what)),
         Devices::Single if needs_doubles => Some(Unfit::NoDoubles),
         Devices::Single | Devices::Double => None,
     }
+}
+
+/// Why blocks are not put together on devices of parts of other blocks; `None` if they are. They are where
+/// the others were made; only evenly spaced parts are copied there.
+pub(crate) fn unfit_parts(
+    data_type: DataType,
+    grid: &Grid,
+    are_even: bool,
+    are_on_devices: bool,
+    devices: Devices,
+) -> Option<Unfit> {
+    match devices {
+        Devices::None => Some(Unfit::NoDevice),
+        _ if !are_on_devices => Some(Unfit::Elsewhere),
+        _ if is_too_large(grid) => Some(Unfit::TooLarge),
+        _ if expression::family(data_type).is_none() => Some(Unfit::Lacks(data_type.to_string())),
+        _ if !are_even => Some(Unfit::Lacks("lists of indices".into())),
+        _ => None,
+    }
+}
+
+/// Why products of matrices of this type, cut like this, are not for devices; `None` if they are.
+pub(crate) fn unfit_product<'a>(
+    data_type: DataType,
+    grids: impl IntoIterator<Item = &'a Grid>,
+    devices: Devices,
+) -> Option<Unfit> {
+    match devices {
+        Devices::None => Some(Unfit::NoDevice),
+        _ if grids.into_iter().any(is_too_large) => Some(Unfit::TooLarge),
+        _ if expression::family(data_type).is_none() => Some(Unfit::Lacks(data_type.to_string())),
+        Devices::Single if data_type == DataType::F64 => Some(Unfit::NoDoubles),
+        _ => None,
+    }
+}
+
+/// Whether blocks have more elements than a kernel counts.
+fn is_too_large(grid: &Grid) -> bool {
+    let elements = grid.0.iter().map(|axis| axis.size_max()).try_fold(1usize, usize::checked_mul);
+    elements.is_none_or(|elements| elements >= 1 << 31)
 }
 
 /// What a scope has that no device has.

@@ -17,6 +17,7 @@ use crate::{
         random::Key,
     },
     device::{Binding, DeviceType},
+    part::{Run, Source},
     runtime::MemoryLimit,
 };
 use ndarray::{ArrayD, IxDyn};
@@ -484,4 +485,54 @@ fn compare_states<T: Reduce>(reduction: Reduction, found: State, expected: State
             assert!(distance <= ulps, "{what:?}: {found:?}, not {expected:?}: {distance} ulps");
         }
     });
+}
+
+#[test]
+fn blocks_put_together_of_blocks_and_parts_are_what_the_processor_makes() {
+    let Some(device) = processor() else { return };
+    let run = |piece, from, step, count| Run { piece, from, step, count };
+    let whole = |length| vec![run(0, 0, 1, length)];
+    let assemblies = [
+        // All; a stretch; every other, backwards; and new chunks of four blocks.
+        (vec![whole(6), whole(5)], vec![[6, 5]]),
+        (vec![vec![run(0, 2, 1, 3)], whole(5)], vec![[6, 5]]),
+        (vec![vec![run(0, 4, -2, 3)], vec![run(0, 1, 3, 2)]], vec![[6, 5]]),
+        (vec![vec![run(0, 1, 0, 4)], whole(5)], vec![[6, 5]]),
+        (
+            vec![vec![run(0, 3, 1, 2), run(1, 0, 1, 3)], vec![run(1, 1, -1, 2), run(0, 4, -3, 2)]],
+            vec![[5, 5], [5, 2], [3, 5], [3, 2]],
+        ),
+        (vec![vec![], whole(5)], vec![]),
+    ];
+    for data_type in TYPES {
+        for (axes, shapes) in assemblies.clone() {
+            with_type!(data_type, T => compare_gather::<T>(&device, axes, &shapes));
+        }
+    }
+}
+
+/// Puts a block together on both, of inputs of these shapes: whole ones, and their parts.
+fn compare_gather<T: Element>(device: &Device, axes: Vec<Vec<Run>>, shapes: &[[usize; 2]]) {
+    let (assembly, _) = Assembly::new(axes);
+    for are_parts in [false, true] {
+        let (mut memories, mut blocks) = (Vec::new(), Vec::new());
+        for (place, shape) in shapes.iter().enumerate() {
+            let own = if are_parts { assembly.part(place).shape() } else { shape.to_vec() };
+            let count = own.iter().product();
+            // Comparisons of bits: NaN would differ from itself.
+            let (memory, block) = inputs::<T>(&own, numbers(count + 60, 60)[..count].to_vec());
+            memories.push((own, memory));
+            blocks.push(block);
+        }
+        let sources: Vec<Source<'_, T>> = memories
+            .iter()
+            .map(|(shape, memory)| Source { elements: memory.slice(), shape, is_part: are_parts })
+            .collect();
+        let blocks: Vec<(&dyn Block, bool)> =
+            blocks.iter().map(|block: &Arc<dyn Block>| (&**block, are_parts)).collect();
+        let found = gather::<T::OnDevice>(device, &assembly, &blocks).unwrap();
+        assert_eq!(found.shape(), assembly.shape());
+        let found = T::of_device(found.elements().to_vec().unwrap());
+        assert_eq!(found, assembly.assemble(&sources), "{assembly:?} of {}", T::DATA_TYPE);
+    }
 }
