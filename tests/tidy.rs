@@ -56,6 +56,7 @@ fn pure_parts_have_no_clock_thread_file_socket_or_mpi() {
         "disk/extents.rs",
         "rank.rs",
         "message.rs",
+        "runtime/affinity.rs",
         "runtime/roles.rs",
         "device/binding.rs",
         "record/accounts.rs",

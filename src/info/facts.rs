@@ -1,6 +1,10 @@
 //! What one rank finds on its host.
 
-use crate::{comm::launcher::Launcher, device, runtime::machine};
+use crate::{
+    comm::launcher::Launcher,
+    device,
+    runtime::{affinity, machine},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
@@ -169,12 +173,7 @@ impl Place {
 
 /// The cores that a process may run on, from its `/proc/self/status`.
 fn allowed_cpus(status: &str) -> BTreeSet<u32> {
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or_default();
-    let range = |part: &str| {
-        let (first, last) = part.trim().split_once('-').unwrap_or((part.trim(), part.trim()));
-        Some(first.parse().ok()?..=last.parse().ok()?)
-    };
-    list.split(',').filter_map(range).flatten().collect()
+    affinity::allowed(status).into_iter().collect()
 }
 
 fn memory() -> Memory {

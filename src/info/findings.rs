@@ -191,6 +191,7 @@ mod tests {
             let role = Role::of(Rank(rank), size, true);
             RankRecord {
                 device: None,
+                cores: vec![],
                 rank: Rank(rank),
                 role,
                 host: facts.host.clone(),

@@ -422,6 +422,7 @@ pub(super) mod tests {
                 memory_bytes: 1 << 30,
                 resources: vec![],
                 device: None,
+                cores: vec![],
                 transport: "threads".into(),
             }
         };

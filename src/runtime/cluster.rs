@@ -1,5 +1,6 @@
 //! The role table: who does what, where, with what.
 
+use super::affinity;
 use crate::{
     device::DeviceRecord,
     rank::{Rank, Role},
@@ -21,6 +22,8 @@ pub struct RankRecord {
     pub pid: u32,
     /// How many tasks it runs at a time; 0 if it runs none.
     pub threads: u32,
+    /// The cores that these threads keep to, near its device; none if they use all that its process may.
+    pub cores: Vec<u32>,
     /// How many bytes of values it may hold; 0 if it runs no tasks.
     pub memory_bytes: u64,
     /// What tasks can take of it, by name.
@@ -138,15 +141,19 @@ impl fmt::Display for Cluster {
                 let threads = if rank.role.worker { rank.threads.to_string() } else { "-".into() };
                 let resources: Vec<String> =
                     rank.resources.iter().map(|(name, amount)| format!("{name}={amount}")).collect();
+                let device = rank.device.as_ref().map_or("-".into(), ToString::to_string);
+                let device = match rank.cores.as_slice() {
+                    [] => device,
+                    cores => format!("{device}, near cores {}", affinity::list(cores)),
+                };
                 write!(
                     f,
-                    "\n{:>5}  {:<24} {:<20} {:>8} {threads:>7} {memory:>12}  {:<12}  {}",
+                    "\n{:>5}  {:<24} {:<20} {:>8} {threads:>7} {memory:>12}  {:<12}  {device}",
                     rank.rank,
                     rank.role.to_string(),
                     rank.host,
                     rank.pid,
                     if resources.is_empty() { "-".into() } else { resources.join(" ") },
-                    rank.device.as_ref().map_or("-".into(), ToString::to_string)
                 )?;
             }
             match &self.mortal {
@@ -170,6 +177,7 @@ mod tests {
             host: "node01".into(),
             pid: 7,
             threads: 34,
+            cores: if number == 3 { (52..86).collect() } else { vec![] },
             memory_bytes: 1 << 39,
             resources: vec![],
             device: None,
@@ -181,6 +189,7 @@ mod tests {
             "<Client: 'Open MPI v4.1.4' ranks=4 workers=2 threads=68, memory=1.00 TiB>"
         );
         assert_eq!(format!("{cluster:#}").lines().count(), 7);
+        assert!(format!("{cluster:#}").lines().nth(5).unwrap().ends_with(", near cores 52-85"));
         assert!(format!("{cluster:#}").ends_with("ends the run: MANIPLE_SURVIVE is not set"));
     }
 }

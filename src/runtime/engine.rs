@@ -116,8 +116,8 @@ impl Engine {
         let pool = match record.role.worker {
             false => None,
             true => Some({
-                let (threads, recorder) = (record.threads as usize, recorder.clone());
-                let pool = Pool::new(threads, settings.small_bytes_max, recorder, journal.clone());
+                let threads = (record.threads as usize, record.cores.clone());
+                let pool = Pool::new(threads, settings.small_bytes_max, recorder.clone(), journal.clone());
                 pool.map_err(|words| {
                     Error::Option(format!("rank {this} ({}) cannot start its threads: {words}", record.host))
                 })?

@@ -1,5 +1,6 @@
 //! What this process can use of its machine.
 
+use super::affinity;
 use std::{
     ffi::CString,
     fs,
@@ -41,6 +42,37 @@ pub(crate) fn host_name() -> String {
 /// How many cores this process may use: its affinity and its cgroup's quota.
 pub(crate) fn core_count() -> u32 {
     thread::available_parallelism().map_or(1, |count| count.get() as u32)
+}
+
+/// The cores that this process may use, those of one physical core next to each other.
+pub(crate) fn allowed_cores() -> Vec<u32> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut cores = affinity::allowed(&status);
+    cores.sort_by_cached_key(|core| {
+        let file = format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list");
+        let siblings = fs::read_to_string(file).map(|text| affinity::listed(&text)).unwrap_or_default();
+        (siblings.into_iter().min().unwrap_or(*core), *core)
+    });
+    cores
+}
+
+/// The cores near a device with this address on the bus; none if the system does not tell.
+pub(super) fn cores_near(pci: &str) -> Vec<u32> {
+    let device = Path::new("/sys/bus/pci/devices").join(pci.to_ascii_lowercase());
+    fs::read_to_string(device.join("local_cpulist")).map(|text| affinity::listed(&text)).unwrap_or_default()
+}
+
+/// Has this thread, and those that it starts, run on these cores only. Where the system refuses, all stays as
+/// it is.
+pub(crate) fn keep_to(cores: &[u32]) {
+    // SAFETY: a set of zeros is a valid, empty set; the call reads it.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        let fitting =
+            cores.iter().map(|core| *core as usize).filter(|core| *core < libc::CPU_SETSIZE as usize);
+        fitting.for_each(|core| libc::CPU_SET(core, &mut set));
+        libc::sched_setaffinity(0, size_of_val(&set), &raw const set);
+    }
 }
 
 /// How many bytes of memory this process may use: the machine's, or its cgroup's limit.
@@ -201,6 +233,22 @@ mod tests {
         assert!(!host_name().is_empty());
         assert!(core_count() >= 1);
         assert!(memory_bytes() > 1 << 20);
+    }
+
+    #[test]
+    fn a_thread_keeps_to_its_cores() {
+        let cores = allowed_cores();
+        assert!(!cores.is_empty());
+        let last = *cores.last().unwrap();
+        let allowed = thread::spawn(move || {
+            keep_to(&[last]);
+            // SAFETY: asks for a number.
+            let here = unsafe { libc::sched_getcpu() };
+            (here, thread::available_parallelism().unwrap().get())
+        });
+        assert_eq!(allowed.join().unwrap(), (last as i32, 1));
+        assert_eq!(allowed_cores(), cores, "other threads are as they were");
+        assert!(cores_near("ffff:ff:1f.7").is_empty(), "no such device");
     }
 
     #[test]

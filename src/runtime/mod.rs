@@ -1,5 +1,6 @@
 //! A run from its start to its end: picks the transport and the role, and looks after both.
 
+pub(crate) mod affinity;
 mod cluster;
 mod ending;
 mod engine;

@@ -689,6 +689,7 @@ fn cluster(options: &Options) -> Cluster {
             memory_bytes: if role.worker { rank.memory_bytes } else { 0 },
             resources: if role.worker { resources } else { Vec::new() },
             device: None,
+            cores: Vec::new(),
             transport: "simulated".into(),
         }
     };

@@ -1,6 +1,7 @@
 //! What all ranks tell each other at the start, and what is wrong if they do not agree.
 
 use super::{
+    affinity::{self, Seat, Seated},
     cluster::{Cluster, RankRecord},
     loss, machine,
     settings::{MemoryLimit, Settings},
@@ -194,6 +195,7 @@ fn cluster(hellos: &[Hello]) -> Cluster {
             host: hello.host.clone(),
             pid: hello.pid,
             threads: if role.worker { threads } else { 0 },
+            cores: Vec::new(),
             memory_bytes: if role.worker { memory } else { 0 },
             resources: if role.worker { hello.resources.clone() } else { Vec::new() },
             device: None,
@@ -228,19 +230,30 @@ pub(super) fn bind(
         catch_unwind(bind).unwrap_or_else(|_| Err(Error::Device("the OpenCL driver cannot be used".into())))
     });
     let bound = bound.transpose();
-    let told: Result<Option<&DeviceRecord>, String> =
-        bound.as_ref().map(|device| device.as_ref().map(Device::record)).map_err(ToString::to_string);
+    let seat = |device: &Device| Seat {
+        allowed: machine::allowed_cores(),
+        near: device.record().pci.as_deref().map(machine::cores_near).unwrap_or_default(),
+    };
+    let told: Result<Option<(&DeviceRecord, Seat)>, String> = match &bound {
+        Ok(device) => Ok(device.as_ref().map(|device| (device.record(), seat(device)))),
+        Err(error) => Err(error.to_string()),
+    };
     let mut bytes = Vec::new();
     crate::message::append(&told, &mut bytes);
     let heard = transport.all_gather(bytes)?;
+    let mut seats = Vec::new();
     for (rank, bytes) in cluster.ranks_mut().iter_mut().zip(heard) {
-        let heard: Result<Option<DeviceRecord>, String> =
+        let heard: Result<Option<(DeviceRecord, Seat)>, String> =
             postcard::from_bytes(&bytes).map_err(|_| Error::World(UNREADABLE.into()))?;
-        rank.device = heard.map_err(|trouble| cannot_start(rank.rank, &rank.host, &trouble))?;
-        if rank.device.is_some() && !rank.resources.iter().any(|(name, _)| name == "GPU") {
+        let heard = heard.map_err(|trouble| cannot_start(rank.rank, &rank.host, &trouble))?;
+        let Some((device, seat)) = heard else { continue };
+        rank.device = Some(device);
+        seats.push((rank.rank, seat));
+        if !rank.resources.iter().any(|(name, _)| name == "GPU") {
             rank.resources.push(("GPU".into(), 1));
         }
     }
+    seat_workers(cluster, hellos, seats);
     let shares = |rank: Rank| hellos[rank.index()].share_device;
     let alone = |rank: &'_ RankRecord| !shares(rank.rank);
     let bound_alone: Vec<Bound<'_>> = cluster
@@ -253,6 +266,29 @@ pub(super) fn bind(
         .collect();
     binding::refuse_sharing(&bound_alone)?;
     bound
+}
+
+/// Gives the workers cores near their devices to keep to, where there are, with a thread on each unless another
+/// number of threads was asked for.
+fn seat_workers(cluster: &mut Cluster, hellos: &[Hello], seats: Vec<(Rank, Seat)>) {
+    let seated = |(rank, seat): (Rank, Seat)| {
+        let hello = &hellos[rank.index()];
+        let workers = cluster.workers().filter(|other| hellos[other.rank.index()].node == hello.node).count();
+        // What is over of cores may go to other workers than before.
+        let threads_min = hello.threads.unwrap_or(hello.cores / workers as u32);
+        Seated { rank, node: hello.node, threads_min, seat }
+    };
+    let workers: Vec<Seated> = seats.into_iter().map(seated).collect();
+    for worker in &workers {
+        let Some(cores) = affinity::cores(worker.rank, &workers) else { continue };
+        let hello = &hellos[worker.rank.index()];
+        let record = &mut cluster.ranks_mut()[worker.rank.index()];
+        // With a quota of time there are fewer threads than cores.
+        if hello.threads.is_none() && hello.cores as usize == worker.seat.allowed.len() {
+            record.threads = cores.len() as u32;
+        }
+        record.cores = cores;
+    }
 }
 
 /// Whether ranks record what they do: rank 0 was asked for it.
@@ -306,6 +342,29 @@ mod tests {
         let cluster = agree(&["a", "a", "a", "a", "b"].map(hello)).unwrap();
         let shares: Vec<_> = cluster.workers().map(|worker| (worker.threads, worker.memory_bytes)).collect();
         assert_eq!(shares, [(5, 500), (4, 500), (9, 1000)]);
+    }
+
+    #[test]
+    fn workers_keep_to_the_cores_near_their_devices_with_a_thread_on_each() {
+        // Two sockets of 5 cores, 4 workers: two near each.
+        let seats = || {
+            let near = |rank: u32| if rank < 4 { (0..5).collect() } else { (5..10).collect() };
+            (2..6).map(|rank| (Rank(rank), Seat { allowed: (0..10).collect(), near: near(rank) })).collect()
+        };
+        let shares = |change: fn(&mut Hello)| {
+            let mut hellos = ["a"; 6].map(hello);
+            hellos.iter_mut().for_each(|hello| hello.cores = 10);
+            hellos.iter_mut().for_each(change);
+            let mut cluster = agree(&hellos).unwrap();
+            seat_workers(&mut cluster, &hellos, seats());
+            cluster.workers().map(|worker| (worker.threads, worker.cores.clone())).collect::<Vec<_>>()
+        };
+        let cores = [vec![0, 1], vec![2, 3, 4], vec![5, 6], vec![7, 8, 9]];
+        let of = |threads: [u32; 4]| threads.into_iter().zip(cores.clone()).collect::<Vec<_>>();
+        assert_eq!(shares(|_| ()), of([2, 3, 2, 3]));
+        assert_eq!(shares(|hello| hello.threads = Some(1)), of([1; 4]));
+        assert_eq!(shares(|hello| hello.cores = 4), of([1; 4]), "a quota");
+        assert_eq!(shares(|hello| hello.threads = Some(3)), vec![(3, vec![]); 4], "more threads than cores");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
     lock::lock,
     message::{Argument, Finished, Held, Need, Packed, Run, Running, TaskId, Tasks},
     record::Recorder,
-    runtime::{Execute, human_bytes},
+    runtime::{Execute, human_bytes, machine},
     store::Fullness,
     task::{Code, Input, Inputs, Output},
     value::Value,
@@ -116,14 +116,14 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool of `count` threads. Results of up to `small_bytes_max` bytes are small. The recorder, if there
+    /// A pool of `count` threads, which keep to these cores if there are any. Results of up to `small_bytes_max` bytes are small. The recorder, if there
     /// is one, is told what each thread runs; the journal keeps what is to last.
     ///
     /// # Errors
     ///
     /// The system's words if the threads cannot be had.
     pub fn new(
-        count: usize,
+        (count, cores): (usize, Vec<u32>),
         small_bytes_max: usize,
         recorder: Option<Arc<Recorder>>,
         journal: Option<Arc<Journal>>,
@@ -132,7 +132,12 @@ impl Pool {
         let threads = ThreadPoolBuilder::new()
             .num_threads(count)
             .thread_name(|index| format!("worker-{index}"))
-            .start_handler(move |index| starting.iter().for_each(|recorder| recorder.thread_starts(index)))
+            .start_handler(move |index| {
+                if !cores.is_empty() {
+                    machine::keep_to(&cores);
+                }
+                starting.iter().for_each(|recorder| recorder.thread_starts(index));
+            })
             .build()
             .map_err(|error| error.to_string())?;
         Ok(Arc::new(Self {
@@ -710,5 +715,22 @@ fn panic_words(panic: &(dyn Any + Send)) -> String {
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Pool({} threads)", self.count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread::available_parallelism;
+
+    #[test]
+    fn threads_keep_to_the_cores_that_they_are_given() {
+        let allowed = machine::allowed_cores();
+        let count_of = |cores| {
+            let pool = Pool::new((2, cores), 512, None, None).unwrap();
+            pool.threads.broadcast(|_| available_parallelism().unwrap().get())
+        };
+        assert_eq!(count_of(vec![allowed[0]]), [1, 1]);
+        assert_eq!(count_of(Vec::new()), [available_parallelism().unwrap().get(); 2]);
     }
 }
