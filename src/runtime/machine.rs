@@ -39,6 +39,11 @@ pub(crate) fn host_name() -> String {
     }
 }
 
+/// What tells this start of this machine from all others.
+pub(super) fn boot_id() -> Option<String> {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| id.trim().into())
+}
+
 /// How many cores this process may use: its affinity and its cgroup's quota.
 pub(crate) fn core_count() -> u32 {
     thread::available_parallelism().map_or(1, |count| count.get() as u32)

@@ -637,7 +637,8 @@ impl Member {
             .iter()
             .map(|bytes| postcard::from_bytes(bytes).map_err(|_| Error::World(start::UNREADABLE.into())))
             .collect();
-        let agreed = hellos.and_then(|hellos| {
+        let agreed = hellos.and_then(|mut hellos| {
+            start::join_nodes(&mut hellos);
             let mut cluster = start::agree(&hellos)?;
             let device = start::bind(&mut cluster, &hellos, &mut *transport, &settings)?;
             let recorder = start_recorder(&cluster, &hellos, &mut *transport)?;

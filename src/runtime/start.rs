@@ -18,6 +18,7 @@ use crate::{
     rank::{Rank, Role},
     task,
 };
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::{panic::catch_unwind, path::PathBuf, sync::Arc};
 
@@ -34,6 +35,8 @@ pub(super) struct Hello {
     pub host: String,
     /// The first rank of its node, as MPI has it: names of hosts may be the same, or differ, within one.
     pub node: Rank,
+    /// Which start of which machine this is, if the system tells.
+    pub boot: Option<String>,
     pub pid: u32,
     pub cores: u32,
     pub machine_memory_bytes: u64,
@@ -74,6 +77,7 @@ impl Hello {
             transport: transport.name(),
             host: machine::host_name(),
             node: transport.node(),
+            boot: machine::boot_id(),
             pid: std::process::id(),
             cores: machine::core_count(),
             machine_memory_bytes: machine::memory_bytes(),
@@ -126,6 +130,19 @@ fn mortal(hellos: &[Hello], cluster: &Cluster) -> Option<String> {
 /// When the run must end: some ranks may not have heard of it, and the soonest counts.
 pub(super) fn end_time(hellos: &[Hello]) -> Option<f64> {
     hellos.iter().filter_map(|hello| hello.end_time).min_by(f64::total_cmp)
+}
+
+/// Puts the ranks of one host together on one node where MPI takes each for a node of its own, as MPICH does
+/// that is told to keep off shared memory (`MPIR_CVAR_NOLOCAL`): they share its devices, cores and memory.
+pub(super) fn join_nodes(hellos: &mut [Hello]) {
+    let mut sizes: FxHashMap<Rank, u32> = FxHashMap::default();
+    hellos.iter().for_each(|hello| *sizes.entry(hello.node).or_default() += 1);
+    let mut firsts: FxHashMap<(String, String), Rank> = FxHashMap::default();
+    for hello in hellos {
+        if let (1, Some(boot)) = (sizes[&hello.node], &hello.boot) {
+            hello.node = *firsts.entry((hello.host.clone(), boot.clone())).or_insert(hello.node);
+        }
+    }
 }
 
 /// The role table, if the ranks agree.
@@ -342,6 +359,23 @@ mod tests {
         let cluster = agree(&["a", "a", "a", "a", "b"].map(hello)).unwrap();
         let shares: Vec<_> = cluster.workers().map(|worker| (worker.threads, worker.memory_bytes)).collect();
         assert_eq!(shares, [(5, 500), (4, 500), (9, 1000)]);
+    }
+
+    #[test]
+    fn ranks_that_mpi_takes_for_nodes_of_their_own_are_put_together() {
+        let joined = |hosts: [&str; 6], nodes: [u32; 6], boot: Option<&str>| {
+            let mut hellos = hosts.map(hello);
+            for (hello, node) in hellos.iter_mut().zip(nodes) {
+                (hello.node, hello.boot) = (Rank(node), boot.map(String::from));
+            }
+            join_nodes(&mut hellos);
+            hellos.map(|hello| hello.node.0)
+        };
+        let (alone, hosts) = ([0, 1, 2, 3, 4, 5], ["a", "a", "b", "b", "a", "c"]);
+        assert_eq!(joined(hosts, alone, Some("x")), [0, 0, 2, 2, 0, 5]);
+        assert_eq!(joined(hosts, alone, None), alone, "nothing is known");
+        // What MPI finds together, it has looked for: names of hosts may be the same on several.
+        assert_eq!(joined(["a"; 6], [0, 0, 0, 3, 3, 3], Some("x")), [0, 0, 0, 3, 3, 3]);
     }
 
     #[test]

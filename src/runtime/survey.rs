@@ -31,10 +31,11 @@ pub(crate) fn survey(look: impl FnOnce() -> Facts) -> Result<Surveyed> {
     message::append(&(hello, look()), &mut bytes);
     let all = transport.all_gather(bytes)?;
     let read = |bytes: &Vec<u8>| postcard::from_bytes::<(Hello, Facts)>(bytes).ok();
-    let Some((hellos, facts)) = all.iter().map(read).collect::<Option<(Vec<_>, Vec<_>)>>() else {
+    let Some((mut hellos, facts)) = all.iter().map(read).collect::<Option<(Vec<_>, Vec<_>)>>() else {
         transport.close()?;
         return Err(Error::World(start::UNREADABLE.into()));
     };
+    start::join_nodes(&mut hellos);
     let cluster = start::agree(&hellos).and_then(|mut cluster| {
         start::bind(&mut cluster, &hellos, &mut *transport, &settings)?;
         Ok(cluster)
