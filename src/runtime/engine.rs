@@ -21,7 +21,6 @@ use super::{
     roles::{Execute, Roles, Spiller, Surroundings},
     settings::Settings,
     spiller::{SpillThread, SpillerOptions},
-    supervisor,
     time::Clock,
 };
 use crate::{
@@ -555,9 +554,7 @@ impl Engine {
     pub(crate) fn close(&self) -> Result<()> {
         self.scratch.remove();
         self.journal.iter().for_each(|journal| journal.close());
-        // MPICH's `MPI_Finalize` may wait for ever without the way of moving values that is left out there.
-        let leaves_mpi = || supervisor::is_supervised() || !lock(&self.roles).lost().is_empty();
-        if self.watch.is_some() && leaves_mpi() {
+        if self.watch.is_some() && self.leaves_mpi() {
             self.say_bye();
             return Ok(());
         }

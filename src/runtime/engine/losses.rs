@@ -23,6 +23,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(feature = "mpi")]
+use super::super::supervisor;
+
 /// How long ranks wait for each other at the end of a run that has lost some.
 const BYE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -92,6 +95,16 @@ impl Engine {
         while Instant::now() < soon && roles.transport.poll().is_ok() {
             thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Whether MPI is left as it is at the end.
+    pub(super) fn leaves_mpi(&self) -> bool {
+        // MPICH's `MPI_Finalize` may wait for ever without the way of moving values that is left out there.
+        #[cfg(feature = "mpi")]
+        if supervisor::is_supervised() {
+            return true;
+        }
+        !lock(&self.roles).lost().is_empty()
     }
 
     /// Comes to an end after a loss: MPI would wait for ranks that are no more, so it is left as it is. Rank 0
