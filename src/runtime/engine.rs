@@ -124,10 +124,7 @@ impl Engine {
         };
         let bells = transport.bells();
         let main_thread_only = transport.main_thread_only();
-        let mut roles = Roles::new(transport, scheduler);
-        if cluster.survives() {
-            roles.check_what_comes();
-        }
+        let mut roles = Roles::new(transport, scheduler, cluster.survives());
         let spiller = match record.role.worker {
             false => None,
             true => Some(limit_memory(&mut roles, record, &cluster, settings, &bells)?),

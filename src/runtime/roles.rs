@@ -112,16 +112,18 @@ pub(crate) struct Roles {
 }
 
 impl Roles {
-    pub(crate) fn new(transport: Box<dyn Transport>, scheduler: Option<Scheduler>) -> Self {
+    /// The roles of one rank. If the run survives losses, what travels carries checksums: of what a rank was
+    /// sending when it died nothing is taken in that is not whole.
+    pub(crate) fn new(transport: Box<dyn Transport>, scheduler: Option<Scheduler>, survives: bool) -> Self {
         let this = transport.rank();
         Self {
             this,
             scheduler,
             is_undecided: false,
             worker: Worker::default(),
-            store: Store::new(this),
+            store: Store::new(this).checking(survives),
             local: VecDeque::new(),
-            checks: false,
+            checks: survives,
             lost: Vec::new(),
             heard: Vec::new(),
             gone: Vec::new(),
@@ -129,13 +131,6 @@ impl Roles {
             filled: Vec::new(),
             transport,
         }
-    }
-
-    /// Has all that travels carry checksums, on every rank: of what a rank was sending when it died nothing is
-    /// taken in that is not whole.
-    pub(crate) fn check_what_comes(&mut self) {
-        self.checks = true;
-        self.store.check_bodies();
     }
 
     /// Sends a frame.

@@ -717,10 +717,7 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
         waiting: Vec::new(),
         marks: Arc::default(),
     };
-    let mut roles = Roles::new(end, scheduler);
-    if options.survives {
-        roles.check_what_comes();
-    }
+    let mut roles = Roles::new(end, scheduler, options.survives);
     if record.role.worker {
         roles.limit_memory(record.memory_bytes, Thresholds::default());
     }

@@ -208,9 +208,11 @@ impl Store {
         self.memory = Some(Memory::new(limit_bytes, thresholds, account));
     }
 
-    /// Has heads carry the checksums of bodies, on every rank.
-    pub(crate) fn check_bodies(&mut self) {
-        self.checks = true;
+    /// Whether heads carry the checksums of bodies: so on every rank, or on none.
+    #[must_use]
+    pub(crate) fn checking(mut self, checks: bool) -> Self {
+        self.checks = checks;
+        self
     }
 
     /// A value, if it is here.

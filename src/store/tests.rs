@@ -177,6 +177,28 @@ fn who_pulls_reports_to_who_told_it() {
 }
 
 #[test]
+fn what_did_not_come_whole_is_lacking_when_its_sender_is_known_to_be_lost() {
+    let (mut sender, mut store) = (Store::new(Rank(1)).checking(true), Store::new(Rank(0)).checking(true));
+    let value = value(3);
+    sender.put(TaskId(1), value.clone(), Claim::Worker);
+    store.want(held(1, 1, &value), Claim::Worker);
+    assert_eq!(store.take_actions().len(), 2);
+    sender.handle(Rank(0), ToStore::Fetch { task: TaskId(1), tag: 0, part: None });
+    let mut sent = sender.take_actions().into_iter();
+    let (Some(Action::Say { message, .. }), Some(Action::SendBody { body, .. })) = (sent.next(), sent.next())
+    else {
+        panic!()
+    };
+    let mut torn = body.as_slice().to_vec();
+    torn[8..16].fill(0);
+    store.handle(Rank(1), message);
+    store.body_arrived(Rank(1), 0, Buffer::copy_of(&torn, 8));
+    assert!(store.get(TaskId(1)).is_none() && store.take_news().is_empty());
+    assert_eq!(store.lose(Rank(1)), (vec![TaskId(1)], vec![]));
+    assert_eq!((store.len(), store.bytes()), (0, 0));
+}
+
+#[test]
 fn a_value_that_cannot_be_sent_is_gone() {
     let mut stores = [Store::new(Rank(0)), Store::new(Rank(1))];
     let broken = Value::from_wire(vec![1], Buffer::new(9, 8));
