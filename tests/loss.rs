@@ -19,6 +19,8 @@ const PROGRAM: &str = "MANIPLE_LOSS_PROGRAM";
 /// Longer than any of these runs takes.
 const TIMEOUT: Duration = Duration::from_secs(60);
 const RANKS: u32 = 6;
+/// How many counts outlast a run.
+const KEPT: u64 = 300;
 
 /// Says where it runs, so that somebody can kill that rank.
 fn where_it_runs(_: ()) -> (u32, u32) {
@@ -50,6 +52,16 @@ fn pi(client: &Client) -> Result<()> {
     let counts = client.map(inside, (0..600).map(|task| (task * 100, 100)));
     let sums = client.submit(|counts: &[u64]| counts.iter().sum::<u64>(), &counts);
     println!("answer {}", sums.result()?);
+    Ok(())
+}
+
+/// Counts points in tasks whose counts outlast the run.
+fn kept(client: &Client) -> Result<()> {
+    tell_processes(client)?;
+    let tasks = (0..KEPT).map(|task| (task * 100, 100));
+    let counts = client.map_with(&SubmitOptions::new().checkpoint(), inside, tasks);
+    let sum: u64 = client.gather(&counts)?.iter().sum();
+    println!("answer {sum}, {} restored", client.restored_count());
     Ok(())
 }
 
@@ -111,6 +123,7 @@ fn program() {
         "pi" => pi(client),
         "blocks" => blocks(client),
         "rechunk" => rechunk(client),
+        "kept" => kept(client),
         "killer" => killer(client),
         other => panic!("no program {other}"),
     });
@@ -162,7 +175,13 @@ impl Drop for Launched {
 
 /// Runs a program, and kills these ranks so long after it has begun.
 fn run(program: &str, kills: &[(u32, Duration)]) -> Ended {
+    run_with(program, kills, &[])
+}
+
+/// The same with these variables.
+fn run_with(program: &str, kills: &[(u32, Duration)], variables: &[(&str, &str)]) -> Ended {
     let mut command = command(program);
+    command.envs(variables.iter().copied());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = Launched(command.spawn().unwrap());
     let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
@@ -260,6 +279,21 @@ fn one_worker_or_two_of_four_are_killed_and_the_answers_are_the_same() {
             }
         }
     }
+}
+
+#[test]
+fn what_a_lost_worker_had_finished_outlasts_the_run() {
+    if !has_mpi() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let journal = [("MANIPLE_JOURNAL", directory.path().to_str().unwrap())];
+    let ended = run_with("kept", &[(3, milliseconds(60))], &journal);
+    let answer = ended.answer.as_deref().and_then(|answer| answer.strip_suffix(", 0 restored"));
+    let (Some(0), Some(sum)) = (ended.status, answer) else { panic!("{ended:?}") };
+    let again = run_with("kept", &[], &[journal[0], ("MANIPLE_RESUME", "1")]);
+    assert_eq!(again.answer, Some(format!("{sum}, {KEPT} restored")), "{again:?}");
+    assert_eq!((again.status, again.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]
