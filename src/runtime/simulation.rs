@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     array::lower::code,
+    checksum,
     client::{
         Client, Future, SubmitOptions,
         table::{Request, Table},
@@ -635,11 +636,14 @@ impl Simulation {
     fn note_sent(&mut self, sent: Sent) {
         let Sent { source, target, control, bytes } = sent;
         (self.now, source, target, bytes).hash(&mut self.hasher);
-        let Some(control) = control else {
+        let Some(mut control) = control else {
             self.body_count += 1;
             return self.note(Vec::new(), || format!("{source} -> {target}: a body of {bytes} bytes"));
         };
         control.hash(&mut self.hasher);
+        if self.options.survives {
+            assert!(checksum::open(&mut control, None), "what was sealed can be opened");
+        }
         for message in message::decode(source, &control).expect("what was encoded can be decoded") {
             self.message_count += 1;
             if let Message::ToStore(ToStore::Fetch { task, part, .. }) = &message {
