@@ -281,7 +281,7 @@ impl<'a> Lowering<'a> {
         }
         let inputs: Vec<Blocks> =
             custom.inputs.iter().map(|input| self.blocks(input)).collect::<Result<_>>()?;
-        let outputs = (custom.submit)(&Submitter::new(self.client, self.options), &inputs)?;
+        let outputs = (custom.submit)(&Submitter::new(self.client, self.options, are_on_devices), &inputs)?;
         let blocks = outputs[index].clone();
         self.outputs.insert(Arc::as_ptr(custom), outputs);
         Ok((blocks, are_on_devices))

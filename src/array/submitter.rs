@@ -1,6 +1,5 @@
 //! How operations with tasks of their own submit them: with the options of the computation at hand.
 
-use super::{lower::devices, on_device::Devices};
 use crate::{
     client::{Client, Future, SubmitOptions, arguments::Arguments},
     error::Result,
@@ -14,11 +13,17 @@ use crate::{
 pub(crate) struct Submitter<'a> {
     client: &'a Client,
     options: &'a SubmitOptions,
+    is_on_device: bool,
 }
 
 impl<'a> Submitter<'a> {
-    pub(crate) fn new(client: &'a Client, options: &'a SubmitOptions) -> Self {
-        Self { client, options }
+    pub(crate) fn new(client: &'a Client, options: &'a SubmitOptions, is_on_device: bool) -> Self {
+        Self { client, options, is_on_device }
+    }
+
+    /// Whether devices are to make the blocks, where the operation knows how.
+    pub(crate) fn is_on_device(&self) -> bool {
+        self.is_on_device
     }
 
     /// As [`Client::submit`].
@@ -37,11 +42,6 @@ impl<'a> Submitter<'a> {
         I::Item: Arguments<P>,
     {
         self.client.map_with(self.options, function, items)
-    }
-
-    /// What devices the computation may use; `None` if it is to use none.
-    pub(crate) fn devices(&self) -> Option<Devices> {
-        devices(self.client)
     }
 
     /// As [`map`](Self::map), where devices are.

@@ -15,6 +15,7 @@
 mod facts;
 mod findings;
 
+pub use crate::runtime::affinity::list;
 pub use facts::{BuildTools, Facts, Family, Library, Memory, Place};
 pub use findings::{Finding, findings};
 

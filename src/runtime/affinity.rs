@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// What a worker finds around it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Seat {
-    /// The cores that its process may use, those of one physical core next to each other.
+    /// The cores that its process may use, those of one physical core next to each other; none if none is near.
     pub(super) allowed: Vec<u32>,
     /// The cores near its device; none if the system does not tell, or it has no device.
     pub(super) near: Vec<u32>,
@@ -64,15 +64,19 @@ pub(super) fn listed(text: &str) -> Vec<u32> {
     text.split(',').filter_map(range).flatten().collect()
 }
 
-/// Cores as such a list.
-pub(super) fn list(cores: &[u32]) -> String {
-    let mut sorted = cores.to_vec();
+/// Different numbers, of cores or of ranks, as such a list.
+///
+/// ```
+/// assert_eq!(maniple::info::list([11, 0, 2, 1, 8, 10, 3]), "0-3,8,10-11");
+/// ```
+pub fn list(numbers: impl IntoIterator<Item = u32>) -> String {
+    let mut sorted: Vec<u32> = numbers.into_iter().collect();
     sorted.sort_unstable();
     let mut ranges: Vec<(u32, u32)> = Vec::new();
-    for core in sorted {
+    for number in sorted {
         match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == core => *last = core,
-            _ => ranges.push((core, core)),
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => ranges.push((number, number)),
         }
     }
     let words = ranges.iter().map(|(first, last)| match last - first {
@@ -94,7 +98,7 @@ mod tests {
             Seated { rank: Rank(rank), node: Rank(0), threads_min: *threads_min, seat }
         };
         let workers: Vec<Seated> = (2..).zip(seats).map(seated).collect();
-        let share = |worker: &Seated| cores(worker.rank, &workers).map_or("all".into(), |own| list(&own));
+        let share = |worker: &Seated| cores(worker.rank, &workers).map_or("all".into(), list);
         workers.iter().map(share).collect()
     }
 
@@ -155,7 +159,7 @@ mod tests {
     #[test]
     fn lists_are_read_and_written() {
         assert_eq!(listed("0-3,8,10-11\n"), [0, 1, 2, 3, 8, 10, 11]);
-        assert_eq!(list(&[11, 0, 2, 1, 8, 10, 3]), "0-3,8,10-11");
-        assert_eq!((listed(""), list(&[])), (vec![], String::new()));
+        assert_eq!(list([11, 0, 2, 1, 8, 10, 3]), "0-3,8,10-11");
+        assert_eq!((listed(""), list([])), (vec![], String::new()));
     }
 }

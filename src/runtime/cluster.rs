@@ -144,7 +144,7 @@ impl fmt::Display for Cluster {
                 let device = rank.device.as_ref().map_or("-".into(), ToString::to_string);
                 let device = match rank.cores.as_slice() {
                     [] => device,
-                    cores => format!("{device}, near cores {}", affinity::list(cores)),
+                    cores => format!("{device}, near cores {}", affinity::list(cores.iter().copied())),
                 };
                 write!(
                     f,

@@ -247,9 +247,11 @@ pub(super) fn bind(
         catch_unwind(bind).unwrap_or_else(|_| Err(Error::Device("the OpenCL driver cannot be used".into())))
     });
     let bound = bound.transpose();
-    let seat = |device: &Device| Seat {
-        allowed: machine::allowed_cores(),
-        near: device.record().pci.as_deref().map(machine::cores_near).unwrap_or_default(),
+    let seat = |device: &Device| {
+        let near = device.record().pci.as_deref().map(machine::cores_near).unwrap_or_default();
+        // Where nothing is near, the files of each core need not be read.
+        let allowed = if near.is_empty() { Vec::new() } else { machine::allowed_cores() };
+        Seat { allowed, near }
     };
     let told: Result<Option<(&DeviceRecord, Seat)>, String> = match &bound {
         Ok(device) => Ok(device.as_ref().map(|device| (device.record(), seat(device)))),

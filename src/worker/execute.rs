@@ -116,8 +116,9 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A pool of `count` threads, which keep to these cores if there are any. Results of up to `small_bytes_max` bytes are small. The recorder, if there
-    /// is one, is told what each thread runs; the journal keeps what is to last.
+    /// A pool of `count` threads, which keep to these cores if there are any. Results of up to
+    /// `small_bytes_max` bytes are small. The recorder, if there is one, is told what each thread runs; the
+    /// journal keeps what is to last.
     ///
     /// # Errors
     ///

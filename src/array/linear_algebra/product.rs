@@ -10,7 +10,6 @@ use crate::{
         chunks::Grid,
         lower::{Blocks, on_own_device},
         node::{Custom, Erased, Kind, Node},
-        on_device::unfit_product,
         submitter::Submitter,
     },
     client::Future,
@@ -49,9 +48,7 @@ pub(super) fn product_node<T: Float>(left: &Arc<Node>, right: &Arc<Node>, layout
     let submit = move |client: &Submitter<'_>, inputs: &[Blocks]| {
         let [left, right] = inputs else { unreachable!("two were given") };
         let pairs = Pairs { left, right, grid: &made, layout };
-        let grids = [&left.grid, &right.grid, &made];
-        let is_fit = |devices| unfit_product(T::DATA_TYPE, grids, devices).is_none();
-        let blocks = match client.devices().is_some_and(is_fit) {
+        let blocks = match client.is_on_device() {
             true => on_devices::<T>(client, &pairs),
             false => on_processors::<T>(client, &pairs),
         };

@@ -1,9 +1,9 @@
 //! Blocks that devices make: which can be made there, and how the kernels read in OpenCL C. Pure.
 //!
 //! For fused kernels [`unfit`] decides, [`block`] and [`state`] print; for slices and new chunks
-//! [`unfit_parts`] and [`piece`]; for products [`unfit_product`]. The text depends on the expression alone: numbers,
-//! lengths and strides are arguments, so that all blocks of an array, and the next array of the same
-//! form, share a program. `device::fused` runs it.
+//! [`unfit_parts`] and [`piece`]; for products [`unfit_product`]. The text depends on the expression alone:
+//! numbers, lengths and strides are arguments, so that all blocks of an array, and the next array of the
+//! same form, share a program. `device::fused` runs it.
 //!
 //! Integers, generated arrays, comparisons, casts, `+ - * /` and square roots are what the CPU makes, bit
 //! for bit; other functions are OpenCL's own, within a few units in the last place. Products of matrices are

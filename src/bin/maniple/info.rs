@@ -1,7 +1,7 @@
 //! `maniple info`: what a run would find where it is started, and what is wrong there.
 
 use maniple::{
-    info::{Facts, Library, Place, Survey, findings},
+    info::{Facts, Library, Place, Survey, findings, list},
     job::Walltime,
     rank::Rank,
 };
@@ -87,22 +87,6 @@ fn show_host(facts: &Facts, ranks: &[Rank], out: &mut impl Write) -> io::Result<
 
 fn gib(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
-}
-
-/// Numbers as ranges: `0-3,8`.
-fn list(numbers: impl Iterator<Item = u32>) -> String {
-    let mut ranges: Vec<(u32, u32)> = Vec::new();
-    for number in numbers {
-        match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == number => *last = number,
-            _ => ranges.push((number, number)),
-        }
-    }
-    let words = ranges.iter().map(|(first, last)| match last - first {
-        0 => first.to_string(),
-        _ => format!("{first}-{last}"),
-    });
-    words.collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
