@@ -213,6 +213,29 @@ mod tests {
         }
     }
 
+    /// What a fuzzer has found: runs of nothing beyond the value, and more elements than can be counted.
+    #[test]
+    fn parts_that_no_value_has_do_no_harm() {
+        let runs = |runs: &[(usize, usize)]| {
+            let run = |(from, count): &(usize, usize)| Run { piece: 0, from: *from, step: 1, count: *count };
+            runs.iter().map(run).collect::<Vec<Run>>()
+        };
+        for axes in [
+            vec![runs(&[(32, 0), (0, 1)])],
+            vec![runs(&[(0, usize::MAX), (0, 2)])],
+            vec![runs(&[(0, usize::MAX)]), runs(&[(0, 2)])],
+        ] {
+            let lengths = vec![1u64; axes.len()];
+            let cut = Cut { element_bytes: 4, align: 4, assembly: Assembly::new(axes).0 };
+            let (mut bytes, mut head) = (Vec::new(), Vec::new());
+            append(&cut, &mut bytes);
+            append(&lengths, &mut head);
+            // An array of one element.
+            let value = [&[1 + head.len() as u8, 2], head.as_slice(), &[5; 4]].concat();
+            parts(&[bytes, value].concat());
+        }
+    }
+
     /// For a moment, or for `MANIPLE_FUZZ_SECONDS` each. `MANIPLE_FUZZ_CORPUS` is where to leave the seeds.
     #[test]
     fn bytes_that_are_broken_in_small_ways_do_no_harm() {

@@ -250,6 +250,10 @@ impl<'a, T: Copy> Assembler<'a, T> {
             .map(|(((run, step), runs), stride)| at(&runs[*run], *step) * stride)
             .sum();
         let run = &axes[axis][last];
+        if run.count == 0 {
+            // It may begin beyond all elements.
+            return;
+        }
         let inner = self.inner;
         if run.step == 1 {
             let start = base + run.from * inner;
@@ -356,6 +360,8 @@ mod tests {
             vec![vec![run(0, 5, -2, 3)], vec![run(0, 0, 3, 3)], vec![run(0, 4, -1, 5)]],
             vec![vec![run(0, 1, 1, 2), run(0, 0, 1, 1)], all(7), vec![run(0, 1, 1, 2)]],
             vec![all(6), vec![run(0, 6, 1, 1), run(0, 0, 2, 3)], all(5)],
+            // Where nothing is taken from may be anywhere.
+            vec![all(6), vec![run(0, 900, 1, 0), run(0, 1, 1, 2)], all(5)],
         ];
         let mut stretches = 0;
         for axes in cuts {

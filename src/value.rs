@@ -552,11 +552,13 @@ fn part_of(head: &[u8], bytes: &[u8], cut: &Cut) -> Result<(Vec<u8>, PartBytes),
         [ARRAY | TRUTHS, shape @ ..] => postcard::from_bytes(shape).map_err(|_| no_array())?,
         _ => return Err(no_array()),
     };
+    // Nothing is known of the shape before that is known to fit.
+    let part = cut.of_bytes(bytes, &shape)?;
     let mut part_head = vec![head[0]];
     if matches!(head[0], ARRAY | TRUTHS) {
         crate::message::append(&cut.assembly.shape(), &mut part_head);
     }
-    Ok((part_head, cut.of_bytes(bytes, &shape)?))
+    Ok((part_head, part))
 }
 
 /// The head and the body of a part of an array on a device: cut out there, so that no more of it is copied to

@@ -11,7 +11,7 @@ use ndarray::{ArrayD, IxDyn};
 use npyz::{NpyHeader, Order};
 use std::{
     fs::{self, File},
-    io::{self, BufRead, BufReader, Seek},
+    io::{self, BufReader, Read},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -143,10 +143,9 @@ impl Layout {
     }
 
     /// What the header of a file of so many bytes says.
-    fn of<T: Element>(mut reader: &mut (impl BufRead + Seek), bytes: u64) -> io::Result<Self> {
-        let invalid = |words: String| io::Error::new(io::ErrorKind::InvalidData, words);
-        let header = NpyHeader::from_reader(&mut reader)?;
-        let data_start = reader.stream_position()?;
+    fn of<T: Element>(reader: &mut impl Read, bytes: u64) -> io::Result<Self> {
+        let text = read_header(reader, bytes)?;
+        let (header, data_start) = (NpyHeader::from_reader(text.as_slice())?, text.len() as u64);
         let (own, wanted) = (header.dtype().descr(), format!("'{}'", descriptor(T::DATA_TYPE)));
         if own != wanted {
             return Err(invalid(format!(
@@ -168,12 +167,45 @@ impl Layout {
     }
 }
 
+fn invalid(words: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, words)
+}
+
+/// The bytes of a header, if it takes no more memory and time than it is worth: memory is asked for by the
+/// length that it says, and brackets in each other take twice as long each.
+fn read_header(reader: &mut impl Read, bytes: u64) -> io::Result<Vec<u8>> {
+    // Those of numbers have two.
+    const NESTING_MAX: usize = 6;
+    let mut header = Vec::new();
+    reader.by_ref().take(MAGIC.len() as u64).read_to_end(&mut header)?;
+    let is_first_version = header.get(6) == Some(&1);
+    reader.by_ref().take(if is_first_version { 2 } else { 4 }).read_to_end(&mut header)?;
+    let length: u64 = match header.get(MAGIC.len()..).unwrap_or_default() {
+        [a, b] => u16::from_le_bytes([*a, *b]).into(),
+        [a, b, c, d] => u32::from_le_bytes([*a, *b, *c, *d]).into(),
+        _ => 0,
+    };
+    if length > bytes {
+        return Err(invalid(format!("it is cut off: {bytes} bytes with a header of {length}")));
+    }
+    reader.by_ref().take(length).read_to_end(&mut header)?;
+    let depths = header.iter().scan(0usize, |depth, byte| {
+        match byte {
+            b'(' | b'[' | b'{' => *depth += 1,
+            b')' | b']' | b'}' => *depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        Some(*depth)
+    });
+    if depths.max() > Some(NESTING_MAX) {
+        return Err(invalid("its header is none of an array of numbers: it has brackets in brackets".into()));
+    }
+    Ok(header)
+}
+
 /// Reads a header only.
 #[cfg(any(test, fuzzing))]
-pub(crate) fn read_npy_header<T: Element>(
-    reader: &mut (impl BufRead + Seek),
-    bytes: u64,
-) -> io::Result<Vec<usize>> {
+pub(crate) fn read_npy_header<T: Element>(reader: &mut impl Read, bytes: u64) -> io::Result<Vec<usize>> {
     Layout::of::<T>(reader, bytes).map(|layout| layout.shape)
 }
 
@@ -300,6 +332,25 @@ mod tests {
         assert_eq!(runs(&[2, 3, 4], &[0, 1, 0], &[2, 2, 4]), (vec![4, 16], 8));
         assert_eq!(runs(&[], &[], &[]), (vec![0], 1));
         assert_eq!(runs(&[0, 3], &[0, 0], &[0, 3]), (vec![], 0));
+    }
+
+    #[test]
+    fn a_header_is_no_longer_than_its_file() {
+        let mut bytes = header(DataType::F64, &[3]);
+        assert_eq!(read_npy_header::<f64>(&mut io::Cursor::new(&bytes), 128 + 24).unwrap(), [3]);
+        // Of version 3, with four bytes of length.
+        bytes[6] = 3;
+        bytes[8..12].fill(0xde);
+        let error = read_npy_header::<f64>(&mut io::Cursor::new(&bytes), bytes.len() as u64).unwrap_err();
+        assert_eq!(error.to_string(), "it is cut off: 128 bytes with a header of 3739147998");
+    }
+
+    #[test]
+    fn a_header_of_brackets_takes_no_time() {
+        let words = format!("{{'descr': '<f8', {}", "[".repeat(60));
+        let bytes = [MAGIC, &[words.len() as u8, 0], words.as_bytes()].concat();
+        let error = read_npy_header::<f64>(&mut io::Cursor::new(&bytes), bytes.len() as u64).unwrap_err();
+        assert!(error.to_string().contains("brackets in brackets"), "{error}");
     }
 
     #[test]
