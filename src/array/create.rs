@@ -207,7 +207,7 @@ pub(super) fn blocks_node<T: Element>(grid: Grid, blocks: &[Future<ArrayD<T>>]) 
     Node::new(T::DATA_TYPE, grid, Kind::Blocks(blocks.iter().map(Future::retype).collect(), false))
 }
 
-fn one<T: Element>() -> T {
+pub(super) fn one<T: Element>() -> T {
     let one = Scalar::U8(1);
     super::with_type!(T::DATA_TYPE, U => {
         let one = super::kernel::operators::convert::<U>(one).scalar();

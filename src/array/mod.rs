@@ -50,6 +50,7 @@ pub(crate) mod on_device;
 mod operators;
 mod overlap;
 mod plan;
+mod quantile;
 pub(crate) mod random;
 mod rank_blocks;
 mod reduction;

@@ -3,6 +3,7 @@
 use super::{
     Array, Dimensions, Element, Float, Number, Ordered, Real, ShapeError,
     chunks::{AxisChunks, Grid},
+    create::one,
     error::expect,
     kernel::reduce::Reduction,
     node::{Kind, Node},
@@ -280,15 +281,41 @@ spreads! {
     nanstd nanstd_axis, true, true;
 }
 
-impl<T: Real> Array<T> {
-    fn without_nan(&self) -> Self {
-        let inputs = vec![self.is_nan().node, constant(T::default()), Arc::clone(&self.node)];
+impl<T: Real, D: Dimensions> Array<T, D> {
+    /// The same elements, with this one in the place of those that are NaN.
+    pub(super) fn nan_as(&self, value: T) -> Array<T> {
+        let inputs = vec![self.is_nan().node, constant(value), Arc::clone(&self.node)];
         self.derive(expect(select_node(T::DATA_TYPE, inputs)))
     }
 
     /// The sum of the elements that are not NaN.
     pub fn nansum(&self) -> Array<T, Ix0> {
-        self.without_nan().sum()
+        self.nan_as(T::default()).sum()
+    }
+
+    /// Sums of the elements that are not NaN, over some axes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis.
+    #[track_caller]
+    pub fn nansum_axis(&self, axes: impl Into<Axes>) -> Array<T> {
+        self.nan_as(T::default()).sum_axis(axes)
+    }
+
+    /// The product of the elements that are not NaN.
+    pub fn nanprod(&self) -> Array<T, Ix0> {
+        self.nan_as(one()).prod()
+    }
+
+    /// Products of the elements that are not NaN, over some axes.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis.
+    #[track_caller]
+    pub fn nanprod_axis(&self, axes: impl Into<Axes>) -> Array<T> {
+        self.nan_as(one()).prod_axis(axes)
     }
 
     /// The mean of the elements that are not NaN; NaN if all are.
@@ -303,10 +330,10 @@ impl<T: Real> Array<T> {
     ///
     /// Panics if there is no such axis.
     #[track_caller]
-    pub fn nanmean_axis(&self, axes: impl Into<Axes>) -> Self {
+    pub fn nanmean_axis(&self, axes: impl Into<Axes>) -> Array<T> {
         let axes = axes.into();
         let count = (!self.is_nan()).count_nonzero_axis(axes.clone()).cast::<T>();
-        self.without_nan().sum_axis(axes) / count
+        self.nansum_axis(axes) / count
     }
 }
 

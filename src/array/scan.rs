@@ -1,7 +1,8 @@
 //! Running sums and products, and differences of neighbours.
 
 use super::{
-    Array, Dimensions, Element, Float, Number,
+    Array, Dimensions, Element, Float, Number, Real,
+    create::one,
     custom::custom_node,
     element::with_type,
     error::expect,
@@ -54,6 +55,28 @@ impl<T: Element, D: Dimensions> Array<T, D> {
 
     fn stretch(&self, axis: usize, start: usize, count: usize) -> Array<T> {
         self.select_axis(axis, Selection::Range { start, step: 1, count })
+    }
+}
+
+impl<T: Real, D: Dimensions> Array<T, D> {
+    /// Running sums along an axis of the elements that are not NaN.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis.
+    #[track_caller]
+    pub fn nancumsum(&self, axis: usize) -> Array<T> {
+        self.nan_as(T::default()).cumsum(axis)
+    }
+
+    /// Running products along an axis of the elements that are not NaN.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis.
+    #[track_caller]
+    pub fn nancumprod(&self, axis: usize) -> Array<T> {
+        self.nan_as(one()).cumprod(axis)
     }
 }
 

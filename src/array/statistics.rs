@@ -1,4 +1,4 @@
-//! Order and frequency: sorting, percentiles, histograms, masks.
+//! Order and frequency: sorting, histograms, masks.
 
 use super::{
     Array, Element, Number, Ordered, Real,
@@ -19,7 +19,7 @@ pub(super) fn order<T: Ordered>(a: &T, b: &T) -> Ordering {
     a.partial_cmp(b).unwrap_or_else(|| is_nan(a).cmp(&is_nan(b)))
 }
 
-fn is_nan<T: Ordered>(value: &T) -> bool {
+pub(super) fn is_nan<T: Ordered>(value: &T) -> bool {
     value.partial_cmp(value).is_none()
 }
 
@@ -87,35 +87,6 @@ impl<T: Ordered> Array<T> {
 }
 
 impl<T: Real> Array<T> {
-    /// The `percent`th percentile of each lane along an axis, between the two nearest elements where it
-    /// falls between; NaN of a lane with NaN. Exact: the axis is first joined to one piece.
-    ///
-    /// # Panics
-    ///
-    /// Panics if there is no such axis or it is empty, or `percent` is not from 0 to 100.
-    #[track_caller]
-    pub fn percentile(&self, percent: f64, axis: usize) -> Self {
-        assert!((0.0..=100.0).contains(&percent), "a percentile is from 0 to 100, not {percent}");
-        assert!(self.length(axis) > 0, "axis {axis} of shape {:?} has no elements", self.shape());
-        let input = self.unsplit(axis);
-        let mut grid = input.grid.clone();
-        grid.0.remove(axis);
-        self.derive(custom_node("percentile", vec![input], grid, move |client, inputs| {
-            let blocks = inputs[0].typed::<T>().into_iter().map(|block| (block, percent, axis));
-            Ok(client.map(percentile_block::<T>, blocks))
-        }))
-    }
-
-    /// The middle element of each lane along an axis; see [`percentile`](Self::percentile).
-    ///
-    /// # Panics
-    ///
-    /// As [`percentile`](Self::percentile).
-    #[track_caller]
-    pub fn median(&self, axis: usize) -> Self {
-        self.percentile(50.0, axis)
-    }
-
     /// How many elements fall into each of `bins` equal parts of the range from `low` to `high`, and the
     /// edges of these parts. The last part includes `high`; what is outside, or NaN, is not counted.
     ///
@@ -256,21 +227,6 @@ fn top_block<T: Ordered>(block: &ArrayD<T>, axis: usize, count: usize) -> ArrayD
         top.iter_mut().zip(values).for_each(|(place, value)| *place = value);
     }
     top
-}
-
-fn percentile_block<T: Real>(block: &ArrayD<T>, percent: f64, axis: usize) -> ArrayD<T> {
-    block.map_axis(Axis(axis), |lane| {
-        let mut values = lane.to_vec();
-        values.sort_unstable_by(order);
-        let last = values[values.len() - 1];
-        if is_nan(&last) {
-            return last;
-        }
-        let place = percent / 100.0 * (values.len() - 1) as f64;
-        let wide = |value: T| super::kernel::operators::real_of(value);
-        let (low, high) = (wide(values[place.floor() as usize]), wide(values[place.ceil() as usize]));
-        super::kernel::operators::wide(low + (high - low) * place.fract())
-    })
 }
 
 fn count_block<T: Real>(block: &ArrayD<T>, bins: usize, low: f64, high: f64) -> ArrayD<i64> {

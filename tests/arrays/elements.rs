@@ -70,6 +70,37 @@ fn reductions_are_those_of_ndarray() {
 }
 
 #[test]
+fn a_matrix_and_its_transpose_are_reduced_together() {
+    with_client(|client| {
+        let cases = ProptestConfig::with_cases(24);
+        proptest!(cases, |(length in 1usize..400, chunk in 1usize..400, seed: u64)| {
+            let chunk = chunk.max(length / 6);
+            let (local, x) = pair(client, &[length, length], &[chunk, chunk], seed);
+            let (row, v) = pair(client, &[length], &[chunk], seed + 1);
+            let broadcast = &row.clone().insert_axis(Axis(0)) * 2.0 - &row.insert_axis(Axis(1));
+            let wanted = &local * 3.0 - local.t() + broadcast;
+            let array = &x * 3.0 - x.t() + (v.expand_dims(0) * 2.0 - v.expand_dims(1));
+            prop_assert_eq!(array.sum().compute().unwrap(), wanted.sum());
+            let kept = array.sum_axis(Axes::all().keep()).compute().unwrap();
+            prop_assert_eq!(kept.shape(), &[1, 1]);
+            let largest = wanted.fold(f64::NEG_INFINITY, |a, b| a.max(*b));
+            prop_assert_eq!(array.max().compute().unwrap(), largest);
+            let first = wanted.iter().position(|x| *x == largest).unwrap() as i64;
+            prop_assert_eq!(array.argmax().compute().unwrap(), first);
+            let (var, wanted_var) = (array.var(0.0).compute().unwrap(), wanted.var(0.0));
+            prop_assert!((var - wanted_var).abs() <= 1e-9 * (1.0 + wanted_var));
+            let positive = wanted.iter().filter(|x| **x > 0.0).count() as i64;
+            prop_assert_eq!(array.gt(0.0).count_nonzero().compute().unwrap(), positive);
+            let whole = (x.cast::<i32>() * 2 - x.cast::<i32>().t()).sum().compute().unwrap();
+            prop_assert_eq!(whole, local.mapv(f64::trunc).sum() as i64);
+            let short = (x.cast::<f32>().t() * 2.0 - x.cast::<f32>()).min().compute().unwrap();
+            let least = (&local.t() * 2.0 - &local).fold(f64::INFINITY, |a, b| a.min(*b));
+            prop_assert_eq!(f64::from(short), least);
+        });
+    });
+}
+
+#[test]
 fn shapes_and_slices_are_those_of_ndarray() {
     with_client(|client| {
         proptest!(ProptestConfig::with_cases(24), |((shape, chunk) in shapes(1..12, 1..7, 1..4), (_, other) in shapes(1..12, 1..7, 1..4), seed: u64,

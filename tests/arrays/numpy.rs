@@ -230,6 +230,8 @@ where
         "count_nonzero" => check(case, x().count_nonzero_axis(axes())),
         "argmin" => check(case, x().argmin_axis(axes())),
         "argmax" => check(case, x().argmax_axis(axes())),
+        "cumsum" => check(case, x().cumsum(axis(case))),
+        "cumprod" => check(case, x().cumprod(axis(case))),
         "slice" => {
             let number = |name: &str| case[name].as_i64().unwrap() as isize;
             let (start, end, step) = (number("low"), Some(number("high")), number("step"));
@@ -246,6 +248,10 @@ fn axes(case: &Value) -> Axes {
         None => Axes::all(),
     };
     if case["keep"].as_bool() == Some(true) { axes.keep() } else { axes }
+}
+
+fn axis(case: &Value) -> usize {
+    case["axis"].as_u64().unwrap() as usize
 }
 
 /// What only real numbers can.
@@ -270,6 +276,15 @@ fn real(client: &Client, case: &Value) {
         "std" => check(case, x.std_axis(axes(case), ddof)),
         "nanmin" => check(case, x.nanmin_axis(axes(case))),
         "nanmax" => check(case, x.nanmax_axis(axes(case))),
+        "nansum" => check(case, x.nansum_axis(axes(case))),
+        "nanprod" => check(case, x.nanprod_axis(axes(case))),
+        "nanmean" => check(case, x.nanmean_axis(axes(case))),
+        "nanvar" => check(case, x.nanvar_axis(axes(case), ddof)),
+        "nanstd" => check(case, x.nanstd_axis(axes(case), ddof)),
+        "nanargmin" => check(case, x.nanargmin_axis(axes(case))),
+        "nanargmax" => check(case, x.nanargmax_axis(axes(case))),
+        "nancumsum" => check(case, x.nancumsum(axis(case))),
+        "nancumprod" => check(case, x.nancumprod(axis(case))),
         other => panic!("nobody knows {other}"),
     }
 }

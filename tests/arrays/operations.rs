@@ -1,6 +1,6 @@
 //! Scans, stencils, order and frequency of chunked arrays, against `ndarray` and plain loops.
 
-use crate::{pair, shapes, with_client};
+use crate::{pair, random, shapes, with_client};
 use maniple::array::Boundary;
 use ndarray::{ArrayD, Axis, Dimension, IxDyn, Slice};
 use proptest::prelude::*;
@@ -100,6 +100,42 @@ fn stencils_see_their_neighbours() {
                 let result = array.map_overlap(neighbours, &vec![2; shape.len()], boundary);
                 prop_assert_eq!(result.compute().unwrap(), with_boundary(&local, boundary), "{:?}", boundary);
             }
+        });
+    });
+}
+
+/// As NumPy has it: between the two nearest elements.
+fn percentile_of(sorted: &[f64], percent: f64) -> f64 {
+    let place = percent / 100.0 * (sorted.len() - 1) as f64;
+    let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    low + (high - low) * place.fract()
+}
+
+#[test]
+fn percentiles_of_lines_that_stay_cut() {
+    with_client(|client| {
+        let cases = ProptestConfig::with_cases(24);
+        proptest!(cases, |(length in 2usize..300, chunk in 1usize..60, seed: u64, percent in 0.0..=100.0f64, is_equal: bool)| {
+            let any: fn(u64) -> f64 = |bits| match f64::from_bits(bits) {
+                number if number.is_finite() => number / 4.0,
+                _ => -0.0,
+            };
+            let equal: fn(u64) -> f64 = |bits| (bits >> 62) as f64 - 1.5;
+            let local = random(&[length], seed, if is_equal { equal } else { any });
+            let x = client.from_ndarray(&local, chunk).unwrap();
+            let mut sorted: Vec<f64> = local.iter().copied().collect();
+            sorted.sort_by(f64::total_cmp);
+            for percent in [percent, 0.0, 50.0, 100.0] {
+                prop_assert_eq!(x.percentile(percent, 0).compute().unwrap().sum(), percentile_of(&sorted, percent));
+            }
+            prop_assert_eq!(x.quantile(0.25, 0).compute().unwrap().sum(), percentile_of(&sorted, 25.0));
+            let short: Vec<f64> = sorted.iter().map(|x| f64::from(*x as f32)).collect();
+            let half = x.cast::<f32>().median(0).compute().unwrap().sum();
+            prop_assert_eq!(half, percentile_of(&short, 50.0) as f32);
+            let mut with_nan = local.clone();
+            with_nan[[length / 2]] = f64::NAN;
+            let with_nan = client.from_ndarray(&with_nan, chunk).unwrap();
+            prop_assert!(with_nan.percentile(percent, 0).compute().unwrap().sum().is_nan());
         });
     });
 }

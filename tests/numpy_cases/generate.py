@@ -93,8 +93,12 @@ def reductions():
                         for ddof in [0, 1]:
                             result = getattr(np, name)(array, axis=axis, keepdims=keep, ddof=ddof)
                             yield case(name, array, result, axis=axis, keep=keep, ddof=ddof)
-                    for name in ["nanmin", "nanmax"]:
+                    for name in ["min", "max", "sum", "prod", "mean", "var", "std", "argmin", "argmax"]:
+                        name = f"nan{name}"
                         yield case(name, array, getattr(np, name)(array, axis=axis, keepdims=keep), axis=axis, keep=keep)
+        for axis in range(array.ndim):
+            for name in ["cumsum", "cumprod", *(["nancumsum", "nancumprod"] if array.dtype == float else [])]:
+                yield case(name, array, getattr(np, name)(array, axis=axis), axis=axis)
     empty = np.zeros((3, 0))
     for axis in [None, 0, 1]:
         for name in ["sum", "prod", "count_nonzero"]:
