@@ -1,0 +1,379 @@
+//! Who waits, looks after the rank.
+//!
+//! A thread of the rank's own does so when nobody else does; but a driver that waits for a result, or a
+//! worker's thread that has run out of tasks, takes the lock and does it itself, so that no result has to be
+//! handed from thread to thread. Whoever holds the lock is the one that sleeps on the rank's bell (see
+//! [`bell`]). Where MPI may be called by one thread only, that thread alone does it, and the others wait to be
+//! told.
+//!
+//! Idle ranks look hard for a few microseconds, then sleep.
+
+use super::{super::roles::Roles, Engine};
+use crate::{
+    client::table::Request,
+    comm::{Bells, bell, bell::Sleeper},
+    current::{self, Context},
+    error::{Error, Result},
+    lock::lock,
+    message::{Message, ToScheduler},
+    rank::Rank,
+    record,
+    worker::execute::Host,
+};
+use std::{
+    sync::{MutexGuard, TryLockError, atomic::Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a thread looks hard for something to do before it sleeps, if there is a core for it.
+const SPIN: Duration = Duration::from_micros(50);
+/// How long a worker's thread without tasks looks after its rank before it rests.
+const LINGER: Duration = Duration::from_millis(2);
+
+impl Engine {
+    /// Whether this thread may use the transport.
+    fn may_drive(&self) -> bool {
+        self.only_thread.is_none_or(|only| only == thread::current().id())
+    }
+
+    /// Sees to it that what the client has said is sent: at once by this thread if `now`.
+    pub(crate) fn send_soon(&self, now: bool) {
+        if now {
+            self.visit();
+        } else {
+            self.bells.ring_self();
+        }
+    }
+
+    /// Takes in what has arrived, without waiting.
+    pub(crate) fn look(&self) {
+        self.visit();
+    }
+
+    /// Runs the driver's closure: it works, but while it waits.
+    pub(crate) fn driving<R>(&self, closure: impl FnOnce() -> R) -> R {
+        let _working = Working::new(self, true);
+        closure()
+    }
+
+    /// Moves everything along once, or sees to it that whoever is at it does.
+    fn visit(&self) {
+        if self.may_drive() {
+            while let Ok(mut roles) = self.roles.try_lock() {
+                self.bells.get_up();
+                self.progress(&mut roles);
+                self.leave(roles);
+                if !self.has_news() {
+                    return;
+                }
+            }
+        }
+        self.bells.ring_self();
+    }
+
+    /// Whether this rank's own threads have something to say.
+    fn has_news(&self) -> bool {
+        self.pool.as_ref().is_some_and(|pool| pool.has_ended())
+            || self.table.has_requests()
+            || self.spiller.as_ref().is_some_and(|spiller| spiller.has_done())
+    }
+
+    /// Gives the rank back to its own thread, which sleeps.
+    fn leave(&self, mut roles: MutexGuard<'_, Roles>) {
+        self.bells.lie_down(Sleeper::Background);
+        // What came before others were told to ring: MPI shows some messages at the second look only.
+        while self.progress(&mut roles) || self.progress(&mut roles) {}
+        let busy = roles.transport.is_busy();
+        drop(roles);
+        if busy || self.over.load(Ordering::SeqCst) {
+            self.bells.ring_self();
+        }
+    }
+
+    /// Waits until `ready` gives something, and looks after the rank meanwhile.
+    pub(crate) fn wait<T>(
+        &self,
+        mut ready: impl FnMut() -> Option<T>,
+        timeout: Option<Duration>,
+    ) -> Result<T> {
+        let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
+        if let Some(result) = ready() {
+            return Ok(result);
+        }
+        let blocked = current::is_in_task().then(|| Blocked::new(self));
+        let _waiting = Working::new(self, false);
+        loop {
+            if let Some(result) = ready() {
+                return Ok(result);
+            }
+            if let Some(error) = self.why_over() {
+                return Err(error);
+            }
+            if let Some((_, timeout)) = deadline.filter(|(deadline, _)| Instant::now() >= *deadline) {
+                return Err(Error::Timeout(timeout));
+            }
+            if blocked.is_some() && self.pool.as_ref().is_some_and(|pool| pool.help()) {
+                continue;
+            }
+            let until = deadline.map(|(deadline, _)| deadline);
+            match self.may_drive().then(|| self.roles.try_lock()) {
+                Some(Ok(roles)) => {
+                    let queued =
+                        || blocked.is_some() && self.pool.as_ref().is_some_and(|pool| pool.has_queued());
+                    if let Some(result) = self.drive(roles, &mut ready, queued, until) {
+                        return Ok(result);
+                    }
+                }
+                Some(Err(TryLockError::Poisoned(_))) => return Err(Error::Ended),
+                Some(Err(TryLockError::WouldBlock)) | None => {
+                    if let Some(result) = self.wait_for_change(&mut ready, until) {
+                        return Ok(result);
+                    }
+                }
+            }
+        }
+    }
+
+    fn why_over(&self) -> Option<Error> {
+        if let Some(error) = self.interrupted.get().or(self.failure.get()) {
+            return Some(error.clone());
+        }
+        self.over.load(Ordering::SeqCst).then_some(Error::Ended)
+    }
+
+    /// Looks after the rank until `ready` gives something, or there is another reason to stop.
+    fn drive<T>(
+        &self,
+        mut roles: MutexGuard<'_, Roles>,
+        ready: &mut impl FnMut() -> Option<T>,
+        other_reason: impl Fn() -> bool,
+        deadline: Option<Instant>,
+    ) -> Option<T> {
+        self.bells.get_up();
+        let mut idle = Idle::new(self);
+        loop {
+            let active = self.progress(&mut roles);
+            let result = ready();
+            let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if result.is_some() || self.why_over().is_some() || other_reason() || late {
+                self.leave(roles);
+                return result;
+            }
+            if active {
+                idle.reset();
+            } else if !idle.spins() {
+                let rings = self.bells.rings(Sleeper::Visitor);
+                self.bells.lie_down(Sleeper::Visitor);
+                if !self.progress(&mut roles) && !self.progress(&mut roles) && !self.has_news() {
+                    let nap = idle.nap(self.bells.has_remote() || roles.transport.is_busy());
+                    let left =
+                        deadline.map_or(nap, |deadline| deadline.saturating_duration_since(Instant::now()));
+                    self.bells.wait(Sleeper::Visitor, rings, nap.min(left));
+                }
+                self.bells.get_up();
+            }
+        }
+    }
+
+    /// Waits, while another thread looks after the rank, until that changes something, unless `ready` gives
+    /// something already: that may be given once only.
+    fn wait_for_change<T>(
+        &self,
+        ready: &mut impl FnMut() -> Option<T>,
+        deadline: Option<Instant>,
+    ) -> Option<T> {
+        self.waiters.fetch_add(1, Ordering::SeqCst);
+        let mut changes = lock(&self.changes);
+        let before = *changes;
+        drop(changes);
+        // It may have changed before we counted as a waiter.
+        let result = ready();
+        if result.is_none() && self.why_over().is_none() {
+            self.bells.ring_self();
+            // What it waits for may be the lock itself, whose release tells nobody.
+            let nap = Duration::from_millis(if self.may_drive() { 1 } else { 50 });
+            let left = deadline.map_or(nap, |deadline| deadline.saturating_duration_since(Instant::now()));
+            changes = lock(&self.changes);
+            if *changes == before {
+                drop(self.changed.wait_timeout(changes, nap.min(left)));
+            }
+        }
+        self.waiters.fetch_sub(1, Ordering::SeqCst);
+        result
+    }
+
+    pub(super) fn tell_waiters(&self) {
+        if self.waiters.load(Ordering::SeqCst) > 0 {
+            *lock(&self.changes) += 1;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Looks after the rank until the run is over; what the rank's own thread does.
+    pub(crate) fn look_after(&self, is_over: impl Fn() -> bool) {
+        bell::sharpen_timers();
+        let mut idle = Idle::new(self);
+        while !is_over() && self.failure.get().is_none() {
+            let rings = self.bells.rings(Sleeper::Background);
+            let Ok(mut roles) = self.roles.try_lock() else {
+                self.bells.wait(Sleeper::Background, rings, bell::SLEEP_MAX);
+                continue;
+            };
+            self.bells.get_up();
+            if self.progress(&mut roles) {
+                idle.reset();
+            } else if !idle.spins() {
+                self.bells.lie_down(Sleeper::Background);
+                let active = self.progress(&mut roles) || self.progress(&mut roles);
+                let nap = idle.nap(self.bells.has_remote() || roles.transport.is_busy());
+                drop(roles);
+                if !active && !is_over() && !self.has_news() {
+                    self.bells.wait(Sleeper::Background, rings, nap);
+                }
+            }
+        }
+    }
+}
+
+impl Host for Engine {
+    fn ended(&self) {
+        self.visit();
+    }
+
+    fn works(&self, works: bool) {
+        self.bells.work(works);
+    }
+
+    fn linger(&self) -> bool {
+        let Some(pool) = self.pool.as_ref().filter(|_| self.may_drive()) else { return false };
+        if self.over.load(Ordering::SeqCst) {
+            return false;
+        }
+        let Ok(roles) = self.roles.try_lock() else {
+            // Another thread of this rank is at it; it may bring work in a moment.
+            let mut idle = Idle::new(self);
+            while !pool.has_queued() && idle.spins() {}
+            return pool.has_queued();
+        };
+        let queued = || pool.has_queued().then_some(());
+        let until = Some(Instant::now() + LINGER);
+        self.drive(roles, &mut { queued }, || false, until).is_some()
+    }
+
+    fn context(&self) -> Context {
+        self.context.get().expect("set when the engine was made").clone()
+    }
+}
+
+/// Says, as long as it lives, that this thread works, or that it waits and does not.
+struct Working<'a> {
+    bells: &'a Bells,
+    works: bool,
+}
+
+impl<'a> Working<'a> {
+    fn new(engine: &'a Engine, works: bool) -> Self {
+        engine.bells.work(works);
+        Self { bells: &engine.bells, works }
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.bells.work(!self.works);
+    }
+}
+
+/// Says, as long as it lives, that a task of this rank waits and needs no thread.
+struct Blocked<'a> {
+    engine: &'a Engine,
+    since: u64,
+}
+
+impl<'a> Blocked<'a> {
+    fn new(engine: &'a Engine) -> Self {
+        engine.pool.iter().for_each(|pool| pool.pause());
+        Self::say(engine, 1);
+        Self { engine, since: engine.recorder.as_ref().map_or(0, |_| record::now()) }
+    }
+
+    fn say(engine: &Engine, delta: i32) {
+        let message = Message::ToScheduler(ToScheduler::Blocked(delta));
+        engine.table.request(Request::Say(Rank::SCHEDULER, message));
+    }
+}
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        let engine = self.engine;
+        let place = rayon::current_thread_index();
+        engine.recorder.iter().for_each(|recorder| recorder.blocked(place, self.since));
+        Self::say(engine, -1);
+        engine.pool.iter().for_each(|pool| pool.resume());
+    }
+}
+
+/// How a thread waits that finds nothing to do: hard at first, then asleep for longer and longer.
+struct Idle<'a> {
+    engine: &'a Engine,
+    spinning_since: Option<Instant>,
+    has_spun: bool,
+    nap: Duration,
+}
+
+impl<'a> Idle<'a> {
+    const NAP_MIN: Duration = Duration::from_micros(20);
+
+    fn new(engine: &'a Engine) -> Self {
+        Self { engine, spinning_since: None, has_spun: false, nap: Self::NAP_MIN }
+    }
+
+    /// There was something to do.
+    fn reset(&mut self) {
+        self.stop_spinning();
+        self.has_spun = false;
+        self.nap = Self::NAP_MIN;
+    }
+
+    /// Whether to look again at once.
+    fn spins(&mut self) -> bool {
+        if self.has_spun {
+            return false;
+        }
+        let bells = &self.engine.bells;
+        let since = *self.spinning_since.get_or_insert_with(|| {
+            bells.spin(true);
+            Instant::now()
+        });
+        if since.elapsed() < SPIN && bells.may_spin(self.engine.cores) {
+            std::hint::spin_loop();
+            return true;
+        }
+        self.has_spun = true;
+        self.stop_spinning();
+        false
+    }
+
+    fn stop_spinning(&mut self) {
+        if self.spinning_since.take().is_some() {
+            self.engine.bells.spin(false);
+        }
+    }
+
+    /// How long to sleep now; not long if nobody may ring.
+    fn nap(&mut self, unrung: bool) -> Duration {
+        if !unrung {
+            return bell::SLEEP_MAX;
+        }
+        let nap = self.nap;
+        self.nap = (nap * 2).min(bell::NAP_MAX);
+        nap
+    }
+}
+
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        self.stop_spinning();
+    }
+}
