@@ -71,6 +71,15 @@ impl Bell {
     }
 }
 
+/// How many cores there are to spin on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cores {
+    /// Those that this rank may use.
+    pub own: u32,
+    /// Those that one or another rank of its node may use.
+    pub node: u32,
+}
+
 /// The bells of all ranks, as one rank sees them.
 pub struct Bells {
     this: Rank,
@@ -135,11 +144,16 @@ impl Bells {
 
     /// Whether a thread of this rank, one that has said that it spins, may go on: whether there is a
     /// core for it besides those of the threads of this node that work, of the ranks that were rung
-    /// and have something to do, and of the ranks that spin and go before it.
+    /// and have something to do, and of the ranks that spin and go before it; and one of this rank's
+    /// own cores besides those of its own threads that work.
     ///
     /// Rank 1, where the user waits, goes first, rank 0 last: the ranks that sleep then share a core
     /// and wake each other there, which takes a tenth of the time that waking an idle core takes.
-    pub fn may_spin(&self, cores: u32) -> bool {
+    pub fn may_spin(&self, cores: Cores) -> bool {
+        let bell = self.own();
+        if bell.working.load(Ordering::Relaxed) + bell.spinning.load(Ordering::Relaxed) > cores.own {
+            return false;
+        }
         let size = self.bells.len();
         let precedence = |rank: usize| (rank + size - 1) % size;
         let own = precedence(self.this.index());
@@ -155,7 +169,7 @@ impl Bells {
                 _ => u32::from(bell.asleep.load(Ordering::Relaxed) == AWAKE),
             };
         }
-        taken <= cores
+        taken <= cores.node
     }
 
     /// How often this kind of sleeper was rung. Take it before the last look for work, and
@@ -260,9 +274,11 @@ mod tests {
     fn a_rank_spins_only_on_a_core_that_nobody_needs() {
         let bells = single();
         bells.spin(true);
-        assert!(bells.may_spin(1));
+        let may_spin = |own, node| bells.may_spin(Cores { own, node });
+        assert!(may_spin(1, 1));
         bells.work(true);
-        assert!(!bells.may_spin(1) && bells.may_spin(2));
+        assert!(!may_spin(1, 1) && may_spin(2, 2));
+        assert!(!may_spin(1, 8), "bound to the core on which its other thread works");
         bells.work(false);
         bells.spin(false);
     }

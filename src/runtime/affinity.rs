@@ -1,7 +1,8 @@
-//! Which cores a worker's threads keep to: those near its device. Pure.
+//! How many threads the workers of a node have, and which cores they keep to: those near their devices. Pure.
 
 use crate::rank::Rank;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a worker finds around it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,23 @@ pub(super) fn cores(own: Rank, workers: &[Seated]) -> Option<Vec<u32>> {
         |(place, sharer): (usize, &&Seated)| share(place).len() >= sharer.threads_min.max(1) as usize;
     let place = sharers.iter().position(|sharer| sharer.rank == own.rank)?;
     sharers.iter().enumerate().all(has_room).then(|| share(place).to_vec())
+}
+
+/// How many threads the workers of a node have that may use these cores each: a core goes to the worker with the
+/// fewest among those that may use it, the first of them, and cores that fewer may use go first.
+pub(super) fn threads(allowed: &[Vec<u32>]) -> Vec<u32> {
+    let mut workers_of_core: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (worker, cores) in allowed.iter().enumerate() {
+        cores.iter().for_each(|core| workers_of_core.entry(*core).or_default().push(worker));
+    }
+    let mut shared: Vec<Vec<usize>> = workers_of_core.into_values().collect();
+    shared.sort_by_key(Vec::len);
+    let mut threads = vec![0; allowed.len()];
+    for workers in shared {
+        let fewest = workers.into_iter().min_by_key(|worker| threads[*worker]);
+        threads[fewest.expect("a core is listed for a worker")] += 1;
+    }
+    threads
 }
 
 /// The cores that a process may use, from its `/proc/self/status`.
@@ -154,6 +172,26 @@ mod tests {
         let workers = [seated(2), seated(3)];
         assert_eq!(cores(Rank(2), &workers), Some(vec![0, 4]));
         assert_eq!(cores(Rank(3), &workers), Some(vec![1, 5]));
+    }
+
+    #[test]
+    fn each_core_has_one_thread() {
+        let table: [(&[&str], &[u32]); 7] = [
+            // Not bound: what is over goes to the first workers.
+            (&["0-8", "0-8"], &[5, 4]),
+            (&["0-1"; 3], &[1, 1, 0]),
+            // Bound to cores of their own, as by `srun --cpus-per-task`, and to sockets, as by Open MPI.
+            (&["2-9", "10-17", "18-20"], &[8, 8, 3]),
+            (&["0-31", "32-63", "0-31", "32-63", "0-31"], &[11, 16, 11, 16, 10]),
+            // Bound in part.
+            (&["0-1", "0-3"], &[2, 2]),
+            (&["0-3", "0-1"], &[2, 2]),
+            (&["", "0-1"], &[0, 2]),
+        ];
+        for (allowed, expected) in table {
+            let allowed: Vec<Vec<u32>> = allowed.iter().map(|cores| listed(cores)).collect();
+            assert_eq!(threads(&allowed), expected, "{allowed:?}");
+        }
     }
 
     #[test]

@@ -10,7 +10,6 @@ use super::{
     STATUS_BROKEN,
     cluster::{Cluster, RankRecord},
     loss::Watch,
-    machine,
     parts::Parts,
     roles::{Execute, Roles, Spiller, Surroundings},
     settings::Settings,
@@ -22,7 +21,7 @@ use crate::{
         Client,
         table::{Request, Table},
     },
-    comm::{Bells, Transport},
+    comm::{Bells, Transport, bell::Cores},
     current::{self, Context, Scratch},
     device::Device,
     disk::SpillFile,
@@ -63,8 +62,7 @@ pub(crate) struct Engine {
     watch: Option<Mutex<Watch>>,
     /// Counts down to the end of the run, if that is known.
     clock: Option<Clock>,
-    /// How many cores this process may use.
-    cores: u32,
+    cores: Cores,
     /// The only thread that may use the transport, if only one may.
     only_thread: Option<ThreadId>,
     /// Threads that wait to be told that something has changed.
@@ -97,6 +95,7 @@ impl Engine {
         recorder: Option<Arc<Recorder>>,
         journal: Option<Arc<Journal>>,
         watch: Option<Watch>,
+        cores: Cores,
         settings: &Settings,
     ) -> Result<Arc<Self>> {
         let scratch = Arc::new(scratch);
@@ -121,7 +120,7 @@ impl Engine {
         };
         let engine = Arc::new(Self {
             this,
-            cores: machine::core_count(),
+            cores,
             only_thread: main_thread_only.then(|| thread::current().id()),
             roles: Mutex::new(roles),
             table: Table::new(this, Arc::clone(&bells), watch.is_some()),

@@ -49,10 +49,14 @@ pub(crate) fn core_count() -> u32 {
     thread::available_parallelism().map_or(1, |count| count.get() as u32)
 }
 
+/// The cores that this process may use; none if the system does not tell.
+pub(super) fn listed_cores() -> Vec<u32> {
+    affinity::allowed(&fs::read_to_string("/proc/self/status").unwrap_or_default())
+}
+
 /// The cores that this process may use, those of one physical core next to each other.
 pub(crate) fn allowed_cores() -> Vec<u32> {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mut cores = affinity::allowed(&status);
+    let mut cores = listed_cores();
     cores.sort_by_cached_key(|core| {
         let file = format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list");
         let siblings = fs::read_to_string(file).map(|text| affinity::listed(&text)).unwrap_or_default();

@@ -170,7 +170,8 @@ impl Builder {
         self
     }
 
-    /// How many tasks each worker runs at a time.
+    /// How many tasks each worker runs at a time; else one for each core that falls to it, which its launcher has
+    /// bound it to, or which it shares with the other workers of its node.
     pub fn threads(self, threads: u32) -> Self {
         self.set(|settings| settings.threads = Some(threads.max(1)))
     }
@@ -670,8 +671,9 @@ impl Member {
             Watch::new(rank, &places.collect::<Vec<_>>(), settings.loss_timeout)
         });
         let clock = end.map(|end| Clock::new(end, settings.time_margin));
+        let cores = start::cores(&hellos, rank);
         let engine = Engine::new(
-            transport, scheduler, cluster, scratch, clock, device, recorder, journal, watch, &settings,
+            transport, scheduler, cluster, scratch, clock, device, recorder, journal, watch, cores, &settings,
         )
         .map_err(stop)?;
         if hellos[0].live {

@@ -8,7 +8,7 @@ use super::{
     time,
 };
 use crate::{
-    comm::Transport,
+    comm::{Transport, bell::Cores},
     device::{
         Binding, Device, DeviceRecord,
         binding::{self, Bound},
@@ -18,7 +18,7 @@ use crate::{
     rank::{Rank, Role},
     task,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use std::{panic::catch_unwind, path::PathBuf, sync::Arc};
 
@@ -38,7 +38,10 @@ pub(super) struct Hello {
     /// Which start of which machine this is, if the system tells.
     pub boot: Option<String>,
     pub pid: u32,
+    /// How many cores it may use: of those it is bound to as many as a quota of time allows.
     pub cores: u32,
+    /// The cores it is bound to, such as `0-3,8`; empty if the system does not tell.
+    pub bound_to: String,
     pub machine_memory_bytes: u64,
     pub threads: Option<u32>,
     /// Bytes, or a negative fraction of the machine's, or zero for its share.
@@ -80,6 +83,7 @@ impl Hello {
             boot: machine::boot_id(),
             pid: std::process::id(),
             cores: machine::core_count(),
+            bound_to: affinity::list(machine::listed_cores()),
             machine_memory_bytes: machine::memory_bytes(),
             threads: settings.threads,
             memory: match settings.memory_limit {
@@ -101,6 +105,19 @@ impl Hello {
             trouble,
         }
     }
+
+    /// Whether it may use fewer cores than it is bound to, by a quota of time: one for all ranks of its node.
+    fn has_quota(&self) -> bool {
+        self.cores as usize != affinity::listed(&self.bound_to).len()
+    }
+}
+
+/// How many cores there are for this rank, and for all of its node.
+pub(super) fn cores(hellos: &[Hello], rank: Rank) -> Cores {
+    let own = &hellos[rank.index()];
+    let here = hellos.iter().filter(|other| other.node == own.node);
+    let bound_to: FxHashSet<u32> = here.flat_map(|other| affinity::listed(&other.bound_to)).collect();
+    Cores { own: own.cores, node: if own.has_quota() { own.cores } else { bound_to.len() as u32 } }
 }
 
 /// Why the launcher ends all ranks when one is lost, as far as the environment tells.
@@ -186,22 +203,20 @@ fn cluster(hellos: &[Hello]) -> Cluster {
     let size = hellos.len() as u32;
     let roles: Vec<Role> =
         (0..size).map(|rank| Role::of(Rank(rank), size, hellos[0].exclusive_workers)).collect();
+    let mut workers_of_node: FxHashMap<Rank, Vec<usize>> = FxHashMap::default();
+    for (index, hello) in hellos.iter().enumerate().filter(|(index, _)| roles[*index].worker) {
+        workers_of_node.entry(hello.node).or_default().push(index);
+    }
+    let mut threads = vec![0; hellos.len()];
+    for workers in workers_of_node.values() {
+        for (worker, share) in workers.iter().zip(threads_of_node(hellos, workers)) {
+            threads[*worker] = hellos[*worker].threads.unwrap_or(share);
+        }
+    }
     let record = |(index, hello): (usize, &Hello)| {
-        let here = || {
-            hellos
-                .iter()
-                .zip(&roles)
-                .enumerate()
-                .filter(|(_, (other, role))| role.worker && other.node == hello.node)
-        };
-        let workers = here().count().max(1) as u32;
-        // What is over goes to the first workers of the node, a core each.
-        let place = here().take_while(|(other, _)| *other < index).count() as u32;
-        let threads = hello
-            .threads
-            .unwrap_or((hello.cores / workers + u32::from(place < hello.cores % workers)).max(1));
+        let workers = workers_of_node.get(&hello.node).map_or(1, Vec::len) as u64;
         let memory = match hello.memory {
-            0.0 => hello.machine_memory_bytes / u64::from(workers),
+            0.0 => hello.machine_memory_bytes / workers,
             bytes if bytes > 0.0 => bytes as u64,
             fraction => (-fraction * hello.machine_memory_bytes as f64) as u64,
         };
@@ -211,7 +226,7 @@ fn cluster(hellos: &[Hello]) -> Cluster {
             role,
             host: hello.host.clone(),
             pid: hello.pid,
-            threads: if role.worker { threads } else { 0 },
+            threads: threads[index],
             cores: Vec::new(),
             memory_bytes: if role.worker { memory } else { 0 },
             resources: if role.worker { hello.resources.clone() } else { Vec::new() },
@@ -220,6 +235,19 @@ fn cluster(hellos: &[Hello]) -> Cluster {
         }
     };
     Cluster::new(hellos.iter().enumerate().map(record).collect())
+}
+
+/// How many threads these workers of one node have unless they were told: one for each core that falls to them.
+fn threads_of_node(hellos: &[Hello], workers: &[usize]) -> Vec<u32> {
+    let bound_to: Vec<Vec<u32>> =
+        workers.iter().map(|worker| affinity::listed(&hellos[*worker].bound_to)).collect();
+    let (shares, count) = (affinity::threads(&bound_to), workers.len() as u32);
+    let share = |place: usize| {
+        let hello = &hellos[workers[place]];
+        let of_quota = hello.cores / count + u32::from((place as u32) < hello.cores % count);
+        (if hello.has_quota() { of_quota } else { shares[place] }).max(1)
+    };
+    (0..workers.len()).map(share).collect()
 }
 
 /// Binds this rank to a device if it works and was told to, and hears what the others are bound to.
@@ -292,9 +320,12 @@ pub(super) fn bind(
 fn seat_workers(cluster: &mut Cluster, hellos: &[Hello], seats: Vec<(Rank, Seat)>) {
     let seated = |(rank, seat): (Rank, Seat)| {
         let hello = &hellos[rank.index()];
-        let workers = cluster.workers().filter(|other| hellos[other.rank.index()].node == hello.node).count();
+        let of_hello = |other: &RankRecord| &hellos[other.rank.index()];
+        let shares = |other: &Hello| other.node == hello.node && other.bound_to == hello.bound_to;
         // What is over of cores may go to other workers than before.
-        let threads_min = hello.threads.unwrap_or(hello.cores / workers as u32);
+        let share_min =
+            || cluster.workers().filter(|other| shares(of_hello(other))).map(|other| other.threads).min();
+        let threads_min = hello.threads.unwrap_or_else(|| share_min().unwrap_or_default());
         Seated { rank, node: hello.node, threads_min, seat }
     };
     let workers: Vec<Seated> = seats.into_iter().map(seated).collect();
@@ -303,7 +334,7 @@ fn seat_workers(cluster: &mut Cluster, hellos: &[Hello], seats: Vec<(Rank, Seat)
         let hello = &hellos[worker.rank.index()];
         let record = &mut cluster.ranks_mut()[worker.rank.index()];
         // With a quota of time there are fewer threads than cores.
-        if hello.threads.is_none() && hello.cores as usize == worker.seat.allowed.len() {
+        if hello.threads.is_none() && !hello.has_quota() {
             record.threads = cores.len() as u32;
         }
         record.cores = cores;
@@ -351,7 +382,7 @@ mod tests {
         let mut hello = Hello::new(&settings, &transport, None, None);
         hello.host = host.into();
         hello.node = Rank(host.as_bytes()[0].into());
-        hello.cores = 9;
+        (hello.cores, hello.bound_to) = (9, "0-8".into());
         hello.machine_memory_bytes = 1000;
         hello
     }
@@ -361,6 +392,34 @@ mod tests {
         let cluster = agree(&["a", "a", "a", "a", "b"].map(hello)).unwrap();
         let shares: Vec<_> = cluster.workers().map(|worker| (worker.threads, worker.memory_bytes)).collect();
         assert_eq!(shares, [(5, 500), (4, 500), (9, 1000)]);
+    }
+
+    #[test]
+    fn workers_that_are_bound_have_their_cores_and_those_with_a_quota_share_it() {
+        let threads = |cores: u32, bound_to: [&str; 5], asked: Option<u32>| {
+            let mut hellos = ["a"; 5].map(hello);
+            for (hello, bound_to) in hellos.iter_mut().zip(bound_to) {
+                (hello.cores, hello.bound_to, hello.threads) = (cores, bound_to.into(), asked);
+            }
+            agree(&hellos).unwrap().ranks().iter().map(|rank| rank.threads).collect::<Vec<_>>()
+        };
+        // `srun --cpus-per-task=8`: those of the scheduler and of the driver lie idle.
+        let own = ["0-7", "8-15", "16-23", "24-31", "32-39"];
+        assert_eq!(threads(8, own, None), [0, 0, 8, 8, 8]);
+        assert_eq!(threads(8, own, Some(3)), [0, 0, 3, 3, 3]);
+        assert_eq!(threads(8, ["0-63"; 5], None), [0, 0, 3, 3, 2], "a quota of 8 cores");
+        assert_eq!(threads(8, [""; 5], None), [0, 0, 3, 3, 2], "the system does not tell");
+        assert_eq!(threads(2, ["0-1"; 5], None), [0, 0, 1, 1, 1]);
+        let cores = |cores: u32, bound_to: [&str; 5]| {
+            let mut hellos = ["a"; 5].map(hello);
+            hellos.iter_mut().for_each(|hello| hello.cores = cores);
+            hellos.iter_mut().zip(bound_to).for_each(|(hello, bound_to)| hello.bound_to = bound_to.into());
+            let Cores { own, node } = super::cores(&hellos, Rank(0));
+            (own, node)
+        };
+        assert_eq!(cores(8, own), (8, 40));
+        assert_eq!(cores(8, ["0-63"; 5]), (8, 8), "a quota");
+        assert_eq!(cores(2, ["0-1"; 5]), (2, 2));
     }
 
     #[test]
@@ -389,7 +448,7 @@ mod tests {
         };
         let shares = |change: fn(&mut Hello)| {
             let mut hellos = ["a"; 6].map(hello);
-            hellos.iter_mut().for_each(|hello| hello.cores = 10);
+            hellos.iter_mut().for_each(|hello| (hello.cores, hello.bound_to) = (10, "0-9".into()));
             hellos.iter_mut().for_each(change);
             let mut cluster = agree(&hellos).unwrap();
             seat_workers(&mut cluster, &hellos, seats());
