@@ -509,6 +509,13 @@ fn under_mpi_with_all_ranks_at_work() {
 
 #[cfg(feature = "mpi")]
 #[test]
+fn under_mpi_that_lends_no_shared_memory() {
+    // As where Open MPI is told to use windows of UCX.
+    launch("all", 3, &[("OMPI_MCA_osc", "^sm")]);
+}
+
+#[cfg(feature = "mpi")]
+#[test]
 fn under_mpi_with_an_end_under_load() {
     launch("leaves under load", 4, &[]);
     launch("leaves under load", 4, &[("MANIPLE_THREADS", "1")]);

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{lock::lock, runtime::machine};
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -59,8 +59,14 @@ impl SpillFile {
 
     fn file(&self) -> io::Result<&File> {
         let file = self.file.get_or_init(|| {
+            if self.place == SpillPlace::Nowhere {
+                return Err("MANIPLE_SPILL=nowhere".into());
+            }
+            let trouble = |error| format!("{}: {error}", self.directory.display());
+            // A job's script may have made it on its first node only.
+            fs::create_dir_all(&self.directory).map_err(trouble)?;
             check_place(&self.directory, self.place)?;
-            open(&self.directory).map_err(|error| format!("{}: {error}", self.directory.display()))
+            open(&self.directory).map_err(trouble)
         });
         file.as_ref().map_err(|words| io::Error::other(words.clone()))
     }
@@ -81,10 +87,8 @@ impl SpillFile {
 fn check_place(directory: &Path, place: SpillPlace) -> Result<(), String> {
     let remedy = "choose a directory on a disk of the node with MANIPLE_LOCAL_DIRECTORY, \
                   or say MANIPLE_SPILL=anywhere";
-    match place {
-        SpillPlace::Anywhere => return Ok(()),
-        SpillPlace::Nowhere => return Err("MANIPLE_SPILL=nowhere".into()),
-        SpillPlace::Local => {}
+    if place == SpillPlace::Anywhere {
+        return Ok(());
     }
     let Some(kind) = machine::file_system(directory) else { return Ok(()) };
     match kind.as_str() {
@@ -111,7 +115,7 @@ fn open(directory: &Path) -> io::Result<File> {
     }
     let path = directory.join(format!("maniple-spill-{}", std::process::id()));
     let file = options.create_new(true).open(&path)?;
-    std::fs::remove_file(&path)?;
+    fs::remove_file(&path)?;
     Ok(file)
 }
 
@@ -148,7 +152,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = SpillFile::new(directory.path().into(), SpillPlace::Anywhere);
         let (first, second) = (file.write(&[1; 10_000]).unwrap(), file.write(&[2; 10_000]).unwrap());
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
         let mut read = [0; 10_000];
         file.read(second, &mut read).unwrap();
         assert_eq!(read, [2; 10_000]);
@@ -170,8 +174,17 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_not_there_is_told() {
-        let file = SpillFile::new("/no/such/directory".into(), SpillPlace::Anywhere);
-        assert!(file.write(&[1]).unwrap_err().to_string().contains("/no/such/directory"));
+    fn a_directory_that_cannot_be_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("file"), "").unwrap();
+        let file = SpillFile::new(directory.path().join("file/below"), SpillPlace::Anywhere);
+        assert!(file.write(&[1]).unwrap_err().to_string().contains("file/below"));
+    }
+
+    #[test]
+    fn a_directory_that_only_other_nodes_have_is_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = SpillFile::new(directory.path().join("jobs/7"), SpillPlace::Anywhere);
+        file.write(&[1]).unwrap();
     }
 }

@@ -68,6 +68,14 @@ pub(super) fn threads(allowed: &[Vec<u32>]) -> Vec<u32> {
     threads
 }
 
+/// Whether these are hardware threads of one physical core. `siblings` gives those of the core that one belongs to.
+#[cfg(any(feature = "mpi", test))]
+pub(super) fn is_one_core(cores: &[u32], siblings: impl Fn(u32) -> Vec<u32>) -> bool {
+    let Some(first) = cores.first() else { return false };
+    let siblings = siblings(*first);
+    cores.iter().all(|core| core == first || siblings.contains(core))
+}
+
 /// The cores that a process may use, from its `/proc/self/status`.
 pub(crate) fn allowed(status: &str) -> Vec<u32> {
     listed(status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or_default())
@@ -172,6 +180,14 @@ mod tests {
         let workers = [seated(2), seated(3)];
         assert_eq!(cores(Rank(2), &workers), Some(vec![0, 4]));
         assert_eq!(cores(Rank(3), &workers), Some(vec![1, 5]));
+    }
+
+    #[test]
+    fn hardware_threads_of_one_core_are_one_core() {
+        let siblings = |core: u32| vec![core % 64, core % 64 + 64];
+        assert!(is_one_core(&[3], siblings) && is_one_core(&[3, 67], siblings));
+        assert!(!is_one_core(&[3, 4], siblings) && !is_one_core(&[], siblings));
+        assert!(is_one_core(&[3], |_| vec![]), "the system does not tell");
     }
 
     #[test]

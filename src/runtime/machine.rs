@@ -2,6 +2,7 @@
 
 use super::affinity;
 use std::{
+    env,
     ffi::CString,
     fs,
     os::{fd::AsRawFd, unix::ffi::OsStrExt},
@@ -57,12 +58,14 @@ pub(super) fn listed_cores() -> Vec<u32> {
 /// The cores that this process may use, those of one physical core next to each other.
 pub(crate) fn allowed_cores() -> Vec<u32> {
     let mut cores = listed_cores();
-    cores.sort_by_cached_key(|core| {
-        let file = format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list");
-        let siblings = fs::read_to_string(file).map(|text| affinity::listed(&text)).unwrap_or_default();
-        (siblings.into_iter().min().unwrap_or(*core), *core)
-    });
+    cores.sort_by_cached_key(|core| (siblings(*core).into_iter().min().unwrap_or(*core), *core));
     cores
+}
+
+/// The hardware threads of the physical core that this one belongs to; none if the system does not tell.
+fn siblings(core: u32) -> Vec<u32> {
+    let file = format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list");
+    fs::read_to_string(file).map(|text| affinity::listed(&text)).unwrap_or_default()
 }
 
 /// The cores near a device with this address on the bus; none if the system does not tell.
@@ -84,13 +87,17 @@ pub(crate) fn keep_to(cores: &[u32]) {
     }
 }
 
-/// How many bytes of memory this process may use: the machine's, or its cgroup's limit.
+/// How many bytes of memory this process may use: the machine's, its cgroup's limit, or its job's share.
 pub(crate) fn memory_bytes() -> u64 {
-    match (host_memory_bytes(), cgroup_limit()) {
-        (Some(machine), Some(limit)) => machine.min(limit),
-        (Some(bytes), None) | (None, Some(bytes)) => bytes,
-        (None, None) => 1 << 30,
-    }
+    let job = job_memory_bytes(|name| env::var(name).ok());
+    [host_memory_bytes(), cgroup_limit(), job].into_iter().flatten().min().unwrap_or(1 << 30)
+}
+
+/// How many bytes of each node a job of Slurm's asked for, which not all sites enforce by cgroups.
+fn job_memory_bytes(read: impl Fn(&str) -> Option<String>) -> Option<u64> {
+    let mebibytes: u64 = read("SLURM_MEM_PER_NODE")?.parse().ok()?;
+    // None is all of it.
+    (mebibytes > 0).then_some(mebibytes << 20)
 }
 
 /// How many bytes of memory the host has.
@@ -204,8 +211,8 @@ pub(crate) fn trim_heap() {
     };
 }
 
-/// Lets this process use all cores of its node again, where Open MPI has bound it to one without
-/// being asked to: it does that with two ranks, and all threads of a worker would share the core.
+/// Lets this process use all cores of its node again, where Open MPI has bound it to one physical core
+/// without being asked to: it does that with two ranks, and all threads of a worker would share the core.
 #[cfg(feature = "mpi")]
 pub(crate) fn undo_default_binding(variable: impl Fn(&str) -> Option<String>) {
     let asked = [
@@ -215,7 +222,7 @@ pub(crate) fn undo_default_binding(variable: impl Fn(&str) -> Option<String>) {
     ];
     if variable("OMPI_COMM_WORLD_SIZE").is_none()
         || asked.iter().any(|name| variable(name).is_some())
-        || core_count() > 1
+        || !affinity::is_one_core(&listed_cores(), siblings)
     {
         return;
     }
@@ -242,6 +249,13 @@ mod tests {
         assert!(!host_name().is_empty());
         assert!(core_count() >= 1);
         assert!(memory_bytes() > 1 << 20);
+    }
+
+    #[test]
+    fn a_job_has_the_memory_that_it_asked_for() {
+        let bytes = |said: Option<&str>| job_memory_bytes(|_| said.map(String::from));
+        assert_eq!(bytes(Some("32768")), Some(32 << 30));
+        assert_eq!([bytes(Some("0")), bytes(Some("all")), bytes(None)], [None; 3]);
     }
 
     #[test]

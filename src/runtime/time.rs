@@ -45,6 +45,10 @@ pub(super) fn job_end_time(
     let mut soonest: Option<f64> = None;
     for name in ["MANIPLE_END_TIME", "SLURM_JOB_END_TIME"] {
         let Some(end) = seconds(name)? else { continue };
+        if end <= now && name.starts_with("SLURM") {
+            // Slurm would have ended the job: it has been given more time since.
+            continue;
+        }
         if end <= now {
             let remedy = "give the job more time, or unset the variable";
             return Err(Error::Option(format!("{name}={end}: that was {:.0} s ago: {remedy}", now - end)));
@@ -120,6 +124,8 @@ mod tests {
         let table = [
             (vec![], None),
             (vec![("SLURM_JOB_END_TIME", "1500")], Some(1500.0)),
+            // The job has been given more time since its script began.
+            (vec![("SLURM_JOB_END_TIME", "940")], None),
             (vec![("SLURM_JOB_END_TIME", "1500"), ("MANIPLE_END_TIME", "1400")], Some(1400.0)),
             (vec![("PBS_WALLTIME", "300"), ("PBS_NODEFILE", "/nodes")], Some(1200.0)),
             // On another node than the first there is no file of nodes.
@@ -135,8 +141,8 @@ mod tests {
     fn an_end_that_is_over_or_no_time_is_refused_with_a_remedy() {
         let words = |name, value| read(&[(name, value)]).unwrap_err().to_string();
         assert_eq!(
-            words("SLURM_JOB_END_TIME", "940"),
-            "SLURM_JOB_END_TIME=940: that was 60 s ago: give the job more time, or unset the variable"
+            words("MANIPLE_END_TIME", "940"),
+            "MANIPLE_END_TIME=940: that was 60 s ago: give the job more time, or unset the variable"
         );
         assert_eq!(words("MANIPLE_END_TIME", "soon"), "MANIPLE_END_TIME=\"soon\" is no number of seconds");
         assert!(read(&[("MANIPLE_END_TIME", "nan")]).is_err());

@@ -87,7 +87,12 @@ pub(super) fn initialise() -> Result<Library> {
         return Err(Error::World("MPI was finalized in this process and cannot be started again".into()));
     }
     if initialised == 0 {
-        dont_yield_when_idle();
+        // Open MPI yields the processor whenever it finds nothing to do, if it knows that there are more
+        // ranks than processors. Besides computing threads each such yield costs milliseconds. We sleep on
+        // doorbells instead.
+        prefer("OMPI_MCA_mpi_yield_when_idle", "0");
+        // MVAPICH2 binds each rank, with all its threads, to one core.
+        prefer("MV2_ENABLE_AFFINITY", "0");
         let mut provided = 0;
         // SAFETY: MPI is not initialised; null stands for the arguments of main (section 8.7).
         unsafe {
@@ -123,15 +128,12 @@ pub fn thread_level() -> Option<&'static str> {
     }
 }
 
-/// Open MPI yields the processor whenever it finds nothing to do, if it knows that there are more
-/// ranks than processors. Besides computing threads each such yield costs milliseconds. We sleep on
-/// doorbells instead.
-fn dont_yield_when_idle() {
-    const OPTION: &str = "OMPI_MCA_mpi_yield_when_idle";
-    if env::var_os(OPTION).is_none() {
+/// Sets an option of an MPI library unless it is set.
+fn prefer(option: &str, value: &str) {
+    if env::var_os(option).is_none() {
         // SAFETY: a program starts MPI before it starts threads that read the environment; MPI's own
         // initialisation, which follows, sets variables as well.
-        unsafe { env::set_var(OPTION, "0") };
+        unsafe { env::set_var(option, value) };
     }
 }
 

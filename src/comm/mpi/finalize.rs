@@ -39,7 +39,7 @@ pub(super) unsafe fn finalize(rank: Rank, has_remote_ranks: bool) -> Result<()> 
 
 /// Tells Hydra, if that has started this process, that this rank ends well (PMI-1, `cmd=finalize`).
 fn tell_hydra() -> io::Result<()> {
-    // Both are set by Hydra; `srun` sets the second one, too, and speaks another protocol there.
+    // Both are set by Hydra; `srun` sets the first one, too, and speaks another protocol there.
     let number = env::var("PMI_FD").ok().filter(|_| env::var_os("MPI_LOCALRANKID").is_some());
     let Some(number) = number.and_then(|number| number.parse::<RawFd>().ok()) else { return Ok(()) };
     // SAFETY: the library keeps its connection to the launcher open as long as MPI is not finalized.

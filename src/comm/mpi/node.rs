@@ -37,9 +37,13 @@ impl Node {
     }
 }
 
-/// The bells of the node; `None` if some rank of it cannot map them. Then all do without.
+/// The bells of the node; `None` if some rank of it cannot have them, or map them. Then all do without.
 fn shared_bells(frames: &Communicator, node: &Communicator, members: Vec<Rank>) -> Result<Option<Bells>> {
-    let (mut window, own) = allocate(node)?;
+    // Open MPI lends no memory where it is told to use other windows, as by `OMPI_MCA_osc=ucx`.
+    let allocated = allocate(node);
+    let all_allocated = asleep::agree(node, allocated.is_ok())?;
+    // To free a window takes all ranks: if some have none, the others keep theirs.
+    let Some((mut window, own)) = allocated.ok().filter(|_| all_allocated) else { return Ok(None) };
     // SAFETY: the segment has room for an aligned bell that nobody else has found yet.
     unsafe { aligned(own).write(Bell::default()) };
     asleep::barrier(node)?;
