@@ -8,10 +8,12 @@
 //!
 //! Silence counts only while the rank that listens is awake: who was stopped itself hears of others first.
 
+use super::machine;
 use crate::rank::{Rank, driver_of};
+use rustc_hash::FxHashMap;
 use signal_hook::low_level;
 use std::{
-    fs,
+    fs, mem,
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
     time::{Duration, Instant},
 };
@@ -24,8 +26,9 @@ const STEP_MAX: Duration = Duration::from_millis(300);
 /// Where processes can watch each other, in words; `None` if this one can't be watched.
 pub(super) fn watched_place(host: &str) -> Option<String> {
     open(std::process::id())?;
-    let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
-    Some(format!("{host} {}", namespace.display()))
+    // Names of hosts may be the same, and so is the namespace of every host's first processes.
+    let (boot, namespace) = (machine::boot_id()?, fs::read_link("/proc/self/ns/pid").ok()?);
+    Some(format!("{host} {boot} {}", namespace.display()))
 }
 
 /// A handle of a process, which tells when it has ended.
@@ -93,68 +96,70 @@ pub(super) struct Seen {
 #[derive(Debug)]
 pub(crate) struct Watch {
     this: Rank,
-    /// Which ranks are watched together: by rank, the number of its group.
-    groups: Vec<usize>,
+    /// By rank, which of the groups it is in.
+    group_of: Vec<usize>,
+    groups: Vec<Group>,
     /// For how long nothing is heard of what is lost.
     timeout: Duration,
     /// Those of this host, with their ids.
     processes: Vec<(Rank, OwnedFd, u32)>,
-    /// For how long nothing was heard of each group.
-    silence: Vec<Duration>,
-    lost: Vec<Rank>,
+    /// By rank, whether it is known to be lost.
+    lost: Vec<bool>,
     last_look: Instant,
+}
+
+/// Ranks that are watched together.
+#[derive(Debug, Default)]
+struct Group {
+    /// In order.
+    members: Vec<Rank>,
+    /// For how long nothing was heard of them.
+    silence: Duration,
 }
 
 impl Watch {
     /// Begins to watch. `places` are where the ranks are watched, with their process ids.
     pub(super) fn new(this: Rank, places: &[(Option<String>, u32)], timeout: Duration) -> Self {
-        let groups: Vec<usize> = (0..places.len())
-            .map(|rank| match &places[rank].0 {
-                Some(place) => {
-                    places.iter().position(|(other, _)| other.as_ref() == Some(place)).unwrap_or(rank)
-                }
-                None => rank,
-            })
-            .collect();
-        let own = groups[this.index()];
-        let neighbours = (0..places.len()).filter(|rank| groups[*rank] == own && *rank != this.index());
-        let processes = neighbours.filter_map(|rank| {
-            let pid = places[rank].1;
-            Some((Rank(rank as u32), open(pid)?, pid))
-        });
-        Self {
-            this,
-            timeout,
-            processes: processes.collect(),
-            silence: vec![Duration::ZERO; places.len()],
-            groups,
-            lost: Vec::new(),
-            last_look: Instant::now(),
+        let (mut groups, mut group_of) = (Vec::<Group>::new(), Vec::new());
+        let mut known: FxHashMap<&str, usize> = FxHashMap::default();
+        for (rank, (place, _)) in (0..).map(Rank).zip(places) {
+            let new = groups.len();
+            let group = place.as_deref().map_or(new, |place| *known.entry(place).or_insert(new));
+            if group == new {
+                groups.push(Group::default());
+            }
+            groups[group].members.push(rank);
+            group_of.push(group);
         }
+        let neighbours = groups[group_of[this.index()]].members.iter().filter(|rank| **rank != this);
+        let processes = neighbours.filter_map(|rank| {
+            let pid = places[rank.index()].1;
+            Some((*rank, open(pid)?, pid))
+        });
+        let (processes, lost) = (processes.collect(), vec![false; places.len()]);
+        Self { this, group_of, groups, timeout, processes, lost, last_look: Instant::now() }
     }
 
     /// Something was heard of a rank.
     pub(super) fn heard(&mut self, rank: Rank) {
-        self.silence[self.groups[rank.index()]] = Duration::ZERO;
+        self.groups[self.group_of[rank.index()]].silence = Duration::ZERO;
     }
 
     /// A rank is known to be lost.
     pub(super) fn note_lost(&mut self, rank: Rank) {
-        if !self.lost.contains(&rank) {
-            self.lost.push(rank);
+        if !mem::replace(&mut self.lost[rank.index()], true) {
             self.processes.retain(|(other, ..)| *other != rank);
         }
     }
 
     /// Whether a rank is known to be lost.
     pub(super) fn has_lost(&self, rank: Rank) -> bool {
-        self.lost.contains(&rank)
+        self.lost[rank.index()]
     }
 
-    /// The rank that speaks for a group.
-    fn speaker(&self, group: usize) -> Option<Rank> {
-        let ranks = (0..self.groups.len() as u32).map(Rank);
-        ranks.into_iter().find(|rank| self.groups[rank.index()] == group && !self.lost.contains(rank))
+    /// The ranks of a group that are not lost. The first of them speaks for it.
+    fn alive(&self, group: usize) -> impl Iterator<Item = Rank> {
+        self.groups[group].members.iter().copied().filter(|rank| !self.has_lost(*rank))
     }
 
     /// Looks after others, if it is time.
@@ -165,20 +170,18 @@ impl Watch {
         }
         self.last_look = now;
         let mut seen = Seen { lost: self.ended(), listeners: Vec::new() };
-        let (own, first) = (self.groups[self.this.index()], self.groups[Rank::SCHEDULER.index()]);
-        let others: Vec<usize> = match self.this {
-            Rank::SCHEDULER => (0..self.groups.len()).filter(|group| *group != own).collect(),
-            this if own != first && self.speaker(own) == Some(this) => vec![first],
-            _ => Vec::new(),
+        let (own, first) = (self.group_of[self.this.index()], self.group_of[Rank::SCHEDULER.index()]);
+        let others = match self.this {
+            Rank::SCHEDULER => 0..self.groups.len(),
+            this if self.alive(own).next() == Some(this) => first..first + 1,
+            _ => 0..0,
         };
-        for group in others {
-            let Some(speaker) = self.speaker(group) else { continue };
+        for group in others.filter(|group| *group != own) {
+            let Some(speaker) = self.alive(group).next() else { continue };
             seen.listeners.push(speaker);
-            self.silence[group] += passed.min(STEP_MAX);
-            if self.silence[group] > self.timeout {
-                let ranks = (0..self.groups.len() as u32).map(Rank);
-                let lost =
-                    ranks.filter(|rank| self.groups[rank.index()] == group && !self.lost.contains(rank));
+            self.groups[group].silence += passed.min(STEP_MAX);
+            if self.groups[group].silence > self.timeout {
+                let lost = self.alive(group);
                 let how = format!("was not heard of for {:?}", self.timeout);
                 seen.lost.extend(lost.map(|rank| (rank, how.clone())));
             }

@@ -27,16 +27,15 @@ const GRACE: Duration = Duration::from_millis(1500);
 pub(super) fn watch(engine: &Arc<Engine>) -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGUSR1])?;
     #[cfg(feature = "mpi")]
-    let is_supervised = super::supervisor::is_supervised();
+    let hears_of_losses = super::supervisor::hears_of_losses();
     #[cfg(not(feature = "mpi"))]
-    let is_supervised = false;
+    let hears_of_losses = false;
     let engine = Arc::downgrade(engine);
     thread::Builder::new().name("signals".into()).spawn(move || {
         let mut already = false;
         for signal in signals.forever() {
             if signal == SIGUSR1 {
-                // MPICH's launcher says with it that a rank is lost.
-                if is_supervised {
+                if hears_of_losses {
                     continue;
                 }
                 if let Some(running) = engine.upgrade() {

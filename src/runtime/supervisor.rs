@@ -37,7 +37,16 @@ const UCX_TRANSPORTS: &str = "UCX_TLS";
 /// For how long a process that has died by a signal stands, so that the other ranks of its host see by which.
 const STANDS: Duration = Duration::from_millis(400);
 
-/// Whether this process has such a parent. Then SIGUSR1 is the launcher's word that a rank is lost.
+/// Whether SIGUSR1 is the launcher's word that a rank is lost: Hydra's is. Slurm's says that the job ends soon.
+pub(super) fn hears_of_losses() -> bool {
+    is_supervised() && is_below_hydra()
+}
+
+fn is_below_hydra() -> bool {
+    env::var_os("MPI_LOCALRANKID").is_some()
+}
+
+/// Whether this process has such a parent.
 pub(super) fn is_supervised() -> bool {
     // Programs that the rank starts inherit the variable, but not the parent.
     env::var(SUPERVISED).is_ok_and(|parent| parent == process::parent_id().to_string())
@@ -93,7 +102,7 @@ pub(super) fn supervise(launcher: Launcher) -> Result<()> {
     let mut child = command.spawn().map_err(trouble)?;
     let pid = child.id() as libc::pid_t;
     let passes_on = thread::Builder::new().name("signals".into()).spawn(move || {
-        for signal in signals.forever().filter(|signal| *signal != SIGUSR1) {
+        for signal in signals.forever().filter(|signal| *signal != SIGUSR1 || !is_below_hydra()) {
             // SAFETY: the child is waited for by the thread that ends this process.
             unsafe { libc::kill(pid, signal) };
         }
