@@ -23,7 +23,7 @@ mod tally;
 mod trace;
 
 pub(crate) use clock::{align, now};
-pub(crate) use history::{Head, History, Kind, Sample};
+pub(crate) use history::{Chunk, Head, History, Kind, Sample};
 pub(crate) use live::{Live, Pace, Span};
 pub(crate) use outputs::Outputs;
 pub use outputs::report_again;
@@ -48,7 +48,7 @@ pub(crate) fn samples() -> [Vec<u8>; 2] {
     let (mut trace, mut part) = (Vec::new(), Vec::new());
     trace::write(&known, &mut trace).expect("it can be written");
     for rank in 2..4 {
-        let chunk = history::Chunk {
+        let chunk = Chunk {
             rank,
             head: Some(known.head.clone()),
             began: 5,

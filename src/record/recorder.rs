@@ -74,6 +74,8 @@ pub struct Recorder {
     heard: Mutex<Vec<Live>>,
     /// Chunks that rank 0 was sent, and how many ranks have sent their last.
     gathered: Mutex<(Vec<Chunk>, usize)>,
+    /// Whether rank 0 was told all, as it says to the others.
+    is_gathered: AtomicBool,
     is_over: AtomicBool,
     emptier: Mutex<Option<JoinHandle<()>>>,
     emptier_thread: OnceLock<Thread>,
@@ -145,6 +147,7 @@ impl Recorder {
             feed: Mutex::default(),
             heard: Mutex::default(),
             gathered: Mutex::default(),
+            is_gathered: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             emptier: Mutex::default(),
             emptier_thread: OnceLock::new(),
@@ -373,6 +376,11 @@ impl Recorder {
         let bytes = chunk.encoded();
         // One that is full: what is recorded from here on is in memory only.
         let file = file.and_then(|mut file| write_part(&mut file, &bytes).is_ok().then_some(file));
+        // To rank 0 the head is known, and it is large where there are many ranks.
+        let bytes = match chunk.head {
+            Some(_) if self.rank != Rank::SCHEDULER => Chunk { head: None, ..chunk }.encoded(),
+            _ => bytes,
+        };
         let mut pending = lock(&self.pending);
         pending.file = file;
         pending.chunks.push(bytes);
@@ -403,17 +411,26 @@ impl Recorder {
         std::mem::take(&mut lock(&self.pending).chunks)
     }
 
-    /// Rank 0 is told a chunk.
+    /// Rank 0 is told a chunk; or another rank, by nothing at all, that rank 0 was told all.
     pub(crate) fn gather(&self, chunk: &[u8]) {
+        if chunk.is_empty() {
+            self.is_gathered.store(true, Ordering::SeqCst);
+        }
         let Ok(chunk) = postcard::from_bytes::<Chunk>(chunk) else { return };
         let mut gathered = lock(&self.gathered);
         gathered.1 += usize::from(chunk.is_last);
         gathered.0.push(chunk);
     }
 
-    /// How many ranks have told all.
-    pub(crate) fn complete_count(&self) -> usize {
-        lock(&self.gathered).1
+    /// How many chunks rank 0 was told, and how many ranks have told all.
+    pub(crate) fn gathered_count(&self) -> (usize, usize) {
+        let gathered = lock(&self.gathered);
+        (gathered.0.len(), gathered.1)
+    }
+
+    /// Whether rank 0 was told all.
+    pub(crate) fn is_gathered(&self) -> bool {
+        self.is_gathered.load(Ordering::SeqCst)
     }
 
     /// What rank 0 was told.
@@ -575,7 +592,7 @@ mod tests {
         for chunk in recorder.finish() {
             recorder.gather(&chunk);
         }
-        assert_eq!(recorder.complete_count(), 1);
+        assert_eq!(recorder.gathered_count().1, 1);
         let left = History::read(&parts).unwrap();
         recorder.remove_part();
         assert!(!parts.exists());

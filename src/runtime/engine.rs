@@ -30,11 +30,12 @@ use crate::{
     lock::lock,
     message::{Message, Outcome, TaskId, ToScheduler, append},
     rank::Rank,
-    record::{History, Live, Pace, Recorder, Tally},
+    record::{Chunk, Live, Pace, Recorder, Tally},
     scheduler::Scheduler,
     worker::execute::{Host, Pool},
 };
 use std::{
+    cell::Cell,
     fmt,
     sync::{
         Arc, Condvar, Mutex, OnceLock, TryLockError,
@@ -44,8 +45,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long rank 0 waits for what other ranks have recorded.
+/// How long rank 0 waits for more of what other ranks have recorded.
 const GATHER_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the others wait until it was told all, in case it never says so.
+const GATHERED_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// One process of a run. See the module.
 pub(crate) struct Engine {
@@ -307,8 +310,9 @@ impl Engine {
         self.recorder.as_ref()
     }
 
-    /// Ends the recording: other ranks tell rank 0, which waits for them and returns what there is.
-    pub(crate) fn gather_records(&self) -> Option<History> {
+    /// Ends the recording: other ranks tell rank 0, which waits for them and returns what there is. None comes to
+    /// the end of the run before that, where ranks wait for each other for seconds only.
+    pub(crate) fn gather_records(&self) -> Option<Vec<Chunk>> {
         let recorder = self.recorder.as_ref()?;
         let chunks = recorder.finish();
         if !recorder.keeps() {
@@ -319,13 +323,25 @@ impl Engine {
                 self.table.request(Request::Say(Rank::SCHEDULER, Message::Recorded(chunk)));
             }
             self.send_soon(true);
+            let deadline = Instant::now() + GATHERED_TIMEOUT;
+            self.look_after(|| recorder.is_gathered() || Instant::now() >= deadline);
             return None;
         }
         chunks.iter().for_each(|chunk| recorder.gather(chunk));
-        let deadline = Instant::now() + GATHER_TIMEOUT;
-        let size = self.cluster.ranks().len() - lock(&self.roles).lost().len();
-        self.look_after(|| recorder.complete_count() == size || Instant::now() >= deadline);
-        History::of(recorder.take_gathered())
+        let (ranks, lost) = (self.cluster.ranks(), lock(&self.roles).lost().len());
+        let last = Cell::new((0, Instant::now()));
+        self.look_after(|| {
+            let (chunks, complete) = recorder.gathered_count();
+            if chunks != last.get().0 {
+                last.set((chunks, Instant::now()));
+            }
+            complete == ranks.len() - lost || last.get().1.elapsed() >= GATHER_TIMEOUT
+        });
+        for rank in &ranks[1..] {
+            self.table.request(Request::Say(rank.rank, Message::Recorded(Vec::new())));
+        }
+        self.send_soon(true);
+        Some(recorder.take_gathered())
     }
 
     /// Forgets what the ranks left on disk: it is told.

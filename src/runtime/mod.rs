@@ -713,9 +713,11 @@ impl Member {
         drop(display);
         drop(dashboard);
         tracing::info!(rank = self.rank.0, well = went_well, "has ended its tasks");
-        let history = engine.gather_records();
+        let chunks = engine.gather_records();
         let closed = engine.close();
-        let written = history.map_or(Ok(()), |history| self.settings.outputs.write(&history));
+        let written = chunks
+            .and_then(record::History::of)
+            .map_or(Ok(()), |history| self.settings.outputs.write(&history));
         match written {
             Ok(()) => engine.remove_record(),
             Err(error) if own.is_some() || !went_well => tell(error),

@@ -44,6 +44,7 @@ pub(super) struct Hello {
     pub bound_to: String,
     pub machine_memory_bytes: u64,
     pub threads: Option<u32>,
+    pub frame_bytes_max: usize,
     /// Bytes, or a negative fraction of the machine's, or zero for its share.
     pub memory: f64,
     pub resources: Vec<(String, u32)>,
@@ -86,6 +87,7 @@ impl Hello {
             bound_to: affinity::list(machine::listed_cores()),
             machine_memory_bytes: machine::memory_bytes(),
             threads: settings.threads,
+            frame_bytes_max: settings.frame_bytes_max,
             memory: match settings.memory_limit {
                 MemoryLimit::Auto => 0.0,
                 MemoryLimit::Bytes(bytes) => bytes as f64,
@@ -193,6 +195,9 @@ pub(super) fn agree(hellos: &[Hello]) -> Result<Cluster> {
     same("the MPI library", "load the same MPI on all hosts", &|hello| hello.transport != first.transport)?;
     same("the choice whether ranks 0 and 1 work", "give all ranks the same MANIPLE_INCLUSIVE", &|hello| {
         hello.exclusive_workers != first.exclusive_workers
+    })?;
+    same("the length of frames", "give all ranks the same MANIPLE_FRAME_BYTES", &|hello| {
+        hello.frame_bytes_max != first.frame_bytes_max
     })?;
     let mut cluster = cluster(hellos);
     cluster.set_mortal(mortal(hellos, &cluster));
