@@ -22,4 +22,4 @@ export MANIPLE_DEVICE=gpu
 export MANIPLE_LOCAL_DIRECTORY=/tmp
 export MANIPLE_END_TIME=$(date -d '+1800 seconds' +%s)
 export ZE_FLAT_DEVICE_HIERARCHY=COMPOSITE
-exec mpiexec -n 12 --ppn 6 --depth 34 --cpu-bind depth ./pi --samples 1e12
+exec mpiexec -n 12 --ppn 6 --cpu-bind none ./pi --samples 1e12

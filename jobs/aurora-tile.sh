@@ -23,4 +23,4 @@ export MANIPLE_LOCAL_DIRECTORY=/tmp
 export MANIPLE_END_TIME=$(date -d '+1800 seconds' +%s)
 export ZE_ENABLE_PCI_ID_DEVICE_ORDER=1
 export ZE_FLAT_DEVICE_HIERARCHY=FLAT
-exec mpiexec -n 24 --ppn 12 --depth 17 --cpu-bind depth ./pi --samples 1e12
+exec mpiexec -n 24 --ppn 12 --cpu-bind none ./pi --samples 1e12

@@ -40,8 +40,8 @@ impl Launch {
         let flag = match launcher {
             Launcher::OpenMpi => " --enable-recovery -x OMPI_MCA_orte_enable_recovery=1",
             Launcher::Mpich => " -disable-auto-cleanup",
-            // Slurm's plug-in for PMI-2 lets them live unless told otherwise.
-            Launcher::SrunPmi2 => " --kill-on-bad-exit=0",
+            // Slurm's plug-in for PMI-2 lets them live unless told otherwise, also by its WaitTime.
+            Launcher::SrunPmi2 => " --kill-on-bad-exit=0 --wait=0",
             Launcher::Pals | Launcher::Srun | Launcher::SrunPmix => {
                 let message = "this launcher ends all ranks when one is lost: use --launcher openmpi, mpich or \
                                srun-pmi2";
@@ -99,9 +99,11 @@ impl Launcher {
         let mut words = vec![placed];
         words.extend(self.common(exported));
         let mut command = words.join(" ");
-        if self == Self::Mpich && system == System::Slurm {
+        if self == Self::Mpich {
             // Hydra starts one helper a node by srun, which warns when this asks for more.
-            command = format!("env -u SLURM_NTASKS_PER_NODE {command}");
+            let unset = if system == System::Slurm { "-u SLURM_NTASKS_PER_NODE " } else { "" };
+            // Intel MPI and MVAPICH2 bind ranks to fewer cores than a worker has threads.
+            command = format!("env {unset}I_MPI_PIN=off MV2_ENABLE_AFFINITY=0 {command}");
         }
         if self.is_srun() && !layout.is_even() {
             // The number that sbatch was told is the workers', and srun would warn that the ranks
@@ -208,7 +210,10 @@ mod tests {
                 Launcher::OpenMpi,
                 "mpirun -n 6 --map-by ppr:3:node:OVERSUBSCRIBE --bind-to none -x MANIPLE_THREADS",
             ),
-            (Launcher::Mpich, "env -u SLURM_NTASKS_PER_NODE mpiexec -n 6 -ppn 3"),
+            (
+                Launcher::Mpich,
+                "env -u SLURM_NTASKS_PER_NODE I_MPI_PIN=off MV2_ENABLE_AFFINITY=0 mpiexec -n 6 -ppn 3",
+            ),
             (Launcher::Pals, "mpiexec -n 6 --ppn 3 --depth 4 --cpu-bind depth"),
             (
                 Launcher::SrunPmix,
@@ -255,7 +260,7 @@ mod tests {
              -x OMPI_MCA_orte_enable_recovery=1 -x MANIPLE_THREADS"
         );
         assert!(surviving(Launcher::Mpich).unwrap().ends_with("-ppn 3 -disable-auto-cleanup"));
-        assert!(surviving(Launcher::SrunPmi2).unwrap().ends_with(" --kill-on-bad-exit=0"));
+        assert!(surviving(Launcher::SrunPmi2).unwrap().ends_with(" --kill-on-bad-exit=0 --wait=0"));
         assert!(surviving(Launcher::SrunPmix).unwrap_err().to_string().contains("--survive"));
     }
 
