@@ -96,7 +96,7 @@ pub(crate) fn memory_bytes() -> u64 {
 /// How many bytes of each node a job of Slurm's asked for, which not all sites enforce by cgroups.
 fn job_memory_bytes(read: impl Fn(&str) -> Option<String>) -> Option<u64> {
     let mebibytes: u64 = read("SLURM_MEM_PER_NODE")?.parse().ok()?;
-    // None is all of it.
+    // 0 stands for all of it.
     (mebibytes > 0).then_some(mebibytes << 20)
 }
 
