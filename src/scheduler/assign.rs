@@ -31,6 +31,8 @@ use std::{cmp::Reverse, hash::BuildHasher};
 const YIELD_NANOSECONDS_MIN: u64 = 200_000;
 /// By how many tasks a thread a worker may be more loaded than another that holds as much, and be chosen.
 const LOAD_DIFFERENCE_MAX: usize = 8;
+/// How many workers are few enough that all of them are looked at, though all have the value.
+const HOLDERS_MAX: usize = 32;
 /// How many workers a search for one that can give back looks at.
 const VICTIMS_MAX: usize = 64;
 
@@ -94,11 +96,6 @@ impl Scheduler {
         let record = &self.layers[task.layer];
         let index = (task.id.0 - record.layer.tasks.first.0) as u32;
         let mut held: SmallVec<[(WorkerIndex, u64); 8]> = SmallVec::new();
-        let mut add =
-            |worker: WorkerIndex, bytes: u64| match held.iter_mut().find(|(known, _)| *known == worker) {
-                Some((_, total)) => *total += bytes,
-                None => held.push((worker, bytes)),
-            };
         // Of a set: whatever the order.
         let mut hash = 0_u64;
         super::table::for_each_need(&record.layer, index, |need| {
@@ -106,9 +103,21 @@ impl Scheduler {
             let needed = &self.tasks[needed];
             if needed.state == State::Held {
                 hash = hash.wrapping_add(FxBuildHasher.hash_one(need));
-                add(needed.worker, needed.size.bytes);
-                self.chains.iter(needed.other_holders).for_each(|worker| add(worker, needed.size.bytes));
+                let before = held.len();
+                held.push((needed.worker, needed.size.bytes));
+                held.extend(self.chains.iter(needed.other_holders).map(|worker| (worker, needed.size.bytes)));
+                // What all of many have, as after a broadcast, says nothing.
+                let count = held.len() - before;
+                if count > HOLDERS_MAX && count >= self.workers.len() {
+                    held.truncate(before);
+                }
             }
+        });
+        held.sort_unstable();
+        held.dedup_by(|(worker, bytes), (known, total)| {
+            let is_known = worker == known;
+            *total += if is_known { *bytes } else { 0 };
+            is_known
         });
         held.retain(|(worker, _)| {
             (*worker as usize) < self.workers.len() && self.classes[record.class].may_run_on(*worker)
@@ -124,7 +133,6 @@ impl Scheduler {
         };
         let least = held.iter().map(|(worker, _)| load(*worker)).min()?;
         held.retain(|(worker, _)| load(*worker) <= least + LOAD_DIFFERENCE_MAX);
-        held.sort_unstable();
         Some(held[hash as usize % held.len()].0)
     }
 

@@ -88,6 +88,15 @@ struct Wanted {
     held: Held,
     /// Which part of it; if not said, all.
     cut: Option<Cut>,
+    /// Whether the rank that gave the value, and has it, waits until it is here.
+    is_given: bool,
+}
+
+/// What the next body from a rank with a tag is.
+#[derive(Debug)]
+struct Coming {
+    name: TaskId,
+    is_given: bool,
 }
 
 impl Wanted {
@@ -166,7 +175,9 @@ pub struct Store {
     this: Rank,
     entries: FxHashMap<TaskId, Entry>,
     /// Which value comes from which rank under which tag.
-    coming: FxHashMap<(Rank, BodyTag), TaskId>,
+    coming: FxHashMap<(Rank, BodyTag), Coming>,
+    /// How many of them come from who gave them.
+    given_count: usize,
     next_tag: BodyTag,
     bytes: u64,
     actions: Vec<Action>,
@@ -178,8 +189,10 @@ pub struct Store {
     lost: Vec<Rank>,
     /// Whether heads carry the checksums of bodies.
     checks: bool,
-    /// Values that are to be asked for when there is room, and those that are to be read back then.
+    /// Values that are to be asked for when there is room, those that are asked for when fewer of their kind are
+    /// under way, and those that are to be read back.
     deferred: VecDeque<TaskId>,
+    deferred_given: VecDeque<TaskId>,
     to_load: VecDeque<TaskId>,
 }
 
@@ -190,6 +203,7 @@ impl Store {
             this,
             entries: FxHashMap::default(),
             coming: FxHashMap::default(),
+            given_count: 0,
             next_tag: 0,
             bytes: 0,
             actions: Vec::new(),
@@ -199,6 +213,7 @@ impl Store {
             lost: Vec::new(),
             checks: false,
             deferred: VecDeque::new(),
+            deferred_given: VecDeque::new(),
             to_load: VecDeque::new(),
         }
     }
@@ -240,7 +255,7 @@ impl Store {
 
     /// How many bodies are expected.
     pub(crate) fn coming_count(&self) -> usize {
-        self.coming.values().filter(|name| self.entries.contains_key(name)).count()
+        self.coming.values().filter(|coming| self.entries.contains_key(&coming.name)).count()
     }
 
     /// Keeps a value that was made here.
@@ -271,11 +286,11 @@ impl Store {
 
     /// Sees to it that a value comes here. Returns whether it is here; else there will be news.
     pub fn want(&mut self, held: Held, claim: Claim) -> bool {
-        self.want_unless_full(held, claim, false)
+        self.want_unless_full(held, claim, None)
     }
 
-    /// As [`want`](Self::want); it is asked for at once if it is `urgent`.
-    fn want_unless_full(&mut self, held: Held, claim: Claim, urgent: bool) -> bool {
+    /// As [`want`](Self::want); without regard to memory if another rank has told this one to, and waits for it.
+    fn want_unless_full(&mut self, held: Held, claim: Claim, teller: Option<Rank>) -> bool {
         let this = self.this;
         let entry = self.entries.entry(held.task).or_insert_with(|| Entry::new(State::Expected));
         entry.claims |= claim as u8;
@@ -287,10 +302,12 @@ impl Store {
             // Of what was on a rank that is lost, it will be told where it is instead.
             State::Expected if self.lost.contains(&held.holder) => return false,
             State::Expected if held.holder != this => {}
-            State::Deferred(_) if urgent => {}
+            State::Deferred(_) if teller.is_some() => {}
             State::Expected | State::Deferred(_) | State::Coming { .. } => return false,
         }
-        self.ask_or_defer(held.task, Wanted { held, cut: None }, urgent);
+        // No ring of waiting may close among those that pass a value on; who gives it waits for nobody.
+        let is_given = teller == Some(held.holder);
+        self.ask_or_defer(held.task, Wanted { held, cut: None, is_given }, teller.is_some() && !is_given);
         false
     }
 
@@ -299,37 +316,42 @@ impl Store {
     pub fn want_part(&mut self, name: TaskId, held: Held, cut: Cut) {
         let entry = Entry { claims: Claim::Worker as u8, ..Entry::new(State::Expected) };
         self.entries.insert(name, entry);
-        self.ask_or_defer(name, Wanted { held, cut: Some(cut) }, false);
+        self.ask_or_defer(name, Wanted { held, cut: Some(cut), is_given: false }, false);
     }
 
-    fn ask_or_defer(&mut self, name: TaskId, wanted: Wanted, urgent: bool) {
-        if urgent || self.may_come(&wanted) {
+    fn ask_or_defer(&mut self, name: TaskId, wanted: Wanted, at_once: bool) {
+        if at_once || self.may_come(&wanted) {
             return self.ask_for(name, wanted);
         }
         if let Some(entry) = self.entries.get_mut(&name) {
+            let is_given = wanted.is_given;
             entry.state = State::Deferred(Box::new(wanted));
-            self.deferred.push_back(name);
+            self.deferred(is_given).push_back(name);
         }
     }
 
     /// Whether there is room for it.
     fn may_come(&self, wanted: &Wanted) -> bool {
+        if wanted.is_given {
+            return self.given_count < COMING_MAX;
+        }
         let UnderWay { coming_bytes, .. } = self.under_way;
         let admits =
             |memory: &Memory| memory.admits(wanted.size().bytes, self.under_way.total(), coming_bytes);
-        self.coming.len() < COMING_MAX && self.memory.as_ref().is_none_or(admits)
+        self.coming.len() - self.given_count < COMING_MAX && self.memory.as_ref().is_none_or(admits)
     }
 
     /// Makes room for a value, or a part of one, and asks its holder for it.
     fn ask_for(&mut self, name: TaskId, wanted: Wanted) {
-        let (size, Wanted { held, cut }) = (wanted.size(), wanted);
+        let (size, Wanted { held, cut, is_given }) = (wanted.size(), wanted);
         let source = held.holder;
         let tag = (0..=TAG_MAX)
             .map(|distance| self.next_tag.wrapping_add(distance) & TAG_MAX)
             .find(|tag| !self.coming.contains_key(&(source, *tag)))
             .expect("there are more tags than bodies on their way");
         self.next_tag = tag.wrapping_add(1) & TAG_MAX;
-        self.coming.insert((source, tag), name);
+        self.coming.insert((source, tag), Coming { name, is_given });
+        self.given_count += usize::from(is_given);
         self.under_way.coming_bytes += size.bytes;
         if let Some(entry) = self.entries.get_mut(&name) {
             entry.state = State::Coming { source, size, head: None, body: None };
@@ -355,6 +377,8 @@ impl Store {
                 self.forget(task);
             }
             State::Here(_) | State::Coming { .. } => {}
+            // Another rank waits until it has come.
+            State::Deferred(wanted) if wanted.is_given => {}
             State::Expected | State::Deferred(_) => self.forget(task),
         }
     }
@@ -378,8 +402,7 @@ impl Store {
                 if self.lost.contains(&held.holder) {
                     held.holder = source;
                 }
-                // Not put off: ranks that are told of it wait for this one, and no ring of waiting may close.
-                if self.want_unless_full(held, Claim::Worker, true) {
+                if self.want_unless_full(held, Claim::Worker, Some(source)) {
                     let message = ToStore::Pulled(held.task);
                     self.actions.push(Action::Say { target: source, message });
                 } else if let Some(entry) = self.entries.get_mut(&held.task) {
@@ -417,7 +440,11 @@ impl Store {
         let State::Coming { size, .. } = entry.state else { return };
         self.under_way.coming_bytes -= size.bytes;
         entry.state = State::Here(Value::broken(reason));
+        if let Some(coming) = self.coming.values_mut().find(|coming| coming.name == task) {
+            self.given_count -= usize::from(std::mem::take(&mut coming.is_given));
+        }
         self.settle(task);
+        self.ask_for_deferred();
     }
 
     /// A rank is lost, and so is what was to come from there, but for what another rank can send instead.
@@ -425,6 +452,7 @@ impl Store {
     pub fn lose(&mut self, rank: Rank) -> (Vec<TaskId>, Vec<TaskId>) {
         self.lost.push(rank);
         self.coming.retain(|(source, _), _| *source != rank);
+        self.given_count = self.coming.values().filter(|coming| coming.is_given).count();
         let mut names: Vec<TaskId> = self.entries.keys().copied().collect();
         names.sort_unstable();
         let (mut lacking, mut orphaned) = (Vec::new(), Vec::new());
@@ -456,7 +484,7 @@ impl Store {
             if let Some(teller) = entry.teller.filter(|teller| *teller != rank) {
                 // Who gave it keeps it until all have it.
                 let held = Held { task: name, holder: teller, size };
-                self.ask_for(name, Wanted { held, cut: None });
+                self.ask_for(name, Wanted { held, cut: None, is_given: true });
                 continue;
             }
             if entry.claims & Claim::Worker as u8 != 0 {
@@ -480,11 +508,12 @@ impl Store {
 
     /// A body has arrived.
     pub fn body_arrived(&mut self, source: Rank, tag: BodyTag, buffer: Buffer) {
-        let Some(task) = self.coming.remove(&(source, tag)) else { return };
+        let Some(Coming { name, is_given }) = self.coming.remove(&(source, tag)) else { return };
+        self.given_count -= usize::from(is_given);
         self.ask_for_deferred();
-        if let Some(Entry { state: State::Coming { body, .. }, .. }) = self.entries.get_mut(&task) {
+        if let Some(Entry { state: State::Coming { body, .. }, .. }) = self.entries.get_mut(&name) {
             *body = Some(buffer);
-            self.complete(task);
+            self.complete(name);
         }
     }
 
@@ -707,21 +736,29 @@ impl Store {
 
     /// Asks for values that were put off, as far as there is room.
     fn ask_for_deferred(&mut self) {
-        while let Some(name) = self.deferred.front().copied() {
-            if let Some(Entry { state: State::Deferred(wanted), .. }) = self.entries.get(&name) {
-                if !self.may_come(wanted) {
-                    return;
+        for is_given in [true, false] {
+            while let Some(name) = self.deferred(is_given).front().copied() {
+                if let Some(Entry { state: State::Deferred(wanted), .. }) = self.entries.get(&name) {
+                    if !self.may_come(wanted) {
+                        break;
+                    }
+                    let wanted = wanted.clone();
+                    self.ask_for(name, *wanted);
                 }
-                let wanted = wanted.clone();
-                self.ask_for(name, *wanted);
+                self.deferred(is_given).pop_front();
             }
-            self.deferred.pop_front();
         }
+    }
+
+    /// The names of what was put off: what was given to this rank, or the rest.
+    fn deferred(&mut self, is_given: bool) -> &mut VecDeque<TaskId> {
+        if is_given { &mut self.deferred_given } else { &mut self.deferred }
     }
 }
 
 /// The largest tag that MPI promises.
 const TAG_MAX: BodyTag = 0x7fff;
 
-/// The most bodies that are on their way here at a time, but for those that are urgent.
+/// The most bodies that are on their way here at a time of those that were given to this rank, and of others, but
+/// for those that ranks pass on which wait for each other.
 const COMING_MAX: usize = 8192;

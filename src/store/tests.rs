@@ -74,6 +74,41 @@ fn what_was_coming_from_a_lost_rank_is_lacking_and_may_come_from_another() {
     ));
 }
 
+/// A driver that gives a worker as many values as there are tags, and more, before the first of them has come.
+#[test]
+fn more_values_are_given_than_can_be_on_their_way() {
+    let (mut store, value) = (Store::new(Rank(2)), value(100));
+    let (head, body) = value.to_wire().unwrap();
+    let count = u64::from(TAG_MAX) + 100;
+    for task in 0..count {
+        store.handle(Rank(1), ToStore::Pull(held(task, 1, &value)));
+    }
+    // One of those that wait is given up: who gave it hears of it all the same.
+    store.free(TaskId(count - 1), Claim::Worker);
+    let (mut pulled, mut posted) = (0, FxHashMap::default());
+    loop {
+        assert!(store.coming_count() <= COMING_MAX);
+        let actions = store.take_actions();
+        if actions.is_empty() {
+            break;
+        }
+        for action in actions {
+            match action {
+                Action::Post { tag, buffer, .. } => assert!(posted.insert(tag, buffer).is_none()),
+                Action::Say { target: Rank(1), message: ToStore::Fetch { task, tag, part: None } } => {
+                    store.handle(Rank(1), ToStore::Head { task, head: head.clone() });
+                    let mut buffer = posted.remove(&tag).expect("posted before it is asked for");
+                    buffer.fill_from(body.as_slice());
+                    store.body_arrived(Rank(1), tag, buffer);
+                }
+                Action::Say { target: Rank(1), message: ToStore::Pulled(_) } => pulled += 1,
+                action => panic!("{action:?}"),
+            }
+        }
+    }
+    assert_eq!((pulled, store.len() as u64, store.coming_count()), (count, count - 1, 0));
+}
+
 #[test]
 fn a_value_moves_once_to_who_wants_it() {
     let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Posted::new());

@@ -169,7 +169,7 @@ impl Worker {
         let task = run.tasks.first;
         let mut missing: SmallVec<[TaskId; 4]> = SmallVec::new();
         for_each_held(&run, |held| {
-            if is_here(held.task) || missing.contains(&held.task) {
+            if is_here(held.task) {
                 return;
             }
             missing.push(held.task);
@@ -178,6 +178,9 @@ impl Worker {
             }
         });
         self.want_parts(&mut run, &mut missing, actions);
+        // A task may need a value more than once, and of a list very many.
+        missing.sort_unstable();
+        missing.dedup();
         if missing.is_empty() {
             actions.push(Action::Begin(run));
             return;
