@@ -652,6 +652,8 @@ pub enum Message {
     },
     /// To rank 0: a piece of what a rank has recorded.
     Recorded(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// From rank 0, to every other rank: it has what they have recorded.
+    Gathered,
     /// To rank 0: what a rank does now, where somebody looks.
     Live(#[serde(with = "serde_bytes")] Vec<u8>),
 }

@@ -411,11 +411,8 @@ impl Recorder {
         std::mem::take(&mut lock(&self.pending).chunks)
     }
 
-    /// Rank 0 is told a chunk; or another rank, by nothing at all, that rank 0 was told all.
+    /// Rank 0 is told a chunk.
     pub(crate) fn gather(&self, chunk: &[u8]) {
-        if chunk.is_empty() {
-            self.is_gathered.store(true, Ordering::SeqCst);
-        }
         let Ok(chunk) = postcard::from_bytes::<Chunk>(chunk) else { return };
         let mut gathered = lock(&self.gathered);
         gathered.1 += usize::from(chunk.is_last);
@@ -426,6 +423,11 @@ impl Recorder {
     pub(crate) fn gathered_count(&self) -> (usize, usize) {
         let gathered = lock(&self.gathered);
         (gathered.0.len(), gathered.1)
+    }
+
+    /// Another rank is told that rank 0 was told all.
+    pub(crate) fn note_gathered(&self) {
+        self.is_gathered.store(true, Ordering::SeqCst);
     }
 
     /// Whether rank 0 was told all.

@@ -338,7 +338,7 @@ impl Engine {
             complete == ranks.len() - lost || last.get().1.elapsed() >= GATHER_TIMEOUT
         });
         for rank in &ranks[1..] {
-            self.table.request(Request::Say(rank.rank, Message::Recorded(Vec::new())));
+            self.table.request(Request::Say(rank.rank, Message::Gathered));
         }
         self.send_soon(true);
         Some(recorder.take_gathered())

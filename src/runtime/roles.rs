@@ -446,6 +446,9 @@ impl Roles {
             Message::Recorded(chunk) => {
                 around.recorder.inspect(|recorder| recorder.gather(&chunk));
             }
+            Message::Gathered => {
+                around.recorder.inspect(|recorder| recorder.note_gathered());
+            }
             Message::Live(live) => {
                 around.recorder.inspect(|recorder| recorder.hear_live(&live));
             }

@@ -39,6 +39,7 @@ pub(super) fn concerned(message: &Message) -> Vec<Tasks> {
         | Message::Lives
         | Message::Bye
         | Message::Recorded(_)
+        | Message::Gathered
         | Message::Ask { .. }
         | Message::Live(_) => Vec::new(),
     }
