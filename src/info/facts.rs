@@ -1,10 +1,6 @@
 //! What one rank finds on its host.
 
-use crate::{
-    comm::launcher::Launcher,
-    device,
-    runtime::{affinity, machine},
-};
+use crate::{comm::launcher::Launcher, device, runtime::machine};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
@@ -146,13 +142,12 @@ impl Facts {
     pub(super) fn here(launcher: Option<Launcher>) -> Self {
         let variables = VARIABLES.iter().filter_map(|name| Some(((*name).into(), env::var(name).ok()?)));
         let scratch = env::var_os("MANIPLE_LOCAL_DIRECTORY").map_or_else(env::temp_dir, PathBuf::from);
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         Self {
             host: machine::host_name(),
             launcher: launcher.map(|launcher| (launcher.name.to_string(), launcher.size)),
             variables: variables.collect(),
             library: library(),
-            cpus: allowed_cpus(&status),
+            cpus: machine::listed_cores().into_iter().collect(),
             core_count: machine::core_count(),
             memory: memory(),
             scratch: Place::at(&scratch),
@@ -169,11 +164,6 @@ impl Place {
         let file_system = machine::file_system(path).unwrap_or_else(|| "unknown".into());
         Some(Self { path: path.into(), file_system, bytes, free_bytes })
     }
-}
-
-/// The cores that a process may run on, from its `/proc/self/status`.
-fn allowed_cpus(status: &str) -> BTreeSet<u32> {
-    affinity::allowed(status).into_iter().collect()
 }
 
 fn memory() -> Memory {
@@ -258,16 +248,6 @@ fn files_in(folder: &Path) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sets_of_cores_are_read() {
-        let table = [("0-1", vec![0, 1]), ("0,2-4,7", vec![0, 2, 3, 4, 7]), ("5", vec![5]), ("", vec![])];
-        for (list, cpus) in table {
-            let status =
-                format!("Name:\tx\nCpus_allowed:\tff\nCpus_allowed_list:\t{list}\nMems_allowed:\t1\n");
-            assert_eq!(allowed_cpus(&status), BTreeSet::from_iter(cpus), "{list}");
-        }
-    }
 
     #[test]
     fn families_are_known_by_their_versions() {

@@ -77,7 +77,7 @@ pub(super) fn is_one_core(cores: &[u32], siblings: impl Fn(u32) -> Vec<u32>) -> 
 }
 
 /// The cores that a process may use, from its `/proc/self/status`.
-pub(crate) fn allowed(status: &str) -> Vec<u32> {
+pub(super) fn allowed(status: &str) -> Vec<u32> {
     listed(status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or_default())
 }
 
@@ -207,6 +207,16 @@ mod tests {
         for (allowed, expected) in table {
             let allowed: Vec<Vec<u32>> = allowed.iter().map(|cores| listed(cores)).collect();
             assert_eq!(threads(&allowed), expected, "{allowed:?}");
+        }
+    }
+
+    #[test]
+    fn sets_of_cores_are_read() {
+        let table = [("0-1", vec![0, 1]), ("0,2-4,7", vec![0, 2, 3, 4, 7]), ("5", vec![5]), ("", vec![])];
+        for (list, cores) in table {
+            let status =
+                format!("Name:\tx\nCpus_allowed:\tff\nCpus_allowed_list:\t{list}\nMems_allowed:\t1\n");
+            assert_eq!(allowed(&status), cores, "{list}");
         }
     }
 

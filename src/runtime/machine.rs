@@ -51,7 +51,7 @@ pub(crate) fn core_count() -> u32 {
 }
 
 /// The cores that this process may use; none if the system does not tell.
-pub(super) fn listed_cores() -> Vec<u32> {
+pub(crate) fn listed_cores() -> Vec<u32> {
     affinity::allowed(&fs::read_to_string("/proc/self/status").unwrap_or_default())
 }
 
