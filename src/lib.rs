@@ -33,7 +33,7 @@
 //! - [`current`](current()): what a task knows of itself, and how it submits more.
 //! - [`device`](mod@device): GPUs and tiles, and the kernels that tasks run on them.
 //!
-//! `ARCHITECTURE.md` in the repository draws the house.
+//! `ARCHITECTURE.md` in the repository describes the source, and `docs/guide` is the guide.
 
 mod allocator;
 pub mod array;
@@ -86,7 +86,22 @@ pub use store::Thresholds;
 pub use task::Shared;
 pub use value::Data;
 
-/// The programs of the README compile.
+/// The programs of the README and the guide compile.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod documents {
+    macro_rules! documents {
+        ($($name:ident: $path:literal),* $(,)?) => {
+            $(#[doc = include_str!($path)] struct $name;)*
+        };
+    }
+
+    documents! {
+        Readme: "../README.md",
+        FirstRun: "../docs/guide/src/first-run.md",
+        Tasks: "../docs/guide/src/tasks.md",
+        Arrays: "../docs/guide/src/arrays.md",
+        Devices: "../docs/guide/src/devices.md",
+        Checkpoint: "../docs/guide/src/checkpoint.md",
+        Embedding: "../docs/guide/src/embedding.md",
+    }
+}

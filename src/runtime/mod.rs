@@ -131,7 +131,7 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`local_directory`](Self::local_directory) | `MANIPLE_LOCAL_DIRECTORY` | `$TMPDIR`, else `/tmp` |
 /// | [`exclusive_workers`](Self::exclusive_workers) | `MANIPLE_INCLUSIVE=1` is `false` | `true` |
 /// | [`resource`](Self::resource) | `MANIPLE_RESOURCES=GPU=1,...` | none |
-/// | [`device`](Self::device) | `MANIPLE_DEVICE=cpu`, `gpu` or `tile` | `cpu`: OpenCL is not looked for |
+/// | [`device`](Self::device) | `MANIPLE_DEVICE=cpu`, `gpu` or `tile` | `cpu`: OpenCL is not loaded |
 /// | [`device_type`](Self::device_type) | `MANIPLE_DEVICE_TYPE=gpu`, `cpu` or `all` | `gpu` |
 /// | [`share_device`](Self::share_device) | `MANIPLE_SHARE_DEVICE=1` | workers of a host have a device each |
 /// | [`device_memory_limit`](Self::device_memory_limit) | `MANIPLE_DEVICE_MEMORY_LIMIT` | `auto`: all that the device has |
@@ -140,12 +140,12 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`frame_bytes_max`](Self::frame_bytes_max) | `MANIPLE_FRAME_BYTES` | 256 MiB |
 /// | [`local_workers`](Self::local_workers) | `MANIPLE_LOCAL_WORKERS` | none: one process does all |
 /// | [`shutdown_grace`](Self::shutdown_grace) | `MANIPLE_SHUTDOWN_GRACE_SECONDS` | 5 s |
-/// | [`survive`](Self::survive) | `MANIPLE_SURVIVE=1` | the loss of a worker ends the run |
+/// | [`survive`](Self::survive) | `MANIPLE_SURVIVE=1` | the failure of a worker ends the run |
 /// | [`allowed_failures`](Self::allowed_failures) | `MANIPLE_ALLOWED_FAILURES` | 3 |
 /// | [`loss_timeout`](Self::loss_timeout) | `MANIPLE_LOSS_TIMEOUT_SECONDS` | 3 s |
 /// | [`time_limit`](Self::time_limit) | `MANIPLE_TIME_LIMIT` in seconds; of the job: `MANIPLE_END_TIME`, `SLURM_JOB_END_TIME` | none |
 /// | [`time_margin`](Self::time_margin) | `MANIPLE_TIME_MARGIN` in seconds | 30 s, at most a tenth |
-/// | | `MANIPLE_LOG=debug`, or `info,maniple::store=debug`: what goes on, on standard error | nothing |
+/// | | `MANIPLE_LOG=debug`, or `info,maniple::store=debug`: log lines on standard error | none |
 /// | [`progress`](Self::progress) | `MANIPLE_PROGRESS=1`; `MANIPLE_PROGRESS_SECONDS` between lines | none; 60 s |
 /// | [`report`](Self::report) | `MANIPLE_REPORT` | none |
 /// | [`trace`](Self::trace) | `MANIPLE_TRACE` | none |
@@ -170,20 +170,20 @@ impl Builder {
         self
     }
 
-    /// How many tasks each worker runs at a time; else one for each core that falls to it, which its launcher has
-    /// bound it to, or which it shares with the other workers of its node.
+    /// Number of tasks that each worker runs at a time. Default: one for each core that the launcher has bound the
+    /// worker to, or for each core of its share of the node.
     pub fn threads(self, threads: u32) -> Self {
         self.set(|settings| settings.threads = Some(threads.max(1)))
     }
 
-    /// How much memory each worker may fill. Values that were not used lately move to a file without a
-    /// name in the [`local_directory`](Self::local_directory) before it is exceeded, and are read back when
+    /// Memory that the values of each worker may occupy. Before it is exceeded, the least recently used values are
+    /// spilled to a file without a name in the [`local_directory`](Self::local_directory), and read back when
     /// a task or another rank needs them.
     pub fn memory_limit(self, limit: MemoryLimit) -> Self {
         self.set(|settings| settings.memory_limit = limit)
     }
 
-    /// At which parts of its memory limit a worker moves values to its disk, and begins no more tasks.
+    /// Fractions of the memory limit at which a worker spills values, and at which it begins no more tasks.
     pub fn memory_thresholds(mut self, thresholds: Thresholds) -> Self {
         if let Err(error) = settings::check_thresholds(thresholds) {
             self.settings = self.settings.and(Err(error));
@@ -191,132 +191,128 @@ impl Builder {
         self.set(|settings| settings.memory_thresholds = thresholds)
     }
 
-    /// Where to values may be moved: without a word only to a disk of the node.
+    /// Where values may be spilled. Default: node-local disks only.
     pub fn spill(self, place: SpillPlace) -> Self {
         self.set(|settings| settings.spill = place)
     }
 
-    /// How values are packed on the disk.
+    /// Compression of spilled values.
     pub fn spill_compression(self, compression: Compression) -> Self {
         self.set(|settings| settings.spill_compression = compression)
     }
 
-    /// Where each worker makes its scratch directory, and moves values to when its memory is full; a disk
-    /// of its node.
+    /// Directory for each worker's scratch directory and spilled values, on a disk of its node.
     pub fn local_directory(self, path: impl Into<PathBuf>) -> Self {
         self.set(|settings| settings.local_directory = Some(path.into()))
     }
 
-    /// Whether ranks 0 and 1 do nothing but schedule and drive. With `false` they work, too, so that
-    /// no core and no GPU of theirs idles.
+    /// Whether ranks 0 and 1 only schedule and drive. With `false` they run tasks, too, so that their cores and
+    /// GPUs are not idle.
     pub fn exclusive_workers(self, exclusive: bool) -> Self {
         self.set(|settings| settings.exclusive_workers = exclusive)
     }
 
-    /// Declares what each worker has that tasks can take, such as `GPU`, 1.
+    /// Declares an amount of a resource that each worker has and tasks can take, such as `GPU`, 1.
     pub fn resource(self, name: &str, amount: u32) -> Self {
         self.set(|settings| settings.resources.push((name.into(), amount)))
     }
 
-    /// What each worker binds to. A worker that has a device declares the resource `GPU`, 1, unless it
-    /// was told of another amount.
+    /// Kind of device that each worker binds to. A worker with a device declares the resource `GPU`, 1, unless
+    /// another amount is declared.
     pub fn device(self, device: Binding) -> Self {
         self.set(|settings| settings.device = device)
     }
 
-    /// Which OpenCL devices workers bind to. [`DeviceType::Cpu`] is for trying programs without a GPU.
+    /// Type of the OpenCL devices that workers bind to. [`DeviceType::Cpu`] is for trying programs without a GPU.
     pub fn device_type(self, types: DeviceType) -> Self {
         self.set(|settings| settings.device_type = types)
     }
 
-    /// Whether several workers of a host may be bound to the same device.
+    /// Whether several workers of a host may bind to the same device.
     pub fn share_device(self, share: bool) -> Self {
         self.set(|settings| settings.share_device = share)
     }
 
-    /// How much of its device's memory each worker may fill. Values that are not in use move to the host
-    /// before it is exceeded, those first that were not used for longest.
+    /// Device memory that the values of each worker may occupy. Before it is exceeded, values that are not in use
+    /// move to the host, the least recently used first.
     pub fn device_memory_limit(self, limit: MemoryLimit) -> Self {
         self.set(|settings| settings.device_memory_limit = limit)
     }
 
-    /// How much work each thread of a worker is given ahead: so much time of it, but at most so many
-    /// tasks.
+    /// Amount of work that the scheduler assigns ahead to each thread of a worker: the tasks' own time, and a
+    /// maximum number of tasks.
     pub fn backlog(self, time: Duration, tasks_max: u32) -> Self {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.set(|settings| settings.backlog = Backlog { nanoseconds, tasks_max: tasks_max.max(1) })
     }
 
-    /// The most bytes that an encoded value has that travels with messages, rather than on its own.
+    /// Maximum encoded size, in bytes, of values that are sent inline with control messages.
     pub fn small_bytes_max(self, bytes: usize) -> Self {
         self.set(|settings| settings.small_bytes_max = bytes)
     }
 
-    /// The bytes over which what MPI carries is cut into pieces.
+    /// Largest single MPI message, in bytes; longer messages are split.
     pub fn frame_bytes_max(self, bytes: usize) -> Self {
         self.set(|settings| settings.frame_bytes_max = bytes)
     }
 
-    /// Without a launcher, makes this many workers of threads of this process, with a scheduler beside
-    /// them: Dask's `LocalCluster`.
+    /// Number of workers that a process without a launcher starts as threads, with a scheduler beside them: Dask's
+    /// `LocalCluster`.
     pub fn local_workers(self, workers: u32) -> Self {
         self.set(|settings| settings.local_workers = Some(workers.max(1)))
     }
 
-    /// How long, at the end of a run, tasks may go on that still run.
+    /// Time that running tasks have to finish when the run ends.
     pub fn shutdown_grace(self, grace: Duration) -> Self {
         self.set(|settings| settings.shutdown_grace = grace)
     }
 
-    /// Whether the run goes on when a worker is lost, where the launcher lets the others live: what it ran
-    /// runs elsewhere, and what only it held is made again. [`Cluster`], printed as `{:#}`, tells whether it
-    /// does, and if not, why.
+    /// Whether the run tolerates the failure of a worker, where the launcher keeps the other ranks running. Its
+    /// tasks run elsewhere, and values that only it held are recomputed. [`Cluster`], printed as `{:#}`, says whether
+    /// this run does, and if not, why.
     ///
-    /// Under MPICH's launcher and Slurm each rank has a parent process then, which is the program itself,
-    /// started first: what it does before the run, it does in both.
+    /// Under MPICH's launcher and Slurm each rank then has a parent process, which is the same program: code before
+    /// the run is executed in both.
     pub fn survive(self, survive: bool) -> Self {
         self.set(|settings| settings.survive = survive)
     }
 
-    /// How many workers may be lost that had the same task, before that fails with
-    /// [`Reason::Lost`](crate::Reason::Lost) as what probably ends them; if its
-    /// [`SubmitOptions`](crate::SubmitOptions::allowed_failures) say nothing else.
+    /// Maximum number of workers that may fail while holding the same task. A task that exceeds it is presumed to be
+    /// the cause and fails with [`Reason::Lost`](crate::Reason::Lost). A task's
+    /// [`SubmitOptions`](crate::SubmitOptions::allowed_failures) take precedence.
     pub fn allowed_failures(self, workers: u32) -> Self {
         self.set(|settings| settings.allowed_failures = workers)
     }
 
-    /// For how long nothing is heard of a host before its ranks are taken for lost. The end of a process is
-    /// seen at once.
+    /// Time of silence after which the ranks of a host are considered failed. The end of a process is seen at once.
     pub fn loss_timeout(self, timeout: Duration) -> Self {
         self.set(|settings| settings.loss_timeout = timeout.max(Duration::from_millis(500)))
     }
 
-    /// How long the run may take. Where its job ends sooner, that counts: the end is read from
-    /// `MANIPLE_END_TIME` and `SLURM_JOB_END_TIME`, both in seconds since 1970, or follows from Torque's
+    /// Time limit of the run. The end of the job takes precedence if it is earlier: it is read from
+    /// `MANIPLE_END_TIME` and `SLURM_JOB_END_TIME`, both in seconds since 1970, or computed from Torque's
     /// `PBS_WALLTIME`.
     pub fn time_limit(self, limit: Duration) -> Self {
         self.set(|settings| settings.time_limit = Some(limit))
     }
 
-    /// How long before the run must end it begins to stop: no task begins any more, and those that run may
-    /// end. When three quarters of the margin are over, waiting ends too, with [`Error::Stopping`]. Without
-    /// it: 30 s, but at most a tenth of the time that is left at the start. See [`Client::stopping`].
+    /// Time before the limit at which the run begins to stop: no task begins, and running tasks may finish. After
+    /// three quarters of the margin waiting ends, too, with [`Error::Stopping`]. Default: 30 s, at most a tenth of the
+    /// time left at the start. See [`Client::stopping`].
     pub fn time_margin(self, margin: Duration) -> Self {
         self.set(|settings| settings.time_margin = Some(margin))
     }
 
-    /// Shows on rank 0's standard error how far each function has come: how many tasks are done, with workers
-    /// and waiting, how many end in a second, and how long it will take. Bars in a terminal; elsewhere a line a
-    /// minute, and one at the end.
+    /// Shows the progress of each function on rank 0's standard error: tasks finished, assigned and waiting, tasks
+    /// per second, and the remaining time. Bars in a terminal; elsewhere a line a minute, and one at the end.
     pub fn progress(self, shown: bool) -> Self {
         self.set(|settings| settings.progress = shown)
     }
 
-    /// Writes a report of the run to this file when it has ended: one page of HTML that needs nothing else.
+    /// Writes a report of the run to this file when it has ended: one self-contained page of HTML.
     ///
-    /// Rank 0 writes it. While the run goes on, each rank leaves what it has recorded in a directory beside
-    /// the file, called as the file with `.parts` at its end; of a run that was killed that stays, and
-    /// `maniple report` makes a report of it.
+    /// Rank 0 writes it. During the run each rank writes what it has recorded into a directory beside the file, with
+    /// the file's name and `.parts`. After a run that was killed, `maniple report` makes a report of that directory.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
@@ -330,19 +326,18 @@ impl Builder {
         self.set(|settings| settings.outputs.report = Some(path.into()))
     }
 
-    /// Writes a trace of the run to this file when it has ended, in Chrome's format, for
+    /// Writes a trace of the run to this file when it has ended, in Chrome's trace format, for
     /// <https://ui.perfetto.dev>. `maniple report` makes a report of it. See [`report`](Self::report).
     pub fn trace(self, path: impl Into<PathBuf>) -> Self {
         self.set(|settings| settings.outputs.trace = Some(path.into()))
     }
 
-    /// Serves a page on which the run is watched while it goes on, and prints on rank 0's standard error where
-    /// it is: with a token without which nothing is shown.
+    /// Serves a page that shows the run while it goes on, and prints its address, with the required token, on rank
+    /// 0's standard error.
     ///
-    /// `address` is a port, an address of rank 0's host, both (`127.0.0.1:8080`), or empty: then it is
-    /// `127.0.0.1`, which no other host can reach but through `ssh -L`, as the line that is printed says, and
-    /// port 8787 or the next free one. Nothing but the page's own requests is answered, nothing can be changed,
-    /// and nothing is asked of anybody else.
+    /// `address` is a port, an address of rank 0's host, both (`127.0.0.1:8080`), or empty. The default is
+    /// `127.0.0.1`, which other hosts reach only through `ssh -L` (the line is printed), and port 8787 or the next
+    /// free one. The page is read-only and loads nothing from other hosts.
     ///
     /// ```
     /// let runtime = maniple::Runtime::builder().dashboard("");
@@ -359,20 +354,20 @@ impl Builder {
         }
     }
 
-    /// Keeps the results that are to last ([`SubmitOptions::checkpoint`](crate::SubmitOptions::checkpoint),
-    /// [`Array::checkpoint`](crate::Array::checkpoint)) in this directory, on a file system that all ranks share.
-    /// Each rank appends to a file of its own.
+    /// Directory for checkpointed results ([`SubmitOptions::checkpoint`](crate::SubmitOptions::checkpoint),
+    /// [`Array::checkpoint`](crate::Array::checkpoint)), on a file system that all ranks share. Each rank appends to a
+    /// file of its own.
     pub fn journal(self, directory: impl AsRef<Path>) -> Self {
         self.set(|settings| settings.journal.directory = Some(directory.as_ref().into()))
     }
 
-    /// Whether to go on with what earlier runs have left in the [`journal`](Self::journal), with any number of
-    /// ranks: then only what is missing is computed. Without it a journal that is not empty is refused.
+    /// Whether to resume from the results of earlier runs in the [`journal`](Self::journal), with any number of
+    /// ranks: then only what is missing is computed. Otherwise a journal that is not empty is refused.
     pub fn resume(self, resume: Resume) -> Self {
         self.set(|settings| settings.journal.resume = resume)
     }
 
-    /// When results in the journal are made to outlast the host that wrote them.
+    /// Interval at which journal files are synchronised to disk, so that results survive a crash of their host.
     pub fn journal_sync(self, sync: JournalSync) -> Self {
         self.set(|settings| settings.journal.sync = sync)
     }

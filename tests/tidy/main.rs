@@ -1,5 +1,7 @@
 //! What the architecture promises of the source itself.
 
+mod guide;
+
 use std::{fs, path::Path};
 
 /// The source files under a path, with their text up to their tests.
