@@ -7,12 +7,11 @@
 
 use maniple::{
     Rank,
-    message::{
-        Argument, Column, Finished, Layer, Message, Packed, TaskId, Tasks, ToScheduler, ToWorker, decode,
-        encode,
-    },
+    ids::Code,
+    ids::{TaskId, Tasks},
+    message::{Argument, Column, Finished, Layer, Message, ToScheduler, ToWorker, decode, encode},
+    packed::Packed,
     scheduler::{Backlog, Scheduler, WorkerSpec},
-    task::Code,
 };
 use std::{
     alloc::{GlobalAlloc, Layout, System},

@@ -4,7 +4,7 @@ use crate::{
     client::Client,
     device::Device,
     error::{Error, Result},
-    message::TaskId,
+    ids::TaskId,
     rank::Rank,
 };
 use std::{

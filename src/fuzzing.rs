@@ -130,10 +130,12 @@ pub fn traces(bytes: &[u8]) {
 mod tests {
     use super::*;
     use crate::{
+        codec::{append, to_bytes},
         comm::simulated::Random,
-        message::{Column, Finished, Layer, Options, TaskId, Tasks, ToClient, ToScheduler, append},
+        ids::Code,
+        ids::{TaskId, Tasks},
+        message::{Column, Finished, Layer, Options, ToClient, ToScheduler},
         part::{Assembly, Run},
-        task::Code,
     };
     use std::{
         env,
@@ -174,8 +176,7 @@ mod tests {
             "parts" => [cut(1, 2, 3), cut(7, -1, 8)]
                 .iter()
                 .map(|cut| {
-                    let mut bytes = Vec::new();
-                    append(cut, &mut bytes);
+                    let bytes = to_bytes(&cut);
                     [bytes.as_slice(), &[1, 1], &[5; 32]].concat()
                 })
                 .collect(),

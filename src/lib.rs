@@ -39,6 +39,8 @@ mod allocator;
 pub mod array;
 mod checksum;
 pub mod client;
+mod cluster;
+mod codec;
 pub mod comm;
 mod current;
 mod dashboard;
@@ -48,6 +50,8 @@ pub mod disk;
 mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod host;
+pub mod ids;
 pub mod info;
 pub mod job;
 #[doc(hidden)]
@@ -55,7 +59,7 @@ pub mod journal;
 mod lock;
 mod log;
 pub mod message;
-mod packed;
+pub mod packed;
 mod part;
 mod picture;
 pub mod prelude;
@@ -65,12 +69,14 @@ mod runtime;
 pub mod scheduler;
 pub mod store;
 pub mod task;
+mod units;
 pub mod value;
 pub mod worker;
 
 pub use allocator::Allocator;
 pub use array::Array;
 pub use client::{Client, Delayed, Future, Place, Status, SubmitOptions, WaitFor, delayed};
+pub use cluster::{Cluster, RankRecord};
 pub use current::{Current, cancelled, current, is_in_task};
 pub use device::device;
 pub use disk::{Compression, SpillPlace};
@@ -81,9 +87,10 @@ pub use rank::{Rank, Role};
 pub use record::{Recorder, report_again};
 #[doc(hidden)]
 pub use runtime::simulation;
-pub use runtime::{Builder, Cluster, MemoryLimit, RankRecord, Runtime, run};
+pub use runtime::{Builder, Runtime, run};
 pub use store::Thresholds;
 pub use task::Shared;
+pub use units::MemoryLimit;
 pub use value::Data;
 
 /// The programs of the README and the guide compile.

@@ -4,7 +4,7 @@
 //! What happened is said by `tracing`'s macros where it happens, with the field `rank`; a program that has
 //! set a subscriber of its own gets the same events there, and no lines.
 
-use crate::{lock::lock, runtime::Cluster};
+use crate::{cluster::Cluster, lock::lock};
 use std::{
     collections::VecDeque,
     fmt::{self, Write},

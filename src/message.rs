@@ -7,97 +7,15 @@
 //! Many tasks of one shape are one record ([`Layer`], [`Run`], [`Finished`]), whose arguments are
 //! columns ([`Column`]): a million tasks cost a few bytes each.
 
-pub use crate::packed::Packed;
 use crate::{
+    codec::append,
     error::{Error, Result, TaskError},
+    ids::{Code, Size, TaskId, Tasks},
+    packed::Packed,
     part::Cut,
     rank::Rank,
-    task::Code,
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
-
-/// The number of a task and of its value. The rank that submits a task numbers it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct TaskId(pub u64);
-
-impl TaskId {
-    const SEQUENCE_BITS: u32 = 44;
-    /// Who submits no task.
-    const NOBODY: Rank = Rank((1 << (u64::BITS - Self::SEQUENCE_BITS)) - 1);
-
-    /// The name that a rank gives to the `sequence`th part of a value that it asks another for. No other
-    /// rank knows the part by it.
-    pub fn of_part(sequence: u64) -> Self {
-        Self::new(Self::NOBODY, sequence)
-    }
-
-    /// Whether it is the name of a part.
-    pub fn is_part(self) -> bool {
-        self.owner() == Self::NOBODY
-    }
-
-    /// The task that `owner` submits as its `sequence`th.
-    pub fn new(owner: Rank, sequence: u64) -> Self {
-        debug_assert!(sequence >> Self::SEQUENCE_BITS == 0);
-        Self(u64::from(owner.0) << Self::SEQUENCE_BITS | sequence)
-    }
-
-    /// The rank that submitted it, and that is told how it ends.
-    pub fn owner(self) -> Rank {
-        Rank((self.0 >> Self::SEQUENCE_BITS) as u32)
-    }
-
-    /// How many tasks its owner had submitted before.
-    pub fn sequence(self) -> u64 {
-        self.0 & ((1 << Self::SEQUENCE_BITS) - 1)
-    }
-
-    /// The task `count` further on.
-    pub fn plus(self, count: u32) -> Self {
-        Self(self.0 + u64::from(count))
-    }
-}
-
-impl fmt::Debug for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.owner(), self.sequence())
-    }
-}
-
-/// Tasks numbered one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tasks {
-    /// The first one.
-    pub first: TaskId,
-    /// How many.
-    pub count: u32,
-}
-
-impl Tasks {
-    /// One task.
-    pub fn one(first: TaskId) -> Self {
-        Self { first, count: 1 }
-    }
-
-    /// Each of them, in order.
-    pub fn iter(self) -> impl DoubleEndedIterator<Item = TaskId> + ExactSizeIterator {
-        (0..self.count).map(move |index| self.first.plus(index))
-    }
-
-    /// Whether `task` is one of them.
-    pub fn contains(self, task: TaskId) -> bool {
-        task >= self.first && task < self.first.plus(self.count)
-    }
-
-    /// Adds `task` at the end of the last range in `list`, or as a new one.
-    pub fn push(list: &mut Vec<Self>, task: TaskId) {
-        match list.last_mut() {
-            Some(last) if last.first.plus(last.count) == task && last.count < u32::MAX => last.count += 1,
-            _ => list.push(Self::one(task)),
-        }
-    }
-}
 
 /// One argument of each task of a layer, as the client describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,15 +147,6 @@ pub struct Held {
     pub holder: Rank,
     /// How large its body is.
     pub size: Size,
-}
-
-/// What a receiver must know of a body before it makes room for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Size {
-    /// How many bytes.
-    pub bytes: u64,
-    /// Their alignment in bytes.
-    pub align: u8,
 }
 
 /// One argument of each task of a [`Run`].
@@ -661,26 +570,6 @@ pub enum Message {
 /// Appends a message to a frame.
 pub fn encode(message: &Message, frame: &mut Vec<u8>) {
     append(message, frame);
-}
-
-/// Appends the encoding of anything of ours. It can't fail: nothing of ours refuses to be encoded.
-pub(crate) fn append<T: Serialize>(value: &T, bytes: &mut Vec<u8>) {
-    struct Append<'a>(&'a mut Vec<u8>);
-    impl postcard::ser_flavors::Flavor for Append<'_> {
-        type Output = ();
-        fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-            self.0.push(byte);
-            Ok(())
-        }
-        fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-            self.0.extend_from_slice(bytes);
-            Ok(())
-        }
-        fn finalize(self) -> postcard::Result<()> {
-            Ok(())
-        }
-    }
-    postcard::serialize_with_flavor(value, Append(bytes)).expect("a message can be encoded");
 }
 
 /// The messages of a frame, in the order they were said.

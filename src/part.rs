@@ -4,7 +4,7 @@
 //! A task that takes little of each of many blocks names what it takes ([`Assembly`]); a block that
 //! lies on another rank is not moved: the rank that has it cuts the part out ([`Cut`]) and sends that.
 
-use crate::message::Size;
+use crate::ids::Size;
 use serde::{Deserialize, Serialize};
 
 /// Evenly spaced indices in one piece of an axis.

@@ -11,8 +11,8 @@ use crate::{
     comm::{Body, Buffer},
     device::{DeviceArray, DeviceVec},
     disk::{Compression, Disk, DiskCopy},
+    ids::{Size, TaskId},
     lock::lock,
-    message::{Size, TaskId},
     part::{Cut, PartBytes},
 };
 use ndarray::{Array, ArrayD, IntoDimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
@@ -442,8 +442,7 @@ fn encode_shared<T: Data>(value: Shared) -> Wire {
         let (head, body) = body?;
         return Ok((head, body));
     }
-    let mut bytes = Vec::new();
-    crate::message::append(&*value, &mut bytes);
+    let bytes = crate::codec::to_bytes(&*value);
     Ok((Vec::new(), Body::of(Arc::new(bytes), 1, |bytes: &Vec<u8>| bytes)))
 }
 
@@ -518,7 +517,7 @@ fn raw_view<T: 'static>(value: &T) -> Option<RawView<'_>> {
     let any: &dyn Any = value;
     if let Some(array) = any.downcast_ref::<ArrayD<bool>>() {
         let mut head = vec![TRUTHS];
-        crate::message::append(&array.shape(), &mut head);
+        crate::codec::append(&array.shape(), &mut head);
         return Some(RawView { head, bytes: bytemuck::cast_slice(array.as_slice()?), align: 1 });
     }
     for_raw_types!(E, D => {
@@ -530,7 +529,7 @@ fn raw_view<T: 'static>(value: &T) -> Option<RawView<'_>> {
         if TypeId::of::<T>() == TypeId::of::<Array<E, D>>() {
             let array = any.downcast_ref::<Array<E, D>>()?;
             let mut head = vec![ARRAY];
-            crate::message::append(&array.shape(), &mut head);
+            crate::codec::append(&array.shape(), &mut head);
             return Some(RawView { head, bytes: bytemuck::cast_slice(array.as_slice()?), align: align_of::<E>() });
         }
     });
@@ -556,7 +555,7 @@ fn part_of(head: &[u8], bytes: &[u8], cut: &Cut) -> Result<(Vec<u8>, PartBytes),
     let part = cut.of_bytes(bytes, &shape)?;
     let mut part_head = vec![head[0]];
     if matches!(head[0], ARRAY | TRUTHS) {
-        crate::message::append(&cut.assembly.shape(), &mut part_head);
+        crate::codec::append(&cut.assembly.shape(), &mut part_head);
     }
     Ok((part_head, part))
 }
@@ -568,7 +567,7 @@ fn device_part(value: &(dyn Any + Send + Sync), cut: &Cut) -> Option<(Vec<u8>, B
         if let Some(array) = value.downcast_ref::<DeviceArray<E>>() {
             let part = array.part(&cut.assembly)?;
             let mut head = vec![ARRAY];
-            crate::message::append(&cut.assembly.shape(), &mut head);
+            crate::codec::append(&cut.assembly.shape(), &mut head);
             let body = Body::of(Arc::new(part), align_of::<E>(), |part: &Vec<E>| bytemuck::cast_slice(part));
             return Some((head, body));
         }
@@ -604,7 +603,7 @@ fn device_body<T: 'static>(value: &T) -> Option<Wire> {
         if TypeId::of::<T>() == TypeId::of::<DeviceArray<E>>() {
             let array = any.downcast_ref::<DeviceArray<E>>()?;
             let mut head = vec![ARRAY];
-            crate::message::append(&array.shape(), &mut head);
+            crate::codec::append(&array.shape(), &mut head);
             return device_body(array.elements()).map(|wire| Ok((head, wire?.1)));
         }
     });

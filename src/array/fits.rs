@@ -5,7 +5,7 @@ use super::{
     node::{Kind, Node},
     plan::Plan,
 };
-use crate::runtime::{Cluster, human_bytes};
+use crate::{cluster::Cluster, units::human_bytes};
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 

@@ -19,12 +19,16 @@ use super::{
 };
 use crate::{
     client::{Client, Future, SubmitOptions},
+    codec::{append, to_bytes},
     device::{self, Device, DeviceArray, fused},
     error::Result,
-    message::{Column, Packed, Tasks, append},
+    ids::Code,
+    ids::Tasks,
+    message::Column,
+    packed::Packed,
     part::{Assembly, Cut, Source},
     task::{
-        Code, Descriptor, Shared, TaskFunction,
+        Descriptor, Shared,
         inputs::{Parts, Untyped},
     },
     value::Data,
@@ -88,7 +92,7 @@ impl<'a> Lowering<'a> {
         let options = self.options.clone().checkpoint();
         let lists = blocks.futures.iter().map(|block| vec![Tasks::one(block.task())]).collect();
         let columns = vec![Column::Lists { lists, collect: nothing() }];
-        let code = with_type!(node.data_type, T => code(copy::<T>));
+        let code = with_type!(node.data_type, T => Code::of_function(copy::<T>));
         let kept = Lowering::new(self.client, &options).submit(code, blocks.futures.len(), columns)?;
         let futures = Arc::new(kept);
         Ok(Blocks { futures, are_on_devices: false, ..blocks })
@@ -125,10 +129,10 @@ impl<'a> Lowering<'a> {
         }
         let is_on_device = self.is_for_devices(&fused.kernel, None);
         let code = with_type!(node.data_type, T => match (is_on_device, has_inputs) {
-            (false, true) => code(block::<T>),
-            (false, false) => code(made_block::<T>),
-            (true, true) => code(device_block::<T>),
-            (true, false) => code(made_device_block::<T>),
+            (false, true) => Code::of_function(block::<T>),
+            (false, false) => Code::of_function(made_block::<T>),
+            (true, true) => Code::of_function(device_block::<T>),
+            (true, false) => Code::of_function(made_device_block::<T>),
         });
         Ok((self.submit_placed(code, is_on_device, count, columns)?, is_on_device))
     }
@@ -169,7 +173,7 @@ impl<'a> Lowering<'a> {
         }
         let dropped: Vec<bool> = reduced.iter().map(|reduced| *reduced && !keep).collect();
         let columns = vec![same(&(*reduction, dropped)), list_column(&groups)];
-        let code = with_type!(node.data_type, T => code(finish::<T>));
+        let code = with_type!(node.data_type, T => Code::of_function(finish::<T>));
         self.submit(code, groups.len(), columns)
     }
 
@@ -188,10 +192,10 @@ impl<'a> Lowering<'a> {
         }
         let is_on_device = self.is_for_devices(&fused.kernel, Some(reduction));
         let code = match (is_on_device, has_inputs) {
-            (false, true) => code(state),
-            (false, false) => code(made_state),
-            (true, true) => code(device_state),
-            (true, false) => code(made_device_state),
+            (false, true) => Code::of_function(state),
+            (false, false) => Code::of_function(made_state),
+            (true, true) => Code::of_function(device_state),
+            (true, false) => Code::of_function(made_device_state),
         };
         self.submit_placed(code, is_on_device, count, columns)
     }
@@ -205,7 +209,7 @@ impl<'a> Lowering<'a> {
     ) -> Result<Vec<Vec<Future<State>>>> {
         let parts: Vec<&[Future<State>]> = groups.iter().flat_map(|group| group.chunks(fan_in)).collect();
         let columns = vec![same(&reduction), list_column(&parts)];
-        let combined: Vec<Future<State>> = self.submit(code(combine), parts.len(), columns)?;
+        let combined: Vec<Future<State>> = self.submit(Code::of_function(combine), parts.len(), columns)?;
         let mut combined = combined.into_iter();
         let next = groups.iter().map(|group| combined.by_ref().take(group.len().div_ceil(fan_in)).collect());
         Ok(next.collect())
@@ -247,8 +251,8 @@ impl<'a> Lowering<'a> {
         });
         let columns = vec![Column::Parts { lists: lists.collect(), cuts }];
         let code = with_type!(node.data_type, T => match is_on_device {
-            true => code(device_gather::<T>),
-            false => code(gather::<T>),
+            true => Code::of_function(device_gather::<T>),
+            false => Code::of_function(gather::<T>),
         });
         let mut made = self.submit_placed(code, is_on_device, open().count(), columns)?.into_iter();
         let block = |plan: &Plan| match plan.is_whole {
@@ -267,8 +271,8 @@ impl<'a> Lowering<'a> {
         // Blocks on a device stay there, under another shape.
         let is_on_device = source.are_on_devices && devices(self.client).is_some();
         let code = with_type!(node.data_type, T => match is_on_device {
-            true => code(device_reshape::<T>),
-            false => code(reshape::<T>),
+            true => Code::of_function(device_reshape::<T>),
+            false => Code::of_function(reshape::<T>),
         });
         Ok((self.submit_placed(code, is_on_device, count, columns)?, is_on_device))
     }
@@ -372,24 +376,13 @@ impl Plan {
     }
 }
 
-/// The place of a function's descriptor.
-pub(crate) fn code<F: TaskFunction<P, M>, P, M>(_: F) -> Code {
-    Code::of(const { Descriptor::of::<F, P, M>() })
-}
-
 /// How lists of values of any type are collected: not at all.
 fn nothing() -> Code {
     Code::of(const { Descriptor::of_list::<crate::task::inputs::Nothing>() })
 }
 
-fn bytes_of<T: Serialize>(value: &T) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    append(value, &mut bytes);
-    bytes
-}
-
 fn same<T: Serialize>(value: &T) -> Column {
-    Column::Same(bytes_of(value))
+    Column::Same(to_bytes(value))
 }
 
 /// The place of each block.

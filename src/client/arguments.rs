@@ -13,8 +13,11 @@ use super::{
     table::{Progress, Table, Tracked},
 };
 use crate::{
-    message::{Column, Finished, Held, Packed, TaskId, Tasks},
-    task::{Code, Descriptor},
+    ids::Code,
+    ids::{TaskId, Tasks},
+    message::{Column, Finished, Held},
+    packed::Packed,
+    task::Descriptor,
     value::{self, Data, Value},
 };
 use std::{fmt, sync::Arc};

@@ -6,8 +6,9 @@ use super::{
 };
 use crate::{
     error::Result,
+    ids::Code,
     picture::Picture,
-    task::{Code, Descriptor, TaskFunction},
+    task::{Descriptor, TaskFunction},
     value::Data,
 };
 use rustc_hash::FxHashMap;

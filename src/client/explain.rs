@@ -6,9 +6,10 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    message::{Message, RankState, Standing, Story, TaskId},
+    ids::TaskId,
+    message::{Message, RankState, Standing, Story},
     rank::Rank,
-    runtime::human_bytes,
+    units::human_bytes,
 };
 use std::{
     path::Path,

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     current,
     error::{Error, Reason, Result, TaskError},
-    message::TaskId,
+    ids::TaskId,
     value::{self, Data},
 };
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};

@@ -6,8 +6,10 @@ use super::{
     table::{Table, Tracked},
 };
 use crate::{
+    codec::to_bytes,
     journal::{self, Journal, Kept, Key, key},
-    message::{Column, Finished, Layer, Options, Packed, ToClient, append},
+    message::{Column, Finished, Layer, Options, ToClient},
+    packed::Packed,
     value::Value,
 };
 use std::sync::Arc;
@@ -107,8 +109,7 @@ fn submit_group(table: &Arc<Table>, mut layer: Layer, group: &[Option<Kept>]) {
         match kept {
             Kept::Small(bytes) => values.push(bytes),
             Kept::At(location) => {
-                let mut bytes = Vec::new();
-                append(location, &mut bytes);
+                let bytes = to_bytes(&location);
                 locations.push(&bytes);
             }
         }

@@ -10,12 +10,16 @@ mod progress;
 pub(crate) mod table;
 
 use crate::{
+    cluster::Cluster,
     error::{Error, Reason, Result, TaskError},
+    ids::Code,
+    ids::{TaskId, Tasks},
     journal::Journal,
-    message::{Column, Finished, Held, Layer, Message, Options, Packed, TaskId, Tasks, ToScheduler},
+    message::{Column, Finished, Held, Layer, Message, Options, ToScheduler},
+    packed::Packed,
     rank::Rank,
-    runtime::{Cluster, Engine},
-    task::{Code, Descriptor, TaskFunction},
+    runtime::Engine,
+    task::{Descriptor, TaskFunction},
     value::{self, Data},
 };
 use arguments::{Arguments, Columns};

@@ -1,6 +1,6 @@
 //! Where and how tasks are to run: what `submit` and `map` can be told besides the arguments.
 
-use crate::{message, rank::Rank, runtime::Cluster, task::Code};
+use crate::{cluster::Cluster, ids::Code, message, rank::Rank};
 use std::time::Duration;
 
 /// A worker, or all workers of a host.

@@ -5,12 +5,10 @@
 use crate::{
     comm::Bells,
     error::{Reason, TaskError},
+    ids::{Size, TaskId, Tasks},
     journal::Key,
     lock::lock,
-    message::{
-        Column, Finished, Held, Layer, Message, RankState, Size, TaskId, Tasks, ToClient, ToScheduler,
-        ToStore,
-    },
+    message::{Column, Finished, Held, Layer, Message, RankState, ToClient, ToScheduler, ToStore},
     rank::Rank,
     store::Claim,
     value::Value,

@@ -1,8 +1,8 @@
 //! Pure: what the dashboard knows of the run, put together from what ranks tell, and how it is said.
 
 use crate::{
+    cluster::RankRecord,
     record::{Head, Kind, Live, Progress, Sample, Span},
-    runtime::RankRecord,
 };
 use serde::Serialize;
 use serde_json::{Value, json};

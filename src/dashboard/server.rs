@@ -6,11 +6,11 @@ use super::{
     board::Board,
 };
 use crate::{
+    host::machine,
+    ids::TaskId,
     lock::lock,
-    message::TaskId,
     rank::{Rank, driver_of},
     record,
-    runtime::machine,
 };
 use http_body_util::{BodyExt, Full, channel::Channel, combinators::UnsyncBoxBody};
 use hyper::{

@@ -40,14 +40,14 @@ mod memory;
 mod opencl;
 pub(crate) mod product;
 mod programs;
-mod record;
 mod timing;
 mod vector;
 
+pub use crate::cluster::{DeviceKind, DeviceRecord};
 use crate::{
     current::current,
     error::{Error, Result},
-    runtime::MemoryLimit,
+    units::MemoryLimit,
 };
 pub(crate) use array::{Block, DeviceArray};
 pub use binding::{Binding, DeviceType};
@@ -60,7 +60,6 @@ use ocl::{
     core::{DeviceInfo, DeviceInfoResult},
 };
 use programs::Programs;
-pub use record::{DeviceKind, DeviceRecord};
 use std::{
     fmt,
     mem::ManuallyDrop,

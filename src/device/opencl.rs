@@ -4,9 +4,9 @@
 //! extension's questions: those go through its raw bindings here.
 
 use super::{
+    DeviceKind, DeviceRecord,
     binding::{DeviceType, repeated},
     loader,
-    record::{DeviceKind, DeviceRecord},
 };
 use crate::error::{Error, Result};
 use ocl::{

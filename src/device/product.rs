@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use crate::{
         device::{Binding, DeviceType},
-        runtime::MemoryLimit,
+        units::MemoryLimit,
     };
     use ndarray::{Array3, Axis};
     use std::path::Path;

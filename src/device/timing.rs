@@ -1,6 +1,6 @@
 //! When kernels ran, for whoever records the run.
 
-use crate::{current, lock::lock, message::TaskId};
+use crate::{current, ids::TaskId, lock::lock};
 use ocl::{core, ffi};
 use std::{
     collections::VecDeque,

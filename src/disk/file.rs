@@ -4,7 +4,7 @@ use super::{
     Disk,
     extents::{Extent, Extents},
 };
-use crate::{lock::lock, runtime::machine};
+use crate::{host::machine, lock::lock};
 use std::{
     fs::{self, File, OpenOptions},
     io,

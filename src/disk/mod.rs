@@ -7,7 +7,7 @@
 mod extents;
 mod file;
 
-use crate::{comm::Buffer, message::Size};
+use crate::{comm::Buffer, ids::Size};
 pub use extents::Extent;
 pub use file::{SpillFile, SpillPlace};
 use std::{cell::Cell, fmt, io, sync::Arc, time::Instant};

@@ -1,6 +1,6 @@
 //! What one rank finds on its host.
 
-use crate::{comm::launcher::Launcher, device, runtime::machine};
+use crate::{comm::launcher::Launcher, device, host::machine};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,

@@ -1,10 +1,7 @@
 //! What is wrong where a program was started, and what to do about it: functions of facts alone.
 
 use super::{BuildTools, Facts, Family, Place, Survey};
-use crate::{
-    rank::Rank,
-    runtime::{Cluster, human_bytes, machine},
-};
+use crate::{cluster::Cluster, host::machine, rank::Rank, units::human_bytes};
 use std::{collections::BTreeSet, fmt};
 
 /// How much shared memory a rank needs free: its share of the queues and buffers of an MPI library.
@@ -151,10 +148,10 @@ fn memory(facts: &Facts, ranks: &[Rank], cluster: &Cluster) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::{
+        cluster::RankRecord,
         error::Error,
         info::{Library, Memory},
         rank::Role,
-        runtime::RankRecord,
     };
     use std::path::PathBuf;
 

@@ -15,16 +15,11 @@
 mod facts;
 mod findings;
 
-pub use crate::runtime::affinity::list;
+pub use crate::host::affinity::list;
 pub use facts::{BuildTools, Facts, Family, Library, Memory, Place};
 pub use findings::{Finding, findings};
 
-use crate::{
-    comm::launcher::Launcher,
-    error::Result,
-    rank::Rank,
-    runtime::{self, Cluster},
-};
+use crate::{cluster::Cluster, comm::launcher::Launcher, error::Result, rank::Rank, runtime};
 use std::time::Duration;
 
 /// What all ranks of a program found.

@@ -4,7 +4,10 @@
 //! tasks by those tasks' keys. So it is the same in another run of the program, with any number of ranks.
 
 use super::record::Key;
-use crate::message::{Column, Layer, TaskId, Tasks};
+use crate::{
+    ids::{TaskId, Tasks},
+    message::{Column, Layer},
+};
 
 /// Hashes what a key is made of.
 struct Hasher(blake3::Hasher);
@@ -85,19 +88,11 @@ pub(crate) fn of_layer(layer: &Layer, key_of: impl Fn(TaskId) -> Option<Key>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        message::{Options, Packed},
-        rank::Rank,
-        task::{Code, Descriptor, TaskFunction},
-    };
+    use crate::{ids::Code, message::Options, packed::Packed, rank::Rank};
     use std::collections::BTreeSet;
 
     fn double(x: u64) -> u64 {
         2 * x
-    }
-
-    fn code<F: TaskFunction<P, M>, P, M>(_: F) -> Code {
-        Code::of(const { Descriptor::of::<F, P, M>() })
     }
 
     fn layer(first: u64, code: Code, count: u32, columns: Vec<Column>) -> Layer {
@@ -117,32 +112,36 @@ mod tests {
     fn keys_follow_from_functions_and_arguments_and_from_nothing_else() {
         let known = |task: TaskId| (task.sequence() < 100).then(|| key(task.sequence() as u8));
         let of = |layer: &Layer| of_layer(layer, known);
-        let two = of(&layer(100, code(double), 2, vec![bytes(&[b"a", b"b"])]));
-        assert_eq!(two[1], of(&layer(900, code(double), 1, vec![Column::Same(b"b".to_vec())]))[0]);
+        let two = of(&layer(100, Code::of_function(double), 2, vec![bytes(&[b"a", b"b"])]));
+        assert_eq!(
+            two[1],
+            of(&layer(900, Code::of_function(double), 1, vec![Column::Same(b"b".to_vec())]))[0]
+        );
         let task = |sequence: u64| TaskId::new(Rank(1), sequence);
-        let lists = |lists: Vec<Vec<Tasks>>| Column::Lists { lists, collect: code(double) };
+        let lists = |lists: Vec<Vec<Tasks>>| Column::Lists { lists, collect: Code::of_function(double) };
         let others = [
-            layer(0, code(double), 1, vec![bytes(&[b"ab"])]),
-            layer(0, code(double), 1, vec![bytes(&[b"a"]), bytes(&[b"b"])]),
-            layer(0, code(double), 1, vec![bytes(&[b"a"]), bytes(&[b""]), bytes(&[b"b"])]),
-            layer(0, code(|x: u64| x), 1, vec![bytes(&[b"a"])]),
-            layer(0, code(|x: u64| x + 1), 1, vec![bytes(&[b"a"])]),
-            layer(0, code(double), 1, vec![bytes(&[&key(3).0])]),
-            layer(0, code(double), 1, vec![Column::Values(vec![task(3)])]),
-            layer(0, code(double), 1, vec![lists(vec![vec![Tasks::one(task(3))]])]),
-            layer(0, code(double), 1, vec![lists(vec![vec![]]), Column::Values(vec![task(3)])]),
+            layer(0, Code::of_function(double), 1, vec![bytes(&[b"ab"])]),
+            layer(0, Code::of_function(double), 1, vec![bytes(&[b"a"]), bytes(&[b"b"])]),
+            layer(0, Code::of_function(double), 1, vec![bytes(&[b"a"]), bytes(&[b""]), bytes(&[b"b"])]),
+            layer(0, Code::of_function(|x: u64| x), 1, vec![bytes(&[b"a"])]),
+            layer(0, Code::of_function(|x: u64| x + 1), 1, vec![bytes(&[b"a"])]),
+            layer(0, Code::of_function(double), 1, vec![bytes(&[&key(3).0])]),
+            layer(0, Code::of_function(double), 1, vec![Column::Values(vec![task(3)])]),
+            layer(0, Code::of_function(double), 1, vec![lists(vec![vec![Tasks::one(task(3))]])]),
+            layer(0, Code::of_function(double), 1, vec![lists(vec![vec![]]), Column::Values(vec![task(3)])]),
         ];
         let all: Vec<Key> = others.iter().flat_map(of).chain(two).map(Option::unwrap).collect();
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 11);
-        let stride = of(&layer(0, code(double), 2, vec![Column::Stride { first: task(2), stride: 1 }]));
+        let stride =
+            of(&layer(0, Code::of_function(double), 2, vec![Column::Stride { first: task(2), stride: 1 }]));
         assert_eq!(stride[1], of(&others[6])[0]);
     }
 
     #[test]
     fn what_needs_something_without_a_key_or_a_certain_worker_has_none() {
         let need = Column::Values(vec![TaskId::new(Rank(1), 3)]);
-        assert_eq!(of_layer(&layer(100, code(double), 1, vec![need]), |_| None), [None]);
-        let mut everywhere = layer(100, code(double), 2, vec![bytes(&[b"a", b"a"])]);
+        assert_eq!(of_layer(&layer(100, Code::of_function(double), 1, vec![need]), |_| None), [None]);
+        let mut everywhere = layer(100, Code::of_function(double), 2, vec![bytes(&[b"a", b"a"])]);
         everywhere.options = Some(Box::new(Options { one_each: true, ..Options::default() }));
         assert_eq!(of_layer(&everywhere, |_| None), [None, None]);
     }

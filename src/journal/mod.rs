@@ -13,8 +13,8 @@ mod restore;
 use crate::{
     comm::Buffer,
     error::{Error, Result, warn},
+    ids::Code,
     lock::lock,
-    task::Code,
 };
 pub(crate) use lease::Lease;
 pub use record::Key;
@@ -251,8 +251,7 @@ impl Journal {
         all_gather: impl FnOnce(Vec<u8>) -> Result<Vec<Vec<u8>>>,
     ) -> Result<Self> {
         let Opener { rank, size, host, build, sync, lease } = opener;
-        let mut bytes = Vec::new();
-        crate::message::append(&start.read_share(rank, size, host, build), &mut bytes);
+        let bytes = crate::codec::to_bytes(&start.read_share(rank, size, host, build));
         let mut index = FxHashMap::default();
         let mut damaged = 0;
         for bytes in all_gather(bytes)? {

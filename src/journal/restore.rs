@@ -2,8 +2,9 @@
 
 use super::read;
 use crate::{
+    ids::Code,
     journal::Key,
-    task::{Code, Descriptor, Inputs, Output},
+    task::{Descriptor, Inputs, Output},
     value::Value,
 };
 use serde::{Deserialize, Serialize};

@@ -405,9 +405,9 @@ pub(super) fn matrix(transfers: &[Transfer]) -> BTreeMap<(u32, u32), (u64, u64)>
 pub(super) mod tests {
     use super::*;
     use crate::{
+        cluster::{Cluster, RankRecord},
         rank::{Rank, Role},
         record::history::{Head, Needs, Sample},
-        runtime::{Cluster, RankRecord},
     };
 
     pub(in crate::record) fn head(ranks: u32, threads: u32) -> Head {

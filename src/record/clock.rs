@@ -54,8 +54,7 @@ pub(crate) fn align(transport: &mut dyn Transport) -> Result<Vec<i64>> {
         }
     }
     // Nobody speaks of other things before rank 0 has heard all, and every rank learns the outcome.
-    let mut bytes = Vec::new();
-    crate::message::append(&offsets, &mut bytes);
+    let bytes = crate::codec::to_bytes(&offsets);
     let heard = transport.all_gather(bytes)?;
     postcard::from_bytes(&heard[0]).map_err(|_| Error::World("the ranks cannot align their clocks".into()))
 }

@@ -1,9 +1,10 @@
 //! The whole run as data, as it travels to rank 0 and lies in files.
 
 use crate::{
+    cluster::Cluster,
+    codec::to_bytes,
     error::{Error, Result},
-    message::{Column, Layer, append},
-    runtime::Cluster,
+    message::{Column, Layer},
 };
 use serde::{Deserialize, Serialize};
 use std::{fs, path::Path, sync::Arc};
@@ -109,7 +110,7 @@ impl LayerRecord {
             Column::Stride { first, stride } => Some(Needs::Stride { first: first.0, stride: *stride }),
             Column::Values(tasks) => Some(Needs::Values(tasks.iter().map(|task| task.0).collect())),
             Column::Lists { lists, .. } | Column::Parts { lists, .. } => {
-                let list = |list: &Vec<crate::message::Tasks>| {
+                let list = |list: &Vec<crate::ids::Tasks>| {
                     list.iter().map(|tasks| (tasks.first.0, tasks.count)).collect()
                 };
                 Some(Needs::Lists(lists.iter().map(list).collect()))
@@ -170,8 +171,7 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     pub(super) fn encoded(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        append(self, &mut bytes);
+        let bytes = to_bytes(&self);
         bytes
     }
 }

@@ -184,7 +184,7 @@ fn put_together(spans: &mut Vec<Span>, nearness: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{TaskId, Tasks};
+    use crate::ids::{TaskId, Tasks};
 
     const MILLISECOND: u64 = 1_000_000;
 

@@ -6,13 +6,7 @@ use super::{
     live::{Counts, Live, Pace},
     ring::Ring,
 };
-use crate::{
-    disk::ReadBack,
-    lock::lock,
-    message::{Running, TaskId},
-    rank::Rank,
-    runtime::machine,
-};
+use crate::{disk::ReadBack, host::machine, ids::TaskId, lock::lock, message::Running, rank::Rank};
 use rustc_hash::FxHashMap;
 use std::{
     fmt,

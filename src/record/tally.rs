@@ -2,8 +2,9 @@
 
 use super::history::LayerRecord;
 use crate::{
+    ids::{TaskId, Tasks},
     lock::lock,
-    message::{Layer, Message, TaskId, Tasks, ToClient, ToScheduler, ToWorker},
+    message::{Layer, Message, ToClient, ToScheduler, ToWorker},
     rank::Rank,
 };
 use rustc_hash::FxHashMap;
@@ -163,8 +164,10 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::{
-        message::{Column, Finished, Options, Packed, Run, Size},
-        task::Code,
+        ids::Code,
+        ids::Size,
+        message::{Column, Finished, Options, Run},
+        packed::Packed,
     };
 
     fn layer(first: u64, count: u32, name: &str) -> ToScheduler {

@@ -62,7 +62,7 @@ fn events<'a>(history: &'a History, accounts: &'a Accounts<'_>) -> impl Iterator
     });
     let transfers = accounts.transfers.iter().enumerate().flat_map(|(number, moved)| {
         let (sent, arrived) = (microseconds(moved.sent.unwrap_or(moved.asked)), microseconds(moved.arrived));
-        let name = format!("{} to rank {}", crate::runtime::human_bytes(moved.bytes), moved.target);
+        let name = format!("{} to rank {}", crate::units::human_bytes(moved.bytes), moved.target);
         let flow = |phase: &str, rank: u32, at: f64| {
             let mut flow = json!({"ph": phase, "cat": "transfer", "name": "transfer", "id": number,
                 "pid": rank, "tid": TRANSFERS, "ts": at});

@@ -8,10 +8,9 @@ mod waiting;
 
 use super::{
     STATUS_BROKEN,
-    cluster::{Cluster, RankRecord},
     loss::Watch,
     parts::Parts,
-    roles::{Execute, Roles, Spiller, Surroundings},
+    roles::{Roles, Spiller, Surroundings},
     settings::Settings,
     spiller::{SpillThread, SpillerOptions},
     time::Clock,
@@ -21,18 +20,24 @@ use crate::{
         Client,
         table::{Request, Table},
     },
+    cluster::{Cluster, RankRecord},
+    codec::to_bytes,
     comm::{Bells, Transport, bell::Cores},
     current::{self, Context, Scratch},
     device::Device,
     disk::SpillFile,
     error::{Error, Result, tell},
+    ids::TaskId,
     journal::Journal,
     lock::lock,
-    message::{Message, Outcome, TaskId, ToScheduler, append},
+    message::{Message, Outcome, ToScheduler},
     rank::Rank,
     record::{Chunk, Live, Pace, Recorder, Tally},
     scheduler::Scheduler,
-    worker::execute::{Host, Pool},
+    worker::{
+        Execute,
+        execute::{Host, Pool},
+    },
 };
 use std::{
     cell::Cell,
@@ -297,8 +302,7 @@ impl Engine {
         };
         let tell = move |live: Live| {
             let Some(engine) = other.upgrade() else { return };
-            let mut bytes = Vec::new();
-            append(&live, &mut bytes);
+            let bytes = to_bytes(&live);
             engine.table.request(Request::Say(Rank::SCHEDULER, Message::Live(bytes)));
             engine.send_soon(false);
         };

@@ -1,11 +1,8 @@
 //! A run from its start to its end: picks the transport and the role, and looks after both.
 
-pub(crate) mod affinity;
-mod cluster;
 mod ending;
 mod engine;
 mod loss;
-pub(crate) mod machine;
 mod parts;
 mod roles;
 mod settings;
@@ -21,12 +18,14 @@ mod time;
 
 use crate::{
     client::Client,
+    cluster::Cluster,
     comm::{Transport, launcher::Launcher, threads},
     current::{self, Scratch},
     dashboard::{Address, Dashboard, Sources},
     device::{Binding, DeviceType},
     disk::{Compression, SpillPlace},
     error::{Error, Result, tell},
+    host::machine,
     journal::{JournalSync, Lease, Resume},
     log,
     message::Outcome,
@@ -35,15 +34,12 @@ use crate::{
     scheduler::{Backlog, Scheduler, WorkerSpec},
     store::Thresholds,
     task,
+    units::MemoryLimit,
     value::{self, Data},
 };
-pub(crate) use cluster::human_bytes;
-pub use cluster::{Cluster, RankRecord};
 use ending::{Ending, Stopped};
 pub(crate) use engine::Engine;
 use loss::Watch;
-pub(crate) use roles::Execute;
-pub use settings::MemoryLimit;
 use settings::Settings;
 use start::Hello;
 use std::{
@@ -626,8 +622,7 @@ impl Member {
         let stop = |error: Error| Stopped { error, rank, told: false, status: STATUS_FAILED };
         let Introduction { settings, scratch, hello, listener, lease } =
             introduce(&*transport, settings).map_err(stop)?;
-        let mut bytes = Vec::new();
-        crate::message::append(&hello, &mut bytes);
+        let bytes = crate::codec::to_bytes(&hello);
         let hellos = transport.all_gather(bytes).map_err(stop)?;
         let hellos: Result<Vec<Hello>> = hellos
             .iter()

@@ -9,16 +9,14 @@ use crate::{
     client::table::{Request, Table},
     comm::{Arrival, Transport},
     error::Result,
-    message::{
-        Message, Outcome, RankState, Run, Running, TaskId, Tasks, ToClient, ToScheduler, ToStore, ToWorker,
-        decode, encode,
-    },
+    ids::TaskId,
+    message::{Message, Outcome, RankState, ToClient, ToScheduler, ToStore, ToWorker, decode, encode},
     rank::Rank,
     record::{Recorder, Tally},
     scheduler::{Loss, Scheduler},
-    store::{self, Claim, Fullness, Store, Thresholds},
+    store::{self, Claim, Store, Thresholds},
     value::{Spill, Value},
-    worker::{self, Worker, execute::Ended},
+    worker::{self, Execute, Worker, execute::Ended},
 };
 use std::{
     collections::VecDeque,
@@ -27,28 +25,6 @@ use std::{
 
 /// How many arrivals are taken in before what follows from them is sent.
 const ARRIVALS_MAX: usize = 256;
-
-/// Runs a worker's tasks.
-pub(crate) trait Execute {
-    /// Queues tasks whose values `value` finds.
-    fn begin(&self, run: Run, value: &dyn Fn(TaskId) -> Option<Value>);
-    /// Takes up to `count` tasks back that have not begun.
-    fn take_back(&self, count: u32) -> Vec<Tasks>;
-    /// Takes those of these tasks back that have not begun.
-    fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks>;
-    /// Lets these tasks know, if they run, that nobody wants their values.
-    fn cancel(&self, tasks: &[Tasks]);
-    /// What the threads run.
-    fn running(&self) -> Vec<Running>;
-    /// What may begin, in order.
-    fn queued(&self) -> Vec<Tasks>;
-    /// What has ended since the last call.
-    fn take_ended(&self) -> Vec<Ended>;
-    /// How much room there should be for a task that waits for it.
-    fn wanted_bytes(&self) -> u64;
-    /// How full the memory is now.
-    fn note_fullness(&self, fullness: Fullness);
-}
 
 /// Moves values between memory and a disk.
 pub(crate) trait Spiller {

@@ -10,24 +10,24 @@
 mod concerned;
 mod shelf;
 
-use super::{
-    cluster::{Cluster, RankRecord},
-    roles::{Execute, Roles, Spiller, Surroundings},
-};
+use super::roles::{Roles, Spiller, Surroundings};
 use crate::{
-    array::lower::code,
     checksum,
     client::{
         Client, Future, SubmitOptions,
         table::{Request, Table},
     },
+    cluster::{Cluster, RankRecord},
+    codec,
     comm::{
         Transport,
         simulated::{Network, NetworkOptions, Random, Sent, lock},
     },
     current::{self, Context, Scratch, Watch},
     error::{Reason, Result, TaskError},
-    message::{self, Column, Message, Outcome, Packed, Run, TaskId, Tasks, ToScheduler, ToStore, ToWorker},
+    ids::{Code, TaskId, Tasks},
+    message::{self, Column, Message, Outcome, Run, ToScheduler, ToStore, ToWorker},
+    packed::Packed,
     part::{self, Assembly, Cut, Source},
     rank::{Rank, Role, driver_of},
     scheduler::{Backlog, Scheduler, WorkerSpec},
@@ -35,6 +35,7 @@ use crate::{
     task::inputs::Parts,
     value::{Data, Value},
     worker::{
+        Execute,
         execute::{Ended, run_until},
         queue::{Batch, Queue},
     },
@@ -767,14 +768,13 @@ pub fn submit_parts(
         let runs = parts.iter().enumerate();
         let runs = runs.map(|(piece, &(from, step, count))| part::Run { piece, from, step, count });
         let (assembly, _) = Assembly::new(vec![runs.collect()]);
-        let mut bytes = Vec::new();
-        message::append(&Cut { element_bytes: 8, align: 8, assembly }, &mut bytes);
+        let bytes = codec::to_bytes(&Cut { element_bytes: 8, align: 8, assembly });
         cuts.push(&bytes);
     }
     let mut tasks = Vec::new();
     lists.iter().for_each(|list| Tasks::push(&mut tasks, list.task()));
     let columns = vec![Column::Parts { lists: vec![tasks; parts.len()], cuts }];
-    let code = code(take_parts);
+    let code = Code::of_function(take_parts);
     client.submit_layer_of(code, options, parts.len() as u32, columns)
 }
 

@@ -7,8 +7,8 @@ use super::{
 use crate::{
     comm::Bells,
     disk::{Compression, Disk},
+    ids::TaskId,
     lock::lock,
-    message::TaskId,
     rank::Rank,
     value::{Spill, Value},
 };

@@ -1,22 +1,23 @@
 //! What all ranks tell each other at the start, and what is wrong if they do not agree.
 
-use super::{
-    affinity::{self, Seat, Seated},
-    cluster::{Cluster, RankRecord},
-    loss, machine,
-    settings::{MemoryLimit, Settings},
-    time,
-};
+use super::{loss, settings::Settings, time};
 use crate::{
+    cluster::{Cluster, DeviceRecord, RankRecord},
     comm::{Transport, bell::Cores},
     device::{
-        Binding, Device, DeviceRecord,
+        Binding, Device,
         binding::{self, Bound},
     },
     error::{Error, Result},
+    host::{
+        affinity::{self, Seat, Seated},
+        machine,
+    },
     journal::{self, Journal, Lease, Opener},
     rank::{Rank, Role},
+    scheduler::WorkerSpec,
     task,
+    units::MemoryLimit,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,18 @@ pub(super) struct Hello {
     pub place: Option<String>,
     /// What kept this rank from starting.
     pub trouble: Option<String>,
+}
+
+impl From<&RankRecord> for WorkerSpec {
+    fn from(worker: &RankRecord) -> Self {
+        Self {
+            rank: worker.rank,
+            host: worker.host.clone(),
+            threads: worker.threads,
+            memory_bytes: worker.memory_bytes,
+            resources: worker.resources.clone(),
+        }
+    }
 }
 
 impl Hello {
@@ -290,8 +303,7 @@ pub(super) fn bind(
         Ok(device) => Ok(device.as_ref().map(|device| (device.record(), seat(device)))),
         Err(error) => Err(error.to_string()),
     };
-    let mut bytes = Vec::new();
-    crate::message::append(&told, &mut bytes);
+    let bytes = crate::codec::to_bytes(&told);
     let heard = transport.all_gather(bytes)?;
     let mut seats = Vec::new();
     for (rank, bytes) in cluster.ranks_mut().iter_mut().zip(heard) {

@@ -20,7 +20,9 @@ use super::{
     table::{LayerSlot, NONE, Slot, State, Task, WorkerIndex},
 };
 use crate::{
-    message::{Argument, Column, Held, Message, Need, Packed, Run, TaskId, Tasks, ToWorker},
+    ids::{TaskId, Tasks},
+    message::{Argument, Column, Held, Message, Need, Run, ToWorker},
+    packed::Packed,
     rank::Rank,
 };
 use rustc_hash::FxBuildHasher;

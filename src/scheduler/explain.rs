@@ -5,7 +5,8 @@ use super::{
     table::{LayerSlot, NONE, State, WorkerIndex, for_each_need},
 };
 use crate::{
-    message::{LayerState, SchedulerState, Standing, Story, TaskId, WorkerState},
+    ids::TaskId,
+    message::{LayerState, SchedulerState, Standing, Story, WorkerState},
     rank::Rank,
 };
 

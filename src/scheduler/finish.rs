@@ -6,7 +6,9 @@ use super::{
 };
 use crate::{
     error::TaskError,
-    message::{Finished, Held, Packed, Size, TaskId, Tasks, ToClient},
+    ids::{Size, TaskId, Tasks},
+    message::{Finished, Held, ToClient},
+    packed::Packed,
     rank::Rank,
 };
 use smallvec::SmallVec;

@@ -21,7 +21,8 @@ use super::{
 };
 use crate::{
     error::{Reason, TaskError},
-    message::{Held, Message, TaskId, Tasks, ToClient},
+    ids::{TaskId, Tasks},
+    message::{Held, Message, ToClient},
     rank::Rank,
 };
 use smallvec::SmallVec;

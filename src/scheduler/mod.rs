@@ -29,7 +29,8 @@ mod table;
 mod tests;
 
 use crate::{
-    message::{Message, TaskId, Tasks, ToClient, ToScheduler, ToWorker},
+    ids::{TaskId, Tasks},
+    message::{Message, ToClient, ToScheduler, ToWorker},
     rank::Rank,
 };
 use class::{ClassIndex, Classes, Queues};

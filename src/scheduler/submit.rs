@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     error::{Reason, TaskError},
-    message::{Finished, Layer, Size, TaskId, Tasks},
+    ids::{Size, TaskId, Tasks},
+    message::{Finished, Layer},
     rank::Rank,
 };
 use smallvec::SmallVec;

@@ -8,7 +8,8 @@
 use super::class::ClassIndex;
 use crate::{
     error::TaskError,
-    message::{Column, Layer, Size, TaskId, Tasks},
+    ids::{Size, TaskId, Tasks},
+    message::{Column, Layer},
 };
 use smallvec::SmallVec;
 use std::{

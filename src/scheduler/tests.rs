@@ -3,10 +3,10 @@
 use super::*;
 use crate::{
     error::{Reason, TaskError},
-    message::{
-        Argument, Column, Finished, Held, Layer, Need, Options, Packed, Run, Size, TaskId, decode, encode,
-    },
-    task::Code,
+    ids::Code,
+    ids::{Size, TaskId},
+    message::{Argument, Column, Finished, Held, Layer, Need, Options, Run, decode, encode},
+    packed::Packed,
 };
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Pure: how full a worker's memory may become, and what is moved to the disk when it is.
 
-use crate::{message::TaskId, value::Account};
+use crate::{ids::TaskId, value::Account};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The least part of the limit that values may fill, however much else is in memory.

@@ -20,7 +20,8 @@ pub use memory::{Fullness, Thresholds};
 use crate::{
     checksum,
     comm::{Body, BodyTag, Buffer},
-    message::{Held, Size, TaskId, ToStore, WantedPart},
+    ids::{Size, TaskId},
+    message::{Held, ToStore, WantedPart},
     part::Cut,
     rank::Rank,
     value::{Account, Spill, Value},

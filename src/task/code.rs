@@ -7,9 +7,9 @@
 use super::inputs::{Collect, Inputs, Output, TaskFunction, collect, run};
 use crate::{
     error::{Error, Result},
+    ids::Code,
     value::Data,
 };
-use serde::{Deserialize, Serialize};
 use std::{
     any::type_name,
     ffi::{c_int, c_void},
@@ -73,16 +73,12 @@ impl Descriptor {
     }
 }
 
-/// Where a [`Descriptor`] is, the same on every rank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Code {
-    /// The module; 0 is the one that holds this library.
-    pub module: u64,
-    /// The descriptor's distance from the module's load address.
-    pub offset: u64,
-}
-
 impl Code {
+    /// The code of a function.
+    pub fn of_function<F: TaskFunction<P, M>, P, M>(_: F) -> Self {
+        Self::of(const { Descriptor::of::<F, P, M>() })
+    }
+
     /// The code of a descriptor of this process.
     ///
     /// # Panics

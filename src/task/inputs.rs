@@ -4,7 +4,7 @@
 //! ([`Shared<T>`], `Vec<Shared<T>>`), as the function is written; nothing is cloned for a borrow.
 
 use crate::{
-    message::Packed,
+    packed::Packed,
     part::{Assembly, Cut},
     value::{self, Data, Value},
 };

@@ -11,5 +11,5 @@
 pub mod code;
 pub mod inputs;
 
-pub use code::{Code, Descriptor, fingerprint};
+pub use code::{Descriptor, fingerprint};
 pub use inputs::{Input, Inputs, Output, Shared, TaskFunction};

@@ -4,7 +4,7 @@
 //! make, or when nothing else could make room: room was asked for, no task runs, and nothing is on its way to the disk. How
 //! large the values of a function are is learned from its last ones.
 
-use crate::{lock::lock, store::Fullness, task::Code};
+use crate::{ids::Code, lock::lock, store::Fullness};
 use rustc_hash::FxHashMap;
 use std::sync::{
     Mutex,

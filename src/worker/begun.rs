@@ -4,8 +4,9 @@
 //! anything. What is asked about limits and cancelled tasks is asked of all threads, and seldom.
 
 use crate::{
+    ids::{TaskId, Tasks},
     lock::lock,
-    message::{Run, TaskId, Tasks},
+    message::Run,
 };
 use std::{
     sync::{
@@ -141,7 +142,7 @@ impl BegunTasks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::Code;
+    use crate::ids::Code;
 
     fn begun(first: u64, count: u32, attempt: u32, timeout: Duration, since: Instant) -> Begun {
         let tasks = Tasks { first: TaskId(first), count };

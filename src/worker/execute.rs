@@ -10,6 +10,7 @@
 //! A panic in a task is caught here and becomes its error.
 
 use super::{
+    Execute,
     admission::{Admission, Answer},
     begun::{Begun, BegunTasks},
     queue::{Batch, Queue},
@@ -18,13 +19,17 @@ use crate::{
     current::{self, Context, Watch},
     disk::ReadBack,
     error::{Reason, TaskError},
+    host::machine,
+    ids::Code,
+    ids::{TaskId, Tasks},
     journal::{Journal, Key},
     lock::lock,
-    message::{Argument, Finished, Held, Need, Packed, Run, Running, TaskId, Tasks},
+    message::{Argument, Finished, Held, Need, Run, Running},
+    packed::Packed,
     record::Recorder,
-    runtime::{Execute, human_bytes, machine},
     store::Fullness,
-    task::{Code, Input, Inputs, Output},
+    task::{Input, Inputs, Output},
+    units::human_bytes,
     value::Value,
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};

@@ -9,11 +9,38 @@ pub mod execute;
 pub(crate) mod queue;
 
 use crate::{
-    message::{Argument, Held, Need, Packed, Run, TaskId, Tasks, ToScheduler, ToWorker, WaitingTask},
+    ids::{TaskId, Tasks},
+    message::{Argument, Held, Need, Run, Running, ToScheduler, ToWorker, WaitingTask},
+    packed::Packed,
     part::Cut,
+    store::Fullness,
+    value::Value,
 };
+use execute::Ended;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
+
+/// Runs a worker's tasks.
+pub(crate) trait Execute {
+    /// Queues tasks whose values `value` finds.
+    fn begin(&self, run: Run, value: &dyn Fn(TaskId) -> Option<Value>);
+    /// Takes up to `count` tasks back that have not begun.
+    fn take_back(&self, count: u32) -> Vec<Tasks>;
+    /// Takes those of these tasks back that have not begun.
+    fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks>;
+    /// Lets these tasks know, if they run, that nobody wants their values.
+    fn cancel(&self, tasks: &[Tasks]);
+    /// What the threads run.
+    fn running(&self) -> Vec<Running>;
+    /// What may begin, in order.
+    fn queued(&self) -> Vec<Tasks>;
+    /// What has ended since the last call.
+    fn take_ended(&self) -> Vec<Ended>;
+    /// How much room there should be for a task that waits for it.
+    fn wanted_bytes(&self) -> u64;
+    /// How full the memory is now.
+    fn note_fullness(&self, fullness: Fullness);
+}
 
 /// Something a worker wants done.
 #[derive(Debug, PartialEq, Eq)]
@@ -276,10 +303,11 @@ fn single(run: &Run, index: u32) -> Run {
 mod tests {
     use super::*;
     use crate::{
-        message::{Size, append},
+        codec::to_bytes,
+        ids::Code,
+        ids::Size,
         part::{self, Assembly},
         rank::Rank,
-        task::Code,
     };
 
     fn held(task: u64) -> Held {
@@ -326,8 +354,7 @@ mod tests {
     fn run_of_parts(task: u64, values: &[(u64, bool)]) -> Run {
         let first = |piece: usize| part::Run { piece, from: 0, step: 1, count: 1 };
         let (assembly, _) = Assembly::new(vec![(0..values.len()).map(first).collect()]);
-        let mut bytes = Vec::new();
-        append(&Cut { element_bytes: 8, align: 8, assembly }, &mut bytes);
+        let bytes = to_bytes(&Cut { element_bytes: 8, align: 8, assembly });
         let need = |(value, is_far): &(u64, bool)| match is_far {
             true => Need::Part(held(*value)),
             false => Need::Held(held(*value)),

@@ -2,7 +2,8 @@
 
 use super::{for_each_held, for_each_part};
 use crate::{
-    message::{Argument, Held, Need, Run, TaskId, Tasks},
+    ids::{TaskId, Tasks},
+    message::{Argument, Held, Need, Run},
     value::Value,
 };
 use rustc_hash::FxHashMap;

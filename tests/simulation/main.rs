@@ -18,7 +18,7 @@ mod program;
 
 use maniple::{
     Rank, Reason, TaskError,
-    message::TaskId,
+    ids::TaskId,
     simulation::{Options, Simulation},
 };
 use program::{Program, SEEDS_KEPT, has_damage};

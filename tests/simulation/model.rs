@@ -1,8 +1,7 @@
 //! What is known of each task beside the run: which value it has, or with which error it fails.
 
 use maniple::{
-    Error, Future, Reason, SubmitOptions, TaskError, comm::simulated::Random, message::TaskId,
-    simulation::poll,
+    Error, Future, Reason, SubmitOptions, TaskError, comm::simulated::Random, ids::TaskId, simulation::poll,
 };
 use std::{any::type_name_of_val, time::Duration};
 

@@ -4,7 +4,7 @@ use super::{functions::*, model::*};
 use maniple::{
     Client, Error, Future, Rank, Reason, SubmitOptions,
     comm::simulated::Random,
-    message::TaskId,
+    ids::TaskId,
     simulation::{Simulation, prefetch, submit_parts, task_of},
 };
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! What the architecture promises of the source itself.
 
 mod guide;
+mod modules;
 
 use std::{fs, path::Path};
 
@@ -58,7 +59,7 @@ fn pure_parts_have_no_clock_thread_file_socket_or_mpi() {
         "disk/extents.rs",
         "rank.rs",
         "message.rs",
-        "runtime/affinity.rs",
+        "host/affinity.rs",
         "runtime/roles.rs",
         "device/binding.rs",
         "record/accounts.rs",
@@ -152,7 +153,7 @@ fn unsafe_code_is_in_few_files_and_says_why() {
         "/current.rs",
         "/runtime/loss.rs",
         "/runtime/supervisor.rs",
-        "/runtime/machine.rs",
+        "/host/machine.rs",
         "/runtime/signals.rs",
         "/runtime/mod.rs",
     ];

@@ -18,7 +18,7 @@ use crate::{
     },
     device::{Binding, DeviceType},
     part::{Run, Source},
-    runtime::MemoryLimit,
+    units::MemoryLimit,
 };
 use ndarray::{ArrayD, IxDyn};
 use serde::de::DeserializeOwned;

@@ -4,7 +4,7 @@ use super::{
     accounts::{Accounts, Group, Time, matrix},
     history::{Event, History, Kind, RankHistory},
 };
-use crate::{picture::Picture, runtime::RankRecord};
+use crate::{cluster::RankRecord, picture::Picture};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, io, io::Write};
 

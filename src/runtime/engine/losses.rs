@@ -12,9 +12,10 @@ use super::{
 };
 use crate::{
     client::table::Request,
+    codec::to_bytes,
     error::{tell, warn},
     lock::lock,
-    message::{Message, ToScheduler, append},
+    message::{Message, ToScheduler},
     rank::Rank,
 };
 use std::{
@@ -84,8 +85,7 @@ impl Engine {
 
     /// Tells the others that a rank is lost, as far as they can be told in a moment.
     fn tell_of(&self, lost: Rank, watch: &Watch, roles: &mut Roles) {
-        let mut frame = Vec::new();
-        append(&Message::Lost(lost), &mut frame);
+        let frame = to_bytes(&Message::Lost(lost));
         let others = (0..self.cluster.ranks().len() as u32).map(Rank);
         for other in others.filter(|other| *other != self.this && !watch.has_lost(*other)) {
             let _ = roles.send(other, frame.clone());

@@ -1,6 +1,9 @@
 //! What a message is about, for those who read a trace.
 
-use crate::message::{Message, TaskId, Tasks, ToClient, ToScheduler, ToStore, ToWorker};
+use crate::{
+    ids::{TaskId, Tasks},
+    message::{Message, ToClient, ToScheduler, ToStore, ToWorker},
+};
 
 /// Which tasks a message speaks of.
 pub(super) fn concerned(message: &Message) -> Vec<Tasks> {

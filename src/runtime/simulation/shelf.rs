@@ -4,8 +4,8 @@ use super::super::roles::{Spilled, Spiller};
 use crate::{
     comm::simulated::Random,
     disk::{Compression, Disk, Extent},
+    ids::TaskId,
     lock::lock,
-    message::TaskId,
     value::{Spill, Value},
 };
 use std::{

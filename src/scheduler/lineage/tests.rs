@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{
-    message::{Column, Layer, Need, Options, Run, Size, ToScheduler, ToWorker},
+    ids::Size,
+    message::{Column, Layer, Need, Options, Run, ToScheduler, ToWorker},
     scheduler::tests::{Story, after, finished, id, layer, range, roots, stored, with},
 };
 

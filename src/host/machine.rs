@@ -41,7 +41,7 @@ pub(crate) fn host_name() -> String {
 }
 
 /// What tells this start of this machine from all others.
-pub(super) fn boot_id() -> Option<String> {
+pub(crate) fn boot_id() -> Option<String> {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|id| id.trim().into())
 }
 
@@ -69,7 +69,7 @@ fn siblings(core: u32) -> Vec<u32> {
 }
 
 /// The cores near a device with this address on the bus; none if the system does not tell.
-pub(super) fn cores_near(pci: &str) -> Vec<u32> {
+pub(crate) fn cores_near(pci: &str) -> Vec<u32> {
     let device = Path::new("/sys/bus/pci/devices").join(pci.to_ascii_lowercase());
     fs::read_to_string(device.join("local_cpulist")).map(|text| affinity::listed(&text)).unwrap_or_default()
 }
@@ -235,7 +235,7 @@ pub(crate) fn undo_default_binding(variable: impl Fn(&str) -> Option<String>) {
 }
 
 /// Ends this process at once: no destructor of a library waits for others.
-pub(super) fn exit_at_once(status: i32) -> ! {
+pub(crate) fn exit_at_once(status: i32) -> ! {
     // SAFETY: ends the process; nothing of it is used afterwards.
     unsafe { libc::_exit(status) }
 }

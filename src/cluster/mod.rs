@@ -1,11 +1,13 @@
 //! The role table: who does what, where, with what.
 
-use super::affinity;
+mod device;
+
 use crate::{
-    device::DeviceRecord,
+    host::affinity,
     rank::{Rank, Role},
-    scheduler::WorkerSpec,
+    units::human_bytes,
 };
+pub use device::{DeviceKind, DeviceRecord};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -34,18 +36,6 @@ pub struct RankRecord {
     pub transport: String,
 }
 
-impl From<&RankRecord> for WorkerSpec {
-    fn from(worker: &RankRecord) -> Self {
-        Self {
-            rank: worker.rank,
-            host: worker.host.clone(),
-            threads: worker.threads,
-            memory_bytes: worker.memory_bytes,
-            resources: worker.resources.clone(),
-        }
-    }
-}
-
 /// All ranks of a run, in order.
 ///
 /// `Display` prints a line as Dask prints a `Client`; the alternate form `{:#}` adds a table.
@@ -61,7 +51,7 @@ impl Cluster {
         Self { ranks, mortal: Some("MANIPLE_SURVIVE is not set".into()) }
     }
 
-    pub(super) fn set_mortal(&mut self, reason: Option<String>) {
+    pub(crate) fn set_mortal(&mut self, reason: Option<String>) {
         self.mortal = reason;
     }
 
@@ -70,7 +60,7 @@ impl Cluster {
         self.mortal.is_none()
     }
 
-    pub(super) fn ranks_mut(&mut self) -> &mut [RankRecord] {
+    pub(crate) fn ranks_mut(&mut self) -> &mut [RankRecord] {
         &mut self.ranks
     }
 
@@ -105,18 +95,6 @@ impl Cluster {
         hosts.dedup();
         hosts
     }
-}
-
-/// A number of bytes as people read it.
-pub(crate) fn human_bytes(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut amount = bytes as f64;
-    let mut unit = 0;
-    while amount >= 1024.0 && unit + 1 < UNITS.len() {
-        amount /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{amount:.2} {}", UNITS[unit]) }
 }
 
 impl fmt::Display for Cluster {

@@ -6,22 +6,22 @@ use std::collections::BTreeMap;
 
 /// What a worker finds around it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Seat {
+pub(crate) struct Seat {
     /// The cores that its process may use, those of one physical core next to each other; none if none is near.
-    pub(super) allowed: Vec<u32>,
+    pub(crate) allowed: Vec<u32>,
     /// The cores near its device; none if the system does not tell, or it has no device.
-    pub(super) near: Vec<u32>,
+    pub(crate) near: Vec<u32>,
 }
 
 /// A worker on its node.
 #[derive(Clone, Debug)]
-pub(super) struct Seated {
-    pub(super) rank: Rank,
+pub(crate) struct Seated {
+    pub(crate) rank: Rank,
     /// The first rank of its node.
-    pub(super) node: Rank,
+    pub(crate) node: Rank,
     /// How many threads it is to have at least.
-    pub(super) threads_min: u32,
-    pub(super) seat: Seat,
+    pub(crate) threads_min: u32,
+    pub(crate) seat: Seat,
 }
 
 impl Seat {
@@ -35,7 +35,7 @@ impl Seat {
 /// that may use the same ones divide among them. None if it is to use all that it may: where nothing is known
 /// to be near, or all is; where the launcher has bound it elsewhere; where one of those that share has fewer
 /// cores than threads.
-pub(super) fn cores(own: Rank, workers: &[Seated]) -> Option<Vec<u32>> {
+pub(crate) fn cores(own: Rank, workers: &[Seated]) -> Option<Vec<u32>> {
     let own = workers.iter().find(|worker| worker.rank == own)?;
     let choice = own.seat.choice();
     if choice.len() == own.seat.allowed.len() {
@@ -53,7 +53,7 @@ pub(super) fn cores(own: Rank, workers: &[Seated]) -> Option<Vec<u32>> {
 
 /// How many threads the workers of a node have that may use these cores each: a core goes to the worker with the
 /// fewest among those that may use it, the first of them, and cores that fewer may use go first.
-pub(super) fn threads(allowed: &[Vec<u32>]) -> Vec<u32> {
+pub(crate) fn threads(allowed: &[Vec<u32>]) -> Vec<u32> {
     let mut workers_of_core: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (worker, cores) in allowed.iter().enumerate() {
         cores.iter().for_each(|core| workers_of_core.entry(*core).or_default().push(worker));
@@ -70,19 +70,19 @@ pub(super) fn threads(allowed: &[Vec<u32>]) -> Vec<u32> {
 
 /// Whether these are hardware threads of one physical core. `siblings` gives those of the core that one belongs to.
 #[cfg(any(feature = "mpi", test))]
-pub(super) fn is_one_core(cores: &[u32], siblings: impl Fn(u32) -> Vec<u32>) -> bool {
+pub(crate) fn is_one_core(cores: &[u32], siblings: impl Fn(u32) -> Vec<u32>) -> bool {
     let Some(first) = cores.first() else { return false };
     let siblings = siblings(*first);
     cores.iter().all(|core| core == first || siblings.contains(core))
 }
 
 /// The cores that a process may use, from its `/proc/self/status`.
-pub(super) fn allowed(status: &str) -> Vec<u32> {
+pub(crate) fn allowed(status: &str) -> Vec<u32> {
     listed(status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or_default())
 }
 
 /// The cores of a list such as `0-3,8,10-11`, as the system writes them.
-pub(super) fn listed(text: &str) -> Vec<u32> {
+pub(crate) fn listed(text: &str) -> Vec<u32> {
     let range = |part: &str| {
         let (first, last) = part.trim().split_once('-').unwrap_or((part.trim(), part.trim()));
         Some(first.parse::<u32>().ok()?..=last.parse().ok()?)

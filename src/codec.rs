@@ -1,0 +1,30 @@
+//! The encoding of the runtime's own data: messages, heads of values, records.
+
+use serde::Serialize;
+
+/// Returns the encoding of a value. See [`append`].
+pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    append(value, &mut bytes);
+    bytes
+}
+
+/// Appends the encoding of a value of the runtime's own types. These can always be encoded.
+pub(crate) fn append<T: Serialize>(value: &T, bytes: &mut Vec<u8>) {
+    struct Append<'a>(&'a mut Vec<u8>);
+    impl postcard::ser_flavors::Flavor for Append<'_> {
+        type Output = ();
+        fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+            self.0.push(byte);
+            Ok(())
+        }
+        fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+        fn finalize(self) -> postcard::Result<()> {
+            Ok(())
+        }
+    }
+    postcard::serialize_with_flavor(value, Append(bytes)).expect("a message can be encoded");
+}
