@@ -6,9 +6,10 @@ use crate::{
     error::{Error, Result},
     ids::TaskId,
     rank::Rank,
+    task::running::{self, Running, running},
 };
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     panic,
     path::{Path, PathBuf},
     sync::{Arc, Once, OnceLock},
@@ -58,18 +59,8 @@ impl std::fmt::Debug for Context {
     }
 }
 
-/// The task that runs on a thread.
-#[derive(Clone, Copy)]
-struct Running {
-    task: TaskId,
-    attempt: u32,
-    /// Whether it was told that it is too late for a task of its own.
-    was_told: bool,
-}
-
 thread_local! {
     static CONTEXT: RefCell<Option<Context>> = const { RefCell::new(None) };
-    static TASK: Cell<Running> = const { Cell::new(Running { task: TaskId(0), attempt: 0, was_told: false }) };
     static PANIC_WORDS: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
@@ -89,8 +80,8 @@ pub struct Current {
 #[track_caller]
 pub fn current() -> Current {
     let context = CONTEXT.with_borrow(Clone::clone);
-    let context = context.expect("maniple::current() is called from within a task");
-    let Running { task, attempt, .. } = TASK.get();
+    let (context, Running { task, attempt, .. }) =
+        context.zip(running()).expect("maniple::current() is called from within a task");
     Current { context, task, attempt }
 }
 
@@ -100,14 +91,29 @@ pub fn current() -> Current {
 /// [`Current::cancelled`].
 pub fn cancelled() -> bool {
     CONTEXT.with_borrow(|context| {
-        let Running { task, attempt, .. } = TASK.get();
-        context.as_ref().is_some_and(|context| context.0.watch.is_cancelled(task, attempt))
+        let task = context.as_ref().zip(running());
+        task.is_some_and(|(context, running)| context.0.watch.is_cancelled(running.task, running.attempt))
     })
 }
 
-/// The task that runs on this thread, if one does.
-pub(crate) fn task_id() -> Option<TaskId> {
-    is_in_task().then(|| TASK.get().task)
+/// The device of the worker that runs this task.
+///
+/// # Panics
+///
+/// Panics outside of a task.
+///
+/// # Errors
+///
+/// [`Error::Device`] if the worker has none.
+#[track_caller]
+pub fn device() -> Result<Device> {
+    let task = current();
+    task.device().cloned().ok_or_else(|| {
+        Error::Device(format!(
+            "the worker of rank {} has no device: start with MANIPLE_DEVICE=gpu, and give the task the resource GPU=1",
+            task.rank()
+        ))
+    })
 }
 
 /// Whether a task runs on this thread.
@@ -261,29 +267,20 @@ impl Drop for Scratch {
 
 /// Runs `work` as part of a task in these surroundings.
 pub(crate) fn enter<R>(context: Context, work: impl FnOnce() -> R) -> R {
-    struct Leave(Option<Context>, Running);
+    struct Leave(Option<Context>, Option<Running>);
     impl Drop for Leave {
         fn drop(&mut self) {
             CONTEXT.set(self.0.take());
-            TASK.set(self.1);
+            running::replace(self.1);
         }
     }
-    let _leave = Leave(CONTEXT.replace(Some(context)), TASK.get());
+    let _leave = Leave(CONTEXT.replace(Some(context)), running());
     work()
 }
 
+/// Notes which task runs on this thread from now on.
 pub(crate) fn set_task(task: TaskId, attempt: u32) {
-    TASK.set(Running { task, attempt, was_told: false });
-}
-
-/// Notes that the task on this thread, if there is one, is told that it is too late for one of its own.
-pub(crate) fn note_too_late() {
-    TASK.set(Running { was_told: true, ..TASK.get() });
-}
-
-/// Whether the task on this thread was told that it is too late for one of its own.
-pub(crate) fn was_told_too_late() -> bool {
-    TASK.get().was_told
+    running::replace(Some(Running { task, attempt, was_too_late: false }));
 }
 
 pub(crate) fn rank() -> Option<Rank> {

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     client::{Client, Future, SubmitOptions},
     codec::{append, to_bytes},
+    current,
     device::{self, Device, DeviceArray, fused},
     error::Result,
     ids::Code,
@@ -460,7 +461,7 @@ fn device_state((kernel, reduction, reduced): &Reduced, block: u64, inputs: Unty
 }
 
 pub(crate) fn on_own_device<R>(work: impl FnOnce(&Device) -> Result<R>) -> R {
-    device::device().and_then(|device| work(&device)).unwrap_or_else(|error| panic!("{error}"))
+    current::device().and_then(|device| work(&device)).unwrap_or_else(|error| panic!("{error}"))
 }
 
 type Reduced = (Kernel, Reduction, Vec<bool>);

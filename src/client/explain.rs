@@ -59,7 +59,7 @@ impl Client {
         let ask = |rank| {
             let question = self.table().new_question();
             self.table().request(Request::Say(rank, Message::Ask { question, task: Some(task) }));
-            self.engine.upgrade().ok_or(Error::Ended)?.send_soon(false);
+            self.process().ok_or(Error::Ended)?.send_soon(false);
             loop {
                 if let Some(state) = self.table().take_answer(question) {
                     return Ok(state);

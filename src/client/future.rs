@@ -5,9 +5,9 @@ use super::{
     table::{Progress, Tracked},
 };
 use crate::{
-    current,
     error::{Error, Reason, Result, TaskError},
     ids::TaskId,
+    task::running,
     value::{self, Data},
 };
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
@@ -132,7 +132,7 @@ impl<T: Data> Future<T> {
             Progress::Failed(error) => {
                 let error = Error::from(error);
                 if error.is_stopping() {
-                    current::note_too_late();
+                    running::note_too_late();
                 }
                 Err(error)
             }

@@ -6,6 +6,7 @@ mod explain;
 mod future;
 mod keep;
 mod options;
+pub(crate) mod process;
 mod progress;
 pub(crate) mod table;
 
@@ -18,7 +19,6 @@ use crate::{
     message::{Column, Finished, Held, Layer, Message, Options, ToScheduler},
     packed::Packed,
     rank::Rank,
-    runtime::Engine,
     task::{Descriptor, TaskFunction},
     value::{self, Data},
 };
@@ -26,6 +26,7 @@ use arguments::{Arguments, Columns};
 pub use delayed::{Delayed, delayed};
 pub use future::{Future, Status};
 pub use options::{Place, SubmitOptions};
+use process::Process;
 pub use progress::AsCompleted;
 use std::{
     borrow::Borrow,
@@ -52,7 +53,7 @@ pub enum WaitFor {
 /// [`current`](crate::current()). Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Client {
-    engine: Weak<Engine>,
+    process: Weak<dyn Process>,
     shared: Arc<Shared>,
     is_on_devices: bool,
 }
@@ -69,7 +70,7 @@ struct Shared {
 
 impl Client {
     pub(crate) fn new(
-        engine: Weak<Engine>,
+        process: Weak<dyn Process>,
         table: Arc<Table>,
         cluster: Arc<Cluster>,
         small_bytes_max: usize,
@@ -77,12 +78,12 @@ impl Client {
     ) -> Self {
         let next_worker = AtomicUsize::new(0);
         let shared = Arc::new(Shared { table, cluster, small_bytes_max, next_worker, journal });
-        Self { engine, shared, is_on_devices: false }
+        Self { process, shared, is_on_devices: false }
     }
 
-    /// What looks after this process's rank, unless the run is over.
-    pub(crate) fn engine(&self) -> Option<Arc<Engine>> {
-        self.engine.upgrade()
+    /// The process that this client belongs to, unless the run is over.
+    pub(crate) fn process(&self) -> Option<Arc<dyn Process>> {
+        self.process.upgrade()
     }
 
     pub(crate) fn table(&self) -> &Arc<Table> {
@@ -123,7 +124,7 @@ impl Client {
     /// How much time is left until the run must end: until its job's walltime is over, or its
     /// [`time_limit`](crate::Builder::time_limit). `None` if neither is known.
     pub fn time_left(&self) -> Option<Duration> {
-        self.engine.upgrade()?.time_left()
+        self.process()?.time_left()
     }
 
     /// Whether the run is stopping: no more tasks begin, and those that run should come to an end.
@@ -411,20 +412,26 @@ impl Client {
 
     /// Sees to it that what was said is sent.
     fn said(&self, first: bool) {
-        if let Some(engine) = self.engine.upgrade().filter(|_| first) {
-            engine.send_soon(self.table().pending_count() <= 1);
+        if let Some(process) = self.process().filter(|_| first) {
+            process.send_soon(self.table().pending_count() <= 1);
         }
     }
 
     /// Lets what has arrived be seen, without waiting.
     fn look(&self) {
-        if let Some(engine) = self.engine.upgrade() {
-            engine.look();
+        if let Some(process) = self.process() {
+            process.poll();
         }
     }
 
-    fn wait_for<T>(&self, ready: impl FnMut() -> Option<T>, timeout: Option<Duration>) -> Result<T> {
-        self.engine.upgrade().ok_or(Error::Ended)?.wait(ready, timeout)
+    fn wait_for<T>(&self, mut ready: impl FnMut() -> Option<T>, timeout: Option<Duration>) -> Result<T> {
+        let mut found = None;
+        let mut is_ready = || {
+            found = ready();
+            found.is_some()
+        };
+        self.process().ok_or(Error::Ended)?.wait_until(&mut is_ready, timeout)?;
+        Ok(found.expect("waiting ends with what was waited for, or with an error"))
     }
 
     /// Waits for the values of all these futures and brings them here, in order.

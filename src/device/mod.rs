@@ -45,7 +45,6 @@ mod vector;
 
 pub use crate::cluster::{DeviceKind, DeviceRecord};
 use crate::{
-    current::current,
     error::{Error, Result},
     units::MemoryLimit,
 };
@@ -96,26 +95,6 @@ pub fn list() -> Result<Vec<DeviceRecord>> {
         std::iter::once(root.record).chain(tiles)
     };
     Ok(roots.into_iter().flat_map(with_tiles).collect())
-}
-
-/// The device of the worker that runs this task.
-///
-/// # Panics
-///
-/// Panics outside of a task.
-///
-/// # Errors
-///
-/// [`Error::Device`] if the worker has none.
-#[track_caller]
-pub fn device() -> Result<Device> {
-    let task = current();
-    task.device().cloned().ok_or_else(|| {
-        Error::Device(format!(
-            "the worker of rank {} has no device: start with MANIPLE_DEVICE=gpu, and give the task the resource GPU=1",
-            task.rank()
-        ))
-    })
 }
 
 /// What a worker is bound to, ready to run kernels. Clones are the same device.

@@ -1,6 +1,6 @@
 //! When kernels ran, for whoever records the run.
 
-use crate::{current, ids::TaskId, lock::lock};
+use crate::{ids::TaskId, lock::lock, task::running::running};
 use ocl::{core, ffi};
 use std::{
     collections::VecDeque,
@@ -53,7 +53,11 @@ impl Timing {
     pub(super) fn launched(&self, event: core::Event) {
         let mut launched = lock(&self.launched);
         if launched.len() < LAUNCHES_MAX {
-            launched.push_back(Launched { event, task: current::task_id(), queued: Instant::now() });
+            launched.push_back(Launched {
+                event,
+                task: running().map(|running| running.task),
+                queued: Instant::now(),
+            });
         }
     }
 

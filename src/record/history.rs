@@ -171,8 +171,7 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     pub(super) fn encoded(&self) -> Vec<u8> {
-        let bytes = to_bytes(&self);
-        bytes
+        to_bytes(self)
     }
 }
 

@@ -9,7 +9,6 @@ mod waiting;
 use super::{
     STATUS_BROKEN,
     loss::Watch,
-    parts::Parts,
     roles::{Roles, Spiller, Surroundings},
     settings::Settings,
     spiller::{SpillThread, SpillerOptions},
@@ -18,6 +17,7 @@ use super::{
 use crate::{
     client::{
         Client,
+        process::{Parts, Process},
         table::{Request, Table},
     },
     cluster::{Cluster, RankRecord},
@@ -170,18 +170,8 @@ impl Engine {
 
     pub(crate) fn client(self: &Arc<Self>, settings: &Settings) -> Client {
         let (table, cluster) = (Arc::clone(&self.table), Arc::clone(&self.cluster));
-        Client::new(Arc::downgrade(self), table, cluster, settings.small_bytes_max, self.journal.clone())
-    }
-
-    /// What the program has handed over to the run on this rank, or is to get back.
-    pub(crate) fn parts(&self) -> &Parts {
-        &self.parts
-    }
-
-    /// Whether several ranks are threads of this process.
-    pub(crate) fn is_one_process(&self) -> bool {
-        let ranks = self.cluster.ranks();
-        ranks.len() > 1 && ranks.iter().all(|rank| rank.host == ranks[0].host && rank.pid == ranks[0].pid)
+        let process: Arc<dyn Process> = self.clone();
+        Client::new(Arc::downgrade(&process), table, cluster, settings.small_bytes_max, self.journal.clone())
     }
 
     /// How the driver's closure ended, once every rank is to end.
@@ -244,11 +234,6 @@ impl Engine {
         let nanoseconds = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
         let message = Message::ToScheduler(ToScheduler::TimeLeft { nanoseconds });
         self.table.request(Request::Say(Rank::SCHEDULER, message));
-    }
-
-    /// How long it is to the end of the run, if that is known.
-    pub(crate) fn time_left(&self) -> Option<Duration> {
-        Some(self.clock.as_ref()?.time_left(Instant::now()))
     }
 
     /// Does what is due as time passes.

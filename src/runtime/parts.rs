@@ -3,41 +3,15 @@
 //! A rank's part lies in its engine until a task that runs on that rank takes it, and so does what the
 //! rank gets back until its call returns: parts stay in their process, and move only as values do.
 
-use super::{Builder, Engine, Stopped};
+use super::{Builder, Stopped};
 use crate::{
-    client::{Client, Future, SubmitOptions},
+    client::{Client, Future, SubmitOptions, process::Process},
     current::current,
     error::{Error, Result},
-    lock::lock,
     rank::Rank,
     value::Data,
 };
-use std::{
-    any::Any,
-    sync::{Arc, Mutex},
-};
-
-/// What a rank has handed over, and what it is to get back.
-#[derive(Debug, Default)]
-pub(crate) struct Parts {
-    given: Slot,
-    returned: Slot,
-}
-
-/// Holds a part until it is taken.
-#[derive(Debug, Default)]
-struct Slot(Mutex<Option<Box<dyn Any + Send>>>);
-
-impl Slot {
-    fn put<V: Data>(&self, part: V) {
-        *lock(&self.0) = Some(Box::new(part));
-    }
-
-    /// What was put, if it is a `V`.
-    fn take<V: Data>(&self) -> Option<V> {
-        lock(&self.0).take().and_then(|part| part.downcast().ok()).map(|part| *part)
-    }
-}
+use std::sync::Arc;
 
 impl Builder {
     /// As [`execute`](Self::execute), where each rank hands over a part of its own and gets back another: a
@@ -94,11 +68,11 @@ fn hand_over<V: Data, R: Data>(
     client: &Client,
     driver: impl FnOnce(&Client, Vec<Future<V>>) -> Result<Vec<Future<R>>>,
 ) -> Result<()> {
-    let engine = client.engine().ok_or(Error::Ended)?;
+    let process = client.process().ok_or(Error::Ended)?;
     // Where all ranks are threads of one process, one call has been made, with one part.
-    let is_one_call = engine.is_one_process();
+    let is_one_call = process.is_one_process();
     let parts = match is_one_call {
-        true => vec![client.scatter(engine.parts().given.take::<V>().ok_or(Error::Ended)?)?],
+        true => vec![client.scatter(process.parts().given.take::<V>().ok_or(Error::Ended)?)?],
         false => client.run_on_workers(take_part::<V>, ()),
     };
     let count = parts.len();
@@ -108,7 +82,7 @@ fn hand_over<V: Data, R: Data>(
         return Err(words.into());
     }
     if is_one_call {
-        engine.parts().returned.put(results[0].result()?);
+        process.parts().returned.put(results[0].result()?);
         return Ok(());
     }
     let given = results.iter().enumerate().map(|(rank, part)| {
@@ -119,12 +93,12 @@ fn hand_over<V: Data, R: Data>(
     client.gather(&given).map(|_| ())
 }
 
-fn own_engine() -> Arc<Engine> {
-    current().client().engine().expect("a task runs within its run")
+fn own_process() -> Arc<dyn Process> {
+    current().client().process().expect("a task runs within its run")
 }
 
 fn take_part<V: Data>() -> V {
-    own_engine()
+    own_process()
         .parts()
         .given
         .take()
@@ -132,5 +106,5 @@ fn take_part<V: Data>() -> V {
 }
 
 fn give_part<R: Data>(part: R) {
-    own_engine().parts().returned.put(part);
+    own_process().parts().returned.put(part);
 }

@@ -7,39 +7,40 @@
 //!
 //! For `tests/simulation/`; no part of the public interface.
 
+mod calls;
 mod concerned;
 mod shelf;
 
-use super::roles::{Roles, Spiller, Surroundings};
+use super::{
+    Engine,
+    roles::{Roles, Spiller, Surroundings},
+};
 use crate::{
     checksum,
     client::{
-        Client, Future, SubmitOptions,
+        Client,
         table::{Request, Table},
     },
     cluster::{Cluster, RankRecord},
-    codec,
     comm::{
         Transport,
         simulated::{Network, NetworkOptions, Random, Sent, lock},
     },
     current::{self, Context, Scratch, Watch},
-    error::{Reason, Result, TaskError},
-    ids::{Code, TaskId, Tasks},
-    message::{self, Column, Message, Outcome, Run, ToScheduler, ToStore, ToWorker},
-    packed::Packed,
-    part::{self, Assembly, Cut, Source},
+    error::{Reason, TaskError},
+    ids::{TaskId, Tasks},
+    message::{self, Message, Outcome, Run, ToScheduler, ToStore, ToWorker},
     rank::{Rank, Role, driver_of},
     scheduler::{Backlog, Scheduler, WorkerSpec},
     store::{Fullness, Thresholds},
-    task::inputs::Parts,
-    value::{Data, Value},
+    value::Value,
     worker::{
         Execute,
         execute::{Ended, run_until},
         queue::{Batch, Queue},
     },
 };
+pub use calls::{poll, prefetch, submit_parts, task_of};
 use concerned::concerned;
 use rustc_hash::FxHasher;
 pub use shelf::DiskOptions;
@@ -710,8 +711,13 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
         if options.survives { scheduler.survive(ALLOWED_FAILURES) } else { scheduler }
     });
     let table = Table::new(rank, end.bells(), options.survives);
-    let client =
-        Client::new(Weak::new(), Arc::clone(&table), Arc::clone(cluster), options.small_bytes_max, None);
+    let client = Client::new(
+        Weak::<Engine>::new(),
+        Arc::clone(&table),
+        Arc::clone(cluster),
+        options.small_bytes_max,
+        None,
+    );
     let scratch = Arc::new(Scratch::new(std::env::temp_dir(), rank, record.host.clone()));
     let worker = cluster.workers().position(|worker| worker.rank == rank).unwrap_or(0);
     let machine = Machine {
@@ -738,54 +744,6 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
         is_called: false,
         is_dead: false,
     }
-}
-
-/// The number of a future's task.
-pub fn task_of<T>(future: &Future<T>) -> TaskId {
-    future.task()
-}
-
-/// As [`Future::result`], but does not wait: nothing as long as the value is not here. `asked` says
-/// whether it was asked for already, and is false at first.
-pub fn poll<T: Data>(future: &Future<T>, asked: &mut bool) -> Option<Result<T>> {
-    future.poll(asked)
-}
-
-/// Asks for a value as [`Client::gather`] does before it comes to it.
-pub fn prefetch<T: Data>(future: &Future<T>) {
-    future.prefetch();
-}
-
-/// Tasks that each take a part of every list: elements from one index on, so many, so far apart.
-pub fn submit_parts(
-    client: &Client,
-    options: &SubmitOptions,
-    lists: &[Future<Vec<u64>>],
-    parts: &[Vec<(usize, i64, usize)>],
-) -> Vec<Future<Vec<u64>>> {
-    let mut cuts = Packed::default();
-    for parts in parts {
-        let runs = parts.iter().enumerate();
-        let runs = runs.map(|(piece, &(from, step, count))| part::Run { piece, from, step, count });
-        let (assembly, _) = Assembly::new(vec![runs.collect()]);
-        let bytes = codec::to_bytes(&Cut { element_bytes: 8, align: 8, assembly });
-        cuts.push(&bytes);
-    }
-    let mut tasks = Vec::new();
-    lists.iter().for_each(|list| Tasks::push(&mut tasks, list.task()));
-    let columns = vec![Column::Parts { lists: vec![tasks; parts.len()], cuts }];
-    let code = Code::of_function(take_parts);
-    client.submit_layer_of(code, options, parts.len() as u32, columns)
-}
-
-fn take_parts(parts: Parts) -> Vec<u64> {
-    let get = |place| parts.get::<Vec<u64>>(place).unwrap_or_else(|words| panic!("{words}"));
-    let lists: Vec<(Arc<Vec<u64>>, bool)> = (0..parts.len()).map(get).collect();
-    let shapes: Vec<[usize; 1]> = lists.iter().map(|(list, _)| [list.len()]).collect();
-    let sources = lists.iter().zip(&shapes);
-    let sources: Vec<Source<'_, u64>> =
-        sources.map(|((elements, is_part), shape)| Source { elements, shape, is_part: *is_part }).collect();
-    parts.assembly().assemble(&sources)
 }
 
 /// Has the task that calls this go on until `wait` says that what it waits for has come; meanwhile its

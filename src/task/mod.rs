@@ -10,6 +10,7 @@
 
 pub mod code;
 pub mod inputs;
+pub(crate) mod running;
 
 pub use code::{Descriptor, fingerprint};
 pub use inputs::{Input, Inputs, Output, Shared, TaskFunction};

@@ -28,7 +28,7 @@ use crate::{
     packed::Packed,
     record::Recorder,
     store::Fullness,
-    task::{Input, Inputs, Output},
+    task::{Input, Inputs, Output, running::running},
     units::human_bytes,
     value::Value,
 };
@@ -621,7 +621,9 @@ fn run_task(
         Ok(Ok(())) => output.large.take().map_or(Outcome::Small, Outcome::Large),
         Ok(Err(words)) => failed(Reason::Decode, words),
         // It could not go on without a task of its own that nobody begins any more.
-        Err(panic) if current::was_told_too_late() => failed(Reason::Stopping, panic_words(&*panic)),
+        Err(panic) if running().is_some_and(|running| running.was_too_late) => {
+            failed(Reason::Stopping, panic_words(&*panic))
+        }
         Err(panic) => failed(Reason::Panic, panic_words(&*panic)),
     }
 }

@@ -65,7 +65,8 @@ fn every_chapter_is_listed_and_compiled() {
     listed.push(root().join("docs/guide/src/SUMMARY.md"));
     let mut files: Vec<PathBuf> =
         fs::read_dir(root().join("docs/guide/src")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    (listed.sort(), files.sort());
+    listed.sort();
+    files.sort();
     assert_eq!(listed, files);
     let library = read("src/lib.rs");
     for chapter in chapters().iter().filter(|path| read(path).contains("```rust")) {
@@ -121,7 +122,7 @@ fn summary_of(source: &str, method: &str) -> String {
     let is_method = |line: &&str| {
         line.strip_prefix("pub fn ").is_some_and(|rest| rest.split(['(', '<']).next() == Some(method))
     };
-    let place = lines.iter().position(|line| is_method(line));
+    let place = lines.iter().position(is_method);
     let place = place.unwrap_or_else(|| panic!("the builder has no method {method}"));
     let comment = |line: &&&str| line.starts_with("///") || line.starts_with("#[");
     let mut text: Vec<&str> = lines[..place].iter().rev().take_while(comment).copied().collect();

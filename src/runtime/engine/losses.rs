@@ -11,6 +11,7 @@ use super::{
     Engine,
 };
 use crate::{
+    client::process::Process,
     client::table::Request,
     codec::to_bytes,
     error::{tell, warn},

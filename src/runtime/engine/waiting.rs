@@ -10,6 +10,7 @@
 
 use super::{super::roles::Roles, Engine};
 use crate::{
+    client::process::{Parts, Process},
     client::table::Request,
     comm::{Bells, bell, bell::Sleeper},
     current::{self, Context},
@@ -31,14 +32,8 @@ const SPIN: Duration = Duration::from_micros(50);
 /// How long a worker's thread without tasks looks after its rank before it rests.
 const LINGER: Duration = Duration::from_millis(2);
 
-impl Engine {
-    /// Whether this thread may use the transport.
-    fn may_drive(&self) -> bool {
-        self.only_thread.is_none_or(|only| only == thread::current().id())
-    }
-
-    /// Sees to it that what the client has said is sent: at once by this thread if `now`.
-    pub(crate) fn send_soon(&self, now: bool) {
+impl Process for Engine {
+    fn send_soon(&self, now: bool) {
         if now {
             self.visit();
         } else {
@@ -46,9 +41,32 @@ impl Engine {
         }
     }
 
-    /// Takes in what has arrived, without waiting.
-    pub(crate) fn look(&self) {
+    fn poll(&self) {
         self.visit();
+    }
+
+    fn wait_until(&self, is_ready: &mut dyn FnMut() -> bool, timeout: Option<Duration>) -> Result<()> {
+        self.wait(|| is_ready().then_some(()), timeout)
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        Some(self.clock.as_ref()?.time_left(Instant::now()))
+    }
+
+    fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    fn is_one_process(&self) -> bool {
+        let ranks = self.cluster.ranks();
+        ranks.len() > 1 && ranks.iter().all(|rank| rank.host == ranks[0].host && rank.pid == ranks[0].pid)
+    }
+}
+
+impl Engine {
+    /// Whether this thread may use the transport.
+    fn may_drive(&self) -> bool {
+        self.only_thread.is_none_or(|only| only == thread::current().id())
     }
 
     /// Runs the driver's closure: it works, but while it waits.

@@ -1,0 +1,46 @@
+//! What a client needs of the process that it belongs to.
+
+use crate::{error::Result, lock::lock, value::Data};
+use std::{any::Any, fmt, sync::Mutex, time::Duration};
+
+/// The process of a client: drives the progress of its rank.
+pub(crate) trait Process: fmt::Debug + Send + Sync {
+    /// Sends what the client has submitted: at once, or when some time has passed or more has come together.
+    fn send_soon(&self, now: bool);
+    /// Takes in what has arrived, without waiting.
+    fn poll(&self);
+    /// Waits until `is_ready`, and drives progress meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the time is over, and when the run ends.
+    fn wait_until(&self, is_ready: &mut dyn FnMut() -> bool, timeout: Option<Duration>) -> Result<()>;
+    /// The time until the run must end, if that is known.
+    fn time_left(&self) -> Option<Duration>;
+    /// What this rank has handed over to the run, and what it gets back.
+    fn parts(&self) -> &Parts;
+    /// Whether all ranks are threads of this process.
+    fn is_one_process(&self) -> bool;
+}
+
+/// What a rank has handed over, and what it is to get back.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) given: Slot,
+    pub(crate) returned: Slot,
+}
+
+/// Holds a part until it is taken.
+#[derive(Debug, Default)]
+pub(crate) struct Slot(Mutex<Option<Box<dyn Any + Send>>>);
+
+impl Slot {
+    pub(crate) fn put<V: Data>(&self, part: V) {
+        *lock(&self.0) = Some(Box::new(part));
+    }
+
+    /// What was put, if it is a `V`.
+    pub(crate) fn take<V: Data>(&self) -> Option<V> {
+        lock(&self.0).take().and_then(|part| part.downcast().ok()).map(|part| *part)
+    }
+}
