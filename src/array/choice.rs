@@ -41,13 +41,16 @@ impl Random {
         chunks: impl Into<Chunks>,
     ) -> Array<i64> {
         let (shape, chunks): (Vec<usize>, Chunks) = (shape.into(), chunks.into());
-        assert!(population > 0, "there is nothing to choose from");
+        assert!(population > 0, "choice: population is 0, there is nothing to choose from");
         if let Some(probabilities) = probabilities {
             check(probabilities, population);
         }
         let count: usize = shape.iter().product();
         let possible = probabilities.map_or(population, |all| all.iter().filter(|one| **one > 0.0).count());
-        assert!(replace || count <= possible, "{count} of {possible} things, each at most once");
+        assert!(
+            replace || count <= possible,
+            "choice: shape {shape:?} wants {count} things, but without replacement there are {possible}"
+        );
         let flat = match (replace, probabilities) {
             (true, None) => return self.integers(0, population as i128, shape, chunks),
             (true, Some(probabilities)) => {
@@ -68,13 +71,15 @@ impl Random {
 fn check(probabilities: &[f64], population: usize) {
     assert!(
         probabilities.len() == population,
-        "{} probabilities of {population} things",
+        "choice: probabilities has {} elements, it must have one for each of {population} things",
         probabilities.len()
     );
-    let wrong = probabilities.iter().find(|probability| !(0.0..=1.0).contains(*probability));
-    assert!(wrong.is_none(), "a probability is from 0 to 1, not {}", wrong.unwrap_or(&0.0));
+    for (place, probability) in probabilities.iter().enumerate() {
+        let is_probability = (0.0..=1.0).contains(probability);
+        assert!(is_probability, "choice: probabilities[{place}] is {probability}, it must be from 0 to 1");
+    }
     let sum: f64 = probabilities.iter().sum();
-    assert!((sum - 1.0).abs() <= SUM_TOLERANCE, "the sum of probabilities is 1, not {sum}");
+    assert!((sum - 1.0).abs() <= SUM_TOLERANCE, "choice: the sum of probabilities is {sum}, it must be 1");
 }
 
 /// The sums of the probabilities up to each thing but the last that can be chosen: a number from 0 to below

@@ -28,8 +28,7 @@ impl<T: Element> Array<T> {
         let [_, count] = self.matrix_shape("the covariance");
         let number = |number: f64| -> Array<T::Mean, Ix0> { self.derive(constant(wide::<T::Mean>(number))) };
         let values = self.cast::<T::Mean>();
-        let sums: Array<T::Mean> = values.sum_axis(Axes::of(1).keep());
-        let distances = &values - sums / number(count as f64);
+        let distances = &values - values.mean_axis(Axes::of(1).keep()).cast::<T::Mean>();
         distances.matmul(&distances.adjoint()) / number((count as f64 - ddof).max(0.0))
     }
 

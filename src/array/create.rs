@@ -5,7 +5,10 @@ use super::{
     chunks::Grid,
     element::{Scalar, Sealed},
     error::expect,
-    kernel::generate::{Distribution, Generator},
+    kernel::{
+        generate::{Distribution, Generator, limits_f32},
+        operators::{real_of, wide},
+    },
     node::{Kind, Node},
     random::Key,
 };
@@ -224,7 +227,13 @@ pub struct Random {
 }
 
 impl Random {
-    /// Numbers from `low` to below `high`, all alike.
+    /// Uniformly distributed numbers from `low` to below `high`, as `f64` has them: also where a type has few
+    /// numbers between the two, none is `high`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `low` is not below `high`, one of them or their difference is not finite in the type of the
+    /// elements, that type has no number from `low` to below `high`, or the chunks do not fit the shape.
     #[track_caller]
     pub fn uniform<T: Real>(
         &self,
@@ -233,16 +242,36 @@ impl Random {
         shape: impl Into<Vec<usize>>,
         chunks: impl Into<Chunks>,
     ) -> Array<T> {
+        for (argument, value) in [("low", low), ("high", high)] {
+            check_finite::<T>("uniform", argument, value);
+        }
+        assert!(low < high, "uniform: low is {low} and high is {high}, low must be below high");
+        check_finite::<T>("uniform", "high - low", high - low);
+        let has_number = match T::DATA_TYPE {
+            DataType::F32 => limits_f32(low, high).0 <= limits_f32(low, high).1,
+            _ => true,
+        };
+        let dtype = T::DATA_TYPE;
+        assert!(has_number, "uniform: low is {low} and high is {high}, no {dtype} is from low to below high");
         self.generate(Distribution::Uniform { low, high }, shape.into(), chunks.into())
     }
 
-    /// Numbers from 0 to below 1, all alike.
+    /// Uniformly distributed numbers from 0 to below 1.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the chunks do not fit the shape.
     #[track_caller]
     pub fn random<T: Real>(&self, shape: impl Into<Vec<usize>>, chunks: impl Into<Chunks>) -> Array<T> {
         self.uniform(0.0, 1.0, shape, chunks)
     }
 
     /// Normally distributed numbers of this mean and standard deviation.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `mean` or `deviation` is not finite in the type of the elements, `deviation` is negative, or
+    /// the chunks do not fit the shape.
     #[track_caller]
     pub fn normal<T: Real>(
         &self,
@@ -251,10 +280,18 @@ impl Random {
         shape: impl Into<Vec<usize>>,
         chunks: impl Into<Chunks>,
     ) -> Array<T> {
+        check_finite::<T>("normal", "mean", mean);
+        check_finite::<T>("normal", "deviation", deviation);
+        assert!(deviation >= 0.0, "normal: deviation is {deviation}, it must be at least 0");
         self.generate(Distribution::Normal { mean, deviation }, shape.into(), chunks.into())
     }
 
     /// Exponentially distributed numbers of this mean.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `mean` is negative or not finite in the type of the elements, or the chunks do not fit the
+    /// shape.
     #[track_caller]
     pub fn exponential<T: Real>(
         &self,
@@ -262,10 +299,12 @@ impl Random {
         shape: impl Into<Vec<usize>>,
         chunks: impl Into<Chunks>,
     ) -> Array<T> {
+        check_finite::<T>("exponential", "mean", mean);
+        assert!(mean >= 0.0, "exponential: mean is {mean}, it must be at least 0");
         self.generate(Distribution::Exponential { mean }, shape.into(), chunks.into())
     }
 
-    /// Integers from `low` to below `high`, all alike.
+    /// Uniformly distributed integers from `low` to below `high`.
     ///
     /// # Panics
     ///
@@ -285,7 +324,7 @@ impl Random {
         shape: impl Into<Vec<usize>>,
         chunks: impl Into<Chunks>,
     ) -> Array<T> {
-        assert!(low < high, "there are no integers from {low} to below {high}");
+        assert!(low < high, "integers: low is {low} and high is {high}, low must be below high");
         let (least, most) = match T::DATA_TYPE {
             DataType::U8 => (0, u8::MAX.into()),
             DataType::U32 => (0, u32::MAX.into()),
@@ -294,7 +333,10 @@ impl Random {
             _ => (i64::MIN.into(), i64::MAX.into()),
         };
         let dtype = T::DATA_TYPE;
-        assert!(low >= least && high - 1 <= most, "{dtype} has not all integers from {low} to below {high}");
+        assert!(
+            low >= least && high - 1 <= most,
+            "integers: low is {low} and high is {high}, but {dtype} holds the integers from {least} to {most}"
+        );
         self.generate(Distribution::Integers { low, high }, shape.into(), chunks.into())
     }
 
@@ -321,7 +363,10 @@ impl Random {
         shape: impl Into<Vec<usize>>,
         chunks: impl Into<Chunks>,
     ) -> Array<bool> {
-        assert!((0.0..=1.0).contains(&probability), "a probability is from 0 to 1, not {probability}");
+        assert!(
+            (0.0..=1.0).contains(&probability),
+            "bernoulli: probability is {probability}, it must be from 0 to 1"
+        );
         self.generate(Distribution::Bernoulli { probability }, shape.into(), chunks.into())
     }
 
@@ -336,4 +381,12 @@ impl Random {
         let key = Key { seed: self.seed, stream };
         self.client.generated(Generator::Random { distribution, key }, shape, chunks)
     }
+}
+
+/// Panics at the caller's line if a parameter of a distribution is not finite in the type of its numbers.
+#[track_caller]
+fn check_finite<T: Real>(function: &str, argument: &str, value: f64) {
+    let dtype = T::DATA_TYPE;
+    let is_finite = real_of(wide::<T>(value)).is_finite();
+    assert!(is_finite, "{function}: {argument} is {value:?}, it must be finite as {dtype}");
 }

@@ -74,7 +74,7 @@ pub(super) fn binary_node(
     right: Arc<Node>,
 ) -> Result<Arc<Node>, ShapeError> {
     if let (Binary::Power, Kind::Constant(exponent), 0) = (operator, &right.kind, right.ndim())
-        && convert::<f64>(*exponent) == 2.0
+        && convert::<Complex<f64>>(*exponent) == Complex::new(2.0, 0.0)
     {
         return Ok(unary_node(Unary::Square, data_type, &left));
     }
@@ -289,8 +289,9 @@ methods! {
 impl<T: Ordered, D: Dimensions> Array<T, D> {
     /// The elements, none below `low`, none above `high`.
     pub fn clip(&self, low: T, high: T) -> Self {
-        let node = binary_node(Binary::Maximum, T::DATA_TYPE, Arc::clone(&self.node), constant(low));
-        let node = node.and_then(|node| binary_node(Binary::Minimum, T::DATA_TYPE, node, constant(high)));
+        // Of two equal operands, such as zeros of either sign, these operations return the second one.
+        let node = binary_node(Binary::Maximum, T::DATA_TYPE, constant(low), Arc::clone(&self.node));
+        let node = node.and_then(|node| binary_node(Binary::Minimum, T::DATA_TYPE, constant(high), node));
         self.derive(expect(node))
     }
 }

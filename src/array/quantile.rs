@@ -98,7 +98,25 @@ impl Place {
     }
 
     fn between<T: Real>(self, low: f64, high: f64) -> T {
-        wide(low + (high - low) * self.fraction)
+        wide(between(low, high, self.fraction))
+    }
+}
+
+/// The number that lies this fraction of the way from `low` up to `high`. An infinite end is at no distance
+/// from the numbers between, unless the other end is infinite, too.
+fn between(low: f64, high: f64, fraction: f64) -> f64 {
+    let distance = high - low;
+    if fraction == 0.0 || low == high {
+        low
+    } else if low.is_infinite() || high.is_infinite() {
+        low + high
+    } else if distance.is_infinite() {
+        2.0 * (0.5 * low + (0.5 * high - 0.5 * low) * fraction)
+    } else if fraction < 0.5 {
+        (low + distance * fraction).min(high)
+    } else {
+        // From the nearer end, as NumPy does.
+        (high - distance * (1.0 - fraction)).max(low)
     }
 }
 
@@ -218,6 +236,30 @@ fn found<T: Real>(search: &Search, place: Place) -> ArrayD<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn between_two_numbers_lies_no_other_infinity() {
+        const INF: f64 = f64::INFINITY;
+        let table = [
+            (INF, INF, 0.5, INF),
+            (-INF, -INF, 0.5, -INF),
+            (-INF, 1.0, 0.5, -INF),
+            (-INF, 1.0, 0.25, -INF),
+            (1.0, INF, 0.25, INF),
+            (1.0, INF, 0.0, 1.0),
+            (-1e308, 1e308, 0.5, 0.0),
+            (f64::MIN, f64::MAX, 0.25, f64::MIN / 2.0),
+            (1e308, 1e308, 0.5, 1e308),
+            (1e308, 1.5e308, 0.5, 1.25e308),
+            (0.1, 0.3, 0.75, 0.3 - (0.3 - 0.1) * 0.25),
+        ];
+        for (low, high, fraction, expected) in table {
+            let found = between(low, high, fraction);
+            assert_eq!(found, expected, "{fraction} of the way from {low:e} to {high:e}");
+        }
+        assert!(between(-INF, INF, 0.5).is_nan());
+        assert_eq!(between(-0.0, -0.0, 0.5).to_bits(), (-0.0_f64).to_bits());
+    }
 
     #[test]
     fn keys_are_in_the_order_of_numbers() {

@@ -1,15 +1,20 @@
 //! Reductions: sums, means, extremes, over all axes or some.
 
 use super::{
-    Array, Dimensions, Element, Float, Number, Ordered, Real, ShapeError,
+    Array, DataType, Dimensions, Element, Float, Number, Ordered, Real, ShapeError,
     chunks::{AxisChunks, Grid},
     create::one,
+    element::{Sealed, with_type},
     error::expect,
-    kernel::reduce::Reduction,
+    kernel::{
+        operators::Binary,
+        reduce::{Reduce, Reduction},
+    },
     node::{Kind, Node},
-    operators::{cast_node, constant, select_node},
+    operators::{binary_node, cast_node, constant, select_node},
 };
 use ndarray::{Axis, Ix0};
+use num_complex::Complex;
 use std::sync::Arc;
 
 /// How many states of blocks are put together at a time.
@@ -98,6 +103,16 @@ impl<const N: usize> From<[usize; N]> for Axes {
 }
 
 fn reduce_node(input: &Arc<Node>, reduction: Reduction, axes: &Axes) -> Result<Arc<Node>, ShapeError> {
+    reduce_node_as(reduction.data_type(input.data_type), input, reduction, axes)
+}
+
+/// A reduction whose results are of this type: as precise a one as sums are taken in, or a narrower one.
+fn reduce_node_as(
+    data_type: DataType,
+    input: &Arc<Node>,
+    reduction: Reduction,
+    axes: &Axes,
+) -> Result<Arc<Node>, ShapeError> {
     let reduced = axes.flags(input.ndim())?;
     let needs_element = !matches!(
         reduction,
@@ -119,9 +134,13 @@ fn reduce_node(input: &Arc<Node>, reduction: Reduction, axes: &Axes) -> Result<A
         )));
     }
     let grid = axes.result_grid(&input.grid, &reduced);
+    if reduction == Reduction::Sum && count == 0 {
+        let zero = with_type!(data_type, T => T::default().scalar());
+        return Ok(Node::new(data_type, grid, Kind::Constant(zero)));
+    }
     let kind =
         Kind::Reduce { input: Arc::clone(input), reduction, reduced, keep: axes.keep, fan_in: axes.fan_in };
-    Ok(Node::new(reduction.data_type(input.data_type), grid, kind))
+    Ok(Node::new(data_type, grid, kind))
 }
 
 impl<T: Element, D: Dimensions> Array<T, D> {
@@ -221,12 +240,22 @@ impl<D: Dimensions> Array<bool, D> {
 impl<T: Element, D: Dimensions> Array<T, D> {
     #[track_caller]
     fn mean_over<E: Dimensions>(&self, axes: &Axes) -> Array<T::Mean, E> {
-        let mean = cast_node(<T::Mean as Element>::DATA_TYPE, &self.node);
-        let sum: Array<T::Mean, E> = self.derive(expect(reduce_node(&mean, Reduction::Sum, axes)));
-        let count = constant(super::kernel::operators::wide::<T::Mean>(self.count_along(axes) as f64));
-        let divide = super::kernel::operators::Binary::Divide;
-        let data_type = sum.dtype();
-        sum.derive(expect(super::operators::binary_node(divide, data_type, Arc::clone(&sum.node), count)))
+        let mean = <T::Mean as Element>::DATA_TYPE;
+        let sum = expect(self.wide_sum_node(&cast_node(mean, &self.node), axes));
+        let count = constant(self.count_along(axes) as f64);
+        let quotient = expect(binary_node(
+            Binary::Divide,
+            sum.data_type,
+            Arc::clone(&sum),
+            cast_node(sum.data_type, &count),
+        ));
+        self.derive(cast_node(mean, &quotient))
+    }
+
+    /// Sums that are not yet rounded to the type of the elements: `f64` of floats, or complex ones of these.
+    fn wide_sum_node(&self, floats: &Arc<Node>, axes: &Axes) -> Result<Arc<Node>, ShapeError> {
+        let wide = with_type!(floats.data_type, T => <T as Reduce>::Wide::DATA_TYPE);
+        reduce_node_as(wide, floats, Reduction::Sum, axes)
     }
 
     /// The mean of all elements; NaN of none.
@@ -320,8 +349,16 @@ impl<T: Real, D: Dimensions> Array<T, D> {
 
     /// The mean of the elements that are not NaN; NaN if all are.
     pub fn nanmean(&self) -> Array<T, Ix0> {
-        let count = (!self.is_nan()).count_nonzero().cast::<T>();
-        self.nansum() / count
+        self.nanmean_over(&Axes::all())
+    }
+
+    #[track_caller]
+    fn nanmean_over<E: Dimensions>(&self, axes: &Axes) -> Array<T, E> {
+        let sum = expect(self.wide_sum_node(&self.nan_as(T::default()).node, axes));
+        let count = expect(reduce_node(&(!self.is_nan()).node, Reduction::Count, axes));
+        let quotient =
+            expect(binary_node(Binary::Divide, DataType::F64, sum, cast_node(DataType::F64, &count)));
+        self.derive(cast_node(T::DATA_TYPE, &quotient))
     }
 
     /// Means of the elements that are not NaN, over some axes.
@@ -331,15 +368,23 @@ impl<T: Real, D: Dimensions> Array<T, D> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn nanmean_axis(&self, axes: impl Into<Axes>) -> Array<T> {
-        let axes = axes.into();
-        let count = (!self.is_nan()).count_nonzero_axis(axes.clone()).cast::<T>();
-        self.nansum_axis(axes) / count
+        self.nanmean_over(&axes.into())
+    }
+}
+
+impl<T: Element> Array<T> {
+    /// Absolute values as `f64`, whose squares are numbers also where `f32` has none.
+    pub(super) fn wide_magnitudes(&self) -> Array<f64> {
+        match T::DATA_TYPE {
+            DataType::Complex32 => self.cast::<Complex<f64>>().abs(),
+            _ => self.abs().cast(),
+        }
     }
 }
 
 impl<T: Number> Array<T> {
-    /// The Euclidean norm of all elements taken as one vector.
+    /// The Euclidean norm of all elements taken as one vector, calculated with 64 bits.
     pub fn norm(&self) -> Array<<T::Mean as Float>::Real, Ix0> {
-        self.abs().cast::<<T::Mean as Float>::Real>().square().sum().sqrt()
+        self.wide_magnitudes().square().sum().sqrt().cast()
     }
 }

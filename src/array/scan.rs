@@ -167,7 +167,7 @@ fn next<T: Accumulate>(a: T, b: T, is_product: bool) -> T {
 
 /// The sum or product of each lane, as an axis of length 1.
 fn total<T: Element + Accumulate>(block: &ArrayD<T>, axis: usize, is_product: bool) -> ArrayD<T> {
-    let start = if is_product { T::ONE } else { T::default() };
+    let start = if is_product { T::ONE } else { T::START };
     block
         .fold_axis(Axis(axis), start, |total, value| next(*total, *value, is_product))
         .insert_axis(Axis(axis))

@@ -1,11 +1,12 @@
 //! Order and frequency: sorting, histograms, masks.
 
 use super::{
-    Array, Element, Number, Ordered, Real,
+    Array, DataType, Element, Number, Ordered,
     chunks::{AxisChunks, Grid},
     create::blocks_node,
     custom::custom_node,
     error::expect,
+    kernel::operators::real_of,
     node::Node,
     reduction::tree,
     reductions::FAN_IN,
@@ -86,13 +87,15 @@ impl<T: Ordered> Array<T> {
     }
 }
 
-impl<T: Real> Array<T> {
+impl<T: Ordered> Array<T> {
     /// How many elements fall into each of `bins` equal parts of the range from `low` to `high`, and the
-    /// edges of these parts. The last part includes `high`; what is outside, or NaN, is not counted.
+    /// edges of these parts. The last part includes `high`; what is outside, or NaN, is not counted. The
+    /// edges are those of NumPy's `linspace`, and those of an array of `f32` are numbers of this type.
     ///
     /// # Panics
     ///
-    /// Panics if there are no bins, or `low` is not below `high`.
+    /// Panics if there are no bins, `low` is not below `high`, one of them is not finite, or there are so many
+    /// bins that two edges are the same number.
     ///
     /// ```
     /// # maniple::Runtime::builder().execute(|client| {
@@ -104,12 +107,23 @@ impl<T: Real> Array<T> {
     /// ```
     #[track_caller]
     pub fn histogram(&self, bins: usize, low: f64, high: f64) -> (Array<i64>, Vec<f64>) {
-        assert!(bins > 0, "a histogram has bins");
-        assert!(low < high, "a histogram goes from below to above, not from {low} to {high}");
-        let edges: Vec<f64> = (0..=bins).map(|bin| low + (high - low) * bin as f64 / bins as f64).collect();
+        assert!(bins > 0, "histogram: bins is 0, it must be at least 1");
+        let is_range = low.is_finite() && high.is_finite() && low < high;
+        assert!(
+            is_range,
+            "histogram: low is {low:?} and high is {high:?}, they must be finite and low below high"
+        );
+        let edges = bin_edges::<T>(bins, low, high);
+        assert!(
+            edges.is_sorted_by(|a, b| a < b),
+            "histogram: bins is {bins}, which is too many: two edges between {low:?} and {high:?} are the same {}",
+            T::DATA_TYPE
+        );
         let grid = Grid(vec![AxisChunks::regular(bins, bins)]);
+        let own_edges = edges.clone();
         let node = custom_node("histogram", vec![Arc::clone(&self.node)], grid, move |client, inputs| {
-            let blocks = inputs[0].typed::<T>().into_iter().map(|block| (block, bins, low, high));
+            let edges = client.scatter(own_edges.clone())?;
+            let blocks = inputs[0].typed::<T>().into_iter().map(|block| (block, &edges));
             let counts = client.map(count_block::<T>, blocks);
             Ok(tree(client, vec![counts], FAN_IN, |client, parts| client.map(add_counts::<i64>, parts)))
         });
@@ -229,24 +243,41 @@ fn top_block<T: Ordered>(block: &ArrayD<T>, axis: usize, count: usize) -> ArrayD
     top
 }
 
-fn count_block<T: Real>(block: &ArrayD<T>, bins: usize, low: f64, high: f64) -> ArrayD<i64> {
-    let mut counts = ArrayD::zeros(IxDyn(&[bins]));
-    let edge = |bin: usize| low + (high - low) * bin as f64 / bins as f64;
+/// The edges of equal bins as NumPy's `linspace` makes them, rounded to the type of the elements if that is
+/// `f32`: the last one is `high` itself.
+fn bin_edges<T: Element>(bins: usize, low: f64, high: f64) -> Vec<f64> {
+    // By halves where the range is infinite.
+    let scale = if (high - low).is_finite() { 1.0 } else { 0.5 };
+    let (start, step) = (low * scale, (high * scale - low * scale) / bins as f64);
+    let edges = (0..bins).map(|bin| (start + bin as f64 * step) / scale).chain([high]);
+    match T::DATA_TYPE {
+        DataType::F32 => edges.map(|edge| f64::from(edge as f32)).collect(),
+        _ => edges.collect(),
+    }
+}
+
+fn count_block<T: Ordered>(block: &ArrayD<T>, edges: &[f64]) -> ArrayD<i64> {
+    let bins = edges.len() - 1;
+    let (low, high) = (edges[0], edges[bins]);
+    // By halves, so that no range is infinite.
+    let per_half = bins as f64 / (0.5 * high - 0.5 * low);
+    let mut counts = vec![0; bins];
     for value in block {
-        let value = super::kernel::operators::real_of(*value);
+        let value = real_of(*value);
         if !(low..=high).contains(&value) {
             continue;
         }
-        let mut bin = (((value - low) / (high - low) * bins as f64) as usize).min(bins - 1);
-        // The quotient may be rounded over an edge.
-        if value < edge(bin) {
+        // A guess; the edges decide.
+        let mut bin = (((0.5 * value - 0.5 * low) * per_half) as usize).min(bins - 1);
+        while value < edges[bin] {
             bin -= 1;
-        } else if bin + 1 < bins && value >= edge(bin + 1) {
+        }
+        while bin + 1 < bins && value >= edges[bin + 1] {
             bin += 1;
         }
-        counts[[bin]] += 1;
+        counts[bin] += 1;
     }
-    counts
+    ArrayD::from_shape_vec(IxDyn(&[bins]), counts).expect("a count for each bin")
 }
 
 /// The sum of what several blocks gave, in order.
@@ -258,9 +289,9 @@ pub(super) fn add_counts<T: Number + std::ops::AddAssign>(counts: Vec<Shared<Arr
     total
 }
 
-fn digitize_block<T: Real>(block: &ArrayD<T>, edges: &[f64]) -> ArrayD<i64> {
+fn digitize_block<T: Ordered>(block: &ArrayD<T>, edges: &[f64]) -> ArrayD<i64> {
     block.mapv(|value| {
-        let value = super::kernel::operators::real_of(value);
+        let value = real_of(value);
         // NaN is beyond all edges, as in NumPy.
         edges.partition_point(|edge| *edge <= value || value.is_nan()) as i64
     })

@@ -4,6 +4,7 @@ mod blocks;
 mod elements;
 mod files;
 mod linear_algebra;
+mod numerics;
 mod numpy;
 mod operations;
 #[cfg(feature = "zarr")]

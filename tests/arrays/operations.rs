@@ -104,11 +104,15 @@ fn stencils_see_their_neighbours() {
     });
 }
 
-/// As NumPy has it: between the two nearest elements.
+/// As NumPy has it: between the two nearest elements, from the nearer one.
 fn percentile_of(sorted: &[f64], percent: f64) -> f64 {
     let place = percent / 100.0 * (sorted.len() - 1) as f64;
     let (low, high) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    low + (high - low) * place.fract()
+    match place.fract() {
+        0.0 => low,
+        fraction if fraction < 0.5 => low + (high - low) * fraction,
+        fraction => high - (high - low) * (1.0 - fraction),
+    }
 }
 
 #[test]

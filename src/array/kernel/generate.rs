@@ -80,7 +80,7 @@ fn write(output: &mut Elements, range: std::ops::Range<usize>, value: impl Fn(us
 /// How random numbers are distributed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Distribution {
-    /// From `low` to below `high`, all alike.
+    /// From `low` to below `high`, uniformly distributed.
     Uniform {
         low: f64,
         high: f64,
@@ -92,7 +92,7 @@ pub(crate) enum Distribution {
     Exponential {
         mean: f64,
     },
-    /// Whole numbers from `low` to below `high`, all alike.
+    /// Whole numbers from `low` to below `high`, uniformly distributed.
     Integers {
         low: i128,
         high: i128,
@@ -155,8 +155,20 @@ impl Distribution {
     }
 }
 
+/// The least and the greatest `f32` from `low` to below `high`; the least is greater if there is none.
+pub(crate) fn limits_f32(low: f64, high: f64) -> (f32, f32) {
+    let (least, most) = (low as f32, high as f32);
+    let least = if f64::from(least) < low { least.next_up() } else { least };
+    (least, if f64::from(most) >= high { most.next_down() } else { most })
+}
+
+/// The least and the greatest number from `low` to below `high`.
+pub(crate) fn limits_f64(low: f64, high: f64) -> (f64, f64) {
+    (low, high.next_down())
+}
+
 macro_rules! fills {
-    ($($fill:ident $T:ty: $uniform:ident $normal:ident $exponential:ident;)*) => {
+    ($($fill:ident $T:ty: $limits:ident $uniform:ident $normal:ident $exponential:ident;)*) => {
         impl Distribution { $(
             fn $fill(self, key: Key, first: u64, output: &mut [$T]) {
                 // What is standard is not changed by the last step, so that it costs nothing.
@@ -175,16 +187,27 @@ macro_rules! fills {
                     }
                     other => unreachable!("{other:?} of real numbers"),
                 };
-                if (factor, offset) != (1.0, 0.0) {
-                    let (factor, offset) = (factor as $T, offset as $T);
-                    output.iter_mut().for_each(|output| *output = *output * factor + offset);
+                if (factor, offset) == (1.0, 0.0) {
+                    return;
                 }
+                let (factor, offset) = (factor as $T, offset as $T);
+                if let Self::Uniform { low, high } = self {
+                    // The sum is rounded, which may reach `high`.
+                    let (least, most) = $limits(low, high);
+                    for output in output {
+                        let number = *output * factor + offset;
+                        let number = if number < least { least } else { number };
+                        *output = if number > most { most } else { number };
+                    }
+                    return;
+                }
+                output.iter_mut().for_each(|output| *output = *output * factor + offset);
             }
         )* }
     };
 }
 
 fills! {
-    fill_f32 f32: uniform_f32 normal_f32 exponential_f32;
-    fill_f64 f64: uniform_f64 normal_f64 exponential_f64;
+    fill_f32 f32: limits_f32 uniform_f32 normal_f32 exponential_f32;
+    fill_f64 f64: limits_f64 uniform_f64 normal_f64 exponential_f64;
 }

@@ -174,6 +174,23 @@ impl Arithmetic for bool {
     }
 }
 
+/// An integer to the power of one that a `u32` does not hold: 0 where the exponent is negative.
+macro_rules! large_power {
+    ($base:expr, $exponent:expr) => {
+        u64::try_from($exponent).map_or(0, |exponent| {
+            let (mut product, mut factor, mut left) = (1, $base, exponent);
+            while left != 0 {
+                if left & 1 == 1 {
+                    product = factor.wrapping_mul(product);
+                }
+                factor = factor.wrapping_mul(factor);
+                left >>= 1;
+            }
+            product
+        })
+    };
+}
+
 macro_rules! integers {
     ($($T:ty, $negative:expr, $absolute:expr, $sign:expr, $floor_divide:expr, $remainder:expr;)*) => { $(
         impl Arithmetic for $T {
@@ -207,8 +224,9 @@ macro_rules! integers {
                     Binary::Multiply => pairs(left, right, output, |a: $T, b| a.wrapping_mul(b)),
                     Binary::FloorDivide => pairs(left, right, output, $floor_divide),
                     Binary::Remainder => pairs(left, right, output, $remainder),
-                    Binary::Power => pairs(left, right, output, |a: $T, b| {
-                        u32::try_from(b).map_or(0, |exponent| a.wrapping_pow(exponent))
+                    Binary::Power => pairs(left, right, output, |a: $T, b| match u32::try_from(b) {
+                        Ok(exponent) => a.wrapping_pow(exponent),
+                        Err(_) => large_power!(a, b),
                     }),
                     Binary::Minimum | Binary::FMinimum => pairs(left, right, output, |a: $T, b| a.min(b)),
                     Binary::Maximum | Binary::FMaximum => pairs(left, right, output, |a: $T, b| a.max(b)),

@@ -1,7 +1,8 @@
 //! Reductions: what is kept of elements that were seen, block by block, and how that is put together.
 //!
 //! Sums are taken in 64 bits, in lanes within a tile and with the rounding error carried along from
-//! tile to tile (Knuth's TwoSum), so that a billion `f32` ones add up. Variances are means and squared
+//! tile to tile (Knuth's TwoSum), so that a billion `f32` ones add up. They start at -0.0, which changes
+//! no number: so the sign of a zero does not depend on the chunks. Variances are means and squared
 //! distances, put together by Chan's formula. All in a fixed order: the same bits for any number of
 //! ranks.
 
@@ -175,11 +176,18 @@ pub(crate) trait Reduce: Element + Cast {
     const BOUNDS: Option<(Self, Self)>;
     /// Whether it comes before the other one.
     fn is_less(self, other: Self) -> bool;
+    /// Of two that are equal, the one to keep: of zeros the negative one is less.
+    #[inline(always)]
+    fn of_equals(self, _: Self, _is_minimum: bool) -> Self {
+        self
+    }
     fn is_nan(self) -> bool;
 }
 
 /// Numbers that sums are taken in.
 pub(crate) trait Accumulate: Copy + Default {
+    /// The number that a sum starts with: -0.0 for floats, since 0.0 would lose the sign of -0.0.
+    const START: Self;
     const ONE: Self;
     fn add(self, other: Self) -> Self;
     fn multiply(self, other: Self) -> Self;
@@ -190,6 +198,7 @@ pub(crate) trait Accumulate: Copy + Default {
 macro_rules! whole {
     ($($T:ty),*) => { $(
         impl Accumulate for $T {
+            const START: Self = 0;
             const ONE: Self = 1;
             fn add(self, other: Self) -> Self {
                 self.wrapping_add(other)
@@ -206,6 +215,7 @@ macro_rules! whole {
 whole!(i64, u64);
 
 impl Accumulate for f64 {
+    const START: Self = -0.0;
     const ONE: Self = 1.0;
     #[inline(always)]
     fn add(self, other: Self) -> Self {
@@ -227,6 +237,7 @@ impl Accumulate for f64 {
 }
 
 impl Accumulate for Complex<f64> {
+    const START: Self = Self::new(-0.0, -0.0);
     const ONE: Self = Self::new(1.0, 0.0);
     fn add(self, other: Self) -> Self {
         self + other
@@ -241,7 +252,7 @@ impl Accumulate for Complex<f64> {
 }
 
 macro_rules! reduce {
-    ($($T:ty, $Wide:ty, $value:ident => $widen:expr, $bounds:expr, $is_nan:expr;)*) => { $(
+    ($($T:ty, $Wide:ty, $value:ident => $widen:expr, $bounds:expr, $is_nan:expr $(, $of_equals:item)?;)*) => { $(
         impl Reduce for $T {
             type Wide = $Wide;
             const BOUNDS: Option<(Self, Self)> = $bounds;
@@ -260,6 +271,7 @@ macro_rules! reduce {
                 let _ = $value;
                 $is_nan
             }
+            $($of_equals)?
         }
     )* };
 }
@@ -279,8 +291,18 @@ reduce! {
     u64, u64, x => x, Some((u64::MAX, 0)), false;
     i32, i64, x => x.into(), Some((i32::MAX, i32::MIN)), false;
     i64, i64, x => x, Some((i64::MAX, i64::MIN)), false;
-    f32, f64, x => x.into(), Some((f32::INFINITY, f32::NEG_INFINITY)), x.is_nan();
-    f64, f64, x => x, Some((f64::INFINITY, f64::NEG_INFINITY)), x.is_nan();
+    f32, f64, x => x.into(), Some((f32::INFINITY, f32::NEG_INFINITY)), x.is_nan(),
+        #[inline(always)]
+        fn of_equals(self, other: Self, is_minimum: bool) -> Self {
+            let (a, b) = (self.to_bits(), other.to_bits());
+            Self::from_bits(if is_minimum { a | b } else { a & b })
+        };
+    f64, f64, x => x, Some((f64::INFINITY, f64::NEG_INFINITY)), x.is_nan(),
+        #[inline(always)]
+        fn of_equals(self, other: Self, is_minimum: bool) -> Self {
+            let (a, b) = (self.to_bits(), other.to_bits());
+            Self::from_bits(if is_minimum { a | b } else { a & b })
+        };
 }
 
 macro_rules! reduce_complex {
@@ -307,7 +329,7 @@ const LANES: usize = 16;
 /// The sum of some elements: in lanes, that are then added two by two.
 #[multiversion(targets = "simd")]
 fn sum_run<T: Reduce>(values: &[T]) -> T::Wide {
-    let mut lanes = [T::Wide::default(); LANES];
+    let mut lanes = [T::Wide::START; LANES];
     let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
         for (lane, value) in lanes.iter_mut().zip(chunk) {
@@ -334,7 +356,11 @@ fn moments_run<T: Reduce>(values: &[T]) -> [f64; 3] {
     if values.is_empty() {
         return [0.0; 3];
     }
-    let mean = real(sum_run(values).wide()) / count;
+    let mut mean = real(sum_run(values).wide()) / count;
+    if !mean.is_finite() {
+        // The sum may be infinite where the mean is not.
+        mean = values.iter().map(|value| real(value.wide()) / count).sum();
+    }
     let square = |value: &T| {
         let distance = real(value.wide()) - mean;
         distance * distance
@@ -364,9 +390,11 @@ fn count_run<T: Element>(values: &[T]) -> i64 {
     values.iter().map(|value| i64::from(*value != T::default())).sum()
 }
 
-/// Which of two to keep.
+/// Which of two to keep. The order of the two makes no difference, so that the chunks make none.
 #[inline(always)]
 fn choose<T: Reduce>(reduction: Reduction, old: T, new: T) -> T {
+    let is_minimum = matches!(reduction, Reduction::Minimum | Reduction::FMinimum);
+    let old = if old == new { old.of_equals(new, is_minimum) } else { old };
     let is_better = match reduction {
         Reduction::Minimum => !old.is_nan() && (new.is_less(old) || new.is_nan()),
         Reduction::Maximum => !old.is_nan() && (old.is_less(new) || new.is_nan()),
@@ -482,7 +510,7 @@ impl State {
         let parts = with_type!(data_type, T => {
             type Sums = <T as Reduce>::Wide;
             match reduction {
-                Reduction::Sum => vec![Sums::wrap(vec![Sums::default(); count]); 2],
+                Reduction::Sum => vec![Sums::wrap(vec![Sums::START; count]); 2],
                 Reduction::Product => vec![Sums::wrap(vec![Sums::ONE; count])],
                 Reduction::Minimum | Reduction::Maximum | Reduction::FMinimum | Reduction::FMaximum => {
                     vec![T::wrap(vec![identity::<T>(reduction); count])]
@@ -596,8 +624,15 @@ impl State {
         let total = *old_count + count;
         let distance = mean - *old_mean;
         let old_squares = &mut f64::vector_mut(all_squares)[place];
-        *old_squares += squares + distance * distance * (*old_count * count / total);
-        *old_mean += distance * (count / total);
+        // Without earlier elements there is no distance, and the square of what stands for it may be infinite.
+        let between =
+            if *old_count == 0.0 { 0.0 } else { distance * distance * (*old_count * count / total) };
+        *old_squares += squares + between;
+        *old_mean = match distance.is_finite() {
+            true => *old_mean + distance * (count / total),
+            // Two numbers may be further apart than the largest one is from zero.
+            false => *old_mean * (*old_count / total) + mean * (count / total),
+        };
         *old_count = total;
         if !old_mean.is_finite() {
             // No distance from there is a number.
@@ -637,7 +672,7 @@ impl State {
         let sums = &mut self.parts[0];
         with_type!(sums.data_type(), T => {
             for (sum, error) in T::vector_mut(sums).iter_mut().zip(T::vector(&errors)) {
-                *sum = T::of_wide(add_wide(sum.wide(), error.wide()));
+                *sum = T::of_wide(corrected(sum.wide(), error.wide()));
             }
         });
     }
@@ -708,12 +743,16 @@ impl State {
 
     /// The result, in C order, as elements of the type `T`.
     pub(crate) fn finish<T: Reduce>(mut self, reduction: Reduction) -> Vec<T> {
-        if let Reduction::Variance { ddof, is_deviation, .. } = reduction {
+        if let Reduction::Variance { ddof, is_deviation, skip_nan } = reduction {
             let (counts, squares) = (f64::vector(&self.parts[0]), f64::vector(&self.parts[2]));
             let variance = |(count, squares): (&f64, &f64)| {
-                // NumPy: NaN where there are no degrees of freedom.
+                // Without degrees of freedom NumPy's `nanvar` is NaN, and its `var` divides by zero.
                 let freedom = count - ddof;
-                let variance = if freedom <= 0.0 { f64::NAN } else { squares / freedom };
+                let variance = match freedom <= 0.0 {
+                    true if skip_nan => f64::NAN,
+                    true => squares / 0.0,
+                    false => squares / freedom,
+                };
                 T::of_wide(Wide::Real(if is_deviation { variance.sqrt() } else { variance }))
             };
             return counts.iter().zip(squares).map(variance).collect();
@@ -728,12 +767,13 @@ fn real(wide: Wide) -> f64 {
     f64::of_wide(wide)
 }
 
-fn add_wide(a: Wide, b: Wide) -> Wide {
-    match (a, b) {
-        (Wide::Signed(a), Wide::Signed(b)) => Wide::Signed(a.wrapping_add(b)),
-        (Wide::Unsigned(a), Wide::Unsigned(b)) => Wide::Unsigned(a.wrapping_add(b)),
-        (Wide::Real(a), Wide::Real(b)) => Wide::Real(a + b),
-        (Wide::Complex(a, b), Wide::Complex(c, d)) => Wide::Complex(a + c, b + d),
-        _ => unreachable!("of one type"),
+/// The sum plus the error that is kept beside it; integers have none.
+fn corrected(sum: Wide, error: Wide) -> Wide {
+    // An error of 0.0 would change the sign of -0.0.
+    let corrected = |sum: f64, error: f64| if error == 0.0 { sum } else { sum + error };
+    match (sum, error) {
+        (Wide::Real(a), Wide::Real(b)) => Wide::Real(corrected(a, b)),
+        (Wide::Complex(a, b), Wide::Complex(c, d)) => Wide::Complex(corrected(a, c), corrected(b, d)),
+        (sum, _) => sum,
     }
 }

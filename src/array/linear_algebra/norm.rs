@@ -1,8 +1,7 @@
 //! Norms of vectors and of matrices, of any order.
 
 use crate::array::{
-    Array, Axes, Element, Float, ShapeError, error::expect, index::view_node, kernel::operators::wide,
-    operators::constant,
+    Array, Axes, Element, Float, ShapeError, error::expect, index::view_node, operators::constant,
 };
 use ndarray::Ix0;
 
@@ -79,21 +78,21 @@ impl<T: Element> Array<T> {
             (_, Norm::Order(order)) if of_none && order.is_infinite() => {
                 return Err(none("vector without elements"));
             }
-            ([axis], Norm::Order(order)) => self.magnitudes().vector_norm(*axis, order),
+            ([axis], Norm::Order(order)) => self.wide_magnitudes().vector_norm(*axis, order).cast(),
             ([_], _) => return Err(none("vector")),
             ([..], _) if listed.len() != 2 => return Err(none("vector or matrix")),
             ([rows, columns], Norm::Frobenius) => {
-                self.magnitudes().square().sum_axis(both(*rows, *columns)).sqrt()
+                self.wide_magnitudes().square().sum_axis(both(*rows, *columns)).sqrt().cast()
             }
             ([rows, columns], Norm::Order(order)) if order.abs() == 1.0 || order.is_infinite() => {
                 if of_none {
                     return Err(none("matrix without elements"));
                 }
                 let (summed, chosen) = if order.is_infinite() { (columns, rows) } else { (rows, columns) };
-                let sums = self.magnitudes().sum_axis(Axes::of(*summed).keep());
+                let sums = self.wide_magnitudes().sum_axis(Axes::of(*summed).keep());
                 match order > 0.0 {
-                    true => sums.max_axis(Axes::of(*chosen).keep()),
-                    false => sums.min_axis(Axes::of(*chosen).keep()),
+                    true => sums.max_axis(Axes::of(*chosen).keep()).cast(),
+                    false => sums.min_axis(Axes::of(*chosen).keep()).cast(),
                 }
             }
             (_, Norm::Order(order)) if order.abs() != 2.0 => return Err(none("matrix")),
@@ -105,10 +104,6 @@ impl<T: Element> Array<T> {
         let left: Vec<Option<usize>> =
             (0..result.ndim()).filter(|axis| !listed.contains(axis)).map(Some).collect();
         Ok(result.derive(view_node(&result.node, &left)))
-    }
-
-    fn magnitudes(&self) -> Array<RealOf<T>> {
-        self.abs().cast()
     }
 
     #[cfg(feature = "linear-algebra")]
@@ -141,11 +136,11 @@ fn both(rows: usize, columns: usize) -> Axes {
     Axes::of([rows, columns]).keep()
 }
 
-impl<R: crate::array::Real> Array<R> {
+impl Array<f64> {
     /// The norm of order `order` of lanes of magnitudes; the axis stays, with length 1.
     fn vector_norm(&self, axis: usize, order: f64) -> Self {
         let axes = Axes::of(axis).keep();
-        let number = |number: f64| -> Array<R, Ix0> { self.derive(constant(wide::<R>(number))) };
+        let number = |number: f64| -> Array<f64, Ix0> { self.derive(constant(number)) };
         match order {
             f64::INFINITY => self.max_axis(axes),
             f64::NEG_INFINITY => self.min_axis(axes),

@@ -4,9 +4,8 @@
     T floor_divide_##T(T a, T b) { return b == 0 ? 0 : a / (b == 0 ? 1 : b); }   \
     T remainder_##T(T a, T b) { return b == 0 ? 0 : a % (b == 0 ? 1 : b); }      \
     T power_##T(T base, T exponent) {                                            \
-        if (exponent != (uint)exponent) return 0;                                \
         ulong product = 1, factor = base;                                        \
-        for (uint left = (uint)exponent; left != 0; left >>= 1) {                \
+        for (ulong left = exponent; left != 0; left >>= 1) {                     \
             if (left & 1) product *= factor;                                     \
             factor *= factor;                                                    \
         }                                                                        \
@@ -26,9 +25,9 @@
         return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;             \
     }                                                                            \
     T power_##T(T base, T exponent) {                                            \
-        if (exponent < 0 || exponent != (long)(uint)exponent) return 0;          \
+        if (exponent < 0) return 0;                                              \
         ulong product = 1, factor = (ulong)(long)base;                           \
-        for (uint left = (uint)exponent; left != 0; left >>= 1) {                \
+        for (ulong left = (ulong)exponent; left != 0; left >>= 1) {              \
             if (left & 1) product *= factor;                                     \
             factor *= factor;                                                    \
         }                                                                        \

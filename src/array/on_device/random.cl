@@ -28,6 +28,12 @@ float uniform_float(ulong index, ulong seed, uint stream) {
     return (float)(int)(draw(index, 0, seed, stream) >> 40) * 0x1p-24f;
 }
 
+// A number, or the limit that it is beyond.
+float within_float(float number, float least, float most) {
+    number = number < least ? least : number;
+    return number > most ? most : number;
+}
+
 // One of `span` numbers, all alike: draws whose lower half is below `least` are drawn again.
 ulong below(ulong index, ulong span, ulong least, ulong seed, uint stream) {
     ulong bits = draw(index, 0, seed, stream);
@@ -39,6 +45,11 @@ ulong below(ulong index, ulong span, ulong least, ulong seed, uint stream) {
 #ifdef DOUBLES
 double unit(ulong bits) {
     return (double)(bits >> 11) * 0x1p-53;
+}
+
+double within_double(double number, double least, double most) {
+    number = number < least ? least : number;
+    return number > most ? most : number;
 }
 
 double uniform_double(ulong index, ulong seed, uint stream) {

@@ -40,10 +40,10 @@ pub(super) fn accumulator(reduction: Reduction, data_type: DataType) -> Accumula
     };
     match reduction {
         Reduction::Sum if types[0] == DataType::F64 => Accumulator {
-            fields: vec![("double", "sum", "0".into()), ("double", "error", "0".into())],
+            fields: vec![("double", "sum", "-0.0".into()), ("double", "error", "0".into())],
             add: format!("ADD_EXACTLY($sum, $error, {})", wide("VALUE")),
             join: "ADD_EXACTLY($sum, $error, #sum)\n$error += #error;".into(),
-            results: vec![(DataType::F64, "$sum + $error".into())],
+            results: vec![(DataType::F64, "($error == 0 ? $sum : $sum + $error)".into())],
             needs_index: false,
         },
         // Without signs, so that they wrap.
@@ -93,9 +93,13 @@ pub(super) fn accumulator(reduction: Reduction, data_type: DataType) -> Accumula
             let is_minimum = matches!(reduction, Reduction::Minimum | Reduction::FMinimum);
             let passes_nan = is_real && matches!(reduction, Reduction::Minimum | Reduction::Maximum);
             let macro_name = if passes_nan { "CHOOSE" } else { "CHOOSE_NUMBER" };
-            let call = |other: &str| {
-                format!("{macro_name}($best, {other}, {}, {})", better(is_minimum), is_nan(is_real))
+            let is_better = match (is_minimum, is_real) {
+                (_, false) => better(is_minimum),
+                (true, true) => "LESS_REAL",
+                (false, true) => "GREATER_REAL",
             };
+            let call =
+                |other: &str| format!("{macro_name}($best, {other}, {is_better}, {})", is_nan(is_real));
             let field = (own, "best", identity(data_type, is_minimum).to_string());
             one(field, call("VALUE"), &call("#best"))
         }

@@ -11,19 +11,23 @@
         error += isnan(lost_) ? 0.0 : lost_;                                \
     }
 
+// The mean of two, of which each has a share. Their distance may be infinite where both are finite.
+#define MOVED(mean, distance, other, share, other_share, step)              \
+    (isfinite(distance) ? mean + (step) : mean * (share) + (other) * (other_share))
+
 // One more element (Welford), and those of another state (Chan, Golub and LeVeque).
 #define ADD_DISTANCE(count, mean, squares, value)                           \
     {                                                                       \
         const double more_ = (value), distance_ = more_ - mean;             \
         count += 1;                                                         \
-        mean += distance_ / count;                                          \
+        mean = MOVED(mean, distance_, more_, (count - 1) / count, 1 / count, distance_ / count); \
         squares += distance_ * (more_ - mean);                              \
     }
 #define ADD_MOMENTS(count, mean, squares, count2, mean2, squares2)          \
     if (count2 != 0) {                                                      \
         const double total_ = count + count2, distance_ = mean2 - mean;     \
-        squares += squares2 + distance_ * distance_ * (count * count2 / total_); \
-        mean += distance_ * (count2 / total_);                              \
+        squares += squares2 + (count == 0 ? 0 : distance_ * distance_ * (count * count2 / total_)); \
+        mean = MOVED(mean, distance_, mean2, count / total_, count2 / total_, distance_ * (count2 / total_)); \
         count = total_;                                                     \
         if (!isfinite(mean)) squares = NAN;                                 \
     }
@@ -52,3 +56,6 @@
 #define LESS(a, b) ((a) < (b))
 #define GREATER(a, b) ((a) > (b))
 #define NEVER(a) 0
+// Of zeros the negative one is less.
+#define LESS_REAL(a, b) ((a) < (b) || ((a) == (b) && signbit(a) != 0 && signbit(b) == 0))
+#define GREATER_REAL(a, b) LESS_REAL(b, a)

@@ -11,7 +11,7 @@ use crate::{
         element::Scalar,
         kernel::{
             Kernel, Operation, Scope, Step,
-            generate::{Distribution, Generator},
+            generate::{Distribution, Generator, limits_f32, limits_f64},
             operators::Binary,
             reduce::Reduction,
         },
@@ -390,7 +390,19 @@ impl Printer {
             _ => Scalar::F64(number),
         };
         let (factor, offset) = (self.number(scalar(factor)), self.number(scalar(offset)));
-        format!("{value} * {factor} + {offset}")
+        let value = format!("{value} * {factor} + {offset}");
+        let Distribution::Uniform { low, high } = distribution else { return value };
+        let (least, most) = match data_type {
+            DataType::F32 => {
+                let (least, most) = limits_f32(low, high);
+                (Scalar::F32(least), Scalar::F32(most))
+            }
+            _ => {
+                let (least, most) = limits_f64(low, high);
+                (Scalar::F64(least), Scalar::F64(most))
+            }
+        };
+        format!("within_{own}({value}, {}, {})", self.number(least), self.number(most))
     }
 
     /// Prints the loops of a fold; returns its result.

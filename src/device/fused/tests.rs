@@ -314,6 +314,8 @@ fn generated_numbers_are_the_very_same() {
     let of_reals = [
         random(Distribution::Uniform { low: 0.0, high: 1.0 }),
         random(Distribution::Uniform { low: -3.0, high: 0.7 }),
+        random(Distribution::Uniform { low: 16_777_216.0, high: 16_777_220.0 }),
+        random(Distribution::Uniform { low: 1e16, high: 1e16 + 4.0 }),
         random(Distribution::Normal { mean: 0.0, deviation: 1.0 }),
         random(Distribution::Normal { mean: 5.0, deviation: 0.3 }),
         random(Distribution::Exponential { mean: 1.0 }),
@@ -431,6 +433,39 @@ fn reductions_along_any_axes_are_what_the_processor_makes() {
                     compare_reduction::<f32>(&device, reduction, &shape, &reduced, form);
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn zeros_keep_their_signs_and_variances_of_huge_numbers_are_no_nan() {
+    let Some(device) = processor() else { return };
+    let variance = Reduction::Variance { ddof: 0.0, skip_nan: false, is_deviation: false };
+    let table = [
+        (Reduction::Sum, [-0.0; 3], -0.0),
+        (Reduction::Sum, [-0.0, 0.0, -0.0], 0.0),
+        (Reduction::Product, [-0.0, 1.0, 1.0], -0.0),
+        (Reduction::Minimum, [0.0, -0.0, 1.0], -0.0),
+        (Reduction::FMinimum, [0.0, f64::NAN, -0.0], -0.0),
+        (Reduction::Maximum, [-0.0, 0.0, -1.0], 0.0),
+        (Reduction::FMaximum, [-0.0, f64::NAN, 0.0], 0.0),
+        (variance, [1e308, 1e308, -1e308], f64::INFINITY),
+        (variance, [1.5e308; 3], 0.0),
+        (variance, [f64::INFINITY, 1.0, 2.0], f64::NAN),
+    ];
+    let kernel = kernel(&[3], vec![input(0, DataType::F64, &[0])]);
+    for (reduction, numbers, expected) in table {
+        let (memory, given) = inputs(&[3], numbers.to_vec());
+        let on_processor = evaluate_reduced(&kernel, reduction, &[true], 0, &[memory]);
+        let mut states = vec![on_processor];
+        for form in [Form::CPU, Form::GPU] {
+            let given = std::slice::from_ref(&given);
+            states.push(state_in_form(&device, &kernel, (reduction, &[true]), 0, given, form).unwrap());
+        }
+        for state in states {
+            let found = state.finish::<f64>(reduction)[0];
+            let is_same = found.to_bits() == expected.to_bits() || found.is_nan() && expected.is_nan();
+            assert!(is_same, "{reduction:?} of {numbers:?} is {found:?}, not {expected:?}");
         }
     }
 }
