@@ -28,3 +28,25 @@ pub(crate) fn append<T: Serialize>(value: &T, bytes: &mut Vec<u8>) {
     }
     postcard::serialize_with_flavor(value, Append(bytes)).expect("a message can be encoded");
 }
+
+/// Encodes what an `Arc` holds: `#[serde(with = "codec::shared")]`. What is decoded is shared no more.
+pub(crate) mod shared {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::sync::Arc;
+
+    pub(crate) fn serialize<T: Serialize + ?Sized, S: Serializer>(
+        shared: &Arc<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        (**shared).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, T: ?Sized, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error>
+    where
+        Box<T>: Deserialize<'de>,
+    {
+        Box::<T>::deserialize(deserializer).map(Arc::from)
+    }
+}

@@ -171,8 +171,10 @@ pub struct TaskError {
     pub rank: Option<u32>,
     /// The host of that rank.
     pub host: String,
-    /// The panic's words, or the like.
-    pub message: String,
+    /// The panic's message, or the like. Of a long one, the first [`MESSAGE_BYTES_MAX`](Self::MESSAGE_BYTES_MAX)
+    /// bytes, and its length.
+    #[serde(with = "crate::codec::shared")]
+    pub message: Arc<str>,
     /// How often it was tried.
     pub attempts: u32,
     /// The functions between the task that failed and the one that was asked for, in order; the
@@ -185,6 +187,21 @@ pub struct TaskError {
 const DEPENDENTS_MAX: usize = 32;
 
 impl TaskError {
+    /// How much of an error message is kept, in bytes.
+    pub const MESSAGE_BYTES_MAX: usize = 4096;
+
+    /// An error message as tasks keep it: the whole of a short one, else its beginning and its length.
+    pub(crate) fn message(text: impl Into<String>) -> Arc<str> {
+        let mut text: String = text.into();
+        let length = text.len();
+        if length > Self::MESSAGE_BYTES_MAX {
+            let end = (0..=Self::MESSAGE_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end));
+            text.truncate(end.unwrap_or(0));
+            text.push_str(&format!(" ... ({length} bytes in all)"));
+        }
+        text.into()
+    }
+
     fn is_stopping(&self) -> bool {
         self.reason == Reason::Stopping
     }
@@ -261,7 +278,7 @@ mod tests {
             task: 41,
             rank: Some(5),
             host: "node03".into(),
-            message: "index out of bounds (pi.rs:7)".into(),
+            message: TaskError::message("index out of bounds (pi.rs:7)"),
             attempts: 2,
             dependents: vec!["sum".into()],
         };
@@ -280,6 +297,21 @@ mod tests {
     }
 
     #[test]
+    fn a_long_message_is_cut_and_its_length_said() {
+        assert_eq!(&*TaskError::message("short"), "short");
+        let whole = "x".repeat(TaskError::MESSAGE_BYTES_MAX);
+        assert_eq!(*TaskError::message(whole.as_str()), whole);
+        // A character of two bytes lies across the end.
+        let cut = TaskError::message(format!("x{}", "é".repeat(1 << 20)));
+        assert!(cut.len() < TaskError::MESSAGE_BYTES_MAX + 64);
+        assert!(
+            cut.starts_with("xéé") && cut.ends_with("é ... (2097153 bytes in all)"),
+            "{}",
+            &cut[cut.len() - 64..]
+        );
+    }
+
+    #[test]
     fn an_error_that_comes_a_long_way_stays_one_short_line() {
         let mut error = TaskError {
             reason: Reason::Cancelled,
@@ -287,7 +319,7 @@ mod tests {
             task: 0,
             rank: None,
             host: String::new(),
-            message: String::new(),
+            message: TaskError::message(""),
             attempts: 0,
             dependents: Vec::new(),
         };

@@ -16,6 +16,7 @@ use crate::{
     rank::Rank,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// One argument of each task of a layer, as the client describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -313,12 +314,13 @@ pub enum ToClient {
     Finished(Finished),
     /// A task ended; its value is held there.
     Stored(Held),
-    /// A task failed, or was cancelled.
+    /// Tasks failed, or were cancelled, for one reason.
     Failed {
-        /// Which.
-        task: TaskId,
-        /// Why.
-        error: Box<TaskError>,
+        /// The tasks.
+        tasks: Vec<Tasks>,
+        /// The error.
+        #[serde(with = "crate::codec::shared")]
+        error: Arc<TaskError>,
     },
     /// No more tasks begin.
     Stopping,

@@ -403,7 +403,7 @@ impl Client {
             task: 0,
             rank: None,
             host: String::new(),
-            message,
+            message: TaskError::message(message),
             attempts: 0,
             dependents: Vec::new(),
         };

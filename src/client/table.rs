@@ -393,10 +393,10 @@ impl Table {
                 self.end(held.task, Progress::Held(held));
                 self.fetch_again(held);
             }
-            ToClient::Failed { task, error } => {
-                self.end(task, Progress::Failed(Arc::from(error)));
+            ToClient::Failed { tasks, error } => tasks.into_iter().flat_map(Tasks::iter).for_each(|task| {
+                self.end(task, Progress::Failed(Arc::clone(&error)));
                 self.fetch_no_more(task);
-            }
+            }),
             ToClient::Forgotten(tasks) => tasks.into_iter().flat_map(Tasks::iter).for_each(|task| {
                 let mut state = self.state();
                 state.kept.remove(&task);

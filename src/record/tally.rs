@@ -133,10 +133,13 @@ impl Tally {
                     progress.running += u64::from(run.tasks.count);
                 }
             }
-            Message::ToClient(ToClient::Failed { task, .. }) => {
-                if let Some(progress) = lock(&self.0).of(*task) {
-                    progress.done += 1;
-                    progress.failed += 1;
+            Message::ToClient(ToClient::Failed { tasks, .. }) => {
+                let mut counts = lock(&self.0);
+                for task in tasks.iter().copied().flat_map(Tasks::iter) {
+                    if let Some(progress) = counts.of(task) {
+                        progress.done += 1;
+                        progress.failed += 1;
+                    }
                 }
             }
             _ => {}
@@ -218,12 +221,15 @@ mod tests {
             task: 3,
             rank: Some(Rank(2).0),
             host: String::new(),
-            message: String::new(),
+            message: crate::error::TaskError::message(""),
             attempts: 1,
             dependents: vec![],
         };
         tally.hear(Rank(2), &ToScheduler::Failed(Box::new(error.clone())));
-        tally.say(Rank(2), &Message::ToClient(ToClient::Failed { task: TaskId(3), error: Box::new(error) }));
+        tally.say(
+            Rank(2),
+            &Message::ToClient(ToClient::Failed { tasks: vec![Tasks::one(TaskId(3))], error: error.into() }),
+        );
         let load = &tally.progress()[0];
         assert_eq!((load.done, load.failed, load.running), (4, 1, 0));
     }

@@ -570,7 +570,7 @@ impl Simulation {
             task: task.0,
             rank: Some(rank.0),
             host: String::new(),
-            message: String::new(),
+            message: TaskError::message(""),
             attempts: attempt + 1,
             dependents: Vec::new(),
         };

@@ -2,12 +2,12 @@
 
 use super::{
     Scheduler,
-    table::{NONE, Slot, State, WorkerIndex, for_each_need},
+    table::{LayerSlot, NONE, Slot, State, WorkerIndex, for_each_need},
 };
 use crate::{
     error::TaskError,
     ids::{Size, TaskId, Tasks},
-    message::{Finished, Held, ToClient},
+    message::{Finished, Held, Message, ToClient},
     packed::Packed,
     rank::Rank,
 };
@@ -219,44 +219,80 @@ impl Scheduler {
         });
     }
 
-    /// Fails a task and all that needs it.
+    /// Fails a task and all that needs it, level by level, so that tasks with the same error follow each other.
+    pub(super) fn fail(&mut self, slot: Slot, error: Arc<TaskError>) {
+        let mut level = vec![(slot, error)];
+        while !level.is_empty() {
+            let mut next = Vec::new();
+            for (slot, error) in level {
+                self.fail_one(slot, &error, &mut next);
+            }
+            level = next;
+        }
+    }
+
+    /// Fails a task, and adds those that need it to the next level, in the order in which they were submitted.
     ///
     /// A task that a worker has stays assigned until the worker has let go of it.
-    pub(super) fn fail(&mut self, slot: Slot, error: Arc<TaskError>) {
-        let mut failing = vec![(slot, error)];
-        while let Some((slot, error)) = failing.pop() {
-            if self.errors.contains_key(&slot) {
-                // It needs what failed more than once.
-                continue;
-            }
-            let task = &mut self.tasks[slot];
-            let (id, wanted) = (task.id, task.wanted);
-            let mut dependents = std::mem::replace(&mut task.dependents, NONE);
-            if task.state == State::Assigned {
-                self.cancel_assigned(slot);
+    fn fail_one(&mut self, slot: Slot, error: &Arc<TaskError>, next: &mut Vec<(Slot, Arc<TaskError>)>) {
+        if self.errors.contains_key(&slot) {
+            // It needs what failed more than once.
+            return;
+        }
+        let task = &mut self.tasks[slot];
+        let (id, wanted) = (task.id, task.wanted);
+        let mut dependents = std::mem::replace(&mut task.dependents, NONE);
+        if task.state == State::Assigned {
+            self.cancel_assigned(slot);
+        } else {
+            task.state = State::Failed;
+            self.release_needs(slot);
+            self.unneeded.push(slot);
+        }
+        self.errors.insert(slot, Arc::clone(error));
+        if wanted {
+            self.tell_failed(id, error);
+        }
+        let first = next.len();
+        while let Some(dependent) = self.chains.pop(&mut dependents) {
+            let task = &mut self.tasks[dependent];
+            task.missing -= 1;
+            if task.state == State::Waiting {
+                let layer = task.layer;
+                next.push((dependent, self.inherited(error, layer)));
             } else {
-                task.state = State::Failed;
-                self.release_needs(slot);
-                self.unneeded.push(slot);
-            }
-            self.errors.insert(slot, Arc::clone(&error));
-            if wanted {
-                self.tell_client(
-                    id.owner(),
-                    ToClient::Failed { task: id, error: Box::new((*error).clone()) },
-                );
-            }
-            while let Some(dependent) = self.chains.pop(&mut dependents) {
-                let task = &mut self.tasks[dependent];
-                task.missing -= 1;
-                if task.state == State::Waiting {
-                    let name = self.layers[task.layer].name();
-                    failing.push((dependent, Arc::new(error.needed_by(name))));
-                } else {
-                    self.unneeded.push(dependent);
-                }
+                self.unneeded.push(dependent);
             }
         }
+        next[first..].reverse();
+    }
+
+    /// Tells a task's client of its error: in one message with those before it that failed for the same one.
+    fn tell_failed(&mut self, id: TaskId, error: &Arc<TaskError>) {
+        match self.out.last_mut() {
+            Some((owner, Message::ToClient(ToClient::Failed { tasks, error: told })))
+                if *owner == id.owner() && Arc::ptr_eq(told, error) =>
+            {
+                Tasks::push(tasks, id);
+            }
+            _ => {
+                let failed = ToClient::Failed { tasks: vec![Tasks::one(id)], error: Arc::clone(error) };
+                self.tell_client(id.owner(), failed);
+            }
+        }
+    }
+
+    /// The error of tasks of a layer that need what failed with `error`: the same for all of them.
+    pub(super) fn inherited(&mut self, error: &Arc<TaskError>, layer: LayerSlot) -> Arc<TaskError> {
+        if let Some((of, last, inherited)) = &self.last_inherited
+            && *last == layer
+            && Arc::ptr_eq(of, error)
+        {
+            return Arc::clone(inherited);
+        }
+        let inherited = Arc::new(error.needed_by(self.layers[layer].name()));
+        self.last_inherited = Some((Arc::clone(error), layer, Arc::clone(&inherited)));
+        inherited
     }
 
     /// Asks a worker to let go of a task, whose value nobody wants.

@@ -261,7 +261,7 @@ impl Scheduler {
             task: task.id.sequence(),
             rank: rank.map(|rank| rank.0),
             host,
-            message,
+            message: TaskError::message(message),
             attempts,
             dependents: Vec::new(),
         };
@@ -445,7 +445,7 @@ impl Scheduler {
             task: id.sequence(),
             rank: None,
             host: String::new(),
-            message,
+            message: TaskError::message(message),
             attempts: 1,
             dependents: Vec::new(),
         })
@@ -477,7 +477,7 @@ impl Scheduler {
             }
         }
         let error = failed?;
-        Some(Arc::new(error.needed_by(self.layers[self.tasks[slot].layer].name())))
+        Some(self.inherited(&error, self.tasks[slot].layer))
     }
 
     /// A task came back from a worker: it is ready, or waits for what was lost meanwhile.

@@ -29,6 +29,7 @@ mod table;
 mod tests;
 
 use crate::{
+    error::TaskError,
     ids::{TaskId, Tasks},
     message::{Message, ToClient, ToScheduler, ToWorker},
     rank::Rank,
@@ -36,7 +37,10 @@ use crate::{
 use class::{ClassIndex, Classes, Queues};
 use lineage::Lineage;
 pub(crate) use lineage::Loss;
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 use table::{
     Arena, Chains, Errors, LayerIndex, LayerRecord, LayerSlot, NONE, Pages, Slot, Task, WorkerIndex,
 };
@@ -142,6 +146,8 @@ pub struct Scheduler {
     layer_index: LayerIndex,
     chains: Chains,
     errors: Errors,
+    /// The error that tasks of a layer were given last since they need what failed: of what, which layer, and that.
+    last_inherited: Option<(Arc<TaskError>, LayerSlot, Arc<TaskError>)>,
     /// How many values are held by workers.
     held_count: usize,
     classes: Classes,
@@ -202,6 +208,7 @@ impl Scheduler {
             layer_index: LayerIndex::default(),
             chains: Chains::default(),
             errors: Errors::new(),
+            last_inherited: None,
             held_count: 0,
             classes: Classes::default(),
             layers_ever: 0,

@@ -62,7 +62,7 @@ impl Scheduler {
             task: task.id.sequence(),
             rank: None,
             host: String::new(),
-            message: self.why_late(task.layer),
+            message: TaskError::message(self.why_late(task.layer)),
             attempts: u32::from(task.attempt),
             dependents: Vec::new(),
         };

@@ -63,7 +63,7 @@ impl Scheduler {
             task: record.layer.tasks.first.sequence(),
             rank: None,
             host: String::new(),
-            message: words,
+            message: TaskError::message(words),
             attempts: 0,
             dependents: Vec::new(),
         };
@@ -150,8 +150,7 @@ impl Scheduler {
                 self.tasks[slot].missing += 1;
             }
         }
-        let name = failed.is_some().then(|| self.layers[layer].name());
-        failed.zip(name).map(|(error, name)| Arc::new(error.needed_by(name)))
+        failed.map(|error| self.inherited(&error, layer))
     }
 
     pub(super) fn give_values(&mut self, given: Finished) {
@@ -223,6 +222,8 @@ impl Scheduler {
     /// Forgets a layer all of whose tasks are forgotten.
     pub(super) fn remove_layer(&mut self, slot: LayerSlot) {
         let record = self.layers.remove(slot);
+        // Another layer may get its slot.
+        self.last_inherited = None;
         self.layer_index.remove(record.layer.tasks.first);
         self.timed.remove(&(record.expected_nanoseconds(), slot));
         self.classes.leave(record.class, &mut self.workers);
@@ -245,7 +246,7 @@ impl Scheduler {
                 task: id.sequence(),
                 rank: None,
                 host: String::new(),
-                message: String::new(),
+                message: TaskError::message(""),
                 attempts: u32::from(task.attempt),
                 dependents: Vec::new(),
             });

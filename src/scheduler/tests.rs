@@ -223,7 +223,9 @@ fn a_failed_task_fails_what_needs_it() {
         .told_client()
         .into_iter()
         .map(|message| match message {
-            ToClient::Failed { task, error } => (task.sequence(), error.task, error.dependents.len()),
+            ToClient::Failed { tasks, error } => {
+                (tasks[0].first.sequence(), error.task, error.dependents.len())
+            }
             other => panic!("{other:?}"),
         })
         .collect();
@@ -231,6 +233,31 @@ fn a_failed_task_fails_what_needs_it() {
     story.hear(1, [after(3, 1, 2)]);
     assert!(matches!(story.told_client()[..], [ToClient::Failed { .. }]), "later ones too");
     story.hear(1, [ToScheduler::Release(vec![range(0, 4)])]);
+    story.assert_empty();
+}
+
+#[test]
+fn what_a_thousand_tasks_need_fails_them_with_one_error() {
+    let all_of = |first, needs| {
+        ToScheduler::Submit(layer(first, 1000, vec![Column::Stride { first: id(needs), stride: 0 }]))
+    };
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 1), all_of(1, 0), after(1001, 1000, 1)]);
+    story.hear(2, [failed(0)]);
+    let told = story.told_client();
+    let told: Vec<(&[Tasks], usize)> = told
+        .iter()
+        .map(|message| match message {
+            ToClient::Failed { tasks, error } => (&tasks[..], error.dependents.len()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(told, [(&[range(0, 1)][..], 0), (&[range(1, 1000)], 1), (&[range(1001, 1000)], 2)]);
+    // What is submitted later shares it, too.
+    story.hear(1, [all_of(2001, 0)]);
+    let [ToClient::Failed { tasks, error }] = &story.told_client()[..] else { panic!("{:?}", story.said) };
+    assert_eq!((&tasks[..], error.dependents.len()), (&[range(2001, 1000)][..], 1));
+    story.hear(1, [ToScheduler::Release(vec![range(0, 3001)])]);
     story.assert_empty();
 }
 
@@ -332,7 +359,7 @@ fn tasks_run_on_the_workers_asked_for() {
     assert_eq!(story.given(), [(3, 0, 2)]);
     story.hear(1, [on(2, &[9], false)]);
     let [ToClient::Failed { error, .. }, _] = story.told_client()[..] else { panic!("{:?}", story.said) };
-    assert_eq!((&error.reason, error.message.as_str()), (&Reason::NoWorker, "no worker has rank 9"));
+    assert_eq!((&error.reason, &*error.message), (&Reason::NoWorker, "no worker has rank 9"));
     story.hear(1, [on(4, &[9], true)]);
     assert_eq!(story.given().iter().map(|(_, _, count)| count).sum::<u32>(), 2);
 }
@@ -497,7 +524,7 @@ fn resources_limit_how_many_run_at_a_time() {
     assert_eq!(story.given(), [(3, 2, 1)]);
     story.hear(1, [with(layer(9, 1, vec![]), gpu(3))]);
     let [ToClient::Failed { error, .. }] = story.told_client()[..] else { panic!() };
-    assert_eq!(error.message, "no worker that may run it declares GPU=3 or more");
+    assert_eq!(&*error.message, "no worker that may run it declares GPU=3 or more");
 }
 
 /// Two workers of one thread, of which rank 3 alone has a GPU, and it runs task 0.

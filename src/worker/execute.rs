@@ -698,7 +698,7 @@ fn task_error(run: &Arc<Run>, task: TaskId, reason: Reason, message: String) -> 
         task: task.0,
         rank: current::rank().map(|rank| rank.0),
         host: String::new(),
-        message,
+        message: TaskError::message(message),
         attempts: run.attempt + 1,
         dependents: Vec::new(),
     }

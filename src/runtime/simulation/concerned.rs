@@ -29,7 +29,7 @@ pub(super) fn concerned(message: &Message) -> Vec<Tasks> {
         | Message::ToClient(ToClient::Forgotten(tasks)) => tasks.clone(),
         Message::ToClient(ToClient::Finished(ended)) => vec![ended.tasks()],
         Message::ToClient(ToClient::Stored(held)) => vec![Tasks::one(held.task)],
-        Message::ToClient(ToClient::Failed { task, .. }) => vec![Tasks::one(*task)],
+        Message::ToClient(ToClient::Failed { tasks, .. }) => tasks.clone(),
         Message::ToStore(ToStore::Pull(held)) => vec![Tasks::one(held.task)],
         Message::ToStore(
             ToStore::Fetch { task, .. } | ToStore::Head { task, .. } | ToStore::Gone { task, .. },

@@ -38,11 +38,14 @@ fn holders(run: &Run) -> Vec<u32> {
 }
 
 fn failures(story: &Story) -> Vec<(u64, Reason)> {
-    let failure = |message: &&ToClient| match message {
-        ToClient::Failed { task, error } => Some((task.sequence(), error.reason.clone())),
-        _ => None,
-    };
-    story.told_client().iter().filter_map(failure).collect()
+    let mut failures = Vec::new();
+    for message in story.told_client() {
+        if let ToClient::Failed { tasks, error } = message {
+            let tasks = tasks.iter().copied().flat_map(Tasks::iter);
+            failures.extend(tasks.map(|task| (task.sequence(), error.reason.clone())));
+        }
+    }
+    failures
 }
 
 fn one_after(task: u64, need: u64) -> Layer {

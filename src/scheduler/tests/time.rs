@@ -8,11 +8,14 @@ fn time_left(nanoseconds: u64) -> ToScheduler {
 
 /// Which tasks the client was told of, and why they failed.
 fn failures(story: &Story) -> Vec<(u64, Reason)> {
-    let failure = |message: &&ToClient| match message {
-        ToClient::Failed { task, error } => Some((task.sequence(), error.reason.clone())),
-        _ => None,
-    };
-    story.told_client().iter().filter_map(failure).collect()
+    let mut failures = Vec::new();
+    for message in story.told_client() {
+        if let ToClient::Failed { tasks, error } = message {
+            let tasks = tasks.iter().copied().flat_map(Tasks::iter);
+            failures.extend(tasks.map(|task| (task.sequence(), error.reason.clone())));
+        }
+    }
+    failures
 }
 
 #[test]
