@@ -38,7 +38,7 @@ impl Failure {
             reason: error.reason.clone(),
             function: error.function.clone(),
             dependents: error.dependents.clone(),
-            words: error.message.clone(),
+            words: error.message.to_string(),
             attempts: None,
         }
     }
