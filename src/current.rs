@@ -1,5 +1,7 @@
 //! Where a task finds out about itself: who runs it, and how it submits more.
 
+mod scratch;
+
 use crate::{
     client::Client,
     device::Device,
@@ -8,11 +10,12 @@ use crate::{
     rank::Rank,
     task::running::{self, Running, running},
 };
+pub(crate) use scratch::Scratch;
 use std::{
     cell::RefCell,
     panic,
     path::{Path, PathBuf},
-    sync::{Arc, Once, OnceLock},
+    sync::{Arc, Once},
 };
 
 /// What is the same for all tasks of a worker.
@@ -178,90 +181,14 @@ impl Current {
         self.context.0.device.as_ref()
     }
 
-    /// A directory of this worker's own, on a disk of its node. It is made at the first call, and
-    /// goes with all that is in it when the run ends.
+    /// A directory of this worker's own, on a disk of its node. It is created at the first call, and
+    /// removed with all that is in it when the run ends. No other user has access to it.
     ///
     /// # Errors
     ///
     /// [`Error::File`] if it cannot be made.
     pub fn scratch_directory(&self) -> Result<PathBuf> {
         self.context.0.scratch.path().map(Path::to_path_buf)
-    }
-}
-
-/// A worker's scratch directory; removed with it.
-#[derive(Debug)]
-pub(crate) struct Scratch {
-    parent: PathBuf,
-    rank: Rank,
-    host: String,
-    made: OnceLock<Result<PathBuf>>,
-}
-
-impl Scratch {
-    pub(crate) fn new(parent: PathBuf, rank: Rank, host: String) -> Self {
-        Self { parent, rank, host, made: OnceLock::new() }
-    }
-
-    fn path(&self) -> Result<&Path> {
-        let made = self.made.get_or_init(|| {
-            self.sweep();
-            let path = self.parent.join(format!("{}{}-rank{}", self.prefix(), std::process::id(), self.rank));
-            match std::fs::create_dir_all(&path) {
-                Ok(()) => Ok(path),
-                Err(source) => Err(self.error(path, source)),
-            }
-        });
-        made.as_deref().map_err(Clone::clone)
-    }
-
-    /// How the directories of this host's processes are called, before their process ids.
-    fn prefix(&self) -> String {
-        format!("maniple-{}-", self.host)
-    }
-
-    /// Removes what processes of this host have left that were killed.
-    fn sweep(&self) {
-        let prefix = self.prefix();
-        for entry in std::fs::read_dir(&self.parent).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let rest = name.to_str().and_then(|name| name.strip_prefix(&prefix)).unwrap_or_default();
-            let id = rest.split_once("-rank").and_then(|(id, _)| id.parse::<libc::pid_t>().ok());
-            // SAFETY: signal 0 only asks whether the process is there.
-            let is_gone = |id| unsafe { libc::kill(id, 0) } != 0
-                && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
-            if id.is_some_and(|id| id > 0 && is_gone(id)) {
-                // Another rank may be at it, too.
-                let _ = std::fs::remove_dir_all(entry.path());
-            }
-        }
-    }
-
-    /// Says now, rather than in a task, that the directory cannot be made.
-    pub(crate) fn check(&self) -> Result<()> {
-        self.path().map(|_| ())
-    }
-
-    fn error(&self, path: PathBuf, source: std::io::Error) -> Error {
-        let message = format!(
-            "rank {} ({}) cannot make its scratch directory (choose another with MANIPLE_LOCAL_DIRECTORY)",
-            self.rank, self.host
-        );
-        Error::File { message, path, source: Arc::new(source) }
-    }
-
-    /// Removes the directory and what is in it.
-    pub(crate) fn remove(&self) {
-        if let Some(Ok(path)) = self.made.get() {
-            // It may be gone already, by the user's hand.
-            let _ = std::fs::remove_dir_all(path);
-        }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        self.remove();
     }
 }
 
@@ -311,27 +238,4 @@ pub(crate) fn catch_panics() {
             PANIC_WORDS.set(Some(words + place.as_deref().unwrap_or_default()));
         }));
     });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_killed_processes_left_is_swept_and_nothing_else() {
-        let parent = tempfile::tempdir().unwrap();
-        let alive = format!("maniple-here-{}-rank3", std::process::id());
-        // No process has an id as large as this.
-        for name in ["maniple-here-2147483647-rank0", "maniple-there-2147483647-rank0", &alive, "notes"] {
-            std::fs::create_dir(parent.path().join(name)).unwrap();
-        }
-        let scratch = Scratch::new(parent.path().into(), Rank(0), "here".into());
-        scratch.check().unwrap();
-        drop(scratch);
-        let entries = std::fs::read_dir(parent.path()).unwrap();
-        let mut left: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        left.sort();
-        assert_eq!(left, [alive.as_str(), "maniple-there-2147483647-rank0", "notes"]);
-    }
 }

@@ -48,6 +48,7 @@ pub mod device;
 #[doc(hidden)]
 pub mod disk;
 mod error;
+mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod host;

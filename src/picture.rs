@@ -1,6 +1,9 @@
 //! Pictures of graphs: what is computed from what, as DOT or SVG.
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    files::whole::{Access, write_whole},
+};
 use layout::{
     backends::svg::SVGWriter,
     core::{base::Orientation, color::Color, geometry::Point, style::StyleAttr},
@@ -25,7 +28,8 @@ impl Picture {
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let is_dot = path.extension().is_some_and(|extension| extension == "dot" || extension == "gv");
         let text = if is_dot { self.dot() } else { self.svg() };
-        std::fs::write(path, text).map_err(|source| Error::File {
+        let written = write_whole(path, Access::Usual, |file| file.write_all(text.as_bytes()));
+        written.map_err(|source| Error::File {
             message: "the picture of the graph cannot be written".into(),
             path: path.into(),
             source: Arc::new(source),

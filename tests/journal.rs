@@ -13,9 +13,9 @@ use maniple::{
 use std::{
     env,
     fs::{self, File},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, PermissionsExt},
     path::{Path, PathBuf},
-    process::{Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 /// Set in the processes that a test has started: where the driver kills its process, if it does.
@@ -45,13 +45,77 @@ fn counted(client: &Client, kill_after: Option<usize>) -> Result<()> {
     Ok(())
 }
 
+/// Has a scratch directory in use while a run of another PID namespace starts, which wants one, too, and the journal.
+fn beside_another_namespace(client: &Client) -> Result<()> {
+    let scratch = || {
+        let path = maniple::current().scratch_directory().unwrap();
+        fs::write(path.join("half-done"), "two hours of work").unwrap();
+        path
+    };
+    let path = client.submit(scratch, ()).result()?;
+    let other = |program: &str, journal: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["-Urpf", "--mount-proc"]).arg(env::current_exe()?).args(itself::ARGS);
+        command.env(PROGRAM, program).env("MANIPLE_JOURNAL", journal).env("MANIPLE_RESUME", "1");
+        command.output()
+    };
+    let journal = env::var("MANIPLE_JOURNAL").unwrap();
+    let refused = other("goes on", &journal)?;
+    assert!(!refused.status.success());
+    let stderr = text(&refused.stderr);
+    assert!(
+        stderr.contains("is in use by another run (") && stderr.matches("Error: ").count() == 1,
+        "{stderr}"
+    );
+    let with_scratch = other("scratch", &format!("{journal}-of-the-other"))?;
+    assert!(with_scratch.status.success(), "{}", text(&with_scratch.stderr));
+    assert!(path.join("half-done").exists(), "it is in use");
+    println!("both went on");
+    Ok(())
+}
+
+/// Writes files of all kinds into a directory, besides those of the run itself.
+fn write_all(client: &Client, directory: &Path) -> Result<()> {
+    let _ = fs::remove_dir_all(directory.join("x.zarr"));
+    let kept = SubmitOptions::new().checkpoint();
+    let blocks = client.map_with(&kept, block, (0..20).map(|number| (number, 200usize)));
+    client.gather(&blocks)?;
+    client.dump_state(directory.join("state.json"))?;
+    let x = client.random(7).uniform::<f64>(0.0, 1.0, [60, 50], [20, 25]);
+    let y = x.t().matmul(&x);
+    y.visualize(directory.join("graph.svg"))?;
+    y.visualize(directory.join("graph.dot"))?;
+    y.store_npy(directory.join("y.npy"))?;
+    #[cfg(feature = "zarr")]
+    y.store_zarr(directory.join("x.zarr"))?;
+    println!("{} written", client.from_npy::<f64>(directory.join("y.npy"), [50, 50])?.size());
+    Ok(())
+}
+
 /// What the started processes do.
 #[test]
 fn program() {
     let Ok(program) = env::var(PROGRAM) else { return };
+    if let Some(directory) = program.strip_prefix("write into ") {
+        let directory = Path::new(directory);
+        let builder = Runtime::builder()
+            .journal(directory.join("journal"))
+            .resume(Resume::Yes)
+            .report(directory.join("run.html"))
+            .trace(directory.join("run.json"));
+        return builder.run(|client| write_all(client, directory)).unwrap();
+    }
     let run = maniple::run(move |client| {
         if program == "journal vanishes" {
             fs::remove_dir_all(env::var_os("MANIPLE_JOURNAL").unwrap())?;
+        }
+        match program.as_str() {
+            "beside another namespace" => return beside_another_namespace(client),
+            "scratch" => {
+                let scratch = || maniple::current().scratch_directory().unwrap();
+                return client.submit(scratch, ()).result().map(drop);
+            }
+            _ => {}
         }
         counted(client, program.parse().ok())
     });
@@ -155,6 +219,14 @@ fn what_keeps_a_run_from_its_journal_is_one_line() {
         };
         fs::write(folder.path().join("file"), "").unwrap();
         refused("0", &folder.path().join("file"), "cannot be used: ");
+        let open = folder.path().join("open");
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        refused("0", &open, "cannot be used: every user can write to it (mode 777)");
+        // Only root can give a directory away.
+        if std::os::unix::fs::chown(&open, Some(65533), None).is_ok() {
+            refused("0", &open, "cannot be used: it belongs to another user (65533)");
+        }
         refused("perhaps", &journal, "MANIPLE_RESUME");
         assert_eq!(restored(&start(way, "goes on", &journal, "1")), 0, "nobody has written it");
         refused(
@@ -174,6 +246,93 @@ fn what_keeps_a_run_from_its_journal_is_one_line() {
         assert_eq!(restored(&start(way, "goes on", &journal, "any-build")), TASKS);
         assert!(!journal.join("in-use").exists(), "nobody uses it any more");
     }
+}
+
+/// A process of another namespace of this host cannot be asked by its number whether it lives.
+#[test]
+fn a_run_of_another_pid_namespace_takes_nothing_that_is_in_use() {
+    if env::var_os(PROGRAM).is_some() {
+        return;
+    }
+    let made = Command::new("unshare").args(["-Urpf", "--mount-proc", "true"]).output();
+    if !made.is_ok_and(|output| output.status.success()) {
+        println!("skipped: no PID namespace can be made here");
+        return;
+    }
+    let (journal, local) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut command = itself::command(None);
+    command.env(PROGRAM, "beside another namespace").env("MANIPLE_JOURNAL", journal.path().join("journal"));
+    let output = command.env("MANIPLE_LOCAL_DIRECTORY", local.path()).output().unwrap();
+    assert!(text(&output.stdout).contains("both went on"), "{output:?}");
+    assert_eq!(fs::read_dir(local.path()).unwrap().count(), 0, "nothing is left");
+}
+
+/// Checks that the files that have their name are whole, and returns how many there are.
+fn whole(directory: &Path) -> usize {
+    let is_whole = |name: &str, bytes: &[u8]| match name {
+        "run.html" => bytes.trim_ascii().ends_with(b"</html>"),
+        "graph.svg" => bytes.trim_ascii().ends_with(b"</svg>"),
+        "graph.dot" => bytes.trim_ascii().ends_with(b"}"),
+        "run.json" | "state.json" => serde_json::from_slice::<serde_json::Value>(bytes).is_ok(),
+        _ => bytes.len() == 50 * 50 * 8 + 128,
+    };
+    let names = ["run.html", "graph.svg", "graph.dot", "run.json", "state.json", "y.npy"];
+    let files = names.iter().filter_map(|name| Some((name, fs::read(directory.join(name)).ok()?)));
+    files.inspect(|(name, bytes)| assert!(is_whole(name, bytes), "{name} is not whole")).count()
+}
+
+/// The system ends a process that writes more to a file than it may: in the middle of whichever writer gets there.
+#[test]
+fn a_run_killed_while_it_writes_leaves_nothing_that_is_in_the_way_of_the_next() {
+    if env::var_os(PROGRAM).is_some() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = |bytes_max: u64| {
+        use std::os::unix::process::{CommandExt, ExitStatusExt};
+        let limit = move || {
+            for (what, bytes) in [(libc::RLIMIT_FSIZE, bytes_max), (libc::RLIMIT_CORE, 0)] {
+                let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+                // SAFETY: the limit outlives the call.
+                assert_eq!(unsafe { libc::setrlimit(what, &limit) }, 0);
+            }
+            Ok(())
+        };
+        let mut command = itself::command(None);
+        command.env(PROGRAM, format!("write into {}", folder.path().display()));
+        // SAFETY: the closure makes system calls only.
+        let output = unsafe { command.pre_exec(limit) }.output().unwrap();
+        (output.status.signal(), output)
+    };
+    let mut killed_with = Vec::new();
+    // So large are the files: of the claims, of a graph, of blocks, of the array, of the report.
+    for bytes_max in [1, 200, 1000, 3000, 10_000, 18_000, 30_000, 60_000] {
+        let (signal, output) = run(bytes_max);
+        if signal == Some(libc::SIGXFSZ) {
+            killed_with.push(whole(folder.path()));
+        } else {
+            assert!(output.status.success(), "{output:?}");
+        }
+        let (signal, output) = run(libc::RLIM_INFINITY);
+        assert!(signal.is_none() && output.status.success() && output.stderr.is_empty(), "{output:?}");
+        assert_eq!(whole(folder.path()), 6);
+        let mut left: Vec<String> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        left.retain(|name| name != "x.zarr");
+        assert_eq!(
+            left,
+            ["graph.dot", "graph.svg", "journal", "run.html", "run.json", "state.json", "y.npy"],
+            "after {bytes_max}"
+        );
+        assert_eq!(
+            fs::read_dir(folder.path().join("journal")).unwrap().count(),
+            files(&folder.path().join("journal")).len()
+        );
+    }
+    assert!(killed_with.len() >= 5, "{killed_with:?}");
 }
 
 fn block(number: u64, length: usize) -> Vec<f64> {

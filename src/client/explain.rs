@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    files::whole::{Access, write_whole},
     ids::TaskId,
     message::{Message, RankState, Standing, Story},
     rank::Rank,
@@ -104,7 +105,8 @@ impl Client {
         let ranks = self.cluster().ranks().iter().map(|rank| self.ask(rank.rank, None));
         let ranks: Vec<RankState> = ranks.collect::<Result<_>>()?;
         let state = serde_json::json!({"cluster": self.cluster(), "ranks": ranks});
-        std::fs::write(path, format!("{state:#}\n")).map_err(|source| Error::File {
+        let written = write_whole(path, Access::Usual, |file| writeln!(file, "{state:#}"));
+        written.map_err(|source| Error::File {
             message: "the state of the run cannot be written".into(),
             path: path.into(),
             source: Arc::new(source),

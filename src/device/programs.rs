@@ -3,6 +3,10 @@
 use super::opencl::status_name;
 use crate::{
     error::{Error, Result},
+    files::{
+        self,
+        whole::{Access, write_whole},
+    },
     lock::lock,
 };
 use ocl::{
@@ -15,7 +19,6 @@ use std::{
     ffi::CString,
     fs,
     hash::{Hash, Hasher},
-    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock},
 };
@@ -112,22 +115,23 @@ fn keep(program: &Program, file: &Path, key: &str) {
     let Some(binary) = binaries.into_iter().next().filter(|binary| !binary.is_empty()) else { return };
     let Ok(bytes) = postcard::to_stdvec(&(key, ByteBuf::from(binary))) else { return };
     // Another rank may read it now, or write the same.
-    let part = file.with_extension(std::process::id().to_string());
-    if fs::write(&part, bytes).and_then(|()| fs::rename(&part, file)).is_err() {
-        let _ = fs::remove_file(part);
-    }
+    let _ = write_whole(file, Access::Private, |file| file.write_all(&bytes));
 }
 
 /// A folder below `parent` that nobody else can write, since what is in it will run; `None` if there is
-/// none to be had.
+/// none to be had. Its name cannot be guessed, so nobody else can have taken it.
 fn own_folder(parent: &Path) -> Option<PathBuf> {
-    // SAFETY: asks for a number.
-    let user = unsafe { libc::geteuid() };
-    let folder = parent.join(format!("maniple-kernels-{user}"));
-    // It may be there from the run before.
-    let _ = fs::DirBuilder::new().mode(0o700).create(&folder);
-    let found = fs::symlink_metadata(&folder).ok()?;
-    (found.is_dir() && found.uid() == user && found.mode() & 0o077 == 0).then_some(folder)
+    let prefix = format!("maniple-kernels-{}-", files::user());
+    let find = || {
+        let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+        let is_own = |entry: &fs::DirEntry| {
+            files::is_random_name(&entry.file_name(), prefix.as_ref(), "")
+                && files::check_private(&entry.path()).is_ok()
+        };
+        entries.filter(is_own).map(|entry| entry.path()).min()
+    };
+    // It may be there from the run before. Of two that ranks create at once all use the first.
+    find().or_else(|| files::create_unguessable(parent, &prefix).ok().and_then(|_| find()))
 }
 
 fn hash(key: &str) -> u64 {
@@ -151,10 +155,13 @@ mod tests {
         let folder = own_folder(parent.path()).unwrap();
         assert_eq!(own_folder(parent.path()), Some(folder.clone()), "it is found again");
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
-        assert_eq!(own_folder(parent.path()), None);
-        fs::remove_dir(&folder).unwrap();
-        std::os::unix::fs::symlink(parent.path(), &folder).unwrap();
-        assert_eq!(own_folder(parent.path()), None, "a link leads elsewhere");
+        let second = own_folder(parent.path()).unwrap();
+        assert_ne!(second, folder, "others can write into it");
+        fs::remove_dir(&second).unwrap();
+        std::os::unix::fs::symlink(parent.path(), &second).unwrap();
+        let third = own_folder(parent.path()).unwrap();
+        assert!(third != second && third != folder, "a link leads elsewhere");
+        files::check_private(&third).unwrap();
         assert_eq!(own_folder(Path::new("/proc")), None);
     }
 }

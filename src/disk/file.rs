@@ -4,7 +4,7 @@ use super::{
     Disk,
     extents::{Extent, Extents},
 };
-use crate::{host::machine, lock::lock};
+use crate::{files, host::machine, lock::lock};
 use std::{
     fs::{self, File, OpenOptions},
     io,
@@ -64,7 +64,7 @@ impl SpillFile {
             }
             let trouble = |error| format!("{}: {error}", self.directory.display());
             // A job's script may have made it on its first node only.
-            fs::create_dir_all(&self.directory).map_err(trouble)?;
+            files::create_named(&self.directory).map_err(trouble)?;
             check_place(&self.directory, self.place)?;
             open(&self.directory).map_err(trouble)
         });
@@ -105,16 +105,16 @@ fn check_place(directory: &Path, place: SpillPlace) -> Result<(), String> {
 /// A new file without a name.
 fn open(directory: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600);
-    match options.clone().custom_flags(libc::O_TMPFILE | libc::O_CLOEXEC).open(directory) {
+    options.read(true).write(true).mode(files::FILE_MODE);
+    match options.custom_flags(libc::O_TMPFILE | libc::O_CLOEXEC).open(directory) {
         Ok(file) => return Ok(file),
         // Not every file system can.
         Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {}
         Err(error) if error.raw_os_error() == Some(libc::EISDIR) => {}
         Err(error) => return Err(error),
     }
-    let path = directory.join(format!("maniple-spill-{}", std::process::id()));
-    let file = options.create_new(true).open(&path)?;
+    let path = directory.join(format!("maniple-spill-{}", files::random_letters()?));
+    let file = files::create_private_file(&path)?;
     fs::remove_file(&path)?;
     Ok(file)
 }

@@ -1,14 +1,22 @@
 //! Says that a run writes a journal, so that no other does at the same time.
 //!
-//! A file system that hosts share may have no locks, so the run writes a small file again and again. One
-//! that was not written for a while is of a run that was killed; so is one of a process of this host that
-//! is gone.
+//! The run holds a lock on a small file of the directory. A file system that hosts share may have no locks, or
+//! locks that other hosts cannot see, so the run also writes the file again and again. One that is not locked and
+//! was not written for a while is of a run that was killed; so is one of a process of this machine whose lock is
+//! gone.
 
+use crate::{
+    error::warn,
+    files::{
+        self,
+        claim::{self, Holder, Locked, TryLock},
+    },
+};
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, Write},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    process,
     sync::mpsc::{RecvTimeoutError, Sender, channel},
     thread::{self, JoinHandle},
     time::Duration,
@@ -18,7 +26,9 @@ use std::{
 const WRITE_EVERY: Duration = Duration::from_secs(5);
 /// How long after that the run is given up.
 const LOST_AFTER: Duration = Duration::from_secs(30);
-const NAME: &str = "in-use";
+/// Files that live for a moment.
+const PROBE: &str = "probe-";
+const STALE: &str = "stale-";
 
 /// As long as it lives, no other run takes the journal.
 #[derive(Debug)]
@@ -26,7 +36,8 @@ pub(crate) struct Lease {
     path: PathBuf,
     /// Dropped to end the thread.
     stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// Has the locked file.
+    thread: Option<JoinHandle<File>>,
 }
 
 impl Lease {
@@ -36,87 +47,190 @@ impl Lease {
     ///
     /// The system's, if nothing can be written there.
     pub(super) fn take(directory: &Path, host: &str) -> io::Result<Result<Self, String>> {
-        let path = directory.join(NAME);
-        let words = format!("{host} {}\n", process::id());
+        Self::take_with(directory, &Holder::this(host), File::try_lock)
+    }
+
+    fn take_with(directory: &Path, this: &Holder, try_lock: TryLock) -> io::Result<Result<Self, String>> {
+        let path = directory.join(claim::NAME);
         loop {
-            match fs::OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(mut file) => {
-                    file.write_all(words.as_bytes())?;
-                    break;
+            match files::create_private_file(&path) {
+                Ok(file) => match claim::lock(&file, &path, try_lock)? {
+                    Locked::Yes => return Self::hold(file, path, this).map(Ok),
+                    Locked::NoLocks(error) => {
+                        warn(format_args!(
+                            "the journal {} is on a file system without locks ({error}): should this run be \
+                             killed, the next can have it after {} s",
+                            directory.display(),
+                            LOST_AFTER.as_secs()
+                        ));
+                        return Self::hold(file, path, this).map(Ok);
+                    }
+                    Locked::Held => return Ok(Err("it has just begun".into())),
+                    Locked::Replaced => {}
+                },
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if let Some(holder) = remove_stale(directory, &path, this, try_lock)? {
+                        return Ok(Err(holder));
+                    }
                 }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
-            let Ok(holder) = fs::read_to_string(&path) else { continue };
-            if is_held(&path, directory, &holder, host)? {
-                return Ok(Err(holder.trim().replace(' ', ", process ")));
-            }
-            match fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
         }
+    }
+
+    /// Writes the file, and goes on to do so.
+    fn hold(file: File, path: PathBuf, this: &Holder) -> io::Result<Self> {
+        let words = this.encode();
+        file.write_all_at(words.as_bytes(), 0)?;
+        remove_left(files::parent_of(&path));
         let (stop, stopped) = channel::<()>();
-        let again = path.clone();
         let thread = thread::Builder::new().name("journal".into()).spawn(move || {
             while stopped.recv_timeout(WRITE_EVERY) == Err(RecvTimeoutError::Timeout) {
-                // If it cannot be written now, it can be the next time.
-                let _ = fs::write(&again, &words);
+                // If it cannot be written now, it can be the next time. Other hosts must see it soon.
+                let _ = file.write_all_at(words.as_bytes(), 0).and_then(|()| file.sync_data());
             }
+            file
         })?;
-        Ok(Ok(Self { path, stop: Some(stop), thread: Some(thread) }))
+        Ok(Self { path, stop: Some(stop), thread: Some(thread) })
     }
 }
 
-/// Whether the run that wrote the file goes on, as far as can be told.
-fn is_held(path: &Path, directory: &Path, holder: &str, host: &str) -> io::Result<bool> {
-    if let Some((of, id)) = holder.trim().rsplit_once(' ')
-        && of == host
-        && !Path::new("/proc").join(id).exists()
-    {
-        return Ok(false);
+/// Removes the file if it is of a run that has ended. Returns who has the journal, as far as can be told.
+fn remove_stale(
+    directory: &Path,
+    path: &Path,
+    this: &Holder,
+    try_lock: TryLock,
+) -> io::Result<Option<String>> {
+    let file = match claim::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let holder = Holder::decode(&claim::read(&file)?);
+    let words = || format!("{}, process {}", holder.host, holder.process);
+    let has_ended = match claim::lock(&file, path, try_lock)? {
+        Locked::Held => return Ok(Some(words())),
+        Locked::Replaced => return Ok(None),
+        Locked::Yes => holder.is_on_machine_of(this),
+        Locked::NoLocks(_) => holder.has_ended_for(this),
+    };
+    if !has_ended && is_fresh(&file, directory)? {
+        return Ok(Some(words()));
     }
-    // The clock of the file system counts, not that of this host.
-    let probe = directory.join(format!("probe-{}", process::id()));
-    fs::write(&probe, b"?")?;
-    let now = fs::metadata(&probe)?.modified()?;
+    // Another run may do the same, and have its own file there by now: that must not be lost.
+    let stale = directory.join(format!("{STALE}{}", files::random_letters()?));
+    match fs::rename(path, &stale) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        renamed => renamed?,
+    }
+    if !claim::is_at(&file, &stale)? && fs::hard_link(&stale, path).is_err() {
+        return fs::rename(&stale, path).map(|()| None);
+    }
+    fs::remove_file(&stale)?;
+    Ok(None)
+}
+
+/// Whether the file was written a short time ago. The clock of the file system counts, not that of this host.
+fn is_fresh(file: &File, directory: &Path) -> io::Result<bool> {
+    let probe = directory.join(format!("{PROBE}{}", files::random_letters()?));
+    let now = files::create_private_file(&probe)
+        .and_then(|mut file| file.write_all(b"?").and_then(|()| file.metadata()?.modified()));
     fs::remove_file(&probe)?;
-    let Ok(written) = fs::metadata(path).and_then(|file| file.modified()) else { return Ok(false) };
-    Ok(now.duration_since(written).unwrap_or_default() < LOST_AFTER)
+    Ok(now?.duration_since(file.metadata()?.modified()?).unwrap_or_default() < LOST_AFTER)
+}
+
+/// Removes what runs that were killed have left besides their results.
+fn remove_left(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if [PROBE, STALE].iter().any(|prefix| files::is_random_name(&name, prefix.as_ref(), "")) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         self.stop.take();
-        if let Some(thread) = self.thread.take() {
-            // It does nothing that can panic.
-            let _ = thread.join();
+        // The thread does nothing that can panic.
+        if let Some(file) = self.thread.take().and_then(|thread| thread.join().ok())
+            && claim::is_at(&file, &self.path).unwrap_or(false)
+        {
+            let _ = fs::remove_file(&self.path);
         }
-        let _ = fs::remove_file(&self.path);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use claim::tests::no_locks;
     use std::time::SystemTime;
+
+    fn take(directory: &Path, this: &Holder, try_lock: TryLock) -> Result<Lease, String> {
+        Lease::take_with(directory, this, try_lock).unwrap()
+    }
+
+    /// A holder of this machine, one of it in another namespace, and one of another machine; none of them is there.
+    fn holders() -> [Holder; 3] {
+        // No process has a number as large as this.
+        let this = Holder { process: "2147483647".into(), ..Holder::this("here") };
+        let contained = Holder { namespace: "pid:[1]".into(), ..this.clone() };
+        [this.clone(), contained, Holder { boot: "another".into(), host: "there".into(), ..this }]
+    }
+
+    /// Leaves the file of a run that was killed, so long after it was written.
+    fn leave(directory: &Path, holder: &Holder, age: Duration) {
+        fs::write(directory.join(claim::NAME), holder.encode()).unwrap();
+        let file = File::options().write(true).open(directory.join(claim::NAME)).unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
+    }
 
     #[test]
     fn one_run_at_a_time_has_a_journal() {
         let directory = tempfile::tempdir().unwrap();
-        let take = |host| Lease::take(directory.path(), host).unwrap();
-        let lease = take("here").unwrap();
-        assert_eq!(take("there").unwrap_err(), format!("here, process {}", process::id()));
-        drop(lease);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
-        // No process has an id as large as this.
-        fs::write(directory.path().join(NAME), "here 2147483647\n").unwrap();
-        take("there").unwrap_err();
-        drop(take("here").unwrap());
-        fs::write(directory.path().join(NAME), "elsewhere 1\n").unwrap();
-        let file = fs::File::options().write(true).open(directory.path().join(NAME)).unwrap();
+        let path = directory.path();
+        let words = format!("here, process {}", std::process::id());
+        for try_lock in [File::try_lock, no_locks as TryLock] {
+            let lease = take(path, &Holder::this("here"), try_lock).unwrap();
+            assert_eq!(take(path, &Holder::this("there"), try_lock).unwrap_err(), words);
+            drop(lease);
+            assert_eq!(fs::read_dir(path).unwrap().count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_process_of_another_namespace_cannot_take_a_journal_that_is_locked() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let [ended, ..] = holders();
+        // Whatever its number says, and although it has not been written for long.
+        let _lease = take(path, &ended, File::try_lock).unwrap();
+        let file = File::options().write(true).open(path.join(claim::NAME)).unwrap();
         file.set_modified(SystemTime::now() - 2 * LOST_AFTER).unwrap();
-        drop(take("here").unwrap());
+        take(path, &Holder::this("here"), File::try_lock).unwrap_err();
+    }
+
+    #[test]
+    fn the_journal_of_a_killed_run_is_free_as_soon_as_that_is_certain() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let this = Holder::this("here");
+        let [ended, contained, elsewhere] = holders();
+        for (try_lock, holder, is_free) in [
+            (File::try_lock as TryLock, &ended, true),
+            (File::try_lock, &contained, true),
+            (File::try_lock, &elsewhere, false),
+            (no_locks, &ended, true),
+            (no_locks, &contained, false),
+            (no_locks, &elsewhere, false),
+        ] {
+            leave(path, holder, Duration::ZERO);
+            assert_eq!(take(path, &this, try_lock).is_ok(), is_free, "{holder:?}");
+            leave(path, holder, 2 * LOST_AFTER);
+            drop(take(path, &this, try_lock).unwrap());
+            assert_eq!(fs::read_dir(path).unwrap().count(), 0);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! In a directory that all ranks share, each rank appends the results of its tasks that are to last to a
 //! file of its own ([`record`]). Another run reads all files at its start, and knows a result by its task's
 //! key ([`key`]): the function and all that it was given. No file is changed once its run has ended, and no
-//! two runs write at once ([`lease`]), so that nothing needs a lock.
+//! two runs write at once ([`lease`]), so the records need no locks.
 
 pub(crate) mod key;
 mod lease;
@@ -13,6 +13,7 @@ mod restore;
 use crate::{
     comm::Buffer,
     error::{Error, Result, warn},
+    files,
     ids::Code,
     lock::lock,
 };
@@ -130,14 +131,14 @@ impl JournalSettings {
         let trouble = |error: io::Error| {
             Error::Option(format!("the journal {name} cannot be used: {error}: choose another directory"))
         };
-        fs::create_dir_all(&directory).map_err(trouble)?;
+        files::create_named(&directory).and_then(|()| files::check_named(&directory)).map_err(trouble)?;
         let lease = Lease::take(&directory, host).map_err(trouble)?.map_err(|holder| {
             Error::Option(format!(
                 "the journal {name} is in use by another run ({holder}): wait for its end, or choose another \
                  directory; of a run that was killed on another host it is free after 30 s"
             ))
         })?;
-        let files = files(&directory).map_err(trouble)?;
+        let files = journals(&directory).map_err(trouble)?;
         if !files.is_empty() && self.resume == Resume::No {
             return Err(Error::Option(format!(
                 "the journal {name} has results of an earlier run: go on with them (--resume, or \
@@ -145,7 +146,7 @@ impl JournalSettings {
             )));
         }
         for file in &files {
-            let mut file = File::open(directory.join(file)).map_err(trouble)?;
+            let mut file = files::open_no_link(&directory.join(file)).map_err(trouble)?;
             let head = record::read_file_head(&mut file).map_err(trouble)?;
             if self.resume != Resume::AnyBuild && head.is_some_and(|head| head.build != build) {
                 return Err(Error::Option(format!(
@@ -160,7 +161,7 @@ impl JournalSettings {
 }
 
 /// The names of the journal's files, in order.
-fn files(directory: &Path) -> io::Result<Vec<String>> {
+fn journals(directory: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory)? {
         names.extend(entry?.file_name().into_string().ok().filter(|name| run_of(name).is_some()));
@@ -318,7 +319,7 @@ impl Journal {
     fn write(&self, own: &mut Own, record: RecordHead, head: &[u8], body: &[u8]) -> io::Result<()> {
         if own.file.is_none() {
             let path = self.start.directory.join(name_of(self.start.run, self.rank));
-            let mut file = File::options().write(true).create_new(true).open(path)?;
+            let mut file = files::create_private_file(&path)?;
             if self.sync != JournalSync::Never {
                 // So that its name outlasts the host, too.
                 File::open(&self.start.directory)?.sync_all()?;
@@ -394,7 +395,7 @@ impl Start {
 }
 
 fn scan_file(path: &Path) -> io::Result<(Option<FileHead>, record::Scan)> {
-    let mut file = File::open(path)?;
+    let mut file = files::open_no_link(path)?;
     let head = record::read_file_head(&mut file)?;
     let scan = match head {
         Some(head) => record::scan(head.salt, file)?,
@@ -413,7 +414,7 @@ pub(crate) fn read(location: &Location) -> Result<(Vec<u8>, Buffer), String> {
     let trouble = |what: String| format!("its result in the journal {} {what}", location.path.display());
     let damaged = || trouble("is damaged".into());
     let read = || -> io::Result<Option<(Vec<u8>, Buffer)>> {
-        let mut file = File::open(&location.path)?;
+        let mut file = files::open_no_link(&location.path)?;
         let Some(file_head) = record::read_file_head(&mut file)? else { return Ok(None) };
         let mut bytes = [0; RecordHead::BYTES];
         file.read_exact_at(&mut bytes, location.offset)?;

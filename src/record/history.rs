@@ -257,7 +257,10 @@ impl History {
         let mut parts: Vec<_> =
             fs::read_dir(path).map_err(failed)?.flatten().map(|entry| entry.path()).collect();
         parts.sort();
-        for part in parts {
+        let is_part = |part: &std::path::PathBuf| {
+            part.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"rank-"))
+        };
+        for part in parts.into_iter().filter(is_part) {
             read_part(&fs::read(&part).map_err(failed)?, &mut chunks);
         }
         Self::of(chunks).ok_or_else(|| nothing("no rank of a run has left a record here"))

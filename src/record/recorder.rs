@@ -6,12 +6,20 @@ use super::{
     live::{Counts, Live, Pace},
     ring::Ring,
 };
-use crate::{disk::ReadBack, host::machine, ids::TaskId, lock::lock, message::Running, rank::Rank};
+use crate::{
+    disk::ReadBack,
+    files::{self, claim::Claim},
+    host::machine,
+    ids::TaskId,
+    lock::lock,
+    message::Running,
+    rank::Rank,
+};
 use rustc_hash::FxHashMap;
 use std::{
     fmt,
     fs::{self, File},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -44,6 +52,8 @@ pub(crate) struct Start {
     /// The directory in which ranks leave what they have recorded until the run is over; without one,
     /// nothing is kept.
     pub parts: Option<PathBuf>,
+    /// On rank 0, what keeps other runs from that directory.
+    pub claim: Option<Claim>,
 }
 
 /// Records what a rank does. See the module.
@@ -62,6 +72,7 @@ pub struct Recorder {
     /// Bodies that are on their way here, since when.
     coming: Mutex<FxHashMap<(Rank, u16), u64>>,
     part: Option<PathBuf>,
+    claim: Mutex<Option<Claim>>,
     /// What is told while the run goes on, if anybody wants that.
     feed: Mutex<Option<Feed>>,
     /// What rank 0 was told so, and nobody has taken yet.
@@ -115,8 +126,11 @@ impl Recorder {
     pub(crate) fn start(start: Start) -> Arc<Self> {
         let part = start.parts.map(|parts| parts.join(format!("rank-{:05}", start.rank.0)));
         let create = |part: &PathBuf| {
-            fs::create_dir_all(part.parent()?).ok()?;
-            File::create(part).ok()
+            let parts = part.parent()?;
+            files::create_named(parts).and_then(|()| files::check_private(parts)).ok()?;
+            // A run that was killed may have left one on this host.
+            let _ = fs::remove_file(part);
+            files::create_private_file(part).ok()
         };
         // Where the directory cannot be reached from here, rank 0 hears of it at the end only.
         let file = part.as_ref().and_then(create);
@@ -138,6 +152,7 @@ impl Recorder {
             }),
             coming: Mutex::default(),
             part,
+            claim: Mutex::new(start.claim),
             feed: Mutex::default(),
             heard: Mutex::default(),
             gathered: Mutex::default(),
@@ -446,7 +461,13 @@ impl Recorder {
         } else if !parts.join("rank-00000").exists() {
             let _ = fs::remove_file(part);
         }
+        lock(&self.claim).take();
         let _ = fs::remove_dir(parts);
+    }
+
+    /// Where ranks leave what they record until the files are written.
+    pub(crate) fn parts(&self) -> Option<&Path> {
+        self.part.as_ref()?.parent()
     }
 }
 
@@ -458,7 +479,8 @@ impl Recorder {
             rank: Rank::SCHEDULER,
             threads: 1,
             head: Head::default(),
-            parts: Some(std::env::temp_dir().join(format!("maniple-{}.parts", std::process::id()))),
+            parts: files::create_unguessable(&std::env::temp_dir(), "maniple-record-").ok(),
+            claim: None,
         });
         let start = now();
         if let Some(mut lane) = recorder.lane(Some(0)) {
@@ -554,8 +576,8 @@ fn sums(events: &[Event]) -> Vec<Event> {
 }
 
 /// How long a thread has run on a core, in nanoseconds.
-fn core_nanoseconds(thread: &std::path::Path) -> Option<u64> {
-    let path = std::path::Path::new("/proc").join(thread).join("schedstat");
+fn core_nanoseconds(thread: &Path) -> Option<u64> {
+    let path = Path::new("/proc").join(thread).join("schedstat");
     fs::read_to_string(path).ok()?.split_whitespace().next()?.parse().ok()
 }
 
@@ -566,7 +588,7 @@ mod tests {
 
     fn recorder(parts: PathBuf) -> Arc<Recorder> {
         let head = crate::record::accounts::tests::head(1, 2);
-        Recorder::start(Start { rank: Rank(0), threads: 2, head, parts: Some(parts) })
+        Recorder::start(Start { rank: Rank(0), threads: 2, head, parts: Some(parts), claim: None })
     }
 
     #[test]

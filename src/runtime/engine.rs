@@ -333,6 +333,11 @@ impl Engine {
         Some(recorder.take_gathered())
     }
 
+    /// Where ranks leave what they record until the files are written.
+    pub(crate) fn parts_of_record(&self) -> Option<&std::path::Path> {
+        self.recorder.as_ref()?.parts()
+    }
+
     /// Forgets what the ranks left on disk: it is told.
     pub(crate) fn remove_record(&self) {
         self.recorder.iter().for_each(|recorder| recorder.remove_part());

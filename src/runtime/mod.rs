@@ -2,6 +2,7 @@
 
 mod ending;
 mod engine;
+mod introduction;
 mod loss;
 mod parts;
 mod roles;
@@ -20,25 +21,26 @@ use crate::{
     client::Client,
     cluster::Cluster,
     comm::{Transport, launcher::Launcher, threads},
-    current::{self, Scratch},
+    current,
     dashboard::{Address, Dashboard, Sources},
     device::{Binding, DeviceType},
     disk::{Compression, SpillPlace},
     error::{Error, Result, tell},
+    files::claim::Claim,
     host::machine,
-    journal::{JournalSync, Lease, Resume},
+    journal::{JournalSync, Resume},
     log,
     message::Outcome,
-    rank::{Rank, Role, driver_of},
+    rank::{Rank, driver_of},
     record::{self, Display, Recorder},
     scheduler::{Backlog, Scheduler, WorkerSpec},
     store::Thresholds,
-    task,
     units::MemoryLimit,
     value::{self, Data},
 };
 use ending::{Ending, Stopped};
 pub(crate) use engine::Engine;
+use introduction::{Introduction, introduce};
 use loss::Watch;
 use settings::Settings;
 use start::Hello;
@@ -523,49 +525,11 @@ pub(crate) fn singletons(launcher: Launcher) -> Error {
     ))
 }
 
-/// What a rank was told, where it may keep files, and what it says of itself.
-fn introduce(transport: &dyn Transport, settings: Result<Settings>) -> Result<Introduction> {
-    let (rank, size) = (transport.rank(), transport.size());
-    // What is wrong here must be told to the others, or they would wait.
-    let wrong = settings.as_ref().err().map(Error::to_string);
-    let settings = settings.or_else(|_| Settings::from_environment(|_| None))?;
-    let parent = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
-    let scratch = Scratch::new(parent, rank, machine::host_name());
-    let works = Role::of(rank, size, settings.exclusive_workers).worker;
-    let checked = if works && settings.local_directory.is_some() { scratch.check() } else { Ok(()) };
-    let writable = if rank == Rank::SCHEDULER { settings.outputs.check() } else { Ok(()) };
-    let journal = match rank {
-        Rank::SCHEDULER => settings.journal.take(&machine::host_name(), task::fingerprint()),
-        _ => Ok(None),
-    };
-    let (journal, unusable) = journal.map_or_else(|error| (None, Err(error)), |journal| (journal, Ok(())));
-    let address = settings.dashboard.as_ref().filter(|_| rank == Rank::SCHEDULER && wrong.is_none());
-    let (listener, deaf) = match address.map(Address::listen).transpose() {
-        Ok(listener) => (listener, Ok(())),
-        Err(error) => (None, Err(error)),
-    };
-    let failed = checked.and(writable).and(unusable).and(deaf).err();
-    let trouble = wrong.or(failed.map(|error| error.to_string()));
-    let (journal, lease) = journal.unzip();
-    let hello = Hello::new(&settings, transport, journal, trouble);
-    Ok(Introduction { settings, scratch, hello, listener, lease })
-}
-
-/// What a rank begins with.
-struct Introduction {
-    settings: Settings,
-    scratch: Scratch,
-    hello: Hello,
-    /// Where the dashboard is asked, on rank 0 if there is one.
-    listener: Option<TcpListener>,
-    /// What keeps other runs from the journal, on rank 0 if there is one.
-    lease: Option<Lease>,
-}
-
 /// Begins to record, if rank 0 was told to. Collective, if so.
 fn start_recorder(
     cluster: &Cluster,
     hellos: &[Hello],
+    claim: Option<Claim>,
     transport: &mut dyn Transport,
 ) -> Result<Option<Arc<Recorder>>> {
     if !start::is_recorded(hellos) {
@@ -583,7 +547,7 @@ fn start_recorder(
         offsets,
     };
     let threads = cluster.ranks()[rank.index()].threads as usize;
-    Ok(Some(Recorder::start(record::Start { rank, threads, head, parts })))
+    Ok(Some(Recorder::start(record::Start { rank, threads, head, parts, claim })))
 }
 
 /// Begins to show the run to whoever has the token.
@@ -620,7 +584,7 @@ impl Member {
         current::catch_panics();
         let (rank, size) = (transport.rank(), transport.size());
         let stop = |error: Error| Stopped { error, rank, told: false, status: STATUS_FAILED };
-        let Introduction { settings, scratch, hello, listener, lease } =
+        let Introduction { settings, scratch, hello, listener, lease, parts } =
             introduce(&*transport, settings).map_err(stop)?;
         let bytes = crate::codec::to_bytes(&hello);
         let hellos = transport.all_gather(bytes).map_err(stop)?;
@@ -632,7 +596,7 @@ impl Member {
             start::join_nodes(&mut hellos);
             let mut cluster = start::agree(&hellos)?;
             let device = start::bind(&mut cluster, &hellos, &mut *transport, &settings)?;
-            let recorder = start_recorder(&cluster, &hellos, &mut *transport)?;
+            let recorder = start_recorder(&cluster, &hellos, parts, &mut *transport)?;
             let journal = start::open_journal(&cluster, &hellos, lease, &mut *transport, &settings)?;
             let end = start::end_time(&hellos);
             Ok((Arc::new(cluster), device, end, recorder, hellos, journal))
@@ -707,7 +671,7 @@ impl Member {
         let closed = engine.close();
         let written = chunks
             .and_then(record::History::of)
-            .map_or(Ok(()), |history| self.settings.outputs.write(&history));
+            .map_or(Ok(()), |history| self.settings.outputs.write(&history, engine.parts_of_record()));
         match written {
             Ok(()) => engine.remove_record(),
             Err(error) if own.is_some() || !went_well => tell(error),

@@ -85,6 +85,7 @@ impl Hello {
     pub(super) fn new(
         settings: &Settings,
         transport: &dyn Transport,
+        parts: Option<PathBuf>,
         journal: Option<journal::Start>,
         trouble: Option<String>,
     ) -> Self {
@@ -111,7 +112,7 @@ impl Hello {
             end_time: settings.end_time(time::now()),
             device: settings.device,
             share_device: settings.share_device,
-            parts: settings.outputs.parts(),
+            parts,
             live: settings.dashboard.is_some(),
             journal,
             survive: settings.survive,
@@ -396,7 +397,7 @@ mod tests {
     fn hello(host: &str) -> Hello {
         let settings = Settings::from_environment(|_| None).unwrap();
         let transport = threads::world(1).remove(0);
-        let mut hello = Hello::new(&settings, &transport, None, None);
+        let mut hello = Hello::new(&settings, &transport, None, None, None);
         hello.host = host.into();
         hello.node = Rank(host.as_bytes()[0].into());
         (hello.cores, hello.bound_to) = (9, "0-8".into());

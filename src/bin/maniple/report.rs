@@ -26,7 +26,14 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
 
 /// `run.json` becomes `run.html`, `run.html.parts` becomes `run.html`.
 fn beside(record: &Path) -> PathBuf {
-    let without = record.with_extension("");
+    let mut without = record.with_extension("");
+    let is_random = |end: &std::ffi::OsStr| {
+        end.len() == 16 && end.to_string_lossy().chars().all(|c| c.is_ascii_hexdigit())
+    };
+    if without.extension().is_some_and(is_random) {
+        // The name was not to be guessed.
+        without = without.with_extension("");
+    }
     if record.extension().is_some_and(|extension| extension == "parts") {
         return if without.extension().is_some_and(|extension| extension == "html") {
             without
@@ -48,6 +55,7 @@ mod tests {
             ("run.trace", "run.html"),
             ("run.html.parts", "run.html"),
             ("run.json.parts/", "run.html"),
+            ("run.html.0123456789abcdef.parts", "run.html"),
         ] {
             assert_eq!(beside(Path::new(record)), Path::new(report));
         }
