@@ -9,6 +9,7 @@
 #PBS -q debug
 #PBS -l walltime=00:30:00
 #PBS -j oe
+# Edit the account: this site takes no job without one.
 #PBS -A PROJECT
 #PBS -l select=2
 #PBS -l place=scatter

@@ -8,6 +8,7 @@
 #SBATCH --job-name=pi
 #SBATCH --partition=PARTITION
 #SBATCH --time=01:00:00
+# Edit the account: this site takes no job without one.
 #SBATCH --account=ACCOUNT
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=3

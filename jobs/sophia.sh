@@ -8,6 +8,7 @@
 #PBS -q by-node
 #PBS -l walltime=00:30:00
 #PBS -j oe
+# Edit the account: this site takes no job without one.
 #PBS -A PROJECT
 #PBS -l select=1
 #PBS -l filesystems=home:eagle

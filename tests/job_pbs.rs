@@ -8,6 +8,7 @@ use std::{
     env,
     ffi::OsString,
     fs,
+    io::{BufRead, BufReader, Read},
     path::Path,
     process::{Child, Command, Output, Stdio},
     thread,
@@ -217,17 +218,17 @@ fn an_interrupt_ends_the_waiting_and_not_the_job() {
     let mut child =
         server.maniple(&["--submit", "--wait", "--", "sleep", "3"]).stderr(Stdio::piped()).spawn().unwrap();
     let job = server.jobs.path().join("1.server");
-    wait_for(&mut child, || job.join("pid").exists());
-    thread::sleep(Duration::from_millis(500));
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut words = String::new();
+    // What it tells of the job, it tells when it minds interrupts.
+    while !words.ends_with("job 1.server runs\n") {
+        assert!(told.read_line(&mut words).unwrap() > 0, "{words}");
+    }
     let interrupt = Command::new("kill").arg("-INT").arg(child.id().to_string()).status();
     assert!(interrupt.unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert!(
-        stderr(&output).ends_with("job 1.server goes on; to end it: qdel 1.server\n"),
-        "{}",
-        stderr(&output)
-    );
-    assert_eq!(output.status.code(), Some(130));
+    told.read_to_string(&mut words).unwrap();
+    assert!(words.ends_with("job 1.server goes on; to end it: qdel 1.server\n"), "{words}");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
     let deadline = Instant::now() + Duration::from_secs(20);
     while !job.join("status").exists() && Instant::now() < deadline {
         thread::sleep(Duration::from_millis(50));

@@ -1,6 +1,9 @@
 //! The `#SBATCH` and `#PBS` lines of a script.
 
-use super::{JobError, Memory, Plan, System};
+use super::{
+    JobError, Memory, Plan, System,
+    family::{self, asked, replaces},
+};
 
 /// Room for the scheduler and the driver, where the workers do not take the whole node.
 const EXTRA_MEMORY: Memory = Memory(2 << 30);
@@ -8,19 +11,63 @@ const EXTRA_MEMORY: Memory = Memory(2 << 30);
 impl Plan {
     /// The directives, whole lines, in the order in which they are printed.
     pub(super) fn directives(&self) -> Result<Vec<String>, JobError> {
-        let (mut lines, prefix) = match self.system {
+        let (mut generated, prefix) = match self.system {
             System::Slurm => (self.slurm()?, "#SBATCH"),
             System::Pbs | System::Torque => (self.pbs()?, "#PBS"),
         };
-        for directive in &self.request.directives {
-            lines.push(self.fill("--directive", directive)?);
-        }
-        lines.retain(|line| !self.request.skip_directives.iter().any(|skipped| line.contains(skipped)));
+        let (of_site, of_user) = self.own_directives()?;
+        generated = self.without(generated, &of_site);
+        generated.extend(of_site);
+        let is_skipped = |line: &String| self.request.skip_directives.iter().any(|text| line.contains(text));
+        generated.retain(|line| !is_skipped(line));
+        let mut lines = self.without(generated, &of_user);
+        lines.extend(of_user);
         if let Some(line) = lines.iter().find(|line| line.chars().any(char::is_control)) {
             let message = format!("a directive must be one line of text: {line:?}");
             return Err(JobError::option("--directive", message));
         }
-        Ok(lines.into_iter().map(|line| format!("{prefix} {line}")).collect())
+        let account = self.account_directive()?.filter(|_| self.site.account_required);
+        let mut printed = Vec::new();
+        for line in lines {
+            if account.as_ref() == Some(&line) {
+                printed.push("# Edit the account: this site takes no job without one.".into());
+            }
+            printed.push(format!("{prefix} {line}"));
+        }
+        Ok(printed)
+    }
+
+    /// The directives that the site, and those that the user spelt out. The request has both.
+    fn own_directives(&self) -> Result<(Vec<String>, Vec<String>), JobError> {
+        let filled = self.request.directives.iter().map(|directive| self.fill("--directive", directive));
+        let mut of_site = filled.collect::<Result<Vec<_>, _>>()?;
+        let of_user = of_site.split_off(self.site.directives.len().min(of_site.len()));
+        Ok((of_site, of_user))
+    }
+
+    /// These lines without what `directives` say in their place. What the user spelt out as resources stays.
+    fn without(&self, lines: Vec<String>, directives: &[String]) -> Vec<String> {
+        let asked: Vec<_> = directives.iter().flat_map(|directive| asked(self.system, directive)).collect();
+        let is_replaced = |line: &str| {
+            let generated = family::asked(self.system, line);
+            generated.iter().any(|one| asked.iter().any(|user| replaces(self.system, user, one)))
+        };
+        let spelt_out = self.request.resource_spec.as_ref().and_then(|spec| self.fill("", spec).ok());
+        let is_spelt_out =
+            |line: &str| spelt_out.as_ref().is_some_and(|spec| line.trim_start_matches("-l ") == spec);
+        lines.into_iter().filter(|line| is_spelt_out(line) || !is_replaced(line)).collect()
+    }
+
+    /// Whether the site demands an account and none is given: the script then has a line to be edited.
+    pub fn lacks_account(&self) -> bool {
+        let names = self.own_directives().map(|(of_site, of_user)| [of_site, of_user].concat());
+        let is_account = |directive: &String| {
+            let named = asked(self.system, directive);
+            named.iter().any(|asked| ["account", "-A"].contains(&asked.name.as_str()))
+        };
+        self.site.account_required
+            && self.request.account.is_none()
+            && !names.unwrap_or_default().iter().any(is_account)
     }
 
     fn slurm(&self) -> Result<Vec<String>, JobError> {
@@ -35,7 +82,7 @@ impl Plan {
         say("array", request.array.as_ref());
         say("mail-user", request.mail.as_ref());
         say("mail-type", request.mail.as_ref().map(|_| "END,FAIL".to_string()).as_ref());
-        lines.extend(self.account("--account={account}")?);
+        lines.extend(self.account_directive()?);
         lines.extend(self.resources(&self.slurm_resources())?);
         Ok(lines)
     }
@@ -76,7 +123,7 @@ impl Plan {
         say(array, request.array.as_ref());
         say("-M", request.mail.as_ref());
         say("-m", request.mail.as_ref().map(|_| "ae".to_string()).as_ref());
-        lines.extend(self.account("-A {account}")?);
+        lines.extend(self.account_directive()?);
         let usual =
             if self.system == System::Torque { self.torque_resources() } else { self.pbs_resources() };
         lines.extend(self.resources(&usual)?.into_iter().map(|resource| format!("-l {resource}")));
@@ -102,10 +149,11 @@ impl Plan {
         resources
     }
 
-    fn account(&self, usual: &str) -> Result<Option<String>, JobError> {
-        if self.request.account.is_none() {
+    fn account_directive(&self) -> Result<Option<String>, JobError> {
+        if self.request.account.is_none() && !self.site.account_required {
             return Ok(None);
         }
+        let usual = if self.system == System::Slurm { "--account={account}" } else { "-A {account}" };
         self.fill("account_directive", self.site.account_directive.as_deref().unwrap_or(usual)).map(Some)
     }
 
@@ -178,7 +226,10 @@ impl Plan {
             "gpus_per_node" => self.request.gpus_per_node?,
             "memory_per_node" => return self.memory_asked_per_node().map(binary),
             "memory" => return self.memory_asked().map(binary),
-            "account" => return self.request.account.clone(),
+            "account" => {
+                let to_edit = || self.site.account_required.then(|| "PROJECT".to_string());
+                return self.request.account.clone().or_else(to_edit);
+            }
             _ => return None,
         };
         Some(number.to_string())

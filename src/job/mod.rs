@@ -26,6 +26,7 @@
 mod batch;
 mod directive;
 mod error;
+mod family;
 mod launcher;
 mod layout;
 mod quantity;

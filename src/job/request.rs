@@ -96,10 +96,11 @@ pub struct Request {
     /// {workers_per_node} and the like are replaced
     #[arg(long, value_name = "TEXT", help_heading = "Queue")]
     pub resource_spec: Option<String>,
-    /// One more directive, without its #SBATCH or #PBS; can be repeated
+    /// One more directive, without its #SBATCH or #PBS, instead of the generated one that asks for the
+    /// same; can be repeated
     #[arg(long = "directive", value_name = "TEXT", help_heading = "Queue", allow_hyphen_values = true)]
     pub directives: Vec<String>,
-    /// Leave out the directives that contain this text; can be repeated
+    /// Leave out the generated directives that contain this text; can be repeated
     #[arg(long = "skip-directive", value_name = "TEXT", help_heading = "Queue", allow_hyphen_values = true)]
     pub skip_directives: Vec<String>,
 

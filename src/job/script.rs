@@ -78,7 +78,7 @@ impl Plan {
         lines.extend(table[1..].iter().map(|line| format!("  {line}")));
         let request = &self.request;
         let parts = [
-            (request.account.is_some(), "account"),
+            (request.account.is_some() || self.lacks_account(), "account"),
             (request.queue.is_some(), "queue"),
             (request.walltime.is_some(), "walltime"),
             (self.site.resources.is_some(), "resources"),
@@ -270,6 +270,66 @@ exit $run_status
         );
         assert!(directives(System::Torque).contains("#PBS -t 0-9"));
         assert!(directives(System::Torque).contains("#PBS -l nodes=2:ppn=8\n#PBS -l mem=16gb"));
+    }
+
+    fn directives(system: System, request: Request, site: Site) -> String {
+        Plan::new(system, request, site).unwrap().directives().unwrap().join("\n") + "\n"
+    }
+
+    #[test]
+    fn what_a_user_spells_out_takes_the_place_of_what_is_generated_and_stays() {
+        let request = Request {
+            nodes: Some(2),
+            ranks_per_node: Some(4),
+            memory: Some("12GB".parse().unwrap()),
+            directives: vec!["--mem-per-cpu=4G".into(), "-J mine".into()],
+            skip_directives: vec!["mem".into(), "ntasks".into()],
+            ..Request::program(["./pi"])
+        };
+        let slurm = directives(System::Slurm, request.clone(), Site::generic(System::Slurm));
+        assert_eq!(slurm, "#SBATCH --nodes=2\n#SBATCH --mem-per-cpu=4G\n#SBATCH -J mine\n");
+        let mut site = Sites::built_in().site("gadi", None).unwrap();
+        site.directives = vec!["-l storage=scratch/a".into(), "-l jobfs=1gb".into()];
+        let request = Request {
+            directives: vec!["-l mem=64gb".into(), "-l storage=scratch/b".into()],
+            skip_directives: Vec::new(),
+            ..request
+        };
+        let pbs = directives(System::Pbs, request.clone(), site.clone());
+        assert!(pbs.contains("-l ncpus=96\n") && pbs.contains("-l jobfs=1gb\n"), "{pbs}");
+        assert_eq!(pbs.matches("mem=").count(), 1, "{pbs}");
+        assert!(pbs.contains("-l mem=64gb\n") && !pbs.contains("scratch/a"), "{pbs}");
+        let request = Request {
+            resource_spec: Some("select=3:mem=1gb".into()),
+            directives: vec!["-l mem=64gb".into()],
+            ..request
+        };
+        assert!(directives(System::Pbs, request, site).contains("-l select=3:mem=1gb\n"));
+    }
+
+    #[test]
+    fn a_site_that_demands_an_account_has_the_line_to_be_edited() {
+        let site = Sites::built_in().site("aurora", None).unwrap();
+        let ask = |account: Option<&str>, directives: &[&str]| {
+            let request = Request {
+                account: account.map(String::from),
+                workers_per_node: Some(2),
+                nodes: Some(1),
+                resource_spec: Some("select=1".into()),
+                directives: directives.iter().map(ToString::to_string).collect(),
+                ..Request::program(["./pi"])
+            };
+            Plan::new(System::Pbs, request, site.clone()).unwrap()
+        };
+        let mark = "# Edit the account: this site takes no job without one.\n#PBS -A ";
+        let (none, given, spelt_out) = (ask(None, &[]), ask(Some("mine"), &[]), ask(None, &["-A mine"]));
+        assert!(none.lacks_account() && !given.lacks_account() && !spelt_out.lacks_account());
+        let text = none.script(None).unwrap();
+        assert!(text.contains(&format!("{mark}PROJECT\n")) && text.contains("# Edit: account"), "{text}");
+        assert!(text.contains("#PBS -l filesystems=home:flare\n"), "{text}");
+        assert!(given.script(None).unwrap().contains(&format!("{mark}mine\n")));
+        let text = spelt_out.script(None).unwrap();
+        assert!(text.contains("#PBS -A mine\n") && !text.contains("PROJECT"), "{text}");
     }
 
     #[test]

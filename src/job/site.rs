@@ -56,6 +56,9 @@ pub struct Site {
     pub account: Option<String>,
     /// How the account is said, such as `-P {account}`.
     pub account_directive: Option<String>,
+    /// Whether the scheduler takes no job without an account.
+    #[serde(default)]
+    pub account_required: bool,
     /// The shell of scripts.
     pub shell: Option<Shell>,
     /// How nodes are asked for, instead of the scheduler's usual way.

@@ -71,7 +71,16 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     };
     let site = site(system, &options)?;
     let walltime = options.request.walltime.or(site.walltime);
-    let script = Plan::new(system, options.request, site)?.script(Some(&command_line()))?;
+    let plan = Plan::new(system, options.request, site)?;
+    let script = plan.script(Some(&command_line()))?;
+    if plan.lacks_account() {
+        let site = options.site.as_deref().unwrap_or_default();
+        let words = format!("site '{site}' takes no job without an account: name yours with --account");
+        if options.submit && !options.dry_run {
+            return Err(words.into());
+        }
+        eprintln!("Warning: {words}, or edit the line of the script");
+    }
     if options.dry_run || !options.submit {
         io::stdout().write_all(script.as_bytes())?;
         if options.dry_run {
