@@ -647,42 +647,4 @@ impl Run {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_messages_or_an_error(bytes: Vec<u8>) {
-            let _ = decode(Rank(1), &bytes);
-        }
-    }
-
-    #[test]
-    fn a_frame_holds_its_messages_in_order() {
-        let tasks = vec![Tasks { first: TaskId::new(Rank(1), 3), count: 4 }];
-        let messages = [
-            Message::ToScheduler(ToScheduler::Release(tasks.clone())),
-            Message::ToScheduler(ToScheduler::Cancel(tasks)),
-        ];
-        let mut frame = Vec::new();
-        messages.iter().for_each(|message| encode(message, &mut frame));
-        assert_eq!(decode(Rank(1), &frame).unwrap(), messages);
-    }
-
-    #[test]
-    fn a_run_with_too_few_arguments_is_refused() {
-        let run = Run {
-            tasks: Tasks { first: TaskId(0), count: 2 },
-            code: Code { module: 0, offset: 0 },
-            attempt: 0,
-            arguments: vec![Argument::Each([[1u8].as_slice()].into_iter().collect())],
-            label: None,
-            timeout_nanoseconds: 0,
-            is_kept: false,
-        };
-        let mut frame = Vec::new();
-        encode(&Message::ToWorker(ToWorker::Run(run)), &mut frame);
-        assert!(matches!(decode(Rank(0), &frame), Err(Error::Decode(_))));
-    }
-}
+mod tests;

@@ -208,6 +208,48 @@ fn examples_for_devices_tell_of_every_worker() {
 }
 
 #[test]
+fn arrays_on_devices_have_the_sums_of_those_on_processors() {
+    if !opencl::has_tiles() {
+        return;
+    }
+    let args = ["--device", "tile", "--length", "300", "--chunk", "150"];
+    let variables = [("MANIPLE_DEVICE_TYPE", "cpu")];
+    let two = [variables[0], ("MANIPLE_LOCAL_WORKERS", "2")];
+    let runs = [alone("arrays_on_devices", &args, &two)];
+    for output in runs.into_iter().chain(launched_on_devices(4, "arrays_on_devices", &args, &variables)) {
+        let printed = clean(&output);
+        let sums: Vec<(&str, f64)> = printed
+            .lines()
+            .filter_map(|line| line.split_once(" = ")?.1.split_once(" in ").map(|(sum, _)| (line, sum)))
+            .map(|(line, sum)| (line.split(" = ").next().unwrap(), sum.parse().unwrap()))
+            .collect();
+        let (host, device) = sums.split_at(3);
+        assert_eq!(sums.len(), 6, "{printed}");
+        for ((name, host), (same, device)) in host.iter().zip(device) {
+            assert!(name == same && (host - device).abs() <= 1e-5 * host.abs(), "{printed}");
+        }
+        // The points are the same bit for bit.
+        assert_eq!(host[2], device[2], "{printed}");
+        // 300 x 300 numbers of mean 1/2, and each counted twice.
+        assert!((host[0].1 / 90_000.0 - 1.0).abs() < 0.02, "{printed}");
+        assert!(printed.contains("on processors:\n") && printed.contains("on devices:\n"), "{printed}");
+    }
+}
+
+#[test]
+fn soak_finds_every_answer_right_and_no_file_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["--minutes", "0.05", "--local-directory", folder.path().to_str().unwrap()];
+    let runs = [alone("soak", &args, &[("MANIPLE_LOCAL_WORKERS", "2")])];
+    for output in runs.into_iter().chain(launched(4, "soak", &args, &[])) {
+        let printed = clean(&output);
+        let rounds: u64 = printed.split(" rounds in ").next().unwrap().parse().unwrap();
+        assert!(rounds > 0 && printed.contains("all right"), "{printed}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{printed}");
+    }
+}
+
+#[test]
 fn pi_prints_the_cluster_and_a_line_a_run() {
     check("pi", &["--samples", "1e6", "--runs", "3"], |printed| {
         let lines: Vec<&str> = printed.lines().collect();

@@ -29,6 +29,7 @@ const LOST_AFTER: Duration = Duration::from_secs(30);
 /// Files that live for a moment.
 const PROBE: &str = "probe-";
 const STALE: &str = "stale-";
+const NEW: &str = "new-";
 
 /// As long as it lives, no other run takes the journal.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ impl Lease {
     fn take_with(directory: &Path, this: &Holder, try_lock: TryLock) -> io::Result<Result<Self, String>> {
         let path = directory.join(claim::NAME);
         loop {
-            match files::create_private_file(&path) {
+            match create(directory, &path, this) {
                 Ok(file) => match claim::lock(&file, &path, try_lock)? {
                     Locked::Yes => return Self::hold(file, path, this).map(Ok),
                     Locked::NoLocks(error) => {
@@ -92,6 +93,19 @@ impl Lease {
             file
         })?;
         Ok(Self { path, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+/// Creates the file, unless there is one. It says from the start whose it is, where the file system has links.
+fn create(directory: &Path, path: &Path, this: &Holder) -> io::Result<File> {
+    let new = directory.join(format!("{NEW}{}", files::random_letters()?));
+    let file = files::create_private_file(&new)?;
+    let linked = file.write_all_at(this.encode().as_bytes(), 0).and_then(|()| fs::hard_link(&new, path));
+    fs::remove_file(&new)?;
+    match linked {
+        Ok(()) => Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) => files::create_private_file(path),
     }
 }
 
@@ -143,7 +157,7 @@ fn is_fresh(file: &File, directory: &Path) -> io::Result<bool> {
 fn remove_left(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        if [PROBE, STALE].iter().any(|prefix| files::is_random_name(&name, prefix.as_ref(), "")) {
+        if [PROBE, STALE, NEW].iter().any(|prefix| files::is_random_name(&name, prefix.as_ref(), "")) {
             let _ = fs::remove_file(entry.path());
         }
     }

@@ -310,7 +310,8 @@ impl Builder {
     /// Writes a report of the run to this file when it has ended: one self-contained page of HTML.
     ///
     /// Rank 0 writes it. During the run each rank writes what it has recorded into a directory beside the file, with
-    /// the file's name and `.parts`. After a run that was killed, `maniple report` makes a report of that directory.
+    /// the file's name and `.parts`, with random digits between where every user can write. After a run that was
+    /// killed, `maniple report` makes a report of that directory.
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();

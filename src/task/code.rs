@@ -256,8 +256,38 @@ mod tests {
         assert!(Code { module: 77, ..code }.descriptor().is_err());
     }
 
+    /// A note of this kind by this owner, as it lies in an image.
+    fn note(kind: u32, content: &[u8]) -> Vec<u8> {
+        let mut note = Vec::new();
+        [4, content.len() as u32, kind].iter().for_each(|word| note.extend(word.to_ne_bytes()));
+        note.extend(b"GNU\0");
+        note.extend(content);
+        note.resize(note.len().next_multiple_of(4), 0);
+        note
+    }
+
     #[test]
-    fn the_fingerprint_is_known() {
-        assert_ne!(fingerprint(), 0);
+    fn the_build_id_is_found_among_notes_and_differs_from_build_to_build() {
+        let other = note(1, &[9; 7]);
+        let id = |content: &[u8]| build_id(&[other.clone(), note(3, content)].concat());
+        assert!(id(&[1; 20]).is_some());
+        assert_eq!(id(&[1; 20]), build_id(&note(3, &[1; 20])), "what lies before it changes nothing");
+        assert_ne!(id(&[1; 20]), id(&[2; 20]));
+        assert_eq!(build_id(&other), None);
+        assert_eq!(build_id(&note(3, &[1; 20])[..20]), None, "it is cut off");
+    }
+
+    #[test]
+    fn the_fingerprint_is_the_build_id_of_this_executable() {
+        let own = std::env::current_exe().unwrap();
+        let output = std::process::Command::new("readelf").arg("-n").arg(own).output();
+        let Ok(output) = output else { return println!("skipped: readelf is not installed") };
+        let text = String::from_utf8_lossy(&output.stdout);
+        let digits = text.split_once("Build ID: ").map(|(_, rest)| rest.lines().next().unwrap().trim());
+        let Some(digits) = digits else { return println!("skipped: the linker gives no build id") };
+        let byte = |place: usize| u8::from_str_radix(&digits[place..place + 2], 16).unwrap();
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&(0..digits.len()).step_by(2).map(byte).collect::<Vec<u8>>());
+        assert_eq!(fingerprint(), hasher.finish());
     }
 }
