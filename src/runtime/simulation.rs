@@ -9,6 +9,7 @@
 
 mod calls;
 mod concerned;
+mod room;
 mod shelf;
 
 use super::{

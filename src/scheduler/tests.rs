@@ -10,6 +10,7 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
+mod room;
 mod time;
 mod values;
 
