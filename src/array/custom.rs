@@ -3,6 +3,7 @@
 use super::{
     Array, Element,
     chunks::Grid,
+    files::FileId,
     lower::Blocks,
     node::{Custom, Erased, Kind, Node},
     submitter::Submitter,
@@ -23,8 +24,28 @@ pub(super) fn custom_node<T: Element>(
     grid: Grid,
     submit: impl Fn(&Submitter<'_>, &[Blocks]) -> Result<Vec<Future<ArrayD<T>>>> + Send + Sync + 'static,
 ) -> Arc<Node> {
+    output_node(name, inputs, None, grid, submit)
+}
+
+/// An array that tasks of its own read from a file or a directory.
+pub(super) fn file_node<T: Element>(
+    name: &'static str,
+    source: FileId,
+    grid: Grid,
+    submit: impl Fn(&Submitter<'_>) -> Result<Vec<Future<ArrayD<T>>>> + Send + Sync + 'static,
+) -> Arc<Node> {
+    output_node(name, Vec::new(), Some(source), grid, move |client, _| submit(client))
+}
+
+fn output_node<T: Element>(
+    name: &'static str,
+    inputs: Vec<Arc<Node>>,
+    source: Option<FileId>,
+    grid: Grid,
+    submit: impl Fn(&Submitter<'_>, &[Blocks]) -> Result<Vec<Future<ArrayD<T>>>> + Send + Sync + 'static,
+) -> Arc<Node> {
     let submit = move |client: &Submitter<'_>, inputs: &[Blocks]| Ok(vec![erased(&submit(client, inputs)?)]);
-    let custom = Custom { name, inputs, is_product: false, submit: Box::new(submit) };
+    let custom = Custom { name, inputs, is_product: false, source, submit: Box::new(submit) };
     Node::new(T::DATA_TYPE, grid, Kind::Output(Arc::new(custom), 0))
 }
 

@@ -19,7 +19,7 @@
 //! - `node`: the expression. - `fuse`: what goes into one task. - `kernel`: what a task does.
 //! - `gather`: slices and new chunks. - `linear_algebra`: products and factorizations. - `fourier`: transforms.
 //! - `blockwise`, `reduction`: users' functions on blocks. - `search`, `statistics`: order and frequency.
-//! - `assign`: parts replaced. - `rank_blocks`: what ranks hand over. - `lower`: tasks.
+//! - `files`: whether what is read is still what it was. - `assign`: parts replaced. - `rank_blocks`: what ranks hand over. - `lower`: tasks.
 //! - `on_device`: fused kernels in OpenCL C.
 //!
 //! The same bits come out for any number of ranks and threads, given shape, chunks and seed: sums are
@@ -35,6 +35,7 @@ mod create;
 mod custom;
 pub(crate) mod element;
 mod error;
+mod files;
 mod fits;
 mod fourier;
 mod fuse;

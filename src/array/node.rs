@@ -4,6 +4,7 @@ use super::{
     DataType, ShapeError,
     chunks::Grid,
     element::Scalar,
+    files::FileId,
     gather::Selection,
     kernel::{
         Follow,
@@ -71,6 +72,8 @@ pub(crate) struct Custom {
     pub(crate) inputs: Vec<Arc<Node>>,
     /// Whether it is a product of matrices, which devices can make.
     pub(crate) is_product: bool,
+    /// The file or directory that its tasks read.
+    pub(crate) source: Option<FileId>,
     /// Returns the blocks of each result, in C order.
     pub(crate) submit: Box<Submit>,
 }

@@ -1,7 +1,11 @@
 //! NumPy's `.npy` files: each task reads or writes the region of its own block.
 
 use super::{Array, Chunks, DataType, Element, element::Sealed, error::expect, with_type};
-use super::{chunks::Grid, custom::custom_node};
+use super::{
+    chunks::Grid,
+    custom::file_node,
+    files::{self, Changed, FileId},
+};
 use crate::{
     client::Client,
     current::current,
@@ -26,6 +30,9 @@ const ALIGNMENT_BYTES: usize = 64;
 impl Client {
     /// The array in an `.npy` file that all ranks see. The header is read now; each block is read by the
     /// task that makes it, when it is wanted.
+    ///
+    /// The array remembers which file it was made from. If the file was replaced or changed since, its tasks
+    /// fail and say so.
     ///
     /// # Errors
     ///
@@ -57,15 +64,16 @@ impl Client {
         if layout.is_fortran {
             // The same bytes are the transpose in C order.
             let reversed = Grid(grid.0.into_iter().rev().collect());
-            return Ok(self.npy_array::<T>(path, layout.data_start, reversed).transpose());
+            return Ok(self.npy_array::<T>(path, &layout, reversed).transpose());
         }
-        Ok(self.npy_array(path, layout.data_start, grid))
+        Ok(self.npy_array(path, &layout, grid))
     }
 
-    fn npy_array<T: Element>(&self, path: PathBuf, data_start: u64, grid: Grid) -> Array<T> {
-        let regions = regions(&grid, data_start);
-        let node = custom_node("from_npy", Vec::new(), grid, move |client, _| {
-            Ok(client.map(read_block::<T>, regions.iter().map(|region| (path.clone(), region.clone()))))
+    fn npy_array<T: Element>(&self, path: PathBuf, layout: &Layout, grid: Grid) -> Array<T> {
+        let (regions, id) = (regions(&grid, layout.data_start), layout.id);
+        let node = file_node("from_npy", id, grid, move |client| {
+            let blocks = regions.iter().map(|region| (path.clone(), id, region.clone()));
+            Ok(client.map(read_block::<T>, blocks))
         });
         Array::new(self, node)
     }
@@ -89,27 +97,32 @@ impl Client {
 
 impl<T: Element> Array<T> {
     /// Writes the array to an `.npy` file on a file system that all ranks share: every worker its own
-    /// blocks. The file has its name only when it is whole; until then `.partial` follows it.
+    /// blocks. The file has its name only when it is whole; until then `.partial` follows it. What a run
+    /// that was killed left there is replaced.
     ///
     /// # Errors
     ///
-    /// [`Error::File`] if the file cannot be made, and the error of a task that cannot make or write its
-    /// block.
+    /// [`Error::File`] if the file cannot be made, or the array is read from it, by whatever name; and the
+    /// error of a task that cannot make or write its block.
     pub fn store_npy(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");
         let header = header(T::DATA_TYPE, &self.shape());
         let bytes = (header.len() + self.nbytes()) as u64;
-        let (partial, ()) =
-            self.client.on_file("the .npy file cannot be written", Path::new(&partial), |path| {
-                let file = File::create(path)?;
-                file.write_all_at(&header, 0)?;
-                file.set_len(bytes)
-            })?;
-        let written = self.write_blocks(&partial, header.len() as u64).and_then(|()| {
-            self.client
-                .on_file("the .npy file cannot be given its name", path, |path| fs::rename(&partial, path))
+        let say = "the .npy file cannot be written";
+        self.client.on_file(say, path, |path| files::check_target(&self.node, path))?;
+        let (partial, id) = self.client.on_file(say, Path::new(&partial), |path| {
+            let file = new_file(path)?;
+            file.write_all_at(&header, 0)?;
+            file.set_len(bytes)?;
+            Ok(FileId::of(&file.metadata()?))
+        })?;
+        let written = self.write_blocks(&partial, id, header.len() as u64).and_then(|()| {
+            self.client.on_file("the .npy file cannot be given its name", path, |path| {
+                id.check_written(&fs::metadata(&partial)?)?;
+                fs::rename(&partial, path)
+            })
         });
         if written.is_err() {
             // The first error is the one to tell.
@@ -118,18 +131,27 @@ impl<T: Element> Array<T> {
         written.map(|_| ())
     }
 
-    fn write_blocks(&self, path: &Path, data_start: u64) -> Result<()> {
+    fn write_blocks(&self, path: &Path, id: FileId, data_start: u64) -> Result<()> {
         let regions = regions(&self.node.grid, data_start);
         let tasks = self.to_futures()?.into_iter().zip(regions);
-        let written = self
-            .client
-            .map(write_block::<T>, tasks.map(|(block, region)| (block, path.to_path_buf(), region)));
+        let tasks = tasks.map(|(block, region)| (block, path.to_path_buf(), id, region));
+        let written = self.client.map(write_block::<T>, tasks);
         self.client.gather(&written).map(|_| ())
     }
 }
 
-/// What the header of a file says.
+/// Makes a file in place of what a run that was killed left under this name.
+fn new_file(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    File::options().write(true).create_new(true).open(path)
+}
+
+/// What the header of a file says, and which file it is.
 struct Layout {
+    id: FileId,
     shape: Vec<usize>,
     is_fortran: bool,
     data_start: u64,
@@ -138,10 +160,21 @@ struct Layout {
 impl Layout {
     fn read<T: Element>(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
-        let bytes = file.metadata()?.len();
-        Self::of::<T>(&mut BufReader::new(file), bytes)
+        let metadata = file.metadata()?;
+        let header = Header::of::<T>(&mut BufReader::new(file), metadata.len())?;
+        let Header { shape, is_fortran, data_start } = header;
+        Ok(Self { id: FileId::of(&metadata), shape, is_fortran, data_start })
     }
+}
 
+/// What the header of a file says.
+struct Header {
+    shape: Vec<usize>,
+    is_fortran: bool,
+    data_start: u64,
+}
+
+impl Header {
     /// What the header of a file of so many bytes says.
     fn of<T: Element>(reader: &mut impl Read, bytes: u64) -> io::Result<Self> {
         let text = read_header(reader, bytes)?;
@@ -206,7 +239,7 @@ fn read_header(reader: &mut impl Read, bytes: u64) -> io::Result<Vec<u8>> {
 /// Reads a header only.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn read_npy_header<T: Element>(reader: &mut impl Read, bytes: u64) -> io::Result<Vec<usize>> {
-    Layout::of::<T>(reader, bytes).map(|layout| layout.shape)
+    Header::of::<T>(reader, bytes).map(|header| header.shape)
 }
 
 /// The header of a file of numbers with this shape.
@@ -275,16 +308,22 @@ fn runs(whole: &[usize], starts: &[usize], shape: &[usize]) -> (Vec<usize>, usiz
     (places, length)
 }
 
-fn read_block<T: Element>(path: PathBuf, (data_start, whole, starts, shape): Region) -> ArrayD<T> {
+fn read_block<T: Element>(
+    path: PathBuf,
+    id: FileId,
+    (data_start, whole, starts, shape): Region,
+) -> ArrayD<T> {
     let (places, length) = runs(&whole, &starts, &shape);
     let bytes_per_run = length * size_of::<T>();
     let mut bytes = vec![0; places.len() * bytes_per_run];
     let mut read = || -> io::Result<()> {
         let file = File::open(&path)?;
+        id.check(&file.metadata()?)?;
         for (place, bytes) in places.iter().zip(bytes.chunks_exact_mut(bytes_per_run.max(1))) {
             file.read_exact_at(bytes, data_start + (place * size_of::<T>()) as u64)?;
         }
-        Ok(())
+        // Nor was it changed meanwhile.
+        id.check(&file.metadata()?)
     };
     told(&path, "read", read());
     let elements = with_type!(T::DATA_TYPE, U => {
@@ -295,13 +334,19 @@ fn read_block<T: Element>(path: PathBuf, (data_start, whole, starts, shape): Reg
     ArrayD::from_shape_vec(IxDyn(&shape), T::into_vector(elements)).expect("an element for each place")
 }
 
-fn write_block<T: Element>(block: &ArrayD<T>, path: PathBuf, (data_start, whole, starts, shape): Region) {
+fn write_block<T: Element>(
+    block: &ArrayD<T>,
+    path: PathBuf,
+    id: FileId,
+    (data_start, whole, starts, shape): Region,
+) {
     assert_eq!(block.shape(), shape, "a block has the shape that its chunks give it");
     let (places, length) = runs(&whole, &starts, &shape);
     let elements = T::wrap(block.iter().copied().collect());
     let bytes: &[u8] = with_type!(T::DATA_TYPE, U => bytemuck::cast_slice(U::vector(&elements)));
     let write = || -> io::Result<()> {
         let file = File::options().write(true).open(&path)?;
+        id.check_written(&file.metadata()?)?;
         for (place, bytes) in places.iter().zip(bytes.chunks_exact((length * size_of::<T>()).max(1))) {
             file.write_all_at(bytes, data_start + (place * size_of::<T>()) as u64)?;
         }
@@ -313,11 +358,11 @@ fn write_block<T: Element>(block: &ArrayD<T>, path: PathBuf, (data_start, whole,
 /// Ends the task with one line if its file could not be used.
 pub(super) fn told<T>(path: &Path, verb: &str, result: io::Result<T>) -> T {
     result.unwrap_or_else(|error| {
-        let rank = current().rank();
-        panic!(
-            "{} cannot be {verb} on rank {rank}: {error}; all ranks must share its file system",
-            path.display()
-        )
+        let (path, rank) = (path.display(), current().rank());
+        if error.get_ref().is_some_and(|error| error.is::<Changed>()) {
+            panic!("{path} cannot be {verb} on rank {rank}: {error}");
+        }
+        panic!("{path} cannot be {verb} on rank {rank}: {error}; all ranks must share its file system")
     })
 }
 

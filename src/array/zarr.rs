@@ -6,8 +6,9 @@
 use super::{
     Array, DataType, Element,
     chunks::{AxisChunks, Grid},
-    custom::custom_node,
+    custom::file_node,
     element::Sealed,
+    files::{self, FileId},
     npy::told,
     with_type,
 };
@@ -34,6 +35,10 @@ impl Client {
     /// read now; each chunk becomes a block, and is read by the task that makes it, when it is wanted.
     /// Chunks that are missing have the store's fill value.
     ///
+    /// The array remembers the files it was made from: that of the metadata, and those of the chunks if there
+    /// are at most 65,536 of them. If one was replaced, changed, removed or added since, the tasks that need it
+    /// fail and say so.
+    ///
     /// Where the chunks are small, [`rechunk`](Array::rechunk) puts them together.
     ///
     /// # Errors
@@ -51,11 +56,20 @@ impl Client {
     /// # Ok(()) }).unwrap();
     /// ```
     pub fn from_zarr<T: Element>(&self, path: impl AsRef<Path>) -> Result<Array<T>> {
-        let (path, grid) =
-            self.on_file("the Zarr store cannot be read", path.as_ref(), |path| grid_of::<T>(&open(path)?))?;
+        let (path, (grid, directory, files)) =
+            self.on_file("the Zarr store cannot be read", path.as_ref(), |path| {
+                let directory = FileId::of(&fs::metadata(path)?);
+                let store = open(path)?;
+                let grid = grid_of::<T>(&store)?;
+                let files = StoreFiles::of(path, &store, &grid)?;
+                Ok((grid, directory, files))
+            })?;
         let regions: Vec<Region> = (0..grid.count()).map(|block| grid.region(block)).collect();
-        let node = custom_node("from_zarr", Vec::new(), grid, move |client, _| {
-            Ok(client.map(read_block::<T>, regions.iter().map(|region| (path.clone(), region.clone()))))
+        let node = file_node("from_zarr", directory, grid, move |client| {
+            let blocks = regions.iter().enumerate().map(|(block, region)| {
+                (path.clone(), files.metadata.clone(), files.chunk(block), region.clone())
+            });
+            Ok(client.map(read_block::<T>, blocks))
         });
         Ok(Array::new(self, node))
     }
@@ -64,7 +78,7 @@ impl Client {
 impl<T: Element> Array<T> {
     /// Writes the array as a new Zarr store (version 3, not compressed) in a directory that all ranks
     /// share: every worker its own blocks. The directory has its name only when all is written; until
-    /// then `.partial` follows it.
+    /// then `.partial` follows it. What a run that was killed left there is removed.
     ///
     /// Zarr's chunks have one size along each axis. If the blocks do not, the array is
     /// [rechunked](Array::rechunk) first, to the largest of them.
@@ -80,17 +94,21 @@ impl<T: Element> Array<T> {
         let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");
         let say = "the Zarr store cannot be written";
-        let (partial, ()) = self.client.on_file(say, Path::new(&partial), |partial| {
+        let (partial, id) = self.client.on_file(say, Path::new(&partial), |partial| {
+            files::check_target(&self.node, path)?;
             if path.exists() {
                 let words = format!("{} exists: remove it, or choose another name", path.display());
                 return Err(io::Error::new(io::ErrorKind::AlreadyExists, words));
             }
-            fs::create_dir(partial)?;
-            create::<T>(partial, &even.shape(), &sizes)
+            new_directory(partial)?;
+            create::<T>(partial, &even.shape(), &sizes)?;
+            Ok(FileId::of(&fs::metadata(partial)?))
         })?;
-        let written = even.write_chunks(&partial).and_then(|()| {
-            self.client
-                .on_file("the Zarr store cannot be given its name", path, |path| fs::rename(&partial, path))
+        let written = even.write_chunks(&partial, id).and_then(|()| {
+            self.client.on_file("the Zarr store cannot be given its name", path, |path| {
+                id.check_written(&fs::metadata(&partial)?)?;
+                fs::rename(&partial, path)
+            })
         });
         if written.is_err() {
             // The first error is the one to tell.
@@ -99,14 +117,77 @@ impl<T: Element> Array<T> {
         written.map(|_| ())
     }
 
-    fn write_chunks(&self, path: &Path) -> Result<()> {
+    fn write_chunks(&self, path: &Path, id: FileId) -> Result<()> {
         let grid = &self.node.grid;
         let starts = (0..grid.count()).map(|block| grid.region(block).0);
         let tasks = self.to_futures()?.into_iter().zip(starts);
-        let written = self
-            .client
-            .map(write_block::<T>, tasks.map(|(block, starts)| (block, path.to_path_buf(), starts)));
+        let tasks = tasks.map(|(block, starts)| (block, path.to_path_buf(), id, starts));
+        let written = self.client.map(write_block::<T>, tasks);
         self.client.gather(&written).map(|_| ())
+    }
+}
+
+/// Makes a directory in place of what a run that was killed left under this name.
+fn new_directory(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => fs::create_dir(path),
+    }
+}
+
+/// The most chunks whose files are remembered one by one.
+const CHUNK_FILES_MAX: usize = 1 << 16;
+
+/// A file below a store's directory, and its identity; `None` if there is none.
+type StoreFile = (PathBuf, Option<FileId>);
+
+/// The files of a store, as they were when the array was made from it.
+struct StoreFiles {
+    metadata: StoreFile,
+    /// One for each block; none if there are too many.
+    chunks: Vec<StoreFile>,
+}
+
+impl StoreFiles {
+    fn of(path: &Path, store: &Store, grid: &Grid) -> io::Result<Self> {
+        let file = |name: PathBuf| Ok((name.clone(), identity(&path.join(&name))?));
+        let name = ["zarr.json", ".zarray"].into_iter().find(|name| path.join(name).is_file());
+        let chunk = |block: usize| {
+            let place: Vec<u64> = grid.coordinates(block).into_iter().map(|index| index as u64).collect();
+            file(store.chunk_key(&place).as_str().into())
+        };
+        let count = if grid.count() > CHUNK_FILES_MAX { 0 } else { grid.count() };
+        Ok(Self {
+            metadata: file(name.unwrap_or("zarr.json").into())?,
+            chunks: (0..count).map(chunk).collect::<io::Result<_>>()?,
+        })
+    }
+
+    fn chunk(&self, block: usize) -> Option<StoreFile> {
+        self.chunks.get(block).cloned()
+    }
+}
+
+/// The identity of a file, if there is one.
+fn identity(path: &Path) -> io::Result<Option<FileId>> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(FileId::of(&metadata))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Checks that a file of a store is what it was.
+fn check_file(store: &Path, (name, id): &StoreFile) -> io::Result<()> {
+    let path = store.join(name);
+    match (id, fs::metadata(&path)) {
+        (Some(id), Ok(metadata)) => id.check(&metadata),
+        (None, Ok(_)) => Err(files::changed("was added")),
+        (id, Err(error)) if error.kind() == io::ErrorKind::NotFound => match id {
+            Some(_) => Err(files::changed("was removed")),
+            None => Ok(()),
+        },
+        (_, Err(error)) => Err(error),
     }
 }
 
@@ -181,23 +262,37 @@ fn subset(starts: &[usize], shape: &[usize]) -> io::Result<ArraySubset> {
     ArraySubset::new_with_start_shape(numbers(starts), numbers(shape)).map_err(failed)
 }
 
-fn read_block<T: Element>(path: PathBuf, (starts, shape): Region) -> ArrayD<T> {
+fn read_block<T: Element>(
+    path: PathBuf,
+    metadata: StoreFile,
+    chunk: Option<StoreFile>,
+    (starts, shape): Region,
+) -> ArrayD<T> {
+    // Before and after, so that no file is changed meanwhile.
+    let check = || {
+        check_file(&path, &metadata)?;
+        chunk.as_ref().map_or(Ok(()), |chunk| check_file(&path, chunk))
+    };
     let read = || {
+        check()?;
         let (store, subset) = (open(&path)?, subset(&starts, &shape)?);
-        Ok(with_type!(T::DATA_TYPE, U => {
+        let elements = with_type!(T::DATA_TYPE, U => {
             U::wrap(store.retrieve_array_subset::<Vec<U>>(&subset).map_err(failed)?)
-        }))
+        });
+        check()?;
+        Ok(elements)
     };
     let elements = T::into_vector(told(&path, "read", read()));
     ArrayD::from_shape_vec(IxDyn(&shape), elements).expect("an element for each place")
 }
 
-fn write_block<T: Element>(block: &ArrayD<T>, path: PathBuf, starts: Vec<usize>) {
+fn write_block<T: Element>(block: &ArrayD<T>, path: PathBuf, id: FileId, starts: Vec<usize>) {
     if block.is_empty() {
         return;
     }
     let elements = T::wrap(block.iter().copied().collect());
     let write = || {
+        id.check_written(&fs::metadata(&path)?)?;
         let (store, subset) = (open(&path)?, subset(&starts, block.shape())?);
         with_type!(T::DATA_TYPE, U => {
             store.store_array_subset(&subset, U::vector(&elements).as_slice()).map_err(failed)

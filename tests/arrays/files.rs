@@ -87,7 +87,14 @@ fn bad_files_are_told_in_one_line() {
         let file = fs::File::options().write(true).open(&path).unwrap();
         file.set_len(file.metadata().unwrap().len() - 1).unwrap();
         assert!(words(client.from_npy(&path, 2)).contains("cut off"));
-        // What is cut off after its header was read fails in the task that reads the end.
+        // What is cut off after its header was read fails in the tasks that read it.
+        let words = late.compute().unwrap_err().to_string();
+        assert!(words.contains("x.npy cannot be read on rank 0: the file was changed"), "{words}");
+        let late = {
+            x.store_npy(&path).unwrap();
+            client.from_npy::<f32>(&path, 3).unwrap()
+        };
+        fs::remove_file(&path).unwrap();
         let words = late.compute().unwrap_err().to_string();
         assert!(
             words.contains("cannot be read on rank") && words.contains("share its file system"),
@@ -96,5 +103,52 @@ fn bad_files_are_told_in_one_line() {
         let nowhere = directory.path().join("none").join("x.npy");
         let words = x.store_npy(&nowhere).unwrap_err().to_string();
         assert!(words.contains("cannot be written on rank ") && words.contains("No such file"), "{words}");
+    });
+}
+
+#[test]
+fn an_array_is_not_read_from_another_file_than_it_was_made_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let [path, link, hard] = ["x.npy", "soft.npy", "hard.npy"].map(|name| directory.path().join(name));
+    with_client(|client| {
+        client.arange(0, 10, 1, 4).store_npy(&path).unwrap();
+        let x = client.from_npy::<i64>(&path, 3).unwrap();
+        let y = (&x + 1).reshape([2, 5]).cumsum(1);
+        let before = y.compute().unwrap();
+        // By no name of the file.
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        fs::hard_link(&path, &hard).unwrap();
+        for name in [&path, &link, &hard] {
+            let words = y.store_npy(name).unwrap_err().to_string();
+            assert!(words.contains("on rank 0") && words.contains("choose another name"), "{words}");
+            assert!(words.contains(name.file_name().unwrap().to_str().unwrap()), "{words}");
+        }
+        assert_eq!(y.compute().unwrap(), before, "nothing was written");
+        // What is kept by the workers is read no more.
+        let other = directory.path().join("other.npy");
+        y.store_npy(&other).unwrap();
+        assert_eq!(client.from_npy::<i64>(&other, 2).unwrap().compute().unwrap(), before);
+        let kept = x.persist().unwrap();
+        kept.wait().unwrap();
+        (&kept * 2).store_npy(&path).unwrap();
+        let words = y.compute().unwrap_err().to_string();
+        assert!(words.contains("x.npy cannot be read on rank 0: the file was replaced"), "{words}");
+        assert!(words.contains("make the array again"), "{words}");
+        assert_eq!(kept.sum().compute().unwrap(), 45);
+        assert_eq!(client.from_npy::<i64>(&path, 3).unwrap().sum().compute().unwrap(), 90);
+    });
+}
+
+#[test]
+fn what_a_killed_run_left_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.npy");
+    let partial = directory.path().join("x.npy.partial");
+    fs::write(&partial, vec![7; 100_000]).unwrap();
+    with_client(|client| {
+        client.arange(0, 10, 1, 4).store_npy(&path).unwrap();
+        assert_eq!(client.from_npy::<i64>(&path, 4).unwrap().sum().compute().unwrap(), 45);
+        assert_eq!(fs::metadata(&path).unwrap().len(), 128 + 80);
+        assert!(!partial.exists());
     });
 }

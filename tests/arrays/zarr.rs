@@ -98,3 +98,50 @@ fn what_cannot_be_read_or_written_is_said_with_its_path() {
         assert_eq!(names, ["missing.zarr"], "nothing partial is left");
     });
 }
+
+#[test]
+fn a_store_is_read_as_it_was_when_the_array_was_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let [path, link, other] = ["x.zarr", "link.zarr", "other.zarr"].map(|name| directory.path().join(name));
+    with_client(|client| {
+        client.arange(0, 12, 1, 4).store_zarr(&path).unwrap();
+        let x = client.from_zarr::<i64>(&path).unwrap();
+        assert_eq!(x.sum().compute().unwrap(), 66);
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        for name in [&path, &link] {
+            let words = (&x + 1).store_zarr(name).unwrap_err().to_string();
+            assert!(words.contains("the array is read from this file"), "{words}");
+        }
+        // A chunk of the same length, and one that is not there.
+        let chunk = path.join("c/1");
+        fs::write(&chunk, fs::read(&chunk).unwrap()).unwrap();
+        fs::File::options().write(true).open(&chunk).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+        let words = |array: &Array<i64>| array.sum().compute().unwrap_err().to_string();
+        assert!(words(&x).contains("x.zarr cannot be read on rank 0: the file was changed"), "{}", words(&x));
+        let x = client.from_zarr::<i64>(&path).unwrap();
+        fs::rename(&chunk, &other).unwrap();
+        assert!(words(&x).contains("the file was removed"), "{}", words(&x));
+        let x = client.from_zarr::<i64>(&path).unwrap();
+        assert_eq!(x.sum().compute().unwrap(), 66 - 22, "zeros where a chunk is missing");
+        fs::rename(&other, &chunk).unwrap();
+        assert!(words(&x).contains("the file was added"), "{}", words(&x));
+        let x = client.from_zarr::<i64>(&path).unwrap();
+        fs::remove_dir_all(&path).unwrap();
+        client.arange(0, 12, 1, 4).store_zarr(&path).unwrap();
+        assert!(words(&x).contains("the file was"), "{}", words(&x));
+    });
+}
+
+#[test]
+fn a_store_that_a_killed_run_left_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.zarr");
+    let partial = directory.path().join("x.zarr.partial");
+    fs::create_dir_all(partial.join("c")).unwrap();
+    fs::write(partial.join("c/7"), b"left").unwrap();
+    with_client(|client| {
+        client.arange(0, 12, 1, 4).store_zarr(&path).unwrap();
+        assert_eq!(client.from_zarr::<i64>(&path).unwrap().sum().compute().unwrap(), 66);
+        assert!(!partial.exists() && !path.join("c/7").exists());
+    });
+}

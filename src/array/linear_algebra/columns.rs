@@ -58,7 +58,7 @@ pub(super) fn factors_nodes<T: Float, const N: usize>(
     let submit = move |client: &Submitter<'_>, inputs: &[Blocks]| {
         Ok(submit(client, inputs.iter().map(Blocks::typed).collect()).into())
     };
-    let custom = Arc::new(Custom { name, inputs, is_product: false, submit: Box::new(submit) });
+    let custom = Arc::new(Custom { name, inputs, is_product: false, source: None, submit: Box::new(submit) });
     let mut results = results.into_iter().enumerate();
     std::array::from_fn(|_| {
         let (index, (data_type, grid)) = results.next().expect("as many");

@@ -54,7 +54,7 @@ pub(super) fn product_node<T: Float>(left: &Arc<Node>, right: &Arc<Node>, layout
         };
         Ok(vec![blocks])
     };
-    let custom = Custom { name: "matmul", inputs, is_product: true, submit: Box::new(submit) };
+    let custom = Custom { name: "matmul", inputs, is_product: true, source: None, submit: Box::new(submit) };
     Node::new(T::DATA_TYPE, grid, Kind::Output(Arc::new(custom), 0))
 }
 
