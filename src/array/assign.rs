@@ -32,7 +32,7 @@ impl<T: Element> Array<T> {
     /// ```
     #[track_caller]
     pub fn set_slice(&self, slices: impl AsRef<[SliceInfoElem]>, value: impl Operand<T>) -> Self {
-        expect(self.try_set_slice(slices, value))
+        expect("set_slice", self.try_set_slice(slices, value))
     }
 
     /// As [`set_slice`](Self::set_slice).
@@ -75,13 +75,19 @@ impl<T: Element> Array<T> {
     #[track_caller]
     pub fn set_blocks(&self, places: &[impl AsRef<[usize]>], other: &Self) -> Self {
         let (shape, others) = (self.shape(), other.shape());
-        assert_eq!(shape, others, "blocks are taken from an array of the same shape");
+        assert!(
+            shape == others,
+            "set_blocks: other has the shape {others:?}, it must be that of the array, {shape:?}"
+        );
         let counts = self.num_blocks();
         let mut is_replaced = vec![false; self.node.grid.count()];
         for place in places.iter().map(AsRef::as_ref) {
             let is_there =
                 place.len() == counts.len() && place.iter().zip(&counts).all(|(own, count)| own < count);
-            assert!(is_there, "there is no block {place:?}: along each axis there are {counts:?}");
+            assert!(
+                is_there,
+                "set_blocks: there is no block {place:?}: along each axis there are {counts:?}"
+            );
             is_replaced[self.node.grid.place(place)] = true;
         }
         let inputs = vec![Arc::clone(&self.node), other.node.rechunk(&self.node.grid)];
@@ -104,7 +110,7 @@ fn count(selection: &Selection) -> usize {
 /// The array with the selected elements, from `axis` on, replaced.
 fn replace<T: Element>(base: &Array<T>, selections: &[Selection], axis: usize, value: &Array<T>) -> Array<T> {
     let Some(selection) = selections.get(axis) else { return value.clone() };
-    let length = base.length(axis);
+    let length = base.length("set_slice", axis);
     let Selection::Range { start, step, count } = selection.clone() else {
         unreachable!("slices are ranges")
     };

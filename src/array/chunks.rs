@@ -202,6 +202,37 @@ const PARTS_FREE: usize = 16;
 /// The most parts that a block is cut into, or made of: all of them may be on their way at once.
 const PARTS_OF_BLOCK_MAX: usize = 4096;
 
+/// The bytes of the largest element that an array may have.
+pub(crate) const ELEMENT_BYTES_MAX: usize = 16;
+
+/// The number of elements of an array of this shape.
+///
+/// # Errors
+///
+/// [`ShapeError`] if the array is too big: no number says how many bytes it has, even if its axes without
+/// elements had some.
+pub(crate) fn checked_size(shape: &[usize], element_bytes: usize) -> Result<usize, ShapeError> {
+    let lengths = shape.iter().filter(|length| **length > 0);
+    let bytes = lengths.copied().try_fold(element_bytes.max(1), usize::checked_mul);
+    match bytes.filter(|bytes| isize::try_from(*bytes).is_ok()) {
+        Some(_) => Ok(shape.iter().product()),
+        None => Err(ShapeError::new(format!(
+            "the array is too big: shape {shape:?} with elements of {element_bytes} bytes has more than {} bytes",
+            isize::MAX
+        ))),
+    }
+}
+
+/// The sum of lengths.
+///
+/// # Errors
+///
+/// [`ShapeError`] if no number holds it.
+pub(crate) fn checked_sum(lengths: &[usize]) -> Result<usize, ShapeError> {
+    let sum = lengths.iter().copied().try_fold(0, usize::checked_add);
+    sum.ok_or_else(|| ShapeError::new(format!("the array is too big: an axis of the lengths {lengths:?}")))
+}
+
 /// How an array is to be cut, as a user says it.
 ///
 /// ```
@@ -271,6 +302,7 @@ impl Chunks {
                 shape.len()
             ))
         };
+        checked_size(shape, element_bytes)?;
         let sizes = match self {
             Self::Auto => auto_sizes(shape, element_bytes),
             Self::Every(size) => vec![*size; shape.len()],
@@ -279,7 +311,7 @@ impl Chunks {
                 if lists.len() != shape.len() {
                     return Err(rank_error(lists.len()));
                 }
-                let fits = |(sizes, length): (&Vec<usize>, &usize)| sizes.iter().sum::<usize>() == *length;
+                let fits = |(sizes, length): (&Vec<usize>, &usize)| checked_sum(sizes) == Ok(*length);
                 if !lists.iter().zip(shape).all(fits) {
                     return Err(ShapeError::new(format!(
                         "chunks {lists:?} do not add up to the shape {shape:?}"

@@ -25,7 +25,7 @@ impl<T: Element> Array<T> {
     /// ```
     #[track_caller]
     pub fn cov(&self, ddof: f64) -> Array<T::Mean> {
-        let [_, count] = self.matrix_shape("the covariance");
+        let [_, count] = self.matrix_shape("cov");
         let number = |number: f64| -> Array<T::Mean, Ix0> { self.derive(constant(wide::<T::Mean>(number))) };
         let values = self.cast::<T::Mean>();
         let distances = &values - values.mean_axis(Axes::of(1).keep()).cast::<T::Mean>();
@@ -55,7 +55,10 @@ impl<T: Element> Array<T> {
         }
         let bound = |operator: Binary, bound: f64, ratios: Array<T::Mean>| -> Array<T::Mean> {
             let bound = constant(wide::<T::Mean>(bound));
-            ratios.derive(expect(binary_node(operator, T::Mean::DATA_TYPE, ratios.node.clone(), bound)))
+            ratios.derive(expect(
+                "corrcoef",
+                binary_node(operator, T::Mean::DATA_TYPE, ratios.node.clone(), bound),
+            ))
         };
         bound(Binary::Minimum, 1.0, bound(Binary::Maximum, -1.0, ratios))
     }

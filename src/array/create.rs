@@ -35,7 +35,12 @@ impl Client {
         shape: impl Into<Vec<usize>>,
         chunks: impl Into<Chunks>,
     ) -> Array<T> {
-        let grid = expect(chunks.into().grid(&shape.into(), size_of::<T>()));
+        self.filled("full", value, shape.into(), chunks.into())
+    }
+
+    #[track_caller]
+    fn filled<T: Element>(&self, name: &str, value: T, shape: Vec<usize>, chunks: Chunks) -> Array<T> {
+        let grid = expect(name, chunks.grid(&shape, size_of::<T>()));
         Array::new(self, Node::new(T::DATA_TYPE, grid, Kind::Constant(value.scalar())))
     }
 
@@ -49,13 +54,13 @@ impl Client {
     /// ```
     #[track_caller]
     pub fn zeros<T: Element>(&self, shape: impl Into<Vec<usize>>, chunks: impl Into<Chunks>) -> Array<T> {
-        self.full(T::default(), shape, chunks)
+        self.filled("zeros", T::default(), shape.into(), chunks.into())
     }
 
     /// An array of ones.
     #[track_caller]
     pub fn ones<T: Element>(&self, shape: impl Into<Vec<usize>>, chunks: impl Into<Chunks>) -> Array<T> {
-        self.full(one(), shape, chunks)
+        self.filled("ones", one(), shape.into(), chunks.into())
     }
 
     /// A square matrix of zeros with ones on the diagonal `diagonal` places above the main one.
@@ -72,11 +77,12 @@ impl Client {
     /// Panics if `step` is zero.
     #[track_caller]
     pub fn arange(&self, start: i64, stop: i64, step: i64, chunks: impl Into<Chunks>) -> Array<i64> {
-        assert_ne!(step, 0, "the step of arange is not zero");
+        assert!(step != 0, "arange: step is 0 from {start} to {stop}, it must not be 0");
         let distance = i128::from(stop) - i128::from(start);
         let step_wide = i128::from(step);
         let count = (distance + step_wide - step_wide.signum()) / step_wide;
-        self.generated(Generator::Integers { start, step }, vec![count.max(0) as usize], chunks.into())
+        let count = usize::try_from(count.max(0)).unwrap_or(usize::MAX);
+        self.generated(Generator::Integers { start, step }, vec![count], chunks.into())
     }
 
     /// The numbers from `start` to before `stop`, `step` apart.
@@ -93,7 +99,10 @@ impl Client {
         chunks: impl Into<Chunks>,
     ) -> Array<T> {
         let count = ((stop - start) / step).ceil();
-        assert!(count.is_finite(), "arange from {start} to {stop} by {step} has no end");
+        assert!(
+            count.is_finite(),
+            "arange_real: step is {step} from {start} to {stop}, so there is no finite number of elements"
+        );
         self.generated(Generator::Reals { start, step }, vec![count.max(0.0) as usize], chunks.into())
     }
 
@@ -111,7 +120,7 @@ impl Client {
 
     #[track_caller]
     fn generated<T: Element>(&self, generator: Generator, shape: Vec<usize>, chunks: Chunks) -> Array<T> {
-        let grid = expect(chunks.grid(&shape, size_of::<T>()));
+        let grid = expect(generator.name(), chunks.grid(&shape, size_of::<T>()));
         Array::new(self, Node::new(T::DATA_TYPE, grid, Kind::Generated(generator)))
     }
 
@@ -130,7 +139,7 @@ impl Client {
         array: &ArrayBase<S, D>,
         chunks: impl Into<Chunks>,
     ) -> Result<Array<T>> {
-        let grid = expect(chunks.into().grid(array.shape(), size_of::<T>()));
+        let grid = expect("from_ndarray", chunks.into().grid(array.shape(), size_of::<T>()));
         let whole = array.view().into_dyn();
         let blocks = (0..grid.count()).map(|block| {
             let (starts, shape) = grid.region(block);
@@ -161,8 +170,9 @@ impl Client {
         shape: impl Into<Vec<usize>>,
         chunks: impl Into<Chunks>,
     ) -> Array<T> {
-        let grid = expect(chunks.into().grid(&shape.into(), size_of::<T>()));
-        assert_eq!(blocks.len(), grid.count(), "the number of blocks is that of the chunks {grid}");
+        let grid = expect("from_futures", chunks.into().grid(&shape.into(), size_of::<T>()));
+        let (given, due) = (blocks.len(), grid.count());
+        assert!(given == due, "from_futures: {given} blocks are given, chunks {grid} have {due}");
         Array::new(self, blocks_node::<T>(grid, &blocks))
     }
 
@@ -186,7 +196,7 @@ impl Client {
         T: Element,
         F: Fn(&[usize]) -> T + Copy + Send + Sync + 'static,
     {
-        let grid = expect(chunks.into().grid(&shape.into(), size_of::<T>()));
+        let grid = expect("from_function", chunks.into().grid(&shape.into(), size_of::<T>()));
         super::custom::from_function(self, function, grid)
     }
 

@@ -26,11 +26,12 @@ impl From<ShapeError> for crate::Error {
     }
 }
 
-/// Panics at the caller's line with the words of the error.
+/// Panics at the caller's line with the message of the error and the name of the function that was called.
 #[track_caller]
-pub(crate) fn expect<T>(result: Result<T, ShapeError>) -> T {
+pub(crate) fn expect<T>(function: &str, result: Result<T, ShapeError>) -> T {
     match result {
         Ok(value) => value,
-        Err(error) => panic!("{error}"),
+        Err(error) if error.0.starts_with(function) => panic!("{error}"),
+        Err(error) => panic!("{function}: {error}"),
     }
 }

@@ -33,7 +33,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// ```
     #[track_caller]
     pub fn slice(&self, slices: impl AsRef<[SliceInfoElem]>) -> Array<T> {
-        expect(self.try_slice(slices))
+        expect("slice", self.try_slice(slices))
     }
 
     /// As [`slice`](Self::slice).
@@ -62,9 +62,9 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     #[track_caller]
     pub fn take(&self, axis: usize, indices: &[usize]) -> Array<T> {
         let shape = self.shape();
-        assert!(axis < shape.len(), "axis {axis} is out of bounds for shape {shape:?}");
+        assert!(axis < shape.len(), "take: axis {axis} is out of bounds for shape {shape:?}");
         if let Some(index) = indices.iter().find(|index| **index >= shape[axis]) {
-            panic!("index {index} is out of bounds for axis {axis} of shape {shape:?}");
+            panic!("take: index {index} is out of bounds for axis {axis} of shape {shape:?}");
         }
         self.select_axis(axis, Selection::List(indices.into()))
     }
@@ -202,7 +202,7 @@ impl Push {
         inputs: Vec<Arc<Node>>,
         kind: impl FnOnce(Vec<Arc<Node>>) -> Kind,
     ) -> Arc<Node> {
-        expect(Node::elementwise(node.data_type, inputs, kind))
+        expect("slice", Node::elementwise(node.data_type, inputs, kind))
     }
 
     /// An operand of an elementwise operation: axes that are repeated stay as they are.

@@ -2,7 +2,7 @@
 
 use super::{
     DataType, ShapeError,
-    chunks::Grid,
+    chunks::{ELEMENT_BYTES_MAX, Grid, checked_size},
     element::Scalar,
     files::FileId,
     gather::Selection,
@@ -209,7 +209,9 @@ fn common_grid(inputs: &[Arc<Node>]) -> Result<Grid, ShapeError> {
         let common = common.or_else(|| fitting().map(|(own, _)| own.clone()).next());
         grid.push(common.expect("some operand has this length"));
     }
-    Ok(Grid(grid))
+    let grid = Grid(grid);
+    checked_size(&grid.shape(), ELEMENT_BYTES_MAX)?;
+    Ok(grid)
 }
 
 impl fmt::Debug for Kind {

@@ -60,7 +60,7 @@ impl Client {
     ) -> Result<Array<T>> {
         let (path, layout) =
             self.on_file("the .npy file cannot be read", path.as_ref(), |path| Layout::read::<T>(path))?;
-        let grid = expect(chunks.into().grid(&layout.shape, size_of::<T>()));
+        let grid = expect("from_npy", chunks.into().grid(&layout.shape, size_of::<T>()));
         if layout.is_fortran {
             // The same bytes are the transpose in C order.
             let reversed = Grid(grid.0.into_iter().rev().collect());

@@ -114,7 +114,8 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     where
         D: Join<R::Dimensions>,
     {
-        expect(self.try_binary(operator, right))
+        let name = format!("{operator:?}").to_lowercase();
+        expect(&name, self.try_binary(operator, right))
     }
 
     /// The elements as another type. Floats are cut off to integers and saturate; any number but zero
@@ -292,7 +293,7 @@ impl<T: Ordered, D: Dimensions> Array<T, D> {
         // Of two equal operands, such as zeros of either sign, these operations return the second one.
         let node = binary_node(Binary::Maximum, T::DATA_TYPE, constant(low), Arc::clone(&self.node));
         let node = node.and_then(|node| binary_node(Binary::Minimum, T::DATA_TYPE, constant(high), node));
-        self.derive(expect(node))
+        self.derive(expect("clip", node))
     }
 }
 
@@ -387,7 +388,7 @@ pub fn maximum<T: Ordered>(left: &Array<T>, right: impl Operand<T, Dimensions = 
 #[track_caller]
 pub fn select<T: Element>(condition: &Array<bool>, yes: impl Operand<T>, no: impl Operand<T>) -> Array<T> {
     let inputs = vec![Arc::clone(&condition.node), yes.node(), no.node()];
-    condition.derive(expect(select_node(T::DATA_TYPE, inputs)))
+    condition.derive(expect("select", select_node(T::DATA_TYPE, inputs)))
 }
 
 /// Of the condition, what is taken where it holds, and what elsewhere.
@@ -481,7 +482,7 @@ macro_rules! scalar_left {
             type Output = Array<$T, D>;
             fn $method(self, right: &Array<$T, D>) -> Array<$T, D> {
                 let left = constant(self);
-                right.derive(expect(binary_node(Binary::$operator, <$T>::DATA_TYPE, left, Arc::clone(&right.node))))
+                right.derive(expect(stringify!($method), binary_node(Binary::$operator, <$T>::DATA_TYPE, left, Arc::clone(&right.node))))
             }
         }
     )*)* };

@@ -56,9 +56,15 @@ impl<T: Element> Array<T> {
         F: Fn(&ArrayD<T>) -> ArrayD<U> + Copy + Send + Sync + 'static,
     {
         let shape = self.shape();
-        assert_eq!(depths.len(), shape.len(), "one depth for each axis of shape {shape:?}");
+        assert!(
+            depths.len() == shape.len(),
+            "map_overlap: depths are {depths:?}, there must be one for each axis of shape {shape:?}"
+        );
         for (axis, (depth, length)) in depths.iter().zip(&shape).enumerate() {
-            assert!(depth <= length, "depth {depth} is more than axis {axis} of shape {shape:?} has");
+            assert!(
+                depth <= length,
+                "map_overlap: depth {depth} is more than axis {axis} of shape {shape:?} has"
+            );
         }
         let mut source = self.clone();
         if let Boundary::Constant(value) = boundary {

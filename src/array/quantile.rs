@@ -7,6 +7,7 @@ use super::{
     Array, Real,
     custom::custom_node,
     kernel::operators::{real_of, wide},
+    node::{Kind, Node},
     reduction::tree,
     reductions::FAN_IN,
     statistics::{add_counts, is_nan, order},
@@ -40,7 +41,10 @@ impl<T: Real> Array<T> {
     /// ```
     #[track_caller]
     pub fn percentile(&self, percent: f64, axis: usize) -> Self {
-        assert!((0.0..=100.0).contains(&percent), "a percentile is from 0 to 100, not {percent}");
+        assert!(
+            (0.0..=100.0).contains(&percent),
+            "percentile: percent is {percent}, it must be from 0 to 100"
+        );
         self.quantile_of(percent / 100.0, axis)
     }
 
@@ -51,7 +55,7 @@ impl<T: Real> Array<T> {
     /// Panics if there is no such axis or it is empty, or `quantile` is not from 0 to 1.
     #[track_caller]
     pub fn quantile(&self, quantile: f64, axis: usize) -> Self {
-        assert!((0.0..=1.0).contains(&quantile), "a quantile is from 0 to 1, not {quantile}");
+        assert!((0.0..=1.0).contains(&quantile), "quantile: quantile is {quantile}, it must be from 0 to 1");
         self.quantile_of(quantile, axis)
     }
 
@@ -67,10 +71,16 @@ impl<T: Real> Array<T> {
 
     #[track_caller]
     fn quantile_of(&self, quantile: f64, axis: usize) -> Self {
-        let length = self.length(axis);
-        assert!(length > 0, "axis {axis} of shape {:?} has no elements", self.shape());
+        let length = self.length("quantile", axis);
+        if length == 0 {
+            // As NumPy: of no elements it is NaN.
+            let mut grid = self.node.grid.clone();
+            grid.0.remove(axis);
+            let nan = Kind::Constant(wide::<T>(f64::NAN).scalar());
+            return self.derive(Node::new(T::DATA_TYPE, grid, nan));
+        }
         let is_line = self.ndim() == 1 && self.node.grid.count() > 1;
-        let input = if is_line { self.node.clone() } else { self.unsplit(axis) };
+        let input = if is_line { self.node.clone() } else { self.unsplit("quantile", axis) };
         let mut grid = input.grid.clone();
         grid.0.remove(axis);
         self.derive(custom_node("percentile", vec![input], grid, move |client, inputs| {

@@ -46,8 +46,10 @@ impl Client {
     ) -> Result<Array<T>> {
         let ranks: Vec<usize> = ranks.into();
         assert!(
-            !ranks.is_empty() && ranks.iter().product::<usize>() == blocks.len(),
-            "{} blocks of ranks in a grid of {ranks:?}",
+            !ranks.is_empty()
+                && ranks.iter().try_fold(1, |count: usize, own| count.checked_mul(*own))
+                    == Some(blocks.len()),
+            "from_rank_blocks: {} blocks in a grid of {ranks:?} ranks",
             blocks.len()
         );
         let shapes = self.map(|block: &ArrayD<T>| block.shape().to_vec(), blocks);
@@ -79,7 +81,7 @@ fn grid_of<T>(shapes: &[Vec<usize>], ranks: &[usize]) -> Result<Grid> {
     }
     let whole: Vec<usize> = cuts.iter().map(|sizes| sizes.iter().sum()).collect();
     let grid = super::Chunks::Lists(cuts).grid(&whole, size_of::<T>());
-    Ok(expect(grid))
+    Ok(expect("from_rank_blocks", grid))
 }
 
 impl<T: Element> Array<T> {

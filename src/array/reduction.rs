@@ -55,7 +55,7 @@ impl<T: Element> Array<T> {
         G: Fn(S) -> ArrayD<U> + Copy + Send + Sync + 'static,
     {
         let axes = axes.into();
-        let reduced = expect(axes.flags(self.ndim()));
+        let reduced = expect("reduction", axes.flags(self.ndim()));
         let grid = axes.result_grid(&self.node.grid, &reduced);
         let listed: Vec<usize> = (0..reduced.len()).filter(|axis| reduced[*axis]).collect();
         let (chunk, combine, aggregate) =

@@ -146,12 +146,13 @@ fn reduce_node_as(
 impl<T: Element, D: Dimensions> Array<T, D> {
     #[track_caller]
     fn reduce<U: Element, E: Dimensions>(&self, reduction: Reduction, axes: &Axes) -> Array<U, E> {
-        self.derive(expect(reduce_node(&self.node, reduction, axes)))
+        self.derive(expect(reduction.name(), reduce_node(&self.node, reduction, axes)))
     }
 
     /// How many elements of each stretch along these axes there are.
+    #[track_caller]
     fn count_along(&self, axes: &Axes) -> usize {
-        let flags = expect(axes.flags(self.ndim()));
+        let flags = expect("count_along", axes.flags(self.ndim()));
         self.shape().iter().zip(flags).filter(|(_, flag)| *flag).map(|(length, _)| length).product()
     }
 }
@@ -241,14 +242,12 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     #[track_caller]
     fn mean_over<E: Dimensions>(&self, axes: &Axes) -> Array<T::Mean, E> {
         let mean = <T::Mean as Element>::DATA_TYPE;
-        let sum = expect(self.wide_sum_node(&cast_node(mean, &self.node), axes));
+        let sum = expect("mean", self.wide_sum_node(&cast_node(mean, &self.node), axes));
         let count = constant(self.count_along(axes) as f64);
-        let quotient = expect(binary_node(
-            Binary::Divide,
-            sum.data_type,
-            Arc::clone(&sum),
-            cast_node(sum.data_type, &count),
-        ));
+        let quotient = expect(
+            "mean",
+            binary_node(Binary::Divide, sum.data_type, Arc::clone(&sum), cast_node(sum.data_type, &count)),
+        );
         self.derive(cast_node(mean, &quotient))
     }
 
@@ -314,7 +313,7 @@ impl<T: Real, D: Dimensions> Array<T, D> {
     /// The same elements, with this one in the place of those that are NaN.
     pub(super) fn nan_as(&self, value: T) -> Array<T> {
         let inputs = vec![self.is_nan().node, constant(value), Arc::clone(&self.node)];
-        self.derive(expect(select_node(T::DATA_TYPE, inputs)))
+        self.derive(expect("where", select_node(T::DATA_TYPE, inputs)))
     }
 
     /// The sum of the elements that are not NaN.
@@ -354,10 +353,12 @@ impl<T: Real, D: Dimensions> Array<T, D> {
 
     #[track_caller]
     fn nanmean_over<E: Dimensions>(&self, axes: &Axes) -> Array<T, E> {
-        let sum = expect(self.wide_sum_node(&self.nan_as(T::default()).node, axes));
-        let count = expect(reduce_node(&(!self.is_nan()).node, Reduction::Count, axes));
-        let quotient =
-            expect(binary_node(Binary::Divide, DataType::F64, sum, cast_node(DataType::F64, &count)));
+        let sum = expect("nanmean", self.wide_sum_node(&self.nan_as(T::default()).node, axes));
+        let count = expect("nanmean", reduce_node(&(!self.is_nan()).node, Reduction::Count, axes));
+        let quotient = expect(
+            "nanmean",
+            binary_node(Binary::Divide, DataType::F64, sum, cast_node(DataType::F64, &count)),
+        );
         self.derive(cast_node(T::DATA_TYPE, &quotient))
     }
 

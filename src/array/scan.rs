@@ -38,7 +38,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// ```
     #[track_caller]
     pub fn cumsum(&self, axis: usize) -> Array<T::Sum> {
-        self.length(axis);
+        self.length("cumsum", axis);
         self.derive(scan_node(&self.node, axis, false, T::Sum::DATA_TYPE))
     }
 
@@ -49,7 +49,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn cumprod(&self, axis: usize) -> Array<T::Sum> {
-        self.length(axis);
+        self.length("cumprod", axis);
         self.derive(scan_node(&self.node, axis, true, T::Sum::DATA_TYPE))
     }
 
@@ -88,8 +88,8 @@ impl<T: Number, D: Dimensions> Array<T, D> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn diff(&self, axis: usize) -> Array<T> {
-        let count = self.length(axis).saturating_sub(1);
-        self.stretch(axis, 1.min(self.length(axis)), count) - self.stretch(axis, 0, count)
+        let count = self.length("diff", axis).saturating_sub(1);
+        self.stretch(axis, 1.min(self.length("diff", axis)), count) - self.stretch(axis, 0, count)
     }
 }
 
@@ -101,10 +101,10 @@ impl<T: Float, D: Dimensions> Array<T, D> {
     /// Panics if there is no such axis, or it has fewer than two elements.
     #[track_caller]
     pub fn gradient(&self, axis: usize) -> Array<T> {
-        let count = self.length(axis);
+        let count = self.length("gradient", axis);
         assert!(
             count >= 2,
-            "a slope takes two elements, axis {axis} of shape {:?} has {count}",
+            "gradient: axis {axis} of shape {:?} has {count} elements, it must have at least 2",
             self.shape()
         );
         let distance = |from: usize, to: usize, count: usize| {
@@ -113,7 +113,7 @@ impl<T: Float, D: Dimensions> Array<T, D> {
         let two = constant(super::kernel::operators::wide::<T>(2.0));
         let inside = distance(0, 2, count - 2);
         let inside = binary_node(Binary::Divide, T::DATA_TYPE, Arc::clone(&inside.node), two);
-        let inside: Array<T> = self.derive(expect(inside));
+        let inside: Array<T> = self.derive(expect("gradient", inside));
         concatenate(&[distance(0, 1, 1), inside, distance(count - 2, count - 1, 1)], axis)
     }
 }

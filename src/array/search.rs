@@ -49,7 +49,7 @@ impl<T: Ordered> Array<T> {
         let shape = self.shape();
         assert!(
             shape.len() == 1,
-            "elements are searched for along one axis, shape {shape:?} has {}",
+            "searchsorted: the sorted array has one axis, shape {shape:?} has {}",
             shape.len()
         );
         let inputs = vec![self.node.clone(), values.node.clone()];
@@ -78,8 +78,12 @@ impl<T: Ordered> Array<T> {
     /// ```
     #[track_caller]
     pub fn argtopk(&self, count: usize, axis: usize) -> Array<i64> {
-        let length = self.length(axis);
-        assert!(count <= length, "{count} elements of axis {axis} of shape {:?}", self.shape());
+        let length = self.length("argtopk", axis);
+        assert!(
+            count <= length,
+            "argtopk: count is {count}, more than axis {axis} of shape {:?} has",
+            self.shape()
+        );
         let mut grid = self.node.grid.clone();
         grid.0[axis] = AxisChunks::regular(count, count);
         let lines: Vec<bool> = (0..self.ndim()).map(|own| own == axis).collect();
@@ -137,7 +141,10 @@ impl<T: Integer> Array<T> {
     #[track_caller]
     pub fn bincount_weighted(&self, weights: &Array<f64>, length_min: usize) -> Result<Array<f64>> {
         let (shape, other) = (self.shape(), weights.shape());
-        assert_eq!(shape, other, "weights have the shape of their array");
+        assert!(
+            shape == other,
+            "bincount_weighted: weights have the shape {other:?}, it must be that of the array, {shape:?}"
+        );
         let (numbers, length) = self.numbers(length_min)?;
         let grid = Grid(vec![AxisChunks::regular(length, length)]);
         let inputs = vec![numbers.node.clone(), weights.node.rechunk(&numbers.node.grid)];

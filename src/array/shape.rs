@@ -2,7 +2,7 @@
 
 use super::{
     Array, Chunks, Dimensions, Element, ShapeError,
-    chunks::{AxisChunks, Grid},
+    chunks::{AxisChunks, Grid, checked_size, checked_sum},
     error::expect,
     gather::Selection,
     index::view_node,
@@ -20,7 +20,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// Panics if the chunks do not fit the shape.
     #[track_caller]
     pub fn rechunk(&self, chunks: impl Into<Chunks>) -> Self {
-        let grid = expect(chunks.into().grid(&self.shape(), size_of::<T>()));
+        let grid = expect("rechunk", chunks.into().grid(&self.shape(), size_of::<T>()));
         self.derive(self.node.rechunk(&grid))
     }
 
@@ -45,7 +45,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
         sorted.sort_unstable();
         assert!(
             sorted.iter().copied().eq(0..self.ndim()),
-            "axes {axes:?} are not those of shape {:?}, each once",
+            "permute_axes: axes {axes:?} are not those of shape {:?}, each once",
             self.shape()
         );
         let axes: Vec<Option<usize>> = axes.iter().copied().map(Some).collect();
@@ -59,6 +59,8 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn swap_axes(&self, first: usize, second: usize) -> Array<T> {
+        self.length("swap_axes", first);
+        self.length("swap_axes", second);
         let mut axes: Vec<usize> = (0..self.ndim()).collect();
         axes.swap(first, second);
         self.permute_axes(&axes)
@@ -71,7 +73,11 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// Panics if `axis` is more than the number of axes.
     #[track_caller]
     pub fn expand_dims(&self, axis: usize) -> Array<T> {
-        assert!(axis <= self.ndim(), "axis {axis} is out of bounds for shape {:?}", self.shape());
+        assert!(
+            axis <= self.ndim(),
+            "expand_dims: axis {axis} is out of bounds for a new axis of shape {:?}",
+            self.shape()
+        );
         let mut axes: Vec<Option<usize>> = (0..self.ndim()).map(Some).collect();
         axes.insert(axis, None);
         self.derive(view_node(&self.node, &axes))
@@ -91,7 +97,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// Panics if it cannot be.
     #[track_caller]
     pub fn broadcast_to(&self, shape: impl Into<Vec<usize>>) -> Array<T> {
-        expect(self.try_broadcast_to(shape.into()))
+        expect("broadcast_to", self.try_broadcast_to(shape.into()))
     }
 
     /// As [`broadcast_to`](Self::broadcast_to).
@@ -108,6 +114,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
         let Some(skipped) = skipped.filter(fits) else {
             return Err(ShapeError::new(format!("shape {own:?} cannot be broadcast to {shape:?}")));
         };
+        checked_size(&shape, size_of::<T>())?;
         let follows = own.iter().zip(&shape[skipped..]).enumerate().map(|(axis, (own, wanted))| {
             if own == wanted { Follow::axis(axis + skipped) } else { Follow::fixed(0) }
         });
@@ -126,7 +133,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn flip(&self, axis: usize) -> Array<T> {
-        let count = self.length(axis);
+        let count = self.length("flip", axis);
         self.select_axis(axis, Selection::Range { start: count.saturating_sub(1), step: -1, count })
     }
 
@@ -138,7 +145,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn roll(&self, shift: i64, axis: usize) -> Array<T> {
-        let count = self.length(axis);
+        let count = self.length("roll", axis);
         let shift = if count == 0 { 0 } else { shift.rem_euclid(count as i64) as usize };
         if shift == 0 {
             return self.derive(Arc::clone(&self.node));
@@ -155,7 +162,17 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn repeat(&self, count: usize, axis: usize) -> Array<T> {
-        let indices: Vec<usize> = (0..self.length(axis) * count).map(|place| place / count).collect();
+        let mut shape = self.shape();
+        shape[axis] = expect(
+            "repeat",
+            self.length("repeat", axis).checked_mul(count).ok_or_else(|| {
+                ShapeError::new(format!(
+                    "the array is too big: axis {axis} of shape {shape:?}, repeated {count} times"
+                ))
+            }),
+        );
+        expect("repeat", checked_size(&shape, size_of::<T>()));
+        let indices: Vec<usize> = (0..shape[axis]).map(|place| place / count).collect();
         self.select_axis(axis, Selection::List(indices.into()))
     }
 
@@ -166,13 +183,27 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// Panics if there are more counts than axes, or one is zero.
     #[track_caller]
     pub fn tile(&self, counts: &[usize]) -> Array<T> {
-        assert!(counts.len() <= self.ndim(), "{} counts for shape {:?}", counts.len(), self.shape());
-        assert!(!counts.contains(&0), "an array is tiled at least once");
+        assert!(
+            counts.len() <= self.ndim(),
+            "tile: counts are {counts:?}, more than the axes of shape {:?}",
+            self.shape()
+        );
+        assert!(
+            !counts.contains(&0),
+            "tile: counts are {counts:?} for shape {:?}, each must be at least 1",
+            self.shape()
+        );
         let skipped = self.ndim() - counts.len();
+        let mut shape = self.shape();
+        for (axis, count) in counts.iter().enumerate() {
+            shape[skipped + axis] = shape[skipped + axis].checked_mul(*count).unwrap_or(usize::MAX);
+        }
+        expect("tile", checked_size(&shape, size_of::<T>()));
         let start: Array<T> = self.derive(Arc::clone(&self.node));
         counts
             .iter()
             .enumerate()
+            .filter(|(axis, _)| self.shape()[skipped + axis] > 0)
             .fold(start, |array, (axis, count)| concatenate(&vec![array; *count], skipped + axis))
     }
 
@@ -183,7 +214,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn pad(&self, axis: usize, before: usize, after: usize, value: T) -> Array<T> {
-        self.length(axis);
+        self.length("pad", axis);
         let own: Array<T> = self.derive(Arc::clone(&self.node));
         let border = |count: usize| {
             let mut shape = self.shape();
@@ -195,18 +226,20 @@ impl<T: Element, D: Dimensions> Array<T, D> {
         concatenate(&parts.into_iter().flatten().collect::<Vec<_>>(), axis)
     }
 
-    /// The parts between these places along an axis: `split(&[2, 5], 0)` gives `..2`, `2..5`, `5..`.
+    /// The parts between these places along an axis: `split(&[2, 5], 0)` gives `..2`, `2..5`, `5..`. As in
+    /// NumPy, a place beyond the end is the end, and a part that would end before it starts is empty.
     ///
     /// # Panics
     ///
-    /// Panics if there is no such axis, or the places are not in order.
+    /// Panics if there is no such axis.
     #[track_caller]
     pub fn split(&self, places: &[usize], axis: usize) -> Vec<Array<T>> {
-        let length = self.length(axis);
+        let length = self.length("split", axis);
         let ends: Vec<usize> = [0].into_iter().chain(places.iter().copied()).chain([length]).collect();
-        assert!(ends.is_sorted(), "places {places:?} split axis {axis} of shape {:?}", self.shape());
         let part = |pair: &[usize]| {
-            self.select_axis(axis, Selection::Range { start: pair[0], step: 1, count: pair[1] - pair[0] })
+            let (start, end) = (pair[0].min(length), pair[1].min(length));
+            let count = end.saturating_sub(start);
+            self.select_axis(axis, Selection::Range { start, step: 1, count })
         };
         ends.windows(2).map(part).collect()
     }
@@ -220,7 +253,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// Panics if the number of elements is another.
     #[track_caller]
     pub fn reshape(&self, shape: impl AsRef<[isize]>) -> Array<T> {
-        expect(self.try_reshape(shape))
+        expect("reshape", self.try_reshape(shape))
     }
 
     /// As [`reshape`](Self::reshape).
@@ -231,8 +264,9 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     pub fn try_reshape(&self, shape: impl AsRef<[isize]>) -> Result<Array<T>, ShapeError> {
         let shape = shape.as_ref();
         let error = || ShapeError::new(format!("cannot reshape {:?} into {shape:?}", self.shape()));
-        let known: usize =
-            shape.iter().filter(|length| **length >= 0).map(|length| *length as usize).product();
+        let lengths: Vec<usize> =
+            shape.iter().filter(|length| **length >= 0).map(|length| *length as usize).collect();
+        let known = checked_size(&lengths, size_of::<T>())?;
         let open = shape.iter().filter(|length| **length < 0).count();
         if open > 1 || (open == 1 && (known == 0 || !self.size().is_multiple_of(known))) {
             return Err(error());
@@ -259,7 +293,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// Panics if there are fewer than two axes.
     #[track_caller]
     pub fn tril(&self, diagonal: i64) -> Array<T> {
-        self.triangle(diagonal, true)
+        self.triangle("tril", diagonal, true)
     }
 
     /// Elements on and above the diagonal `diagonal` places above the main one of the last two axes;
@@ -270,38 +304,39 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// Panics if there are fewer than two axes.
     #[track_caller]
     pub fn triu(&self, diagonal: i64) -> Array<T> {
-        self.triangle(diagonal, false)
+        self.triangle("triu", diagonal, false)
     }
 
     #[track_caller]
-    fn triangle(&self, diagonal: i64, is_lower: bool) -> Array<T> {
+    fn triangle(&self, name: &str, diagonal: i64, is_lower: bool) -> Array<T> {
         let ndim = self.ndim();
-        assert!(ndim >= 2, "a triangle has two axes, shape {:?} has not", self.shape());
-        let (rows, columns) = (self.length(ndim - 2), self.length(ndim - 1));
+        assert!(ndim >= 2, "{name}: shape {:?} has fewer than two axes", self.shape());
+        let (rows, columns) = (self.length(name, ndim - 2), self.length(name, ndim - 1));
         let row = self.client.arange(0, rows as i64, 1, Chunks::Every(rows.max(1))).expand_dims(1);
         let column = self.client.arange(0, columns as i64, 1, Chunks::Every(columns.max(1)));
         let distance = column - row;
         let is_kept = if is_lower { distance.le(diagonal) } else { distance.ge(diagonal) };
         let zero = constant(T::default());
         let inputs = vec![Arc::clone(&is_kept.node), Arc::clone(&self.node), zero];
-        self.derive(expect(select_node(T::DATA_TYPE, inputs)))
+        self.derive(expect(name, select_node(T::DATA_TYPE, inputs)))
     }
 
     /// The array with an axis in one piece.
     #[track_caller]
-    pub(super) fn unsplit(&self, axis: usize) -> Arc<Node> {
-        let length = self.length(axis);
+    pub(super) fn unsplit(&self, name: &str, axis: usize) -> Arc<Node> {
+        let length = self.length(name, axis);
         let mut grid = self.node.grid.clone();
         grid.0[axis] = AxisChunks::regular(length, length);
         self.node.rechunk(&grid)
     }
 
+    /// The length of an axis that the caller of the function `name` gave.
     #[track_caller]
-    pub(super) fn length(&self, axis: usize) -> usize {
+    pub(super) fn length(&self, name: &str, axis: usize) -> usize {
         let shape = self.shape();
         match shape.get(axis) {
             Some(length) => *length,
-            None => panic!("axis {axis} is out of bounds for shape {shape:?}"),
+            None => panic!("{name}: axis {axis} is out of bounds for shape {shape:?}"),
         }
     }
 }
@@ -356,7 +391,7 @@ fn reshape_node(node: &Arc<Node>, shape: &[usize]) -> Arc<Node> {
 /// ```
 #[track_caller]
 pub fn concatenate<T: Element, A: std::borrow::Borrow<Array<T>>>(arrays: &[A], axis: usize) -> Array<T> {
-    expect(try_concatenate(arrays, axis))
+    expect("concatenate", try_concatenate(arrays, axis))
 }
 
 /// As [`concatenate`].
@@ -370,7 +405,7 @@ pub fn try_concatenate<T: Element, A: std::borrow::Borrow<Array<T>>>(
 ) -> Result<Array<T>, ShapeError> {
     let arrays: Vec<&Array<T>> = arrays.iter().map(std::borrow::Borrow::borrow).collect();
     let Some(first) = arrays.first() else {
-        return Err(ShapeError::new("there is nothing to concatenate"));
+        return Err(ShapeError::new("there are no arrays"));
     };
     let mut common = first.node.grid.clone();
     for array in &arrays {
@@ -388,6 +423,9 @@ pub fn try_concatenate<T: Element, A: std::borrow::Borrow<Array<T>>>(
             }
         }
     }
+    let mut shape = first.shape();
+    shape[axis] = checked_sum(&arrays.iter().map(|array| array.shape()[axis]).collect::<Vec<_>>())?;
+    checked_size(&shape, size_of::<T>())?;
     let mut sizes = Vec::new();
     let inputs: Vec<Arc<Node>> = arrays
         .iter()
@@ -414,21 +452,46 @@ pub fn try_concatenate<T: Element, A: std::borrow::Borrow<Array<T>>>(
 /// Panics if there are none, or their shapes differ.
 #[track_caller]
 pub fn stack<T: Element, A: std::borrow::Borrow<Array<T>>>(arrays: &[A], axis: usize) -> Array<T> {
-    let arrays: Vec<Array<T>> = arrays.iter().map(|array| array.borrow().expand_dims(axis)).collect();
-    concatenate(&arrays, axis)
+    let arrays: Vec<&Array<T>> = arrays.iter().map(std::borrow::Borrow::borrow).collect();
+    let shapes: Vec<Vec<usize>> = arrays.iter().map(|array| array.shape()).collect();
+    let Some(first) = shapes.first() else { panic!("stack: there are no arrays") };
+    if let Some(other) = shapes.iter().find(|shape| *shape != first) {
+        panic!("stack: the arrays have the shapes {first:?} and {other:?}, they must be the same");
+    }
+    assert!(axis <= first.len(), "stack: axis {axis} is out of bounds for a new axis of shape {first:?}");
+    let arrays: Vec<Array<T>> = arrays.into_iter().map(|array| array.expand_dims(axis)).collect();
+    expect("stack", try_concatenate(&arrays, axis))
 }
 
-/// A matrix of matrices: the rows one below the other, the arrays of each row side by side.
+/// A matrix of arrays: the rows one below the other, the arrays of each row side by side. As NumPy's `block` of
+/// lists of lists: arrays with fewer axes than others, or than two, are given axes of length 1 in front.
 ///
 /// # Panics
 ///
 /// Panics if there are none, or the shapes do not fit.
+///
+/// ```
+/// # use maniple::array::block;
+/// # maniple::Runtime::builder().execute(|client| {
+/// let x = client.arange(0, 2, 1, 2);
+/// let y = block(&[vec![x.clone()], vec![x]]);
+/// assert_eq!(y.shape(), [2, 2]);
+/// # Ok(()) }).unwrap();
+/// ```
 #[track_caller]
 pub fn block<T: Element>(rows: &[Vec<Array<T>>]) -> Array<T> {
-    let rows: Vec<Array<T>> = rows
-        .iter()
-        .map(|row| concatenate(row, row.first().map_or(0, |array| array.ndim().saturating_sub(1))))
-        .collect();
-    let axis = rows.first().map_or(0, |row| row.ndim().saturating_sub(2));
-    concatenate(&rows, axis)
+    expect("block", try_block(rows))
+}
+
+fn try_block<T: Element>(rows: &[Vec<Array<T>>]) -> Result<Array<T>, ShapeError> {
+    let error = |error: ShapeError| ShapeError::new(format!("block: {error}"));
+    let ndim = rows.iter().flatten().map(Array::ndim).max().unwrap_or(0).max(2);
+    let with_axes =
+        |array: &Array<T>| (array.ndim()..ndim).fold(array.clone(), |array, _| array.expand_dims(0));
+    let joined = |row: &Vec<Array<T>>| {
+        let row: Vec<Array<T>> = row.iter().map(with_axes).collect();
+        try_concatenate(&row, ndim - 1).map_err(error)
+    };
+    let rows = rows.iter().map(joined).collect::<Result<Vec<_>, _>>()?;
+    try_concatenate(&rows, ndim - 2).map_err(error)
 }

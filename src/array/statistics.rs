@@ -33,7 +33,7 @@ impl<T: Ordered> Array<T> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn sort(&self, axis: usize) -> Self {
-        let input = self.unsplit(axis);
+        let input = self.unsplit("sort", axis);
         let grid = input.grid.clone();
         self.derive(custom_node("sort", vec![input], grid, move |client, inputs| {
             Ok(client.map(sort_block::<T>, inputs[0].typed::<T>().into_iter().map(|block| (block, axis))))
@@ -48,7 +48,7 @@ impl<T: Ordered> Array<T> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn argsort(&self, axis: usize) -> Array<i64> {
-        let input = self.unsplit(axis);
+        let input = self.unsplit("argsort", axis);
         let grid = input.grid.clone();
         self.derive(custom_node("argsort", vec![input], grid, move |client, inputs| {
             Ok(client.map(argsort_block::<T>, inputs[0].typed::<T>().into_iter().map(|block| (block, axis))))
@@ -70,8 +70,12 @@ impl<T: Ordered> Array<T> {
     /// ```
     #[track_caller]
     pub fn topk(&self, count: usize, axis: usize) -> Self {
-        let length = self.length(axis);
-        assert!(count <= length, "{count} elements of axis {axis} of shape {:?}", self.shape());
+        let length = self.length("topk", axis);
+        assert!(
+            count <= length,
+            "topk: count is {count}, more than axis {axis} of shape {:?} has",
+            self.shape()
+        );
         let top = |input: &Arc<Node>| {
             let sizes: Vec<usize> =
                 input.grid.0[axis].sizes().into_iter().map(|size| size.min(count)).collect();
@@ -83,7 +87,7 @@ impl<T: Ordered> Array<T> {
             })
         };
         let tops: Self = self.derive(top(&self.node));
-        self.derive(top(&tops.unsplit(axis)))
+        self.derive(top(&tops.unsplit("topk", axis)))
     }
 }
 
@@ -138,7 +142,7 @@ impl<T: Ordered> Array<T> {
     /// Panics if the edges are not in ascending order.
     #[track_caller]
     pub fn digitize(&self, edges: &[f64]) -> Array<i64> {
-        assert!(edges.is_sorted(), "the edges of bins are in ascending order");
+        assert!(edges.is_sorted(), "digitize: edges are {edges:?}, they must be in ascending order");
         let edges = edges.to_vec();
         let inputs = vec![Arc::clone(&self.node)];
         self.derive(custom_node("digitize", inputs, self.node.grid.clone(), move |client, inputs| {
@@ -189,7 +193,10 @@ impl<T: Element> Array<T> {
     #[track_caller]
     pub fn mask(&self, condition: &Array<bool>) -> Result<Self> {
         let (shape, other) = (self.shape(), condition.shape());
-        assert_eq!(shape, other, "a mask has the shape of its array");
+        assert!(
+            shape == other,
+            "mask: condition has the shape {other:?}, it must be that of the array, {shape:?}"
+        );
         let flat = self.ravel();
         let condition: Array<bool> = condition.derive(condition.ravel().node.rechunk(&flat.node.grid));
         let kept: Vec<Future<ArrayD<T>>> =
@@ -197,8 +204,10 @@ impl<T: Element> Array<T> {
         let lengths = flat.client.map(|block: &ArrayD<T>| block.len() as u64, &kept);
         let lengths: Vec<usize> =
             flat.client.gather(&lengths)?.into_iter().map(|length| length as usize).collect();
-        let grid =
-            expect(super::Chunks::Lists(vec![lengths.clone()]).grid(&[lengths.iter().sum()], size_of::<T>()));
+        let grid = expect(
+            "mask",
+            super::Chunks::Lists(vec![lengths.clone()]).grid(&[lengths.iter().sum()], size_of::<T>()),
+        );
         match grid.count() == kept.len() {
             true => Ok(self.derive(blocks_node::<T>(grid, &kept))),
             // All blocks are empty.

@@ -1,9 +1,9 @@
 //! Arrays against `ndarray`: the same operations on random shapes, chunks and values.
 
-use crate::{random, shapes, with_client};
+use crate::{pieces, random, shapes, with_client};
 use maniple::{
     Client, Result, Runtime,
-    array::{Array, Axes, chunks, concatenate, select, stack},
+    array::{Array, Axes, block, chunks, concatenate, map_blocks, select, stack},
 };
 use ndarray::{ArrayD, Axis, IxDyn, s};
 use num_complex::Complex;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 /// A local array, and the same in chunks.
 fn pair(client: &Client, shape: &[usize], chunk: &[usize], seed: u64) -> (ArrayD<f64>, Array<f64>) {
     let local = random(shape, seed, |bits| ((bits >> 40) as f64 / 1000.0).floor() / 8.0 - 1000.0);
-    let array = client.from_ndarray(&local, chunk.to_vec()).unwrap();
+    let array = client.from_ndarray(&local, pieces(shape, chunk, seed)).unwrap();
     (local, array)
 }
 
@@ -210,5 +210,65 @@ fn a_chain_of_thousands_of_operations_needs_no_stack() {
         assert!(scans.explain().contains("tasks in all"));
         let short = (0..COUNT / 20).fold(start, |x, _| x.cumsum(0));
         assert_eq!(short.compute().unwrap(), ArrayD::<i64>::zeros(IxDyn(&[6])));
+    });
+}
+
+#[test]
+fn axes_of_length_one_have_empty_pieces() {
+    with_client(|client| {
+        let three = ndarray::arr1(&[5.0, 6.0, 7.0]).into_dyn();
+        for pieces in [vec![1], vec![0, 1], vec![1, 0], vec![0, 0, 1, 0]] {
+            let local = ndarray::arr1(&[4.0]).into_dyn();
+            let x = client.from_ndarray(&local, vec![pieces.clone()]).unwrap();
+            let y = client.from_ndarray(&three, vec![vec![0, 2, 0, 1]]).unwrap();
+            let sum = (&x + &y).compute().unwrap();
+            assert_eq!(sum, &three + 4.0, "{pieces:?}");
+            assert_eq!((&x + client.ones::<f64>([1], 1)).compute().unwrap(), &local + 1.0);
+            let other = client.from_ndarray(&local, vec![vec![0, 1, 0]]).unwrap();
+            assert_eq!((&x + &other).compute().unwrap(), &local * 2.0);
+            assert_eq!(x.broadcast_to([3]).compute().unwrap(), ArrayD::from_elem(IxDyn(&[3]), 4.0));
+            assert_eq!(x.squeeze().compute().unwrap(), ndarray::arr0(4.0).into_dyn());
+            assert_eq!(x.expand_dims(1).compute().unwrap(), ndarray::arr2(&[[4.0]]).into_dyn());
+            let line = &x.expand_dims(1) * &y.expand_dims(0);
+            assert_eq!(line.compute().unwrap(), (&three * 4.0).insert_axis(Axis(0)));
+            assert_eq!(line.sum_axis(1).compute().unwrap(), ndarray::arr1(&[72.0]).into_dyn());
+            assert_eq!(
+                select(&y.gt(5.5), &x, &y).compute().unwrap(),
+                ndarray::arr1(&[5.0, 4.0, 4.0]).into_dyn()
+            );
+            assert_eq!(
+                y.set_slice(s![1..], &x).compute().unwrap(),
+                ndarray::arr1(&[5.0, 4.0, 4.0]).into_dyn()
+            );
+            assert_eq!(
+                map_blocks(|a: &ArrayD<f64>, b: &ArrayD<f64>| a + b, (&x, &y)).compute().unwrap(),
+                sum
+            );
+            assert_eq!(x.fft(0).compute().unwrap()[[0]].re, 4.0);
+        }
+    });
+}
+
+#[test]
+fn blocks_and_parts_are_those_of_numpy() {
+    with_client(|client| {
+        let (x, y) = (client.arange(0, 2, 1, 1), client.arange(2, 4, 1, 2));
+        let matrix = block(&[vec![x.clone()], vec![y.clone()]]).compute().unwrap();
+        assert_eq!(matrix, ndarray::arr2(&[[0, 1], [2, 3]]).into_dyn());
+        let number = client.full(7_i64, [], 1);
+        let mixed = block(&[vec![x.clone(), number.clone()], vec![y.clone(), number]]).compute().unwrap();
+        assert_eq!(mixed, ndarray::arr2(&[[0, 1, 7], [2, 3, 7]]).into_dyn());
+        let all = client.arange(0, 5, 1, 2);
+        let parts = |places: &[usize]| -> Vec<Vec<i64>> {
+            let parts = all.split(places, 0);
+            parts.iter().map(|part| part.compute().unwrap().into_iter().collect()).collect()
+        };
+        assert_eq!(parts(&[2, 9]), [vec![0, 1], vec![2, 3, 4], vec![]]);
+        assert_eq!(parts(&[3, 1]), [vec![0, 1, 2], vec![], vec![1, 2, 3, 4]]);
+        let none = client.ones::<f64>([3, 0], 2);
+        let median = none.median(1).compute().unwrap();
+        assert!(median.shape() == [3] && median.iter().all(|value| value.is_nan()));
+        assert_eq!(none.median(0).compute().unwrap().shape(), [0]);
+        assert!(client.ones::<f64>([0], 2).quantile(0.3, 0).compute().unwrap().sum().is_nan());
     });
 }

@@ -5,7 +5,7 @@
 use crate::{random, shapes, with_client};
 use maniple::{
     Client, Result, Runtime,
-    array::{Array, Float, einsum, try_einsum},
+    array::{Array, Float, Norm, einsum, try_einsum},
 };
 use ndarray::{Array1, Array2, ArrayD, Ix2, IxDyn, Zip};
 use num_complex::Complex;
@@ -55,10 +55,10 @@ fn products_are_those_of_ndarray() {
             prop_assert!(is_near(&a.dot(&b).compute().unwrap(), &product));
             prop_assert!(is_near(&a.inner(&b.t()).compute().unwrap(), &product));
             prop_assert!(is_near(&a.tensordot(&b, &[1], &[0]).compute().unwrap(), &product));
-            let turned = einsum("ij,jk->ki", &a, &b).compute().unwrap();
+            let turned = einsum("ij,jk->ki", &[&a, &b]).compute().unwrap();
             prop_assert!(is_near(&turned, &product.t().to_owned()));
             // Sums over an axis that one operand alone has.
-            let summed = einsum("ij,jk->k", &a, &b).compute().unwrap();
+            let summed = einsum("ij,jk->k", &[&a, &b]).compute().unwrap();
             prop_assert!(is_near(&summed, &product.sum_axis(ndarray::Axis(0))));
             let (column, row) = (a.slice(ndarray::s![.., 0]), b.slice(ndarray::s![0, ..]));
             let local = x.column(0).to_owned();
@@ -84,12 +84,12 @@ fn stacks_of_matrices_are_multiplied_one_by_one() {
                 (0..n[2]).map(|k| x[[at[0], at[1], k]] * y[[k, at[2]]]).sum::<f64>()
             });
             prop_assert!(is_near(&a.matmul(&b).compute().unwrap(), &wanted));
-            prop_assert!(is_near(&einsum("bij,jk->bik", &a, &b).compute().unwrap(), &wanted));
+            prop_assert!(is_near(&einsum("bij,jk->bik", &[&a, &b]).compute().unwrap(), &wanted));
             // Over two axes at once, and one that both have and stays.
             let wanted = ArrayD::from_shape_fn(IxDyn(&[n[0]]), |at| {
                 x.index_axis(ndarray::Axis(0), at[0]).iter().map(|x| x * x).sum::<f64>()
             });
-            prop_assert!(is_near(&einsum("bij,bij->b", &a, &a).compute().unwrap(), &wanted));
+            prop_assert!(is_near(&einsum("bij,bij->b", &[&a, &a]).compute().unwrap(), &wanted));
             let wanted = matrix(x.to_shape((n[0], n[1] * n[2])).unwrap().into_owned().into_dyn());
             let wanted = wanted.dot(&wanted.t()).into_dyn();
             prop_assert!(is_near(&a.tensordot(&a, &[1, 2], &[1, 2]).compute().unwrap(), &wanted));
@@ -132,11 +132,75 @@ fn shapes_that_do_not_fit_are_told() {
         let x = client.ones::<f64>([2, 3], 2);
         let words = x.try_matmul(&x).unwrap_err().to_string();
         assert_eq!(words, "matmul of shapes [2, 3] and [2, 3], which do not fit");
-        let words = |subscripts| try_einsum(subscripts, &x, &x).unwrap_err().to_string();
-        assert!(words("ij,jk->ik").contains("shapes [2, 3] and [2, 3] do not fit along 'j'"));
-        assert!(words("ii,ij->j").contains("'i' is there twice"));
-        assert!(words("ij,ij->k").contains("'k' of the result is in no operand"));
-        assert!(words("ijk,ij->k").contains("3 axes are named for the shape [2, 3]"));
+        let words = |subscripts| try_einsum(subscripts, &[&x, &x]).unwrap_err().to_string();
+        assert!(
+            words("ij,jk->ik").contains("shapes [2, 3] and [2, 3]: the axes 'j' have the lengths 3 and 2")
+        );
+        assert!(words("ii,ij->j").contains("'i' is a diagonal of axes that differ in length"));
+        assert!(words("ij,ij->k").contains("'k' of the result is in no array"));
+        assert!(words("ijk,ij->k").contains("names 3 axes of an array that has 2"));
+    });
+}
+
+#[test]
+fn einsum_takes_diagonals_further_axes_and_any_number_of_arrays() {
+    with_client(|client| {
+        proptest!(config(), |((n, c) in axes(4), seed: u64)| {
+            let (x, a) = pair(client, [n[0], n[1]], [c[0], c[1]], seed);
+            let (y, b) = pair(client, [n[1], n[2]], [c[3], c[2]], seed ^ 1);
+            let (z, d) = pair(client, [n[2], n[3]], [c[2], c[0]], seed ^ 2);
+            let (w, e) = pair(client, [n[0], n[0]], [c[0], c[1]], seed ^ 3);
+            let product = x.dot(&y).dot(&z).into_dyn();
+            prop_assert!(is_near(&einsum("ij,jk,kl->il", &[&a, &b, &d]).compute().unwrap(), &product));
+            prop_assert!(is_near(&einsum("ij->ji", &[&a]).compute().unwrap(), &x.t().to_owned().into_dyn()));
+            prop_assert!(is_near(&einsum("ij->", &[&a]).compute().unwrap(), &ndarray::arr0(x.sum()).into_dyn()));
+            prop_assert!(is_near(&einsum("ii->i", &[&e]).compute().unwrap(), &w.diag().to_owned().into_dyn()));
+            prop_assert!(is_near(&einsum("ii", &[&e]).compute().unwrap(), &ndarray::arr0(w.diag().sum()).into_dyn()));
+            let scaled = &x * &w.diag().insert_axis(ndarray::Axis(1));
+            prop_assert!(is_near(&einsum("ii,ij->ij", &[&e, &a]).compute().unwrap(), &scaled.into_dyn()));
+            let stacked = a.expand_dims(0) * client.from_ndarray(&ndarray::arr1(&[1.0, 2.0]), vec![vec![0, 1, 1]]).unwrap().reshape([2, 1, 1]);
+            let further = einsum("...ij,jk->...ki", &[&stacked, &b]).compute().unwrap();
+            let wanted = x.dot(&y).t().to_owned();
+            prop_assert!(is_near(&further.index_axis(ndarray::Axis(0), 1).to_owned(), &(&wanted * 2.0).into_dyn()));
+            prop_assert!(is_near(&einsum("...ij,jk", &[&stacked, &b]).compute().unwrap().index_axis(ndarray::Axis(0), 0).to_owned(), &x.dot(&y).into_dyn()));
+            let cube = einsum("iji->ji", &[&(e.expand_dims(1) * a.expand_dims(2))]).compute().unwrap();
+            let diagonal = Array2::from_shape_fn((n[1], n[0]), |(j, i)| w[(i, i)] * x[(i, j)]);
+            prop_assert!(is_near(&cube, &diagonal.into_dyn()));
+        });
+        let one = client.ones::<f64>([1, 3], 1);
+        let three = client.ones::<f64>([3], 2);
+        assert_eq!(
+            einsum("ij,i->ij", &[&one, &three]).compute().unwrap(),
+            ArrayD::<f64>::ones(IxDyn(&[3, 3]))
+        );
+    });
+}
+
+#[test]
+fn arrays_without_axes_multiply_elements() {
+    with_client(|client| {
+        let number = client.full(3.0, [], 1);
+        let x = client.arange(0, 3, 1, 2).cast::<f64>();
+        let tripled = ndarray::arr1(&[0.0, 3.0, 6.0]).into_dyn();
+        assert_eq!(number.dot(&x).compute().unwrap(), tripled);
+        assert_eq!(x.inner(&number).compute().unwrap(), tripled);
+        assert_eq!(number.inner(&number).compute().unwrap(), ndarray::arr0(9.0).into_dyn());
+    });
+}
+
+#[test]
+fn diagonals_are_found_beside_empty_blocks() {
+    with_client(|client| {
+        let local = ndarray::arr2(&[[-1.0]]);
+        let x = client.from_ndarray(&local, vec![vec![1, 0], vec![0, 1]]).unwrap();
+        assert_eq!(x.trace(0).compute().unwrap(), -1.0);
+        assert_eq!(x.diagonal(0).compute().unwrap(), ndarray::arr1(&[-1.0]).into_dyn());
+        proptest!(config(), |((n, c) in axes(2), seed: u64, offset in -5_i64..5)| {
+            let (x, a) = pair(client, [n[0], n[1]], [c[0], c[1]], seed);
+            let at = |place: usize| (place + (-offset).max(0) as usize, place + offset.max(0) as usize);
+            let wanted = (0..20).map(at).filter_map(|place| x.get(place).copied()).collect::<Array1<f64>>();
+            prop_assert_eq!(a.diagonal(offset).compute().unwrap(), wanted.into_dyn());
+        });
     });
 }
 
@@ -408,5 +472,50 @@ mod factorizations {
             assert_eq!(bits(Runtime::builder().threads(threads)), expected, "{threads} threads");
         }
         assert_eq!(bits(Runtime::builder().local_workers(3)), expected, "3 workers");
+    }
+
+    #[test]
+    fn matrices_without_elements_have_factors() {
+        with_client(|client| {
+            for pieces in [vec![0], vec![0, 0]] {
+                let x =
+                    client.from_ndarray(&Array2::<f64>::zeros((0, 0)), vec![pieces.clone(), pieces]).unwrap();
+                let none = client.from_ndarray(&Array1::<f64>::zeros(0), vec![vec![0, 0]]).unwrap();
+                assert_eq!(x.det().compute().unwrap(), 1.0);
+                assert_eq!(x.inv().compute().unwrap().shape(), [0, 0]);
+                assert_eq!(x.cholesky().compute().unwrap().shape(), [0, 0]);
+                assert_eq!(x.solve(&none).compute().unwrap().shape(), [0]);
+                assert_eq!(x.solve(&client.ones([0, 3], 2)).compute().unwrap().shape(), [0, 3]);
+                assert_eq!(x.solve_triangular(&none, true).compute().unwrap().shape(), [0]);
+                assert_eq!(x.trace(0).compute().unwrap(), 0.0);
+            }
+            for (rows, columns) in [(0, 0), (3, 0), (0, 3)] {
+                let x = client.zeros::<f64>([rows, columns], 2);
+                let shapes = |arrays: &[&Array<f64>]| -> Vec<Vec<usize>> {
+                    arrays.iter().map(|array| array.compute().unwrap().shape().to_vec()).collect()
+                };
+                let (q, r) = x.qr();
+                assert_eq!(shapes(&[&q, &r]), [vec![rows, 0], vec![0, columns]]);
+                let (u, values, v) = x.svd();
+                assert_eq!(shapes(&[&u, &values, &v]), [vec![rows, 0], vec![0], vec![0, columns]]);
+                let lu = x.lu();
+                assert_eq!(shapes(&[&lu.lower, &lu.upper]), [vec![rows, 0], vec![0, columns]]);
+                let order: Vec<i64> = lu.permutation.compute().unwrap().into_iter().collect();
+                assert_eq!(order, (0..rows as i64).collect::<Vec<_>>());
+                let squares = x.lstsq(&client.ones([rows], 2), None);
+                assert_eq!(squares.solution.compute().unwrap(), ArrayD::<f64>::zeros(IxDyn(&[columns])));
+                assert_eq!(squares.residuals.compute().unwrap().sum(), rows as f64);
+                assert_eq!(squares.rank.compute().unwrap(), 0);
+                for norm in
+                    [Norm::Order(1.0), Norm::Order(2.0), f64::INFINITY.into(), Norm::Frobenius, Norm::Nuclear]
+                {
+                    assert_eq!(x.norm_axis(norm, [0, 1]).compute().unwrap().sum(), 0.0, "{norm:?}");
+                }
+                assert!(x.try_norm_axis(-2.0, [0, 1]).is_err());
+            }
+            let line = client.zeros::<f64>([0], 1);
+            assert_eq!(line.norm_axis(f64::INFINITY, 0).compute().unwrap().sum(), 0.0);
+            assert!(line.try_norm_axis(f64::NEG_INFINITY, 0).is_err());
+        });
     }
 }

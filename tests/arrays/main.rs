@@ -7,6 +7,7 @@ mod linear_algebra;
 mod numerics;
 mod numpy;
 mod operations;
+mod wrong_calls;
 #[cfg(feature = "zarr")]
 mod zarr;
 

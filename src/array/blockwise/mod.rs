@@ -46,7 +46,7 @@ where
 {
     let nodes = arrays.nodes();
     let labels = Labels::trailing(&nodes.iter().map(|node| node.ndim()).collect::<Vec<_>>());
-    let node = expect(node::<U, F, M, A::Blocks>("map_blocks", function, &labels, nodes, &[]));
+    let node = expect("map_blocks", node::<U, F, M, A::Blocks>("map_blocks", function, &labels, nodes, &[]));
     Array::new(arrays.client(), node)
 }
 
@@ -99,7 +99,7 @@ where
     F: TaskFunction<A::Blocks, M, Out = ArrayD<U>> + Sync,
     M: 'static,
 {
-    expect(try_blockwise(function, subscripts, arrays, sizes))
+    expect("blockwise", try_blockwise(function, subscripts, arrays, sizes))
 }
 
 /// As [`blockwise`].
@@ -199,7 +199,7 @@ impl<T: Element> Array<T> {
         U: Element,
         F: Fn(ArrayView1<'_, T>) -> Array1<U> + Copy + Send + Sync + 'static,
     {
-        let input = self.unsplit(axis);
+        let input = self.unsplit("apply_along_axis", axis);
         let mut grid = input.grid.clone();
         grid.0[axis] = AxisChunks::regular(length, length);
         let function = Captureless::of(function);

@@ -50,7 +50,7 @@ impl<T: Element> Array<T> {
     /// ```
     #[track_caller]
     pub fn fft(&self, axis: usize) -> Array<ComplexOf<T>> {
-        expect(self.try_fft(axis))
+        expect("fft", self.try_fft(axis))
     }
 
     /// As [`fft`](Self::fft).
@@ -69,7 +69,7 @@ impl<T: Element> Array<T> {
     /// As [`fft`](Self::fft).
     #[track_caller]
     pub fn ifft(&self, axis: usize) -> Array<ComplexOf<T>> {
-        expect(self.try_ifft(axis))
+        expect("ifft", self.try_ifft(axis))
     }
 
     /// As [`ifft`](Self::ifft).
@@ -88,7 +88,7 @@ impl<T: Element> Array<T> {
     /// As [`fft`](Self::fft), for each of the axes.
     #[track_caller]
     pub fn fftn(&self, axes: &[usize]) -> Array<ComplexOf<T>> {
-        expect(self.transformed("fftn", axes, false))
+        expect("fftn", self.transformed("fftn", axes, false))
     }
 
     /// The inverse of [`fftn`](Self::fftn): NumPy's `fft.ifftn` and `ifft2`.
@@ -98,7 +98,7 @@ impl<T: Element> Array<T> {
     /// As [`fft`](Self::fft), for each of the axes.
     #[track_caller]
     pub fn ifftn(&self, axes: &[usize]) -> Array<ComplexOf<T>> {
-        expect(self.transformed("ifftn", axes, true))
+        expect("ifftn", self.transformed("ifftn", axes, true))
     }
 
     /// The real elements along an axis of which this is the [`rfft`](Array::rfft): NumPy's `fft.irfft`.
@@ -110,7 +110,7 @@ impl<T: Element> Array<T> {
     /// As [`fft`](Self::fft), and if the length is zero.
     #[track_caller]
     pub fn irfft(&self, axis: usize, length: impl Into<Option<usize>>) -> Array<RealOf<T>> {
-        expect(self.try_irfft(axis, length))
+        expect("irfft", self.try_irfft(axis, length))
     }
 
     /// As [`irfft`](Self::irfft).
@@ -146,9 +146,9 @@ impl<T: Element> Array<T> {
     /// As [`irfft`](Self::irfft), for each of the axes, and if there are none.
     #[track_caller]
     pub fn irfftn(&self, axes: &[usize], length: impl Into<Option<usize>>) -> Array<RealOf<T>> {
-        let Some((last, others)) = axes.split_last() else { panic!("irfftn along no axes") };
-        let inner = expect(self.transformed("irfftn", others, true));
-        inner.derive(expect(inner.try_irfft(*last, length)).node)
+        let Some((last, others)) = axes.split_last() else { panic!("irfftn: axes are empty") };
+        let inner = expect("irfftn", self.transformed("irfftn", others, true));
+        inner.derive(expect("irfftn", inner.try_irfft(*last, length)).node)
     }
 
     /// The transform along an axis of real elements: half of it, and the middle; the rest are conjugates of
@@ -170,7 +170,7 @@ impl<T: Element> Array<T> {
     /// ```
     #[track_caller]
     pub fn rfft(&self, axis: usize) -> Array<ComplexOf<T>> {
-        expect(self.try_rfft(axis))
+        expect("rfft", self.try_rfft(axis))
     }
 
     /// As [`rfft`](Self::rfft).
@@ -195,9 +195,9 @@ impl<T: Element> Array<T> {
     /// As [`fft`](Self::fft), for each of the axes, and if there are none.
     #[track_caller]
     pub fn rfftn(&self, axes: &[usize]) -> Array<ComplexOf<T>> {
-        let Some((last, others)) = axes.split_last() else { panic!("rfftn along no axes") };
-        let halves = expect(self.try_rfft(*last));
-        halves.derive(expect(halves.transformed("rfftn", others, false)).node)
+        let Some((last, others)) = axes.split_last() else { panic!("rfftn: axes are empty") };
+        let halves = expect("rfftn", self.try_rfft(*last));
+        halves.derive(expect("rfftn", halves.transformed("rfftn", others, false)).node)
     }
 
     /// The elements of a transform with the zero frequency moved to the middle of these axes: NumPy's
@@ -208,7 +208,10 @@ impl<T: Element> Array<T> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn fftshift(&self, axes: &[usize]) -> Self {
-        let shift = |array: Self, axis: &usize| array.roll((array.length(*axis) / 2) as i64, *axis);
+        for axis in axes {
+            self.length("fftshift", *axis);
+        }
+        let shift = |array: Self, axis: &usize| array.roll((array.shape()[*axis] / 2) as i64, *axis);
         axes.iter().fold(self.clone(), shift)
     }
 
@@ -219,7 +222,10 @@ impl<T: Element> Array<T> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn ifftshift(&self, axes: &[usize]) -> Self {
-        let shift = |array: Self, axis: &usize| array.roll(-((array.length(*axis) / 2) as i64), *axis);
+        for axis in axes {
+            self.length("ifftshift", *axis);
+        }
+        let shift = |array: Self, axis: &usize| array.roll(-((array.shape()[*axis] / 2) as i64), *axis);
         axes.iter().fold(self.clone(), shift)
     }
 

@@ -33,7 +33,7 @@ impl<T: Float> Array<T> {
     /// ```
     #[track_caller]
     pub fn cholesky(&self) -> Self {
-        expect(self.try_cholesky())
+        expect("cholesky", self.try_cholesky())
     }
 
     /// As [`cholesky`](Self::cholesky).
@@ -42,9 +42,12 @@ impl<T: Float> Array<T> {
     ///
     /// [`ShapeError`] if the array is no square matrix.
     pub fn try_cholesky(&self) -> Result<Self, ShapeError> {
-        let length = self.square_length("the Cholesky factor")?;
+        let length = self.square_length("cholesky")?;
         let chunks = self.node.grid.0[1].clone();
         let grid = Grid(vec![chunks.clone(), chunks.clone()]);
+        if length == 0 {
+            return Ok(self.zeros_of(grid));
+        }
         let results = [(T::DATA_TYPE, columns_grid(&chunks, length))];
         let inputs = vec![self.block_columns(&chunks)];
         let [node] = factors_nodes("cholesky", inputs, results, move |client, mut inputs| {

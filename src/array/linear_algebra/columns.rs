@@ -35,12 +35,17 @@ impl<T: Float> Array<T> {
         self.derive(columns.transpose().node.rechunk(&grid))
     }
 
-    /// The lengths of the axes of a square matrix with elements.
+    /// A factor, of this grid, that has no elements, or has nothing but zeros as it is of a matrix without any.
+    pub(super) fn zeros_of(&self, grid: Grid) -> Self {
+        self.derive(Node::new(T::DATA_TYPE, grid, Kind::Constant(T::zero().scalar())))
+    }
+
+    /// The length of the axes of a square matrix.
     pub(super) fn square_length(&self, what: &str) -> Result<usize, ShapeError> {
         match self.shape()[..] {
-            [rows, columns] if rows == columns && rows > 0 => Ok(rows),
+            [rows, columns] if rows == columns => Ok(rows),
             _ => Err(ShapeError::new(format!(
-                "{what} is that of a square matrix, not of shape {:?}",
+                "{what}: the matrix must be square, its shape is {:?}",
                 self.shape()
             ))),
         }

@@ -3,13 +3,13 @@
 use super::product::{Layout, product_node};
 use crate::array::{
     Array, DataType, Float, ShapeError,
-    chunks::{AxisChunks, Grid},
+    chunks::{AxisChunks, Grid, checked_size},
     error::expect,
 };
 use ndarray::Ix0;
 
 /// An axis. Axes with the same label are multiplied element by element.
-type Label = u32;
+pub(super) type Label = u32;
 
 impl<T: Float> Array<T> {
     /// The product of matrices; of stacks of matrices, whose first axes are broadcast; of a matrix and
@@ -29,7 +29,7 @@ impl<T: Float> Array<T> {
     /// ```
     #[track_caller]
     pub fn matmul(&self, other: &Self) -> Self {
-        expect(self.try_matmul(other))
+        expect("matmul", self.try_matmul(other))
     }
 
     /// As [`matmul`](Self::matmul).
@@ -65,25 +65,31 @@ impl<T: Float> Array<T> {
     }
 
     /// NumPy's `dot`: the product of matrices and vectors; of more axes, sums over the last axis of this
-    /// array and the last but one of the other.
+    /// array and the last but one of the other; with an array without axes, products of elements.
     ///
     /// # Panics
     ///
     /// Panics if the shapes do not fit.
     #[track_caller]
     pub fn dot(&self, other: &Self) -> Self {
-        let inner = other.ndim().max(2) - 2;
-        self.over_axes("dot", other, &[self.ndim().wrapping_sub(1)], &[inner])
+        if self.ndim() == 0 || other.ndim() == 0 {
+            return self * other;
+        }
+        self.over_axes("dot", other, &[self.ndim() - 1], &[other.ndim().max(2) - 2])
     }
 
-    /// The sums over the last axes of both: all products of rows.
+    /// The sums over the last axes of both: all products of rows; with an array without axes, products of
+    /// elements.
     ///
     /// # Panics
     ///
     /// Panics if the last axes differ in length.
     #[track_caller]
     pub fn inner(&self, other: &Self) -> Self {
-        self.over_axes("inner", other, &[self.ndim().wrapping_sub(1)], &[other.ndim().wrapping_sub(1)])
+        if self.ndim() == 0 || other.ndim() == 0 {
+            return self * other;
+        }
+        self.over_axes("inner", other, &[self.ndim() - 1], &[other.ndim() - 1])
     }
 
     /// The sums over pairs of axes, `axes[i]` of this array with `other_axes[i]` of the other. The axes
@@ -91,7 +97,7 @@ impl<T: Float> Array<T> {
     ///
     /// # Panics
     ///
-    /// Panics if the pairs differ in length, or there are no such axes.
+    /// Panics if the pairs differ in length, there are no such axes, or an axis is given twice.
     ///
     /// ```
     /// # maniple::Runtime::builder().execute(|client| {
@@ -108,7 +114,10 @@ impl<T: Float> Array<T> {
     #[track_caller]
     fn over_axes(&self, name: &str, other: &Self, axes: &[usize], other_axes: &[usize]) -> Self {
         let (left, right) = (self.shape(), other.shape());
+        let is_once = |axes: &[usize]| (1..axes.len()).all(|place| !axes[..place].contains(&axes[place]));
         let is_fit = axes.len() == other_axes.len()
+            && is_once(axes)
+            && is_once(other_axes)
             && axes
                 .iter()
                 .zip(other_axes)
@@ -125,10 +134,11 @@ impl<T: Float> Array<T> {
             !is_summed
         };
         let output: Vec<Label> = own.iter().chain(&others).copied().filter(is_left).collect();
-        expect(contract(self, other, &own, &others, &output))
+        expect(name, contract(self, other, &own, &others, &output))
     }
 
     /// All products of an element of this array and one of the other, as a matrix.
+    #[track_caller]
     pub fn outer(&self, other: &Self) -> Self {
         self.ravel().expand_dims(1) * other.ravel()
     }
@@ -157,69 +167,6 @@ impl<T: Float> Array<T> {
     }
 }
 
-/// The product of two arrays whose axes are named by letters: `"ij,jk->ik"` is the product of
-/// matrices. Axes that are not in the result are summed over; without `->` the result has all letters
-/// that come once, in order of the alphabet.
-///
-/// # Panics
-///
-/// Panics if the words have no meaning for the shapes.
-///
-/// ```
-/// # use maniple::array::einsum;
-/// # maniple::Runtime::builder().execute(|client| {
-/// let x = client.ones::<f64>([4, 30, 20], 10);
-/// let y = client.ones::<f64>([4, 20, 50], 10);
-/// assert_eq!(einsum("bij,bjk->bik", &x, &y).compute()?[[3, 29, 49]], 20.0);
-/// # Ok(()) }).unwrap();
-/// ```
-#[track_caller]
-pub fn einsum<T: Float>(subscripts: &str, left: &Array<T>, right: &Array<T>) -> Array<T> {
-    expect(try_einsum(subscripts, left, right))
-}
-
-/// As [`einsum`].
-///
-/// # Errors
-///
-/// [`ShapeError`] where [`einsum`] panics.
-pub fn try_einsum<T: Float>(
-    subscripts: &str,
-    left: &Array<T>,
-    right: &Array<T>,
-) -> Result<Array<T>, ShapeError> {
-    let [own, other, output] = parse(subscripts)?;
-    contract(left, right, &own, &other, &output)
-        .map_err(|error| ShapeError::new(format!("einsum {subscripts:?}: {error}")))
-}
-
-/// The labels of the operands, and of the result.
-fn parse(subscripts: &str) -> Result<[Vec<Label>; 3], ShapeError> {
-    let words: String = subscripts.chars().filter(|letter| !letter.is_whitespace()).collect();
-    let (inputs, output) = match words.split_once("->") {
-        Some((inputs, output)) => (inputs, Some(output)),
-        None => (words.as_str(), None),
-    };
-    let letters = |text: &str| text.chars().map(|letter| letter as Label).collect::<Vec<_>>();
-    let is_letters = |text: &str| text.chars().all(|letter| letter.is_ascii_alphabetic());
-    match inputs.split_once(',') {
-        Some((left, right)) if [left, right, output.unwrap_or("")].into_iter().all(is_letters) => {
-            let (left, right) = (letters(left), letters(right));
-            let implied = || {
-                let mut once: Vec<Label> = left.iter().chain(&right).copied().collect();
-                once.retain(|label| left.contains(label) != right.contains(label));
-                once.sort_unstable();
-                once
-            };
-            let output = output.map_or_else(implied, letters);
-            Ok([left, right, output])
-        }
-        _ => Err(ShapeError::new(format!(
-            "einsum {subscripts:?}: two operands are due, a letter for each axis, as in \"ij,jk->ik\""
-        ))),
-    }
-}
-
 /// The shape that two shapes are broadcast to.
 fn broadcast(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
     let ndim = left.len().max(right.len());
@@ -236,7 +183,7 @@ fn broadcast(left: &[usize], right: &[usize]) -> Option<Vec<usize>> {
 }
 
 /// The sum of products over all labels that the output does not have.
-fn contract<T: Float>(
+pub(super) fn contract<T: Float>(
     left: &Array<T>,
     right: &Array<T>,
     left_labels: &[Label],
@@ -254,6 +201,13 @@ fn contract<T: Float>(
     let rows = of(&left_labels, &|label| !right_labels.contains(&label));
     let columns = of(&right_labels, &|label| !left_labels.contains(&label));
     let made = [batch.clone(), rows.clone(), columns.clone()].concat();
+    let length = |label: &Label| {
+        let of = |array: &Array<T>, labels: &[Label]| {
+            labels.iter().position(|own| own == label).map(|axis| array.shape()[axis])
+        };
+        of(&left, &left_labels).or_else(|| of(&right, &right_labels)).unwrap_or(1)
+    };
+    checked_size(&made.iter().map(length).collect::<Vec<_>>(), size_of::<T>())?;
     let product = if inner.is_empty() || (rows.is_empty() && columns.is_empty()) {
         // No work that a product of blocks could save: elements are multiplied, and fused with the rest.
         let all = [made.clone(), inner.clone()].concat();
@@ -307,7 +261,7 @@ fn check<T: Float>(
 }
 
 /// The array summed over the axes that neither the other operand nor the output has.
-fn without_own<T: Float>(
+pub(super) fn without_own<T: Float>(
     array: &Array<T>,
     labels: &[Label],
     others: &[Label],
@@ -322,7 +276,7 @@ fn without_own<T: Float>(
 }
 
 /// The array with its axes in the order of `wanted`; those it has not have length 1.
-fn arrange<T: Float>(array: &Array<T>, labels: &[Label], wanted: &[Label]) -> Array<T> {
+pub(super) fn arrange<T: Float>(array: &Array<T>, labels: &[Label], wanted: &[Label]) -> Array<T> {
     let axes: Vec<Option<usize>> =
         wanted.iter().map(|label| labels.iter().position(|own| own == label)).collect();
     array.derive(crate::array::index::view_node(&array.node, &axes))
@@ -342,21 +296,4 @@ fn multiply<T: Float>(left: &Array<T>, right: &Array<T>, layout: Layout) -> Arra
     }
     let cut = |array: &Array<T>, grid: &Grid| array.node.rechunk(grid);
     left.derive(product_node::<T>(&cut(left, &left_grid), &cut(right, &right_grid), layout))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn subscripts_are_read() {
-        let labels = |text: &str| text.chars().map(|letter| letter as Label).collect::<Vec<_>>();
-        let read = |text: &str| parse(text).unwrap();
-        assert_eq!(read("ij, jk -> ki"), ["ij", "jk", "ki"].map(labels));
-        assert_eq!(read("kj,ji"), ["kj", "ji", "ik"].map(labels));
-        assert_eq!(read("i,i->"), ["i", "i", ""].map(labels));
-        for wrong in ["ij", "i1,jk", "a,b,c->abc", "ij,jk->i.k"] {
-            assert!(parse(wrong).unwrap_err().to_string().contains("two operands"), "{wrong}");
-        }
-    }
 }

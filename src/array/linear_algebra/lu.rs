@@ -14,6 +14,7 @@ use crate::{
         chunks::{AxisChunks, Grid},
         custom::{custom_node, erased},
         error::expect,
+        operators::constant,
         submitter::Submitter,
     },
     client::Future,
@@ -50,7 +51,7 @@ impl<T: Float> Array<T> {
     ///
     /// # Panics
     ///
-    /// Panics if the array is no matrix or has no elements.
+    /// Panics if the array is no matrix.
     ///
     /// ```
     /// # maniple::Runtime::builder().execute(|client| {
@@ -62,13 +63,16 @@ impl<T: Float> Array<T> {
     /// ```
     #[track_caller]
     pub fn lu(&self) -> Lu<T> {
-        let [rows, columns] = self.matrix_shape("the LU factorization");
-        assert!(
-            rows * columns > 0,
-            "the LU factorization of shape {:?}, which has no elements",
-            self.shape()
-        );
+        let [rows, columns] = self.matrix_shape("lu");
         let [row_chunks, chunks] = [0, 1].map(|axis| self.node.grid.0[axis].clone());
+        if rows == 0 || columns == 0 {
+            let none = AxisChunks::regular(0, 1);
+            return Lu {
+                permutation: self.client.arange(0, rows as i64, 1, vec![row_chunks.sizes()]),
+                lower: self.zeros_of(Grid(vec![row_chunks, none.clone()])),
+                upper: self.zeros_of(Grid(vec![none, chunks])),
+            };
+        }
         let inner = first_pieces(&chunks, rows.min(columns));
         let results = [
             (i64::DATA_TYPE, Grid(vec![AxisChunks::regular(rows, rows)])),
@@ -109,7 +113,7 @@ impl<T: Float> Array<T> {
     /// ```
     #[track_caller]
     pub fn solve(&self, right: &Self) -> Self {
-        expect(self.try_solve(right))
+        expect("solve", self.try_solve(right))
     }
 
     /// As [`solve`](Self::solve).
@@ -143,7 +147,7 @@ impl<T: Float> Array<T> {
     /// Panics if the array is no square matrix.
     #[track_caller]
     pub fn inv(&self) -> Self {
-        let length = expect(self.square_length("the inverse"));
+        let length = expect("inv", self.square_length("inv"));
         self.solve(&self.client.eye(length, 0, self.chunks()))
     }
 
@@ -160,7 +164,10 @@ impl<T: Float> Array<T> {
     /// ```
     #[track_caller]
     pub fn det(&self) -> Array<T, Ix0> {
-        let length = expect(self.square_length("the determinant"));
+        let length = expect("det", self.square_length("det"));
+        if length == 0 {
+            return self.derive(constant(T::one()));
+        }
         let chunks = self.node.grid.0[1].clone();
         let inputs = vec![self.block_columns(&chunks)];
         let node = custom_node("det", inputs, Grid(Vec::new()), move |client, inputs| {

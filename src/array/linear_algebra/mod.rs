@@ -3,7 +3,7 @@
 //! Each operation is layers of tasks over blocks, whose work is done by a local library on the one thread
 //! of the task: `ndarray`'s products (`matrixmultiply`) and `faer`'s factorizations.
 //!
-//! - `contract`: which axes of two arrays are multiplied: `matmul`, `tensordot`, `einsum` ...
+//! - `contract`: which axes of two arrays are multiplied: `matmul`, `tensordot` ... - `einsum`: by letters.
 //! - `product`: the tasks of such a product. - `diagonal`: diagonals, and matrices made of them.
 //! - `norm`: norms of any order.
 //! - `qr`: tall matrices by a tree of row blocks, others by block columns. - `svd`: through QR.
@@ -14,6 +14,7 @@
 
 mod contract;
 mod diagonal;
+mod einsum;
 mod norm;
 mod product;
 
@@ -32,7 +33,7 @@ mod svd;
 #[cfg(feature = "linear-algebra")]
 mod triangular;
 
-pub use contract::{einsum, try_einsum};
+pub use einsum::{einsum, try_einsum};
 pub use norm::Norm;
 #[cfg(feature = "linear-algebra")]
 pub use {lu::Lu, svd::LeastSquares};

@@ -50,7 +50,7 @@ impl<T: Element> Array<T> {
     /// ```
     #[track_caller]
     pub fn norm_axis(&self, norm: impl Into<Norm>, axes: impl Into<Axes>) -> Array<RealOf<T>> {
-        expect(self.try_norm_axis(norm, axes))
+        expect("norm_axis", self.try_norm_axis(norm, axes))
     }
 
     /// As [`norm_axis`](Self::norm_axis).
@@ -74,8 +74,15 @@ impl<T: Element> Array<T> {
             ShapeError::new(words)
         };
         let of_none = listed.iter().any(|axis| shape[*axis] == 0);
+        let is_zero = match (listed.len(), norm) {
+            (1 | 2, Norm::Order(f64::INFINITY)) | (2, Norm::Nuclear) => of_none,
+            (2, Norm::Order(order)) => of_none && (order == 1.0 || order == 2.0),
+            _ => false,
+        };
         let result = match (listed.as_slice(), norm) {
-            (_, Norm::Order(order)) if of_none && order.is_infinite() => {
+            // As NumPy: the largest of no magnitudes is zero, the smallest is not known.
+            _ if is_zero => self.wide_magnitudes().sum_axis(Axes::of(listed.clone()).keep()).cast(),
+            ([_], Norm::Order(f64::NEG_INFINITY)) if of_none => {
                 return Err(none("vector without elements"));
             }
             ([axis], Norm::Order(order)) => self.wide_magnitudes().vector_norm(*axis, order).cast(),
@@ -85,10 +92,10 @@ impl<T: Element> Array<T> {
                 self.wide_magnitudes().square().sum_axis(both(*rows, *columns)).sqrt().cast()
             }
             ([rows, columns], Norm::Order(order)) if order.abs() == 1.0 || order.is_infinite() => {
-                if of_none {
+                let (summed, chosen) = if order.is_infinite() { (columns, rows) } else { (rows, columns) };
+                if shape[*chosen] == 0 {
                     return Err(none("matrix without elements"));
                 }
-                let (summed, chosen) = if order.is_infinite() { (columns, rows) } else { (rows, columns) };
                 let sums = self.wide_magnitudes().sum_axis(Axes::of(*summed).keep());
                 match order > 0.0 {
                     true => sums.max_axis(Axes::of(*chosen).keep()).cast(),

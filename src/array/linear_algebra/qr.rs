@@ -34,7 +34,7 @@ impl<T: Float> Array<T> {
     ///
     /// # Panics
     ///
-    /// Panics if the array is no matrix or has no elements.
+    /// Panics if the array is no matrix.
     ///
     /// ```
     /// # maniple::Runtime::builder().execute(|client| {
@@ -46,13 +46,13 @@ impl<T: Float> Array<T> {
     /// ```
     #[track_caller]
     pub fn qr(&self) -> (Self, Self) {
-        let [rows, columns] = self.matrix_shape("the QR factorization");
-        assert!(
-            rows * columns > 0,
-            "the QR factorization of shape {:?}, which has no elements",
-            self.shape()
-        );
+        let [rows, columns] = self.matrix_shape("qr");
         let chunks = self.node.grid.0[1].clone();
+        if rows == 0 || columns == 0 {
+            let none = AxisChunks::regular(0, 1);
+            let q = self.zeros_of(Grid(vec![self.node.grid.0[0].clone(), none.clone()]));
+            return (q, self.zeros_of(Grid(vec![none, chunks])));
+        }
         let inner = first_pieces(&chunks, rows.min(columns));
         let q_grid = Grid(vec![self.node.grid.0[0].clone(), inner.clone()]);
         let r_grid = Grid(vec![inner.clone(), chunks.clone()]);

@@ -46,7 +46,7 @@ impl<T: Float> Array<T> {
     ///
     /// # Panics
     ///
-    /// Panics if the array is no matrix or has no elements.
+    /// Panics if the array is no matrix.
     ///
     /// ```
     /// # maniple::Runtime::builder().execute(|client| {
@@ -57,7 +57,14 @@ impl<T: Float> Array<T> {
     /// ```
     #[track_caller]
     pub fn svd(&self) -> (Self, Array<T::Real>, Self) {
-        let [rows, columns] = self.matrix_shape("the singular value decomposition");
+        let [rows, columns] = self.matrix_shape("svd");
+        if rows == 0 || columns == 0 {
+            let none = AxisChunks::regular(0, 1);
+            let [row_chunks, chunks] = [0, 1].map(|axis| self.node.grid.0[axis].clone());
+            let values = self.zeros_of(Grid(vec![none.clone()])).real();
+            let (u, v) = (Grid(vec![row_chunks, none.clone()]), Grid(vec![none, chunks]));
+            return (self.zeros_of(u), values, self.zeros_of(v));
+        }
         if rows < columns {
             let (u, values, v) = self.adjoint().svd();
             return (v.adjoint(), values, u.adjoint());
@@ -87,11 +94,11 @@ impl<T: Float> Array<T> {
     /// Panics if the array is no matrix, or has fewer than `rank` rows or columns.
     #[track_caller]
     pub fn svd_compressed(&self, rank: usize, iterations: usize, seed: u64) -> (Self, Array<T::Real>, Self) {
-        let [rows, columns] = self.matrix_shape("the singular value decomposition");
+        let [rows, columns] = self.matrix_shape("svd_compressed");
         let shape = self.shape();
         assert!(
             rank > 0 && rank <= rows.min(columns),
-            "{rank} singular values of a matrix of shape {shape:?}"
+            "svd_compressed: rank is {rank}, it must be from 1 to the shorter axis of shape {shape:?}"
         );
         let samples = (rank + OVERSAMPLES).min(rows.min(columns));
         let chunks = vec![self.chunks().remove(1), vec![samples]];
@@ -117,7 +124,7 @@ impl<T: Float> Array<T> {
     /// Panics if the shapes do not fit.
     #[track_caller]
     pub fn lstsq(&self, right: &Self, cutoff: Option<f64>) -> LeastSquares<T> {
-        let [rows, columns] = self.matrix_shape("a least-squares solution");
+        let [rows, columns] = self.matrix_shape("lstsq");
         let (own, other) = (self.shape(), right.shape());
         let is_fit = matches!(other.len(), 1 | 2) && other[0] == rows;
         assert!(is_fit, "lstsq of shapes {own:?} and {other:?}, which do not fit");
@@ -128,10 +135,14 @@ impl<T: Float> Array<T> {
         let cutoff = cutoff.unwrap_or(precision * rows.max(columns) as f64);
         let cutoff: Array<T::Real> = self.derive(constant(wide::<T::Real>(cutoff)));
         let (u, values, v) = self.svd();
-        let is_kept = values.gt(values.max() * cutoff);
+        // Of no values there is no largest one.
+        let is_kept = match values.size() {
+            0 => values.is_nan(),
+            _ => values.gt(values.max() * cutoff),
+        };
         let inputs = vec![is_kept.node.clone(), values.recip().node, constant(T::Real::default())];
         let inverse: Array<T::Real> =
-            self.derive(expect(select_node(<T::Real as Element>::DATA_TYPE, inputs)));
+            self.derive(expect("lstsq", select_node(<T::Real as Element>::DATA_TYPE, inputs)));
         let inverse = match other.len() {
             1 => inverse.cast::<T>(),
             _ => inverse.cast::<T>().expand_dims(1),

@@ -22,7 +22,7 @@ impl<T: Float> Array<T> {
     /// Panics if the shapes do not fit.
     #[track_caller]
     pub fn solve_triangular(&self, right: &Self, lower: bool) -> Self {
-        expect(self.try_solve_triangular(right, lower))
+        expect("solve_triangular", self.try_solve_triangular(right, lower))
     }
 
     /// As [`solve_triangular`](Self::solve_triangular).
@@ -64,6 +64,9 @@ impl<T: Float> Array<T> {
         }
         let chunks = self.node.grid.0[1].clone();
         let right_chunks = right.node.grid.0[1].clone();
+        if length == 0 {
+            return Ok(self.zeros_of(crate::array::chunks::Grid(vec![chunks, right_chunks])));
+        }
         let inputs = vec![self.block_columns(&chunks), right.block_columns(&right_chunks)];
         let results = [(T::DATA_TYPE, columns_grid(&right_chunks, length))];
         let places: Vec<(usize, usize)> = (0..chunks.count()).map(|place| chunks.piece(place)).collect();
