@@ -5,6 +5,7 @@ use super::{
     generate::Generator,
     operators,
     reduce::{self, Reduction, Regions, State},
+    tiles::Tiles,
 };
 use crate::array::element::{Element, Elements, Scalar, Sealed, with_type};
 use multiversion::multiversion;
@@ -155,8 +156,10 @@ impl Walk {
 
 /// What a step needs to know of the block.
 enum Prepared<'a> {
-    /// Its register was filled once for all.
+    /// Its tile was filled once for all.
     Constant,
+    /// Its tile is filled again and again, since others write to it, too.
+    Fill(Scalar),
     /// The elements lie in memory as they are wanted, from here on.
     Direct(Memory, usize),
     Copy(Memory, Walk, Panel),
@@ -169,7 +172,9 @@ enum Prepared<'a> {
 struct Running<'a> {
     scope: &'a Scope,
     prepared: Vec<Prepared<'a>>,
-    registers: Vec<Elements>,
+    /// Which tile each step writes to.
+    places: Vec<Option<usize>>,
+    tiles: Vec<Elements>,
     start: usize,
 }
 
@@ -184,15 +189,10 @@ fn strides_of(shape: &[usize]) -> Vec<i64> {
 
 impl<'a> Running<'a> {
     fn new(scope: &'a Scope, starts: &[usize], shape: &[usize], inputs: &[Memory], tile: usize) -> Self {
-        let mut registers = Vec::with_capacity(scope.steps.len());
         let mut prepared = Vec::with_capacity(scope.steps.len());
         for step in &scope.steps {
-            let mut register = Elements::zeros(step.data_type, tile);
             prepared.push(match &step.operation {
-                Operation::Constant(scalar) => {
-                    fill(&mut register, *scalar);
-                    Prepared::Constant
-                }
+                Operation::Constant(scalar) => Prepared::Fill(*scalar),
                 Operation::Input { slot, follows } => in_memory(inputs[*slot].clone(), follows, shape),
                 Operation::Generated { generator, shape: whole, follows } => {
                     generated(*generator, step.data_type, whole, follows, starts, shape)
@@ -207,19 +207,27 @@ impl<'a> Running<'a> {
                 }
                 _ => Prepared::Compute,
             });
-            if matches!(prepared.last(), Some(Prepared::Direct(..))) {
-                register = Elements::Bool(Vec::new());
-            }
-            registers.push(register);
         }
-        Self { scope, prepared, registers, start: 0 }
+        let Tiles { places, types, constants } =
+            Tiles::new(&scope.steps, |step| matches!(prepared[step], Prepared::Direct(..)));
+        let mut tiles: Vec<Elements> = types.into_iter().map(|own| Elements::zeros(own, tile)).collect();
+        tiles.iter_mut().zip(&constants).for_each(|(tile, scalar)| fill(tile, *scalar));
+        for (prepared, place) in prepared.iter_mut().zip(&places) {
+            if place.is_some_and(|place| place < constants.len()) {
+                *prepared = Prepared::Constant;
+            }
+        }
+        Self { scope, prepared, places, tiles, start: 0 }
     }
 
     /// The elements of a step in the current tile.
     fn operand<T: Element>(&self, step: usize, count: usize) -> &[T] {
         match &self.prepared[step] {
             Prepared::Direct(memory, base) => &memory.slice::<T>()[base + self.start..][..count],
-            _ => &T::vector(&self.registers[step])[..count],
+            _ => {
+                let place = self.places[step].expect("a step without memory of its own has a tile");
+                &T::vector(&self.tiles[place])[..count]
+            }
         }
     }
 
@@ -233,12 +241,14 @@ impl<'a> Running<'a> {
         self.start = start;
         let count = end - start;
         for index in 0..self.scope.steps.len() {
-            if matches!(self.prepared[index], Prepared::Constant | Prepared::Direct(..)) {
+            let Some(place) = self.places[index] else { continue };
+            if matches!(self.prepared[index], Prepared::Constant) {
                 continue;
             }
-            let mut output = std::mem::replace(&mut self.registers[index], Elements::Bool(Vec::new()));
+            let mut output = std::mem::replace(&mut self.tiles[place], Elements::Bool(Vec::new()));
             output.resize(count);
             match &mut self.prepared[index] {
+                Prepared::Fill(scalar) => fill(&mut output, *scalar),
                 Prepared::Copy(memory, walk, panel) => copy(memory, walk, panel, start, end, &mut output),
                 Prepared::Generate(generator, walk) => {
                     walk.for_each_run(start, end, |place, first, count| {
@@ -253,7 +263,7 @@ impl<'a> Running<'a> {
                 }
                 _ => self.compute(index, count, &mut output),
             }
-            self.registers[index] = output;
+            self.tiles[place] = output;
         }
     }
 

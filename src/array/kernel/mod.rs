@@ -12,6 +12,7 @@ pub(crate) mod evaluate;
 pub(crate) mod generate;
 pub(crate) mod operators;
 pub(crate) mod reduce;
+mod tiles;
 
 use super::{DataType, chunks::Grid, element::Scalar};
 use generate::Generator;
