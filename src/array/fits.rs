@@ -23,7 +23,7 @@ pub(super) fn check(node: &Arc<Node>, cluster: &Cluster) -> Result<(), ShapeErro
     // Something is as large, but what is fused into others is never a block: the plan tells.
     let mut plan = Plan::default();
     plan.add(node);
-    let is_too_large = |step: &&super::plan::Step| step.tasks > 0 && step.block_bytes as u64 > limit;
+    let is_too_large = |step: &&super::plan::Step| step.is_made && step.block_bytes as u64 > limit;
     match plan.steps.iter().find(is_too_large) {
         None => Ok(()),
         Some(step) => Err(ShapeError::new(format!(

@@ -71,12 +71,25 @@ pub(crate) struct Lowering<'a> {
     outputs: FxHashMap<*const Custom, Vec<Vec<Future<Erased>>>>,
     /// The arrays must live as long as their addresses are used.
     kept: Vec<Arc<Node>>,
+    /// How many tasks were submitted for each array, without those for its inputs.
+    counts: FxHashMap<*const Node, u64>,
+    /// How many tasks were submitted for the inputs of the array at hand, so far.
+    for_inputs: u64,
 }
 
 impl<'a> Lowering<'a> {
     pub(crate) fn new(client: &'a Client, options: &'a SubmitOptions) -> Self {
         let (known, outputs) = (FxHashMap::default(), FxHashMap::default());
-        Self { client, options, known, outputs, kept: Vec::new() }
+        let counts = FxHashMap::default();
+        Self { client, options, known, outputs, kept: Vec::new(), counts, for_inputs: 0 }
+    }
+
+    /// How many tasks computing an array would submit, for each array that it is made of.
+    pub(super) fn rehearse(client: &Client, node: &Arc<Node>) -> Result<FxHashMap<*const Node, u64>> {
+        let (client, options) = (client.rehearsal(), SubmitOptions::default());
+        let mut lowering = Lowering::new(&client, &options);
+        lowering.blocks(node)?;
+        Ok(std::mem::take(&mut lowering.counts))
     }
 
     /// The blocks of an array.
@@ -103,6 +116,8 @@ impl<'a> Lowering<'a> {
         if let Some(blocks) = self.known.get(&Arc::as_ptr(node)) {
             return Ok(blocks.clone());
         }
+        check_count(&node.grid)?;
+        let (before, outer) = (self.client.submitted_count(), std::mem::take(&mut self.for_inputs));
         let (futures, are_on_devices) = match &node.kind {
             Kind::Blocks(futures, are_on_devices) => (futures.clone(), *are_on_devices),
             Kind::Concatenate(inputs, axis) => self.concatenate(node, inputs, *axis)?,
@@ -113,6 +128,9 @@ impl<'a> Lowering<'a> {
             Kind::Reduce { .. } => (self.reduce(node)?, false),
             kind => unreachable!("{kind:?} is elementwise"),
         };
+        let count = self.client.submitted_count() - before;
+        self.counts.insert(Arc::as_ptr(node), count.saturating_sub(self.for_inputs));
+        self.for_inputs = outer + count;
         let (data_type, grid, futures) = (node.data_type, node.grid.clone(), Arc::new(futures));
         let blocks = Blocks { data_type, grid, futures, are_on_devices };
         self.known.insert(Arc::as_ptr(node), blocks.clone());
@@ -184,6 +202,7 @@ impl<'a> Lowering<'a> {
         reduction: Reduction,
         reduced: &[bool],
     ) -> Result<Vec<Future<State>>> {
+        check_count(&input.grid)?;
         let fused = fuse(input);
         let count = input.grid.count();
         let mut columns = vec![same(&(&fused.kernel, reduction, reduced)), indices(count)];
@@ -311,6 +330,17 @@ impl<'a> Lowering<'a> {
         match is_on_device {
             true => Ok(self.client.submit_layer_of(code, &self.options.on_device(), count, columns)),
             false => Ok(self.client.submit_layer_of(code, self.options, count, columns)),
+        }
+    }
+}
+
+/// Checks that a layer of tasks can make the blocks of a grid, before anything is made for each of them.
+fn check_count(grid: &Grid) -> Result<()> {
+    let count = grid.count();
+    match u32::try_from(count) {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            Err(format!("{count} blocks are more than a layer can have: make the chunks larger").into())
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{
     chunks::AxisChunks,
     fuse::{can_fold, fuse, is_elementwise},
     kernel::{Kernel, Operation, Scope},
-    lower::{devices, unfit_gather, unfit_matmul},
+    lower::{Lowering, devices, unfit_gather, unfit_matmul},
     node::{Kind, Node},
     on_device::{Devices, Unfit, unfit},
     stack,
@@ -18,7 +18,10 @@ use std::{fmt::Write, path::Path, sync::Arc};
 pub(super) struct Step {
     pub(super) name: String,
     pub(super) shape: Vec<usize>,
-    pub(super) tasks: usize,
+    /// How many tasks it submits, if they were counted.
+    tasks: u64,
+    /// Whether tasks make its blocks: these are not there already, nor those of its inputs.
+    pub(super) is_made: bool,
     blocks: usize,
     /// The shape of the largest block, and how large it is.
     pub(super) block_shape: Vec<usize>,
@@ -37,6 +40,8 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// The devices, if arrays are to compute there.
     devices: Option<Devices>,
+    /// The tasks of each array.
+    counts: FxHashMap<*const Node, u64>,
     known: FxHashMap<*const Node, usize>,
 }
 
@@ -56,30 +61,25 @@ impl Plan {
         }
         let blocks = node.grid.count();
         let mut kernel = None;
-        let (name, needed, tasks) = match &node.kind {
-            Kind::Blocks(..) => ("blocks on workers".to_string(), Vec::new(), 0),
-            Kind::Reduce { input, fan_in, .. } if !can_fold(node) => {
+        let (name, needed) = match &node.kind {
+            Kind::Blocks(..) => ("blocks on workers".to_string(), Vec::new()),
+            Kind::Reduce { input, .. } if !can_fold(node) => {
                 let fused = fuse(input);
-                let states = input.grid.count();
-                let mut open = states / blocks.max(1);
-                let mut tasks = states + blocks;
-                while open > *fan_in {
-                    open = open.div_ceil(*fan_in);
-                    tasks += open * blocks;
-                }
                 let name = format!("{}; {}", names(&fused.kernel.scope).join(", "), node.name());
                 kernel = Some(fused.kernel);
-                (name, fused.inputs.into_iter().map(|input| input.node).collect(), tasks)
+                (name, fused.inputs.into_iter().map(|input| input.node).collect())
             }
             kind if is_elementwise(kind) || can_fold(node) => {
                 let fused = fuse(node);
                 let name = names(&fused.kernel.scope).join(", ");
                 kernel = Some(fused.kernel);
-                (name, fused.inputs.into_iter().map(|input| input.node).collect(), blocks)
+                (name, fused.inputs.into_iter().map(|input| input.node).collect())
             }
-            Kind::Concatenate(inputs, _) => (node.name(), inputs.clone(), 0),
-            _ => (node.name(), node.inputs().into_iter().map(Arc::clone).collect(), blocks),
+            Kind::Concatenate(inputs, _) => (node.name(), inputs.clone()),
+            _ => (node.name(), node.inputs().into_iter().map(Arc::clone).collect()),
         };
+        let is_made = !matches!(node.kind, Kind::Blocks(..) | Kind::Concatenate(..));
+        let tasks = self.counts.get(&Arc::as_ptr(node)).copied().unwrap_or(0);
         let inputs: Vec<usize> = needed.iter().map(|input| self.add(input)).collect();
         let (place, are_on_devices) = self.place(node, kernel.as_ref(), &inputs);
         let block_shape: Vec<usize> = node.grid.0.iter().map(AxisChunks::size_max).collect();
@@ -89,6 +89,7 @@ impl Plan {
             name,
             shape,
             tasks,
+            is_made,
             blocks,
             block_shape,
             block_bytes,
@@ -146,6 +147,8 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// What computing the array would do: the steps, what is fused in each, how many tasks and blocks. With
     /// [`on_devices`](crate::Client::on_devices) also where each step is made.
     ///
+    /// The tasks are those that [`compute`](Self::compute) submits: they are made here, counted and dropped.
+    ///
     /// ```
     /// # maniple::Runtime::builder().execute(|client| {
     /// let x = client.ones::<f64>([1000], 100);
@@ -153,9 +156,13 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// # Ok(()) }).unwrap();
     /// ```
     pub fn explain(&self) -> String {
-        let mut plan = Plan::of(&self.client);
-        plan.add(&self.node);
         let mut text = format!("{self}\n");
+        let mut plan = Plan::of(&self.client);
+        match Lowering::rehearse(&self.client, &self.node) {
+            Ok(counts) => plan.counts = counts,
+            Err(error) => return text + &format!("  cannot be computed: {error}"),
+        }
+        plan.add(&self.node);
         for (place, step) in plan.steps.iter().enumerate() {
             let from = match step.inputs.as_slice() {
                 [] => String::new(),
@@ -174,7 +181,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
             )
             .expect("a string takes all");
         }
-        let tasks: usize = plan.steps.iter().map(|step| step.tasks).sum();
+        let tasks: u64 = plan.steps.iter().map(|step| step.tasks).sum();
         write!(text, "  {tasks} tasks in all").expect("a string takes all");
         text
     }
@@ -199,4 +206,75 @@ impl<T: Element, D: Dimensions> Array<T, D> {
 
 fn list(steps: &[usize]) -> String {
     steps.iter().map(|step| (step + 1).to_string()).collect::<Vec<_>>().join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        Array, Client, Runtime,
+        array::{Axes, Side, concatenate, select},
+    };
+    use ndarray::{ArrayD, s};
+
+    /// How many tasks are said, and how many are submitted.
+    fn tasks<T: crate::array::Element>(client: &Client, array: &Array<T>) -> (u64, u64) {
+        let text = array.explain();
+        let last = text.lines().last().expect("a line for all");
+        let said = last.trim().strip_suffix(" tasks in all").expect("the number of tasks").parse().unwrap();
+        let before = client.submitted_count();
+        let blocks = array.to_futures().unwrap();
+        let submitted = client.submitted_count() - before;
+        client.gather(&blocks).unwrap();
+        (said, submitted)
+    }
+
+    #[test]
+    fn as_many_tasks_are_submitted_as_are_said() {
+        Runtime::builder()
+            .threads(1)
+            .execute(|client| {
+                let x = client.from_ndarray(&ArrayD::<f64>::ones(vec![6, 4]), 2)?;
+                let y = client.ones::<f64>([6, 4], 2);
+                let check = |name: &str, array: &Array<f64>, wanted: u64| {
+                    assert_eq!(tasks(client, array), (wanted, wanted), "{name}:\n{}", array.explain());
+                };
+                check("blocks", &x, 0);
+                check("made", &y, 6);
+                check("fused", &(&x * 2.0 + &y), 6);
+                check("whole blocks", &x.slice(s![2..4, ..]), 0);
+                check("parts and whole blocks", &x.slice(s![1.., ..]), 2);
+                check("new chunks", &x.rechunk([6, 2]), 2);
+                check("the same chunks with an empty one", &x.rechunk(vec![vec![2, 0, 2, 2], vec![2, 2]]), 2);
+                check("side by side", &concatenate(&[&x, &y], 0), 6);
+                check("transposed", &x.t(), 6);
+                check("reshaped", &x.reshape([24]), 3 + 3);
+                check("folded", &x.rechunk([2, 4]).sum_axis(1), 3 + 3);
+                check("reduced", &x.sum_axis(1), 6 + 3);
+                check("reduced in a tree", &x.sum_axis(Axes::all().fan_in(2)), 6 + 3 + 2 + 1);
+                check("shared", &(x.rechunk([6, 2]) + x.rechunk([6, 2]).sum_axis(0)), 2 * 2 + 2 + 2);
+                check("running", &x.cumsum(0), 6 + 2 + 6);
+                check("sorted", &x.sort(0), 2 + 2);
+                check("chosen", &select(&x.gt(0.0), &y, 0.0), 6);
+                check("of a product", &x.matmul(&x.t().rechunk(2)), 6 + 2 * 9 + 9);
+                check("diagonal", &x.slice(s![..4, ..]).diagonal(0), 2);
+                check(
+                    "searched",
+                    &x.ravel().rechunk(24).searchsorted(&y.ravel().rechunk(24), Side::Left).cast(),
+                    8,
+                );
+                #[cfg(feature = "linear-algebra")]
+                {
+                    let (q, r) = x.rechunk([2, 4]).qr();
+                    let both = q.matmul(&r);
+                    let (said, submitted) = tasks(client, &both);
+                    assert_eq!(said, submitted);
+                    let (said, submitted) = tasks(client, &x.slice(s![..4, ..]).inv());
+                    assert_eq!(said, submitted);
+                }
+                let kept = (&x + 1.0).persist()?;
+                check("kept", &kept, 0);
+                Ok(())
+            })
+            .unwrap();
+    }
 }

@@ -33,7 +33,7 @@ use std::{
     borrow::Borrow,
     sync::{
         Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -69,6 +69,8 @@ struct Shared {
     /// The worker that takes the next value that is scattered.
     next_worker: AtomicUsize,
     journal: Option<Arc<Journal>>,
+    /// How many tasks were submitted.
+    submitted: AtomicU64,
 }
 
 impl Client {
@@ -80,8 +82,21 @@ impl Client {
         journal: Option<Arc<Journal>>,
     ) -> Self {
         let next_worker = AtomicUsize::new(0);
-        let shared = Arc::new(Shared { table, cluster, small_bytes_max, next_worker, journal });
+        let submitted = AtomicU64::new(0);
+        let shared = Arc::new(Shared { table, cluster, small_bytes_max, next_worker, journal, submitted });
         Self { process, shared, is_on_devices: false, graph_limit: None }
+    }
+
+    /// A client of the same run whose tasks are counted and not submitted.
+    pub(crate) fn rehearsal(&self) -> Self {
+        let (table, cluster) = (self.table().rehearsal(), Arc::clone(&self.shared.cluster));
+        let own = Self::new(self.process.clone(), table, cluster, self.shared.small_bytes_max, None);
+        Self { is_on_devices: self.is_on_devices, ..own }
+    }
+
+    /// How many tasks were submitted by this client and its clones.
+    pub(crate) fn submitted_count(&self) -> u64 {
+        self.shared.submitted.load(Ordering::Relaxed)
     }
 
     /// The process that this client belongs to, unless the run is over.
@@ -392,6 +407,7 @@ impl Client {
         options.is_kept &= self.shared.journal.is_some();
         let options = (options != Options::default()).then(|| Box::new(options));
         let tracked = self.table().track(count, &Progress::Pending);
+        self.shared.submitted.fetch_add(u64::from(count), Ordering::Relaxed);
         let layer = Layer { tasks: tracked.tasks, code, columns, level, options };
         let first = match &self.shared.journal {
             None => self.table().submit(layer),

@@ -247,6 +247,11 @@ impl Table {
         })
     }
 
+    /// A table of the same rank whose requests are never carried out.
+    pub(crate) fn rehearsal(&self) -> Arc<Self> {
+        Self::new(self.this, Arc::clone(&self.bells), false)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }

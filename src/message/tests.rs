@@ -128,7 +128,11 @@ fn to_scheduler() -> impl Strategy<Value = ToScheduler> {
     prop_oneof![
         layer().prop_map(ToScheduler::Submit),
         finished().prop_map(ToScheduler::Give),
-        held().prop_map(|held| ToScheduler::Place { task: held.task, size: held.size, holders: vec![held.holder] }),
+        held().prop_map(|held| ToScheduler::Place {
+            task: held.task,
+            size: held.size,
+            holders: vec![held.holder]
+        }),
         ranges().prop_map(ToScheduler::Release),
         ranges().prop_map(ToScheduler::Cancel),
         times.prop_map(|(finished, nanoseconds)| ToScheduler::Finished { finished, nanoseconds }),

@@ -430,7 +430,7 @@ mod factorizations {
             let words = x.try_solve(&client.ones([5], 5)).unwrap_err().to_string();
             assert_eq!(words, "solve of shapes [6, 6] and [5], which do not fit");
             let words = client.ones::<f64>([6, 5], 4).try_cholesky().unwrap_err().to_string();
-            assert_eq!(words, "the Cholesky factor is that of a square matrix, not of shape [6, 5]");
+            assert_eq!(words, "cholesky: the matrix must be square, its shape is [6, 5]");
         });
     }
 
