@@ -105,6 +105,30 @@ impl AxisChunks {
     }
 }
 
+/// Which piece of an axis of an input a block of another array is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// The one with the block's own place along this axis of that array.
+    Follows(usize),
+    /// Always this one: the only one, or the one that holds the element that is repeated.
+    Fixed(usize),
+}
+
+impl Piece {
+    /// The piece that holds the first element, which is repeated: empty ones may lie before it.
+    pub(crate) fn repeated(chunks: &AxisChunks) -> Self {
+        Self::Fixed(if chunks.length() == 0 { 0 } else { chunks.find(0).0 })
+    }
+
+    /// The piece for the block with these coordinates.
+    pub(crate) fn of(self, coordinates: &[usize]) -> usize {
+        match self {
+            Self::Follows(axis) => coordinates[axis],
+            Self::Fixed(piece) => piece,
+        }
+    }
+}
+
 /// How an array is cut: axis by axis.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Grid(pub(crate) Vec<AxisChunks>);

@@ -5,7 +5,7 @@
 //! else becomes an input: a block that another task makes.
 
 use super::{
-    chunks::AxisChunks,
+    chunks::{AxisChunks, Piece},
     kernel::{Follow, Kernel, Operation, Scope, Step},
     node::{Kind, Node},
     stack,
@@ -25,8 +25,8 @@ pub(crate) struct Fused {
 /// An input of a kernel.
 pub(crate) struct FusedInput {
     pub(crate) node: Arc<Node>,
-    /// For each of its axes: along which axis of the kernel its blocks are counted. `None`: it has one.
-    pub(crate) axes: Vec<Option<usize>>,
+    /// For each of its axes: which of its pieces a block of the kernel takes.
+    pub(crate) axes: Vec<Piece>,
 }
 
 /// The kernel that makes the blocks of an array.
@@ -154,25 +154,27 @@ impl Fusion<'_> {
     }
 
     fn input(&mut self, scope: &mut Open, node: &Arc<Node>, follows: &[Follow]) -> usize {
-        let axes: Vec<Option<usize>> = follows
-            .iter()
-            .zip(&node.grid.0)
-            .map(|(follow, own)| {
-                let keeps_order = follow.step == 1 || follow.axis.is_none();
-                assert!(follow.start == 0 && keeps_order, "views of blocks keep their order");
-                let axis = follow.axis.filter(|axis| own.count() > 1 && *axis < self.grid.len());
-                if let Some(axis) = axis {
-                    assert_eq!(*own, self.grid[axis], "operands are cut alike");
-                }
-                axis
-            })
-            .collect();
+        let axes: Vec<Piece> =
+            follows.iter().zip(&node.grid.0).map(|(follow, own)| self.piece(*follow, own)).collect();
         let same = |input: &FusedInput| Arc::ptr_eq(&input.node, node) && input.axes == axes;
         let slot = self.inputs.iter().position(same).unwrap_or_else(|| {
             self.inputs.push(FusedInput { node: Arc::clone(node), axes });
             self.inputs.len() - 1
         });
         scope.push(node, Operation::Input { slot, follows: follows.to_vec() })
+    }
+
+    fn piece(&self, follow: Follow, own: &AxisChunks) -> Piece {
+        let keeps_order = follow.step == 1 || follow.axis.is_none();
+        assert!(follow.start == 0 && keeps_order, "views of blocks keep their order");
+        match follow.axis.filter(|axis| own.count() > 1 && *axis < self.grid.len()) {
+            Some(axis) => {
+                assert_eq!(*own, self.grid[axis], "operands are cut alike");
+                Piece::Follows(axis)
+            }
+            None if follow.axis.is_none() => Piece::repeated(own),
+            None => Piece::Fixed(0),
+        }
     }
 }
 

@@ -169,8 +169,7 @@ impl<'a> Lowering<'a> {
             let coordinates = fused.kernel.grid.coordinates(index);
             let mut tasks = Vec::new();
             for (blocks, axes) in &inputs {
-                let own: Vec<usize> =
-                    axes.iter().map(|axis| axis.map_or(0, |axis| coordinates[axis])).collect();
+                let own: Vec<usize> = axes.iter().map(|axis| axis.of(&coordinates)).collect();
                 Tasks::push(&mut tasks, blocks.futures[blocks.grid.place(&own)].task());
             }
             tasks

@@ -122,8 +122,10 @@ impl Node {
             true => input,
             false => {
                 let axes = input.grid.0.iter().zip(&grid.0[grid.0.len() - input.ndim()..]);
-                let wanted =
-                    axes.map(|(own, common)| if own.length() == 1 { own.clone() } else { common.clone() });
+                let wanted = axes.map(|(own, common)| {
+                    let is_repeated = own.length() == 1 && common.length() != 1;
+                    if is_repeated { own.clone() } else { common.clone() }
+                });
                 let wanted = Grid(wanted.collect());
                 input.rechunk(&wanted)
             }

@@ -107,9 +107,15 @@ fn reductions_of_users_are_trees_over_blocks() {
             prop_assert_eq!(x.reduction(moments, add, last, Axes::all()).compute().unwrap().sum(), wanted.sum());
             // What does not commute is taken in order.
             let ends = x.ravel().reduction(
-                |block: &ArrayD<f64>, _: &[usize]| (block[[0]], block[[block.len() - 1]]),
-                |a: (f64, f64), b: &(f64, f64)| (a.0, b.1),
-                |(first, last): (f64, f64)| ndarray::arr0(first * 1000.0 + last).into_dyn(),
+                |block: &ArrayD<f64>, _: &[usize]| block.first().copied().zip(block.iter().last().copied()),
+                |a: Option<(f64, f64)>, b: &Option<(f64, f64)>| match (a, b) {
+                    (Some(a), Some(b)) => Some((a.0, b.1)),
+                    (a, b) => a.or(*b),
+                },
+                |ends: Option<(f64, f64)>| {
+                    let (first, last) = ends.expect("an array has elements");
+                    ndarray::arr0(first * 1000.0 + last).into_dyn()
+                },
                 Axes::all().fan_in(2),
             );
             let flat: Vec<f64> = local.iter().copied().collect();

@@ -2,7 +2,7 @@
 
 #![cfg_attr(not(feature = "linear-algebra"), allow(unused_imports, reason = "products need less"))]
 
-use crate::{random, shapes, with_client};
+use crate::{pieces, random, shapes, with_client};
 use maniple::{
     Client, Result, Runtime,
     array::{Array, Float, Norm, einsum, try_einsum},
@@ -18,7 +18,7 @@ fn numbers(shape: &[usize], seed: u64) -> ArrayD<f64> {
 /// A local matrix, and the same in chunks.
 fn pair(client: &Client, shape: [usize; 2], chunk: [usize; 2], seed: u64) -> (Array2<f64>, Array<f64>) {
     let local = numbers(&shape, seed);
-    let array = client.from_ndarray(&local, chunk.to_vec()).unwrap();
+    let array = client.from_ndarray(&local, pieces(&shape, &chunk, seed)).unwrap();
     (matrix(local), array)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::array::{
     ShapeError,
-    chunks::{AxisChunks, Grid},
+    chunks::{AxisChunks, Grid, Piece},
 };
 
 /// The name of an axis.
@@ -62,8 +62,8 @@ pub(super) struct Alignment {
     /// How each array is to be cut.
     pub(super) arrays: Vec<Grid>,
     pub(super) result: Grid,
-    /// For each axis of each array, along which axis of the result its blocks are counted; `None`: it has one.
-    follows: Vec<Vec<Option<usize>>>,
+    /// For each axis of each array, which of its pieces a block of the result is made of.
+    follows: Vec<Vec<Piece>>,
 }
 
 impl Alignment {
@@ -118,7 +118,10 @@ impl Alignment {
                 let is_repeated = own.length() == 1 && common.length() != 1;
                 let chunks = if is_repeated { own.clone() } else { common.clone() };
                 let place = labels.result.iter().position(|of_result| of_result == label);
-                follow.push(place.filter(|_| chunks.count() > 1));
+                follow.push(match place.filter(|_| chunks.count() > 1) {
+                    Some(axis) if !is_repeated => Piece::Follows(axis),
+                    _ => Piece::repeated(&chunks),
+                });
                 cut.push(chunks);
             }
             arrays.push(Grid(cut));
@@ -130,9 +133,8 @@ impl Alignment {
     /// The places of the blocks of each array that a block of the result is made of.
     pub(super) fn places(&self, block: usize) -> Vec<usize> {
         let coordinates = self.result.coordinates(block);
-        let place = |(follows, grid): (&Vec<Option<usize>>, &Grid)| {
-            let own: Vec<usize> =
-                follows.iter().map(|follow| follow.map_or(0, |axis| coordinates[axis])).collect();
+        let place = |(follows, grid): (&Vec<Piece>, &Grid)| {
+            let own: Vec<usize> = follows.iter().map(|piece| piece.of(&coordinates)).collect();
             grid.place(&own)
         };
         self.follows.iter().zip(&self.arrays).map(place).collect()

@@ -123,7 +123,7 @@ impl<T: Element> Array<T> {
         axis: usize,
         length: impl Into<Option<usize>>,
     ) -> Result<Array<RealOf<T>>, ShapeError> {
-        check("irfft", &self.node, axis)?;
+        let node = joined("irfft", &self.node, axis)?;
         let length = length.into().unwrap_or(2 * (self.shape()[axis] - 1));
         if length == 0 {
             return Err(ShapeError::new(format!(
@@ -131,7 +131,7 @@ impl<T: Element> Array<T> {
                 self.shape()
             )));
         }
-        let input = cast_node(ComplexOf::<T>::DATA_TYPE, &self.node);
+        let input = cast_node(ComplexOf::<T>::DATA_TYPE, &node);
         Ok(self.derive(match input.data_type {
             DataType::Complex32 => of_halves_node::<f32>(&input, axis, length),
             _ => of_halves_node::<f64>(&input, axis, length),
@@ -179,8 +179,8 @@ impl<T: Element> Array<T> {
     ///
     /// [`ShapeError`] where [`rfft`](Self::rfft) panics.
     pub fn try_rfft(&self, axis: usize) -> Result<Array<ComplexOf<T>>, ShapeError> {
-        check("rfft", &self.node, axis)?;
-        let input = cast_node(RealOf::<T>::DATA_TYPE, &self.node);
+        let node = joined("rfft", &self.node, axis)?;
+        let input = cast_node(RealOf::<T>::DATA_TYPE, &node);
         Ok(self.derive(match input.data_type {
             DataType::F32 => real_node::<f32>(&input, axis),
             _ => real_node::<f64>(&input, axis),
@@ -237,7 +237,7 @@ impl<T: Element> Array<T> {
     ) -> Result<Array<ComplexOf<T>>, ShapeError> {
         let mut node = cast_node(ComplexOf::<T>::DATA_TYPE, &self.node);
         for axis in axes {
-            check(name, &node, *axis)?;
+            node = joined(name, &node, *axis)?;
             node = match node.data_type {
                 DataType::Complex32 => complex_node::<f32>(name, &node, *axis, is_inverse),
                 _ => complex_node::<f64>(name, &node, *axis, is_inverse),
@@ -282,18 +282,25 @@ impl Client {
     }
 }
 
-/// Whether an axis is there, has elements and lies in one chunk.
-fn check(name: &str, node: &Node, axis: usize) -> Result<(), ShapeError> {
+/// The array with an axis in one chunk. Empty chunks beside the one that has all elements are dropped.
+///
+/// # Errors
+///
+/// [`ShapeError`] if there is no such axis, it has no elements, or several chunks have some.
+fn joined(name: &str, node: &Arc<Node>, axis: usize) -> Result<Arc<Node>, ShapeError> {
     let shape = node.shape();
     let error =
         |words: String| Err(ShapeError::new(format!("{name} along axis {axis} of shape {shape:?}, {words}")));
-    match node.grid.0.get(axis) {
-        None => error("which has no such axis".into()),
-        Some(chunks) if chunks.length() == 0 => error("which has no elements".into()),
-        Some(chunks) if chunks.count() > 1 => {
-            error(format!("which is cut into {} chunks: rechunk axis {axis} into one chunk", chunks.count()))
+    let Some(chunks) = node.grid.0.get(axis) else { return error("which has no such axis".into()) };
+    let length = chunks.length();
+    match chunks.sizes().into_iter().filter(|size| *size > 0).count() {
+        0 => error("which has no elements".into()),
+        1 => {
+            let mut grid = node.grid.clone();
+            grid.0[axis] = AxisChunks::regular(length, length);
+            Ok(node.rechunk(&grid))
         }
-        Some(_) => Ok(()),
+        count => error(format!("which is cut into {count} chunks: rechunk axis {axis} into one chunk")),
     }
 }
 
