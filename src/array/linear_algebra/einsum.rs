@@ -202,8 +202,8 @@ mod tests {
         };
         assert_eq!(read("ij, jk -> ki", &[2, 2]).unwrap(), (vec![labels("ij"), labels("jk")], labels("ki")));
         assert_eq!(read("kj,ji", &[2, 2]).unwrap().1, labels("ik"));
-        assert_eq!(read("i,i->", &[1, 1]).unwrap().1, []);
-        assert_eq!(read("ii", &[2]).unwrap().1, []);
+        assert_eq!(read("i,i->", &[1, 1]).unwrap().1, Vec::<Label>::new());
+        assert_eq!(read("ii", &[2]).unwrap().1, Vec::<Label>::new());
         let more = read("i...j,...j", &[4, 2]).unwrap();
         assert_eq!(more.0[0], [labels("i"), vec![ELLIPSIS + 1, ELLIPSIS], labels("j")].concat());
         assert_eq!(more.0[1], [vec![ELLIPSIS], labels("j")].concat());
