@@ -235,11 +235,11 @@ methods! {
     /// Tangents; the elements are in radians.
     tan, Float, Unary Tan -> T;
     /// Inverse sines, in radians.
-    asin, Real, Unary ArcSin -> T;
+    asin, Float, Unary ArcSin -> T;
     /// Inverse cosines, in radians.
-    acos, Real, Unary ArcCos -> T;
+    acos, Float, Unary ArcCos -> T;
     /// Inverse tangents, in radians.
-    atan, Real, Unary ArcTan -> T;
+    atan, Float, Unary ArcTan -> T;
     /// Hyperbolic sines.
     sinh, Float, Unary Sinh -> T;
     /// Hyperbolic cosines.
@@ -247,11 +247,11 @@ methods! {
     /// Hyperbolic tangents.
     tanh, Float, Unary Tanh -> T;
     /// Inverse hyperbolic sines.
-    asinh, Real, Unary ArcSinh -> T;
+    asinh, Float, Unary ArcSinh -> T;
     /// Inverse hyperbolic cosines.
-    acosh, Real, Unary ArcCosh -> T;
+    acosh, Float, Unary ArcCosh -> T;
     /// Inverse hyperbolic tangents.
-    atanh, Real, Unary ArcTanh -> T;
+    atanh, Float, Unary ArcTanh -> T;
     /// Real parts.
     real, Float, Unary Real -> T::Real;
     /// Imaginary parts.

@@ -1,6 +1,7 @@
 //! Chunked arrays: against `ndarray`, against NumPy's answers, and against what defines a result.
 
 mod blocks;
+mod complex;
 mod elements;
 mod files;
 mod linear_algebra;

@@ -5,7 +5,7 @@
 
 use crate::array::{
     element::{Elements, Sealed, with_type},
-    math::Math,
+    math::{Math, complex, complex_inverse},
 };
 use multiversion::multiversion;
 use num_complex::{Complex, ComplexFloat};
@@ -377,14 +377,14 @@ macro_rules! floats {
 floats!(f32, f64);
 
 macro_rules! complex {
-    ($($T:ty),*) => { $(
+    ($($T:ty, $divide:path);*) => { $(
         impl Arithmetic for Complex<$T> {
             fn unary(operator: Unary, input: &[Self], output: &mut Elements) -> bool {
                 match operator {
                     Unary::IsNan => each(input, bools(output), |a: Self| a.is_nan()),
                     Unary::IsInfinite => each(input, bools(output), |a: Self| a.is_infinite()),
                     Unary::IsFinite => each(input, bools(output), |a: Self| a.is_finite()),
-                    Unary::Absolute => each(input, <$T>::vector_mut(output), |a: Self| a.re.hypot(a.im)),
+                    Unary::Absolute => each(input, <$T>::vector_mut(output), |a: Self| complex::abs(widen(a)) as $T),
                     Unary::Real => each(input, <$T>::vector_mut(output), |a: Self| a.re),
                     Unary::Imaginary => each(input, <$T>::vector_mut(output), |a: Self| a.im),
                     _ => return unary_complex(operator, input, Self::vector_mut(output)),
@@ -392,23 +392,18 @@ macro_rules! complex {
                 return true;
 
                 fn unary_complex(operator: Unary, input: &[Complex<$T>], output: &mut [Complex<$T>]) -> bool {
-                    let function: fn(Complex<$T>) -> Complex<$T> = match operator {
-                        Unary::Negative => |a| -a,
-                        Unary::Square => |a| a * a,
-                        Unary::Reciprocal => |a| a.inv(),
-                        Unary::SquareRoot => |a| a.sqrt(),
-                        Unary::Exp => |a| a.exp(),
-                        Unary::Log => |a| a.ln(),
-                        Unary::Sin => |a| a.sin(),
-                        Unary::Cos => |a| a.cos(),
-                        Unary::Tan => |a| a.tan(),
-                        Unary::Sinh => |a| a.sinh(),
-                        Unary::Cosh => |a| a.cosh(),
-                        Unary::Tanh => |a| a.tanh(),
-                        Unary::Conjugate => |a| a.conj(),
-                        _ => return false,
-                    };
-                    each(input, output, function);
+                    match operator {
+                        Unary::Negative => each(input, output, |a| -a),
+                        Unary::Square => each(input, output, |a| a * a),
+                        Unary::Conjugate => each(input, output, |a: Complex<$T>| a.conj()),
+                        _ => {
+                            let Some(function) = complex_function(operator) else { return false };
+                            each(input, output, |a: Complex<$T>| {
+                                let Complex { re, im } = function(widen(a));
+                                Complex::new(re as $T, im as $T)
+                            });
+                        }
+                    }
                     true
                 }
             }
@@ -418,8 +413,11 @@ macro_rules! complex {
                     Binary::Add => pairs(left, right, output, |a: Self, b| a + b),
                     Binary::Subtract => pairs(left, right, output, |a: Self, b| a - b),
                     Binary::Multiply => pairs(left, right, output, |a: Self, b| a * b),
-                    Binary::Divide => pairs(left, right, output, |a: Self, b| a / b),
-                    Binary::Power => pairs(left, right, output, |a: Self, b| a.powc(b)),
+                    Binary::Divide => pairs(left, right, output, $divide),
+                    Binary::Power => pairs(left, right, output, |a: Self, b| {
+                        let Complex { re, im } = complex::pow(widen(a), widen(b));
+                        Complex::new(re as $T, im as $T)
+                    }),
                     _ => return false,
                 }
                 true
@@ -428,7 +426,35 @@ macro_rules! complex {
     )* };
 }
 
-complex!(f32, f64);
+complex!(f32, complex::divide_narrow; f64, complex::divide);
+
+#[inline(always)]
+fn widen<T: Into<f64>>(number: Complex<T>) -> Complex<f64> {
+    Complex::new(number.re.into(), number.im.into())
+}
+
+/// The function of one complex number that an operation applies.
+fn complex_function(operator: Unary) -> Option<fn(Complex<f64>) -> Complex<f64>> {
+    Some(match operator {
+        Unary::Reciprocal => complex::recip,
+        Unary::SquareRoot => complex::sqrt,
+        Unary::Exp => complex::exp,
+        Unary::Log => complex::ln,
+        Unary::Sin => complex::sin,
+        Unary::Cos => complex::cos,
+        Unary::Tan => complex::tan,
+        Unary::ArcSin => complex_inverse::asin,
+        Unary::ArcCos => complex_inverse::acos,
+        Unary::ArcTan => complex_inverse::atan,
+        Unary::Sinh => complex::sinh,
+        Unary::Cosh => complex::cosh,
+        Unary::Tanh => complex::tanh,
+        Unary::ArcSinh => complex_inverse::asinh,
+        Unary::ArcCosh => complex_inverse::acosh,
+        Unary::ArcTanh => complex_inverse::atanh,
+        _ => return None,
+    })
+}
 
 /// `output[i] = input[i]` as another type: floats to integers are cut off and saturate, any number
 /// but zero is `true`, and an imaginary part is dropped.

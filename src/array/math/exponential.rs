@@ -96,6 +96,12 @@ pub(super) fn exp(x: f64) -> f64 {
     exp_reduced(n, r, rest)
 }
 
+/// `n` and `factor` with `exp(x) = 2^n factor`, of a number from -2000 to 2000, or NaN.
+pub(super) fn exp_parts(x: f64) -> (i64, f64) {
+    let (n, r, rest) = reduce(x);
+    (if x.is_nan() { 0 } else { n }, exp_reduced(0, r, rest))
+}
+
 #[inline(always)]
 pub(super) fn exp2(x: f64) -> f64 {
     let x = x.clamp(-1080.0, 1030.0);

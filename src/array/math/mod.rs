@@ -11,6 +11,8 @@
 //! Results are within 1 ulp (`f32`) or 2 ulp (`f64`) of the exact value rounded.
 
 mod bits;
+pub(crate) mod complex;
+pub(crate) mod complex_inverse;
 mod exponential;
 mod inverse;
 mod logarithm;

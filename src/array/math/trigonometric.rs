@@ -117,6 +117,12 @@ pub(super) fn tan(x: f64) -> f64 {
     if x == 0.0 { x } else { value }
 }
 
+/// Sine and cosine of an angle up to [`LARGEST`].
+pub(super) fn sin_cos(x: f64) -> (f64, f64) {
+    let reduced = Reduced::new(x);
+    (if x == 0.0 { x } else { reduced.sine(0) }, reduced.sine(1))
+}
+
 /// Sine and cosine of so many turns, from 0 to 1.
 #[inline(always)]
 pub(crate) fn sin_cos_turns(turns: f64) -> (f64, f64) {
