@@ -75,10 +75,14 @@ fn option(word: &str) -> Option<(String, Option<String>)> {
             Some((name, value)) => (name, Some(value.to_string())),
             None => (long, None),
         };
-        return Some((name.into(), value));
+        // With a blank it was within quotation marks, as is a value.
+        return Some((name.into(), value)).filter(|_| !name.contains(char::is_whitespace));
     }
     let letter = word.strip_prefix('-')?.chars().next().filter(char::is_ascii_alphabetic)?;
     let value = word[2..].strip_prefix('=').unwrap_or(&word[2..]);
+    if value.starts_with(char::is_whitespace) {
+        return None;
+    }
     Some((format!("-{letter}"), Some(value.to_string()).filter(|value| !value.is_empty())))
 }
 
