@@ -48,7 +48,12 @@ impl<T: Element> Array<T> {
         let Slices { selections, axes } = Slices::new(&self.shape(), slices.as_ref())?;
         let part: Vec<usize> =
             axes.iter().map(|axis| axis.map_or(1, |axis| count(&selections[axis]))).collect();
-        let value: Self = self.derive(value.node());
+        let mut value: Self = self.derive(value.node());
+        // As in NumPy, axes of length 1 in front are left out where the part has fewer axes.
+        while value.ndim() > part.len() && value.shape()[0] == 1 {
+            let rest: Vec<Option<usize>> = (1..value.ndim()).map(Some).collect();
+            value = self.derive(view_node(&value.node, &rest));
+        }
         let value = value.try_broadcast_to(part)?;
         // The value's axes as this array's: single indices have length 1, new axes go.
         let own: Vec<Option<usize>> =
