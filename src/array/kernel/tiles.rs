@@ -152,7 +152,7 @@ mod tests {
             let mut steps = vec![input()];
             for (kind, a, b, c) in seeds {
                 let count = steps.len();
-                let mut of_type = |wanted: DataType, seed: usize| {
+                let of_type = |wanted: DataType, seed: usize| {
                     let fitting: Vec<usize> =
                         (0..count).filter(|index| steps[*index].data_type == wanted).collect();
                     (!fitting.is_empty()).then(|| fitting[seed % fitting.len()])

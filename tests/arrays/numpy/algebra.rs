@@ -30,7 +30,7 @@ pub(super) fn product(step: &Step, x: &Value, y: &Value) -> Option<Built> {
         "inner" => of_floats!(x y => x.inner(y)),
         "outer" => of_floats!(x y => x.outer(y)),
         "vdot" => of_floats!(x y => x.vdot(y)),
-        "einsum" => of_floats!(x y => einsum(&step.words[0], x, y)),
+        "einsum" => of_floats!(x y => einsum(&step.words[0], &[x, y])),
         "tensordot" => {
             let axes = step.sizes(0);
             let (own, other) = axes.split_at(axes.len() / 2);
