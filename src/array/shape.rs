@@ -196,7 +196,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
         let skipped = self.ndim() - counts.len();
         let mut shape = self.shape();
         for (axis, count) in counts.iter().enumerate() {
-            shape[skipped + axis] = shape[skipped + axis].checked_mul(*count).unwrap_or(usize::MAX);
+            shape[skipped + axis] = shape[skipped + axis].saturating_mul(*count);
         }
         expect("tile", checked_size(&shape, size_of::<T>()));
         let start: Array<T> = self.derive(Arc::clone(&self.node));

@@ -130,7 +130,7 @@ impl<T: Element> Array<T> {
 /// Makes a directory in place of what a run that was killed left under this name.
 fn new_directory(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => fs::create_dir(path),
     }
 }
