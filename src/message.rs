@@ -121,22 +121,6 @@ impl Layer {
         }
     }
 
-    /// What each of its tasks weighs among those that have not ended: one, and one more for each KiB of its
-    /// arguments.
-    pub(crate) fn weight(&self) -> u64 {
-        let listed = |lists: &[Vec<Tasks>]| lists.iter().map(|list| size_of_val(list.as_slice())).sum();
-        let bytes = |column: &Column| match column {
-            Column::Same(bytes) => bytes.len(),
-            Column::Each(values) => values.byte_count(),
-            Column::Stride { .. } => 0,
-            Column::Values(tasks) => size_of_val(tasks.as_slice()),
-            Column::Lists { lists, .. } => listed(lists),
-            Column::Parts { lists, cuts } => listed(lists) + cuts.byte_count(),
-        };
-        let bytes: usize = self.columns.iter().map(bytes).sum();
-        1 + bytes as u64 / (1024 * u64::from(self.tasks.count.max(1)))
-    }
-
     /// What its tasks are called.
     pub(crate) fn name(&self) -> String {
         let label = self.options.as_ref().and_then(|options| options.label.clone());
@@ -287,12 +271,6 @@ pub enum ToScheduler {
         /// How much; the least that was said counts.
         nanoseconds: u64,
     },
-    /// A client wants to be told when its tasks that have not ended weigh no more than this
-    /// ([`ToClient::Room`]).
-    AskRoom {
-        /// What a task weighs: see [`scheduler`](crate::scheduler).
-        open_max: u64,
-    },
     /// A rank's process has ended, or nothing is heard of it: it is lost.
     Died {
         /// Which.
@@ -348,11 +326,6 @@ pub enum ToClient {
     Stopping,
     /// Nothing will ever be made again of these values of the client's own.
     Forgotten(Vec<Tasks>),
-    /// A client's tasks that have not ended weigh no more than it asked for.
-    Room {
-        /// What they weigh.
-        open: u64,
-    },
     /// What a rank was asked.
     Answer {
         /// The number of the question.

@@ -156,7 +156,9 @@ fn a_full_scratch_disk_is_told() {
     }
     let words = [
         (1, "cannot make its scratch directory (choose another with MANIPLE_LOCAL_DIRECTORY)"),
-        (2, "a file in it: Os { code: 28, kind: StorageFull"),
+        // The directory, but not the file that its lock is on.
+        (2, "cannot make its scratch directory (choose another with MANIPLE_LOCAL_DIRECTORY)"),
+        (3, "a file in it: Os { code: 28, kind: StorageFull"),
     ];
     for (room, words) in words {
         let disk = tempfile::tempdir().unwrap();

@@ -78,27 +78,18 @@ impl Client {
         is_first
     }
 
-    /// Has what `submit` submits, and what it drops of that, sent together: so the scheduler knows at once what
-    /// needs a task, and that nobody else wants it. Where there is a journal nothing at all is sent meanwhile: what
-    /// only tasks need whose results it has is released again before anybody begins it.
+    /// Lets nothing be sent while `submit` submits, if there is a journal: what only tasks need whose results
+    /// it has is released again before anybody begins it.
     pub(crate) fn submit_together<T>(&self, submit: impl FnOnce() -> T) -> T {
-        struct Together<'a>(&'a Table, bool);
-        impl Drop for Together<'_> {
+        struct Together(Option<Arc<Table>>);
+        impl Drop for Together {
             fn drop(&mut self) {
-                match self.1 {
-                    true => self.0.go_on(),
-                    false => self.0.say_gathered(),
-                }
+                self.0.iter().for_each(|table| table.go_on());
             }
         }
-        // Later it could not wait, since what is held back does not begin.
-        self.wait_for_room();
-        let has_journal = self.has_journal();
-        match has_journal {
-            true => self.table().hold_back(),
-            false => self.table().gather(),
-        }
-        let _together = Together(self.table(), has_journal);
+        let table = self.shared.journal.as_ref().map(|_| Arc::clone(self.table()));
+        table.iter().for_each(|table| table.hold_back());
+        let _together = Together(table);
         submit()
     }
 }

@@ -8,7 +8,6 @@ mod keep;
 mod options;
 pub(crate) mod process;
 mod progress;
-pub(crate) mod room;
 pub(crate) mod table;
 
 use crate::{
@@ -57,8 +56,6 @@ pub struct Client {
     process: Weak<dyn Process>,
     shared: Arc<Shared>,
     is_on_devices: bool,
-    /// How many of its tasks may be open before it is held back, if it is the driver's.
-    graph_limit: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -84,7 +81,7 @@ impl Client {
         let next_worker = AtomicUsize::new(0);
         let submitted = AtomicU64::new(0);
         let shared = Arc::new(Shared { table, cluster, small_bytes_max, next_worker, journal, submitted });
-        Self { process, shared, is_on_devices: false, graph_limit: None }
+        Self { process, shared, is_on_devices: false }
     }
 
     /// A client of the same run whose tasks are counted and not submitted.
@@ -169,8 +166,7 @@ impl Client {
         self.table().is_stopping()
     }
 
-    /// Has `function` called with these arguments, on a worker. Returns at once, unless very many tasks that the
-    /// driver has submitted have not ended: then when fewer have not ([`graph_limit`](crate::Builder::graph_limit)).
+    /// Has `function` called with these arguments, on a worker. Returns at once.
     ///
     /// A function is a `fn` or a closure that captures nothing. Its arguments are `()`, one bare
     /// argument, or a tuple; each a value, a future of one, or for a list, futures.
@@ -217,8 +213,7 @@ impl Client {
         Future::new(self.clone(), &tracked, 0)
     }
 
-    /// Has `function` called once for each of the items; all travel as one message. Returns as
-    /// [`submit`](Self::submit) does.
+    /// Has `function` called once for each of the items; all travel as one message. Returns at once.
     ///
     /// The items are what [`submit`](Self::submit) takes as arguments: values, futures, or, `zip`ped,
     /// tuples of them.
@@ -403,7 +398,6 @@ impl Client {
         count: u32,
         columns: Vec<Column>,
     ) -> Arc<Tracked> {
-        self.wait_for_room();
         options.is_kept &= self.shared.journal.is_some();
         let options = (options != Options::default()).then(|| Box::new(options));
         let tracked = self.table().track(count, &Progress::Pending);
@@ -447,7 +441,6 @@ impl Client {
     }
 
     fn wait_for<T>(&self, mut ready: impl FnMut() -> Option<T>, timeout: Option<Duration>) -> Result<T> {
-        self.table().hurry();
         let mut found = None;
         let mut is_ready = || {
             found = ready();

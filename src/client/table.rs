@@ -2,9 +2,6 @@
 //!
 //! All is under locks that are held for moments and under which nothing else is locked.
 
-mod gathering;
-
-use super::room::Room;
 use crate::{
     comm::Bells,
     error::{Reason, TaskError},
@@ -27,8 +24,6 @@ use std::{
     },
 };
 
-/// How many layers of one expression are gathered at most before they are said.
-const GATHERED_MAX: usize = 64;
 /// How many runs of released tasks may wait for the next time that the rank is looked after, which is
 /// within [`SLEEP_MAX`](crate::comm::bell::SLEEP_MAX).
 const RELEASED_MAX: usize = 256;
@@ -161,14 +156,8 @@ struct State {
     tracked: BTreeMap<TaskId, Weak<Tracked>>,
     requests: Vec<Request>,
     released: Vec<Tasks>,
-    /// How much of what was submitted is open.
-    room: Room,
     /// How many want nothing said for now.
     held_back: u32,
-    /// How many would rather have what they say said together.
-    gathering: u32,
-    /// Whether nothing is gathered after all, since somebody waits.
-    is_urgent: bool,
     /// Values put for others, and which of them have not fetched theirs.
     lent: FxHashMap<TaskId, Vec<Rank>>,
     /// Values put for others that are kept until nothing can be made again of them.
@@ -192,12 +181,6 @@ impl State {
         if !is_kept && !self.fetches.contains_key(&task) {
             self.requests.push(Request::Drop(task));
         }
-    }
-
-    /// Whether nothing is to be said yet.
-    fn is_silent(&self) -> bool {
-        let gathers = self.gathering > 0 && !self.is_urgent && self.requests.len() < GATHERED_MAX;
-        self.held_back > 0 || gathers
     }
 
     /// Whether no value is on its way from here or to here, so that whoever holds it may let it go.
@@ -311,7 +294,6 @@ impl Table {
     /// Submits a layer. Returns whether nothing else was waiting to be said.
     pub(crate) fn submit(&self, layer: Layer) -> bool {
         let mut state = self.state();
-        state.room.fill(u64::from(layer.tasks.count) * layer.weight());
         if let Some(Request::Say(_, Message::ToScheduler(ToScheduler::Submit(last)))) =
             state.requests.last_mut()
             && append(last, &layer)
@@ -391,13 +373,13 @@ impl Table {
     /// Whether something is to be done.
     pub(crate) fn has_requests(&self) -> bool {
         let state = self.state();
-        !state.is_silent() && (!state.requests.is_empty() || !state.released.is_empty())
+        state.held_back == 0 && (!state.requests.is_empty() || !state.released.is_empty())
     }
 
     /// What is to be done, in order: what was released goes last, after what may use it.
     pub(crate) fn take_requests(&self) -> Vec<Request> {
         let mut state = self.state();
-        if state.is_silent() {
+        if state.held_back > 0 {
             return Vec::new();
         }
         let mut requests = std::mem::take(&mut state.requests);
@@ -428,7 +410,6 @@ impl Table {
             ToClient::Answer { question, state } => {
                 self.state().answers.insert(question, *state);
             }
-            ToClient::Room { open } => self.state().room.learn(open),
             ToClient::Stopping => self.stopping.store(true, Ordering::Relaxed),
         }
     }
@@ -479,6 +460,17 @@ impl Table {
     pub(crate) fn key_of(&self, task: TaskId) -> Option<Key> {
         let (tracked, index) = self.find(task)?;
         *tracked.keys.get()?.get(index as usize)?
+    }
+
+    /// Holds back what is to be said until [`go_on`](Self::go_on).
+    pub(crate) fn hold_back(&self) {
+        self.state().held_back += 1;
+    }
+
+    /// See [`hold_back`](Self::hold_back).
+    pub(crate) fn go_on(&self) {
+        self.state().held_back -= 1;
+        self.bells.ring_self();
     }
 
     /// A watcher of these tasks; it has seen those that have ended.

@@ -18,7 +18,6 @@ use crate::{
     client::{
         Client,
         process::{Parts, Process},
-        room::default_limit,
         table::{Request, Table},
     },
     cluster::{Cluster, RankRecord},
@@ -173,12 +172,6 @@ impl Engine {
         let (table, cluster) = (Arc::clone(&self.table), Arc::clone(&self.cluster));
         let process: Arc<dyn Process> = self.clone();
         Client::new(Arc::downgrade(&process), table, cluster, settings.small_bytes_max, self.journal.clone())
-    }
-
-    /// The client of the driver, which is held back where it submits more than can be run.
-    pub(crate) fn driver(self: &Arc<Self>, settings: &Settings) -> Client {
-        let limit = settings.graph_limit.unwrap_or_else(|| default_limit(&self.cluster));
-        self.client(settings).held_back(limit)
     }
 
     /// How the driver's closure ended, once every rank is to end.

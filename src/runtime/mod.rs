@@ -134,7 +134,6 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`share_device`](Self::share_device) | `MANIPLE_SHARE_DEVICE=1` | workers of a host have a device each |
 /// | [`device_memory_limit`](Self::device_memory_limit) | `MANIPLE_DEVICE_MEMORY_LIMIT` | `auto`: all that the device has |
 /// | [`backlog`](Self::backlog) | `MANIPLE_BACKLOG_MICROSECONDS`, `MANIPLE_BACKLOG_TASKS` | 2000, 4096 |
-/// | [`graph_limit`](Self::graph_limit) | `MANIPLE_GRAPH_LIMIT` | 65,536, or 1,024 for each thread of a worker if that is more |
 /// | [`small_bytes_max`](Self::small_bytes_max) | `MANIPLE_SMALL_BYTES` | 512 |
 /// | [`frame_bytes_max`](Self::frame_bytes_max) | `MANIPLE_FRAME_BYTES` | 256 MiB |
 /// | [`local_workers`](Self::local_workers) | `MANIPLE_LOCAL_WORKERS` | none: one process does all |
@@ -243,14 +242,6 @@ impl Builder {
     pub fn backlog(self, time: Duration, tasks_max: u32) -> Self {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.set(|settings| settings.backlog = Backlog { nanoseconds, tasks_max: tasks_max.max(1) })
-    }
-
-    /// Number of unfinished tasks that the driver may have submitted. Beyond it
-    /// [`submit`](Client::submit) and whatever else submits wait until half of them have finished, so that rank 0's
-    /// memory does not grow with the length of the run. Each KiB of arguments counts as another task. One call, such as
-    /// a [`map`](Client::map), is submitted whole; calls from within tasks do not wait.
-    pub fn graph_limit(self, tasks: u64) -> Self {
-        self.set(|settings| settings.graph_limit = Some(tasks.max(1)))
     }
 
     /// Maximum encoded size, in bytes, of values that are sent inline with control messages.
@@ -693,7 +684,7 @@ impl Member {
     /// Runs the closure, and tells all ranks how it ended. Returns its error, or its panic.
     fn drive<T: Data>(&self, driver: impl FnOnce(&Client) -> Result<T> + Send) -> Option<Ending> {
         let engine = &self.engine;
-        let client = engine.driver(&self.settings);
+        let client = engine.client(&self.settings);
         let closure = || {
             let ended = engine.driving(|| catch_unwind(AssertUnwindSafe(|| driver(&client))));
             let (outcome, ending) = Ending::of(ended);

@@ -31,8 +31,6 @@ pub(crate) struct Settings {
     pub share_device: bool,
     pub device_memory_limit: MemoryLimit,
     pub backlog: Backlog,
-    /// How many tasks that have not ended the driver may have, if that was said.
-    pub graph_limit: Option<u64>,
     pub small_bytes_max: usize,
     pub frame_bytes_max: usize,
     pub local_workers: Option<u32>,
@@ -84,7 +82,6 @@ impl Settings {
                 nanoseconds: microseconds.map_or(default.nanoseconds, |us: u64| us * 1000),
                 tasks_max: at_least_one(&read, "MANIPLE_BACKLOG_TASKS")?.unwrap_or(default.tasks_max),
             },
-            graph_limit: positive(&read, "MANIPLE_GRAPH_LIMIT")?,
             small_bytes_max: number(&read, "MANIPLE_SMALL_BYTES")?.unwrap_or(512),
             frame_bytes_max: number(&read, "MANIPLE_FRAME_BYTES")?.unwrap_or(256 << 20),
             local_workers: at_least_one(&read, "MANIPLE_LOCAL_WORKERS")?,
@@ -180,17 +177,8 @@ fn word<T: std::str::FromStr<Err = Error> + Default>(
 }
 
 fn at_least_one(read: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<u32>> {
-    positive(read, name)
-}
-
-fn positive<T>(read: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<T>>
-where
-    T: std::str::FromStr + From<u8> + PartialEq,
-{
     match number(read, name)? {
-        Some(number) if number == T::from(0) => {
-            Err(Error::Option(format!("{name}=0: it must be at least 1")))
-        }
+        Some(0) => Err(Error::Option(format!("{name}=0: it must be at least 1"))),
         other => Ok(other),
     }
 }
@@ -248,8 +236,6 @@ mod tests {
         for (name, value) in [
             ("MANIPLE_THREADS", "many"),
             ("MANIPLE_THREADS", "0"),
-            ("MANIPLE_GRAPH_LIMIT", "0"),
-            ("MANIPLE_GRAPH_LIMIT", "all"),
             ("MANIPLE_INCLUSIVE", "perhaps"),
             ("MANIPLE_RESOURCES", "GPU"),
             ("MANIPLE_TIME_LIMIT", "an hour"),

@@ -9,7 +9,6 @@
 
 mod calls;
 mod concerned;
-mod room;
 mod shelf;
 
 use super::{

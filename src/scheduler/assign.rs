@@ -154,7 +154,6 @@ impl Scheduler {
     }
 
     pub(super) fn give_out_work(&mut self) {
-        self.run_ahead();
         self.give_suspects();
         self.fill_idle();
         // Before backlogs are filled: what came back from one must not go there again.
@@ -340,7 +339,7 @@ impl Scheduler {
             Some(slot) => slot,
             None => self.insert(id, layer, State::Withheld),
         };
-        if !self.leave_queue(slot) || self.put_aside(slot) {
+        if !self.leave_queue(slot) {
             return false;
         }
         self.assign(slot, worker);

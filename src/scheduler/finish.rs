@@ -83,7 +83,6 @@ impl Scheduler {
         task.worker = NONE;
         task.size = size;
         let wanted = task.wanted;
-        self.has_run_ahead(slot);
         self.add_holder(slot, worker);
         if wanted {
             self.tell_client(id.owner(), ToClient::Stored(Held { task: id, holder: source, size }));
@@ -177,21 +176,14 @@ impl Scheduler {
 
     /// A task has its value: what waited for it comes nearer, what it needed is needed less.
     fn ended(&mut self, slot: Slot) {
-        self.close(slot);
-        let is_source = self.tasks[slot].is_source;
         let mut dependents = std::mem::replace(&mut self.tasks[slot].dependents, NONE);
         while let Some(dependent) = self.chains.pop(&mut dependents) {
             let task = &mut self.tasks[dependent];
             task.missing -= 1;
-            task.missing_others -= u32::from(!is_source);
-            let are_due = !is_source && task.missing_others == 0 && task.has_sources;
             match task.state {
                 State::Waiting if task.missing == 0 => self.become_ready(dependent),
                 State::Waiting => {}
                 _ => self.unneeded.push(dependent),
-            }
-            if are_due {
-                self.sources_are_due(dependent);
             }
         }
         self.release_needs_of_ended(slot);
@@ -248,14 +240,12 @@ impl Scheduler {
             return;
         }
         let task = &mut self.tasks[slot];
-        let (id, wanted, is_source) = (task.id, task.wanted, task.is_source);
+        let (id, wanted) = (task.id, task.wanted);
         let mut dependents = std::mem::replace(&mut task.dependents, NONE);
         if task.state == State::Assigned {
             self.cancel_assigned(slot);
         } else {
             task.state = State::Failed;
-            self.close(slot);
-            self.leave_sources(slot);
             self.release_needs(slot);
             self.unneeded.push(slot);
         }
@@ -267,7 +257,6 @@ impl Scheduler {
         while let Some(dependent) = self.chains.pop(&mut dependents) {
             let task = &mut self.tasks[dependent];
             task.missing -= 1;
-            task.missing_others -= u32::from(!is_source);
             if task.state == State::Waiting {
                 let layer = task.layer;
                 next.push((dependent, self.inherited(error, layer)));
@@ -357,8 +346,6 @@ impl Scheduler {
 
     /// Removes a record; its value goes from all its holders.
     fn forget(&mut self, slot: Slot) {
-        self.close(slot);
-        self.leave_sources(slot);
         let task = self.tasks.remove(slot);
         self.pages.remove(task.id);
         self.errors.remove(&slot);

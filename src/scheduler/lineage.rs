@@ -151,7 +151,6 @@ impl Scheduler {
         lineage.awaited.retain(|(_, other)| *other != worker);
         lineage.awaited.extend(awaited);
         self.disown(rank);
-        self.room.forget(rank);
         let (tasks, values) = self.take_from(worker);
         let host = self.workers[worker as usize].spec.host.clone();
         let lineage = self.lineage.as_deref_mut().expect("looked at above");
@@ -314,7 +313,6 @@ impl Scheduler {
     /// All that has not ended is looked at anew, now that it is known who holds what.
     fn recover(&mut self) {
         self.empty_queues();
-        let aside = self.begin_ahead_anew();
         self.unlink_all();
         let mut failing = self.make_lost_again();
         let is_open = |task: &Task| matches!(task.state, State::Waiting | State::Ready);
@@ -331,11 +329,6 @@ impl Scheduler {
         for slot in open {
             let task = &self.tasks[slot];
             if task.state == State::Waiting && task.missing == 0 {
-                self.become_ready(slot);
-            }
-        }
-        for slot in aside {
-            if self.tasks[slot].state == State::Withheld {
                 self.become_ready(slot);
             }
         }
@@ -367,7 +360,6 @@ impl Scheduler {
             let mut dependents = std::mem::replace(&mut self.tasks[slot].dependents, NONE);
             while self.chains.pop(&mut dependents).is_some() {}
             let task = &mut self.tasks[slot];
-            task.missing_others = 0;
             if std::mem::take(&mut task.missing) > 0 {
                 self.unneeded.push(slot);
             }
@@ -459,7 +451,7 @@ impl Scheduler {
         })
     }
 
-    pub(super) fn needs_of(&self, slot: Slot) -> SmallVec<[TaskId; 8]> {
+    fn needs_of(&self, slot: Slot) -> SmallVec<[TaskId; 8]> {
         let task = &self.tasks[slot];
         let mut needs = SmallVec::new();
         if task.layer != NONE {
@@ -480,10 +472,8 @@ impl Scheduler {
             }
             let task = &mut self.tasks[needed];
             if !task.is_ended() {
-                let is_other = !task.is_source;
                 self.chains.push(&mut task.dependents, slot);
                 self.tasks[slot].missing += 1;
-                self.tasks[slot].missing_others += u32::from(is_other);
             }
         }
         let error = failed?;
@@ -511,7 +501,6 @@ impl Scheduler {
     pub(super) fn let_go(&mut self, slot: Slot) {
         self.tasks[slot].worker = NONE;
         if self.errors.contains_key(&slot) {
-            self.close(slot);
             self.release_needs(slot);
             self.tasks[slot].state = State::Failed;
             self.unneeded.push(slot);
@@ -527,14 +516,10 @@ impl Scheduler {
 
     /// A task that nobody needs is not run, or not again.
     pub(super) fn give_up(&mut self, slot: Slot) {
-        self.close(slot);
-        self.leave_sources(slot);
-        let is_source = self.tasks[slot].is_source;
         let mut dependents = std::mem::replace(&mut self.tasks[slot].dependents, NONE);
         while let Some(dependent) = self.chains.pop(&mut dependents) {
             // It is unneeded too, or this task would not be.
             self.tasks[dependent].missing -= 1;
-            self.tasks[dependent].missing_others -= u32::from(!is_source);
             self.unneeded.push(dependent);
         }
         if self.tasks[slot].kept_by > 0 {
@@ -556,7 +541,6 @@ impl Scheduler {
 
     /// Nobody needs a value but to make others again: it goes, and its record stays.
     pub(super) fn release_value(&mut self, slot: Slot) {
-        self.leave_sources(slot);
         let task = &mut self.tasks[slot];
         let (id, bytes, first) = (task.id, task.size.bytes, task.worker);
         let others = std::mem::replace(&mut task.other_holders, NONE);

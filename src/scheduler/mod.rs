@@ -10,8 +10,6 @@
 //! - [`submit`]: what clients say. - [`finish`]: what workers say, and what follows from it.
 //! - [`class`]: which layers which workers may run. - [`assign`]: who gets what, and the messages that
 //!   tell them. - [`stop`]: what is too late to begin. - [`lineage`]: what is made again when a worker is lost.
-//! - [`ahead`]: what needs nothing does not run far ahead of what needs it.
-//! - [`room`]: how many tasks of a client are open.
 //!
 //! Architecture invariant: the same messages in the same order give the same answers. No clock, no
 //! thread, no iteration over hashed tables.
@@ -19,13 +17,11 @@
 //! Architecture invariant: a value is freed only when no worker needs it or is fetching it. A worker
 //! gives a task back only with all its inputs there, so a task that ended or came back fetches nothing.
 
-mod ahead;
 mod assign;
 mod class;
 mod explain;
 mod finish;
 mod lineage;
-mod room;
 mod stop;
 mod submit;
 mod table;
@@ -38,11 +34,9 @@ use crate::{
     message::{Message, ToClient, ToScheduler, ToWorker},
     rank::Rank,
 };
-use ahead::Ahead;
 use class::{ClassIndex, Classes, Queues};
 use lineage::Lineage;
 pub(crate) use lineage::Loss;
-use room::Room;
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::Arc,
@@ -152,8 +146,6 @@ pub struct Scheduler {
     layer_index: LayerIndex,
     chains: Chains,
     errors: Errors,
-    /// The tasks of each client that have not ended.
-    room: Room,
     /// The error that tasks of a layer were given last since they need what failed: of what, which layer, and that.
     last_inherited: Option<(Arc<TaskError>, LayerSlot, Arc<TaskError>)>,
     /// How many values are held by workers.
@@ -163,8 +155,6 @@ pub struct Scheduler {
     layers_ever: u64,
     /// How many tasks are withheld.
     withheld: u64,
-    /// Tasks that need nothing, and that nothing needs yet.
-    ahead: Ahead,
     /// How many tasks are ready and no nearer to one worker than to another.
     ready: u64,
     /// How many tasks are pinned to workers.
@@ -208,7 +198,6 @@ impl Scheduler {
         }
         let workers: Vec<Worker> = workers.into_iter().map(Worker::new).collect();
         let idle = (0..workers.len() as WorkerIndex).rev().collect();
-        let ahead = Ahead::of(&workers);
         Self {
             backlog,
             workers,
@@ -219,13 +208,11 @@ impl Scheduler {
             layer_index: LayerIndex::default(),
             chains: Chains::default(),
             errors: Errors::new(),
-            room: Room::default(),
             last_inherited: None,
             held_count: 0,
             classes: Classes::default(),
             layers_ever: 0,
             withheld: 0,
-            ahead,
             ready: 0,
             pinned: 0,
             time_left_nanoseconds: u64::MAX,
@@ -264,7 +251,6 @@ impl Scheduler {
             ToScheduler::Blocked(delta) => self.blocked(source, delta),
             ToScheduler::TimeLeft { nanoseconds } => self.time_left(nanoseconds),
             ToScheduler::Died { rank, how } => self.lose(rank, how),
-            ToScheduler::AskRoom { open_max } => self.ask_room(source, open_max),
             ToScheduler::Lacks { lost, values, orphaned } => self.lacks(source, lost, &values, &orphaned),
             ToScheduler::Shutdown(outcome) => {
                 for rank in 0..self.worker_of.len() {
@@ -281,7 +267,6 @@ impl Scheduler {
             self.give_out_work();
         }
         self.write_to_workers();
-        self.tell_room();
         #[cfg(any(test, debug_assertions))]
         self.validate();
         let lineage = self.lineage.as_deref();
@@ -300,7 +285,7 @@ impl Scheduler {
     }
 
     /// How much there is of what goes with the futures: all zero when every one was dropped.
-    pub(crate) fn left_over(&self) -> [(&'static str, usize); 12] {
+    pub(crate) fn left_over(&self) -> [(&'static str, usize); 10] {
         let sum = |of: fn(&Worker) -> u64| self.workers.iter().map(of).sum::<u64>() as usize;
         let (waiting, assigned) = self.load();
         [
@@ -313,8 +298,6 @@ impl Scheduler {
             ("tasks in queues", waiting as usize),
             ("tasks on workers", assigned as usize),
             ("bytes held by workers", sum(|worker| worker.held_bytes)),
-            ("tasks that run ahead", self.ahead.begun() as usize),
-            ("open tasks", self.room.total() as usize),
             ("blocked tasks", sum(|worker| u64::from(worker.blocked.unsigned_abs()))),
         ]
     }
@@ -323,8 +306,7 @@ impl Scheduler {
     pub fn load(&self) -> (u64, u64) {
         let queued: usize = self.workers.iter().map(|worker| worker.queue.len() + worker.pinned.len()).sum();
         let outstanding = self.workers.iter().map(|worker| u64::from(worker.outstanding)).sum();
-        let waiting = queued + self.suspects.len() + self.ahead.aside();
-        (self.withheld + self.ready + waiting as u64, outstanding)
+        (self.withheld + self.ready + (queued + self.suspects.len()) as u64, outstanding)
     }
 
     fn worker_at(&self, rank: Rank) -> Option<WorkerIndex> {
@@ -380,9 +362,6 @@ impl Scheduler {
             );
         }
         assert_eq!(cells, self.chains.len(), "every cell is in a chain");
-        if self.is_whole() {
-            self.validate_ahead();
-        }
         let pinned: usize = self.workers.iter().map(|worker| worker.pinned.len()).sum();
         assert_eq!(self.pinned, pinned, "pinned tasks");
         for (index, worker) in self.workers.iter().enumerate() {

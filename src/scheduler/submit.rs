@@ -26,20 +26,10 @@ impl Scheduler {
         };
         let is_root =
             !needs_values(&layer) && !layer.options.as_ref().is_some_and(|options| options.one_each);
-        let (weight, order) = (layer.weight(), self.layers_ever);
-        let record = LayerRecord {
-            layer,
-            cursor: 0,
-            live: tasks.count,
-            early: 0,
-            class,
-            is_source: is_root,
-            weight,
-            order,
-        };
+        let record =
+            LayerRecord { layer, cursor: 0, live: tasks.count, early: 0, class, order: self.layers_ever };
         self.layers_ever += 1;
         let slot = self.layers.insert(record);
-        self.open(slot);
         self.layer_index.insert(tasks.first, slot);
         if let Some(words) = refusal.or_else(|| self.why_nobody()) {
             return self.refuse(slot, Reason::NoWorker, words);
@@ -95,15 +85,9 @@ impl Scheduler {
             excused: 0,
             suspected: 0,
             wanted: true,
-            is_source: layer != NONE && self.layers[layer].is_source,
-            has_sources: false,
-            is_ahead: false,
-            is_aside: false,
-            is_open: layer != NONE,
             cancelled: false,
             queued: false,
             missing: 0,
-            missing_others: 0,
             needed_by: 0,
             kept_by: 0,
             dependents: NONE,
@@ -151,7 +135,7 @@ impl Scheduler {
         let index = (id.0 - self.layers[layer].layer.tasks.first.0) as u32;
         let mut needs: SmallVec<[TaskId; 8]> = SmallVec::new();
         for_each_need(&self.layers[layer].layer, index, |need| needs.push(need));
-        let (mut failed, mut has_sources, mut are_early) = (None, false, false);
+        let mut failed = None;
         for need in needs {
             let Some(needed) = self.record(need) else {
                 // A client releases only after it has submitted what uses a value, so this is a bug.
@@ -159,20 +143,12 @@ impl Scheduler {
             };
             let task = &mut self.tasks[needed];
             task.needed_by += 1;
-            has_sources |= task.is_source;
-            are_early |= task.is_ahead || task.is_aside;
             if task.state == State::Failed || task.cancelled {
                 failed = failed.or_else(|| self.errors.get(&needed).cloned());
             } else if !task.is_ended() {
-                let is_other = !task.is_source;
                 self.chains.push(&mut task.dependents, slot);
                 self.tasks[slot].missing += 1;
-                self.tasks[slot].missing_others += u32::from(is_other);
             }
-        }
-        self.tasks[slot].has_sources = has_sources;
-        if are_early && self.tasks[slot].missing_others == 0 {
-            self.sources_are_due(slot);
         }
         failed.map(|error| self.inherited(&error, layer))
     }
@@ -229,8 +205,6 @@ impl Scheduler {
         record.cursor = all.count;
         record.live -= withheld;
         self.withheld -= u64::from(withheld);
-        self.close_many(slot, withheld);
-        let record = &self.layers[slot];
         let done = record.live == 0;
         self.leave_roots(slot);
         if done {

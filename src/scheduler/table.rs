@@ -72,23 +72,12 @@ pub(super) struct Task {
     pub suspected: u8,
     /// Whether its client holds a future of it.
     pub wanted: bool,
-    /// Whether it needs nothing.
-    pub is_source: bool,
-    /// Whether it needs a source.
-    pub has_sources: bool,
-    /// Whether it is a source that was given out before it was due, or that was put aside.
-    pub is_ahead: bool,
-    pub is_aside: bool,
-    /// Whether it counts among its client's tasks that have not ended.
-    pub is_open: bool,
     /// Whether the worker that has it was asked to let go of it.
     pub cancelled: bool,
     /// Whether a queue, or its layer's cursor, has yet to come to it.
     pub queued: bool,
     /// How many of the values it needs do not exist yet.
     pub missing: u32,
-    /// How many of these are no sources.
-    pub missing_others: u32,
     /// How many tasks that need its value have not ended.
     pub needed_by: u32,
     /// How many tasks whose values may have to be made again need its value for that.
@@ -120,10 +109,6 @@ pub(super) struct LayerRecord {
     /// How many of its tasks have got a record before their time, because something needs them.
     pub early: u32,
     pub class: ClassIndex,
-    /// Whether its tasks need nothing.
-    pub is_source: bool,
-    /// What each of its tasks weighs while it is open.
-    pub weight: u64,
     /// How many layers came before it.
     pub order: u64,
 }

@@ -10,7 +10,6 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-mod room;
 mod time;
 mod values;
 

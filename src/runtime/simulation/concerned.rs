@@ -21,7 +21,6 @@ pub(super) fn concerned(message: &Message) -> Vec<Tasks> {
             ToScheduler::Spilled { .. }
             | ToScheduler::Blocked(_)
             | ToScheduler::TimeLeft { .. }
-            | ToScheduler::AskRoom { .. }
             | ToScheduler::Died { .. }
             | ToScheduler::Shutdown(_) => Vec::new(),
         },
@@ -37,7 +36,7 @@ pub(super) fn concerned(message: &Message) -> Vec<Tasks> {
         )
         | Message::ToStore(ToStore::Pulled(task)) => vec![Tasks::one(*task)],
         Message::ToWorker(ToWorker::Yield(_))
-        | Message::ToClient(ToClient::Stopping | ToClient::Room { .. } | ToClient::Answer { .. })
+        | Message::ToClient(ToClient::Stopping | ToClient::Answer { .. })
         | Message::Stop(_)
         | Message::Lost(_)
         | Message::Lives
