@@ -158,7 +158,7 @@ fn a_full_scratch_disk_is_told() {
         (1, "cannot make its scratch directory (choose another with MANIPLE_LOCAL_DIRECTORY)"),
         // The directory, but not the file that its lock is on.
         (2, "cannot make its scratch directory (choose another with MANIPLE_LOCAL_DIRECTORY)"),
-        (3, "a file in it: Os { code: 28, kind: StorageFull"),
+        (4, "a file in it: Os { code: 28, kind: StorageFull"),
     ];
     for (room, words) in words {
         let disk = tempfile::tempdir().unwrap();
