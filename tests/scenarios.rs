@@ -360,12 +360,12 @@ fn many_tasks(client: &Client) -> Result<()> {
     assert_eq!(client.submit(sum, &numbers).result()?, COUNT * (COUNT + 1) / 2);
     let one_by_one: Vec<_> = (0..2000).map(|x| client.submit(add, (x, 1))).collect();
     assert_eq!(client.gather(&one_by_one)?, (1..=2000).collect::<Vec<_>>());
-    // Long tasks after short ones are shared out, although a long backlog was earned: as many as there are threads
-    // run at once, or none of them ends.
+    // Long tasks after short ones are shared out, although a long backlog was earned: the first ones end only once as
+    // many as there are threads have begun. There are more of them, since a thread may take some at once.
     let threads = client.cluster().thread_count();
     let folder = tempfile::tempdir()?;
     let path = folder.path().display().to_string();
-    let all = client.map(meet, (0..threads as u64).map(|place| (path.clone(), place, threads)));
+    let all = client.map(meet, (0..8 * threads as u64).map(|place| (path.clone(), place, threads)));
     client.gather(&all)?;
     Ok(())
 }
@@ -374,7 +374,7 @@ fn many_tasks(client: &Client) -> Result<()> {
 fn meet(folder: String, place: u64, count: usize) {
     let folder = std::path::Path::new(&folder);
     std::fs::write(folder.join(place.to_string()), "").unwrap();
-    poll("all tasks of a meeting run", || std::fs::read_dir(folder).unwrap().count() == count);
+    poll("all tasks of a meeting run", || std::fs::read_dir(folder).unwrap().count() >= count);
 }
 
 /// Looks again and again whether something has happened.
