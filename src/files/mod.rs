@@ -185,7 +185,8 @@ mod tests {
         let named = |path: &Path| check_named(path).unwrap_err().to_string();
         let private = |path: &Path| check_private(path).unwrap_err().to_string();
         create_private(&path).unwrap();
-        (check_private(&path).unwrap(), check_named(&path).unwrap());
+        check_private(&path).unwrap();
+        check_named(&path).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o770)).unwrap();
         check_named(&path).unwrap();
         assert_eq!(private(&path), "other users have access to it (mode 770)");
