@@ -135,7 +135,11 @@ fn the_ready_scripts_for_gadi_sophia_and_vortex_run() {
             vec!["--site", "gadi", "--nodes", "2", "--workers-per-node", "4"],
             "ranks 10\nhosts node1.cluster*6 node2.cluster*4",
         ),
-        ("pbs", vec!["--site", "sophia", "--device", "gpu"], "ranks 10\nmap-by ppr:10:node"),
+        (
+            "pbs",
+            vec!["--site", "sophia", "--account", "ab12", "--device", "gpu"],
+            "ranks 10\nmap-by ppr:10:node",
+        ),
         ("torque", vec!["--site", "vortex", "--ranks-per-node", "12"], "ranks 12\nmap-by ppr:12:node"),
     ];
     for (system, arguments, text) in table {

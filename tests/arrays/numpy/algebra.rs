@@ -98,7 +98,10 @@ pub(super) fn factorize(step: &Step, values: &[&Value]) -> Option<Built> {
     })
 }
 
+/// Nothing is factorized in a build without the feature.
 #[cfg(not(feature = "linear-algebra"))]
-pub(super) fn factorize(_: &Step, _: &[&Value]) -> Option<Built> {
-    None
+pub(super) fn factorize(step: &Step, _: &[&Value]) -> Option<Built> {
+    let names = "cholesky det inv lstsq lstsq_rank lstsq_residuals lu_product qr_gram qr_product solve \
+                 solve_triangular svd_product svd_values";
+    names.split(' ').any(|name| name == step.operation).then(|| Err(super::value::NOT_BUILT.into()))
 }

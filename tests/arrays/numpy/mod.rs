@@ -27,7 +27,7 @@ use std::{
     },
 };
 use table::{Entry, Header, Random, Table, Tolerance};
-use value::{NO_OPERATION, Value};
+use value::{NO_OPERATION, NOT_BUILT, Value};
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/numpy_cases/cases.lz4");
 const DIFFERENCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/numpy_cases/differences.md");
@@ -162,6 +162,9 @@ impl Replay {
 
     fn check(&self, (place, variant): Case, (chunks, outcome): Started) {
         let outcome = &outcome;
+        if matches!(outcome, Err(error) if !cfg!(feature = "linear-algebra") && error.contains(NOT_BUILT)) {
+            return;
+        }
         let entry = &self.entries[place];
         let difference = match &entry.error {
             Some(_) if is_refused(outcome) => None,
@@ -236,5 +239,6 @@ fn every_case_of_the_table() {
     assert!(found.is_empty(), "{}", report(&found));
     let differences = replay.differences.into_inner().unwrap();
     let unmet = differences.unmet();
+    let is_whole = is_whole && cfg!(feature = "linear-algebra");
     assert!(!is_whole || unmet.is_empty(), "differences.md lists what does not differ (any more): {unmet:?}");
 }

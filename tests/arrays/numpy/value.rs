@@ -166,6 +166,9 @@ values! {
 /// How the error of a program begins that the interpreter does not know.
 pub(super) const NO_OPERATION: &str = "no such operation";
 
+/// What the error of a program says whose operation belongs to a feature that this build is without.
+pub(super) const NOT_BUILT: &str = "wants the feature linear-algebra";
+
 /// Runs code with the array of a value of one of the listed types.
 macro_rules! on {
     ($value:expr, [$($Variant:ident)*], $x:ident => $code:expr) => {
