@@ -47,6 +47,7 @@ mod dashboard;
 pub mod device;
 #[doc(hidden)]
 pub mod disk;
+mod encoding;
 mod error;
 mod files;
 #[cfg(any(test, fuzzing))]

@@ -1,6 +1,29 @@
-//! Amounts of memory as users write and read them.
+//! Amounts of memory and time as users write and read them.
+//!
+//! Whatever amount a user passes, calculating with it saturates: it neither panics nor wraps around.
 
 use crate::error::{Error, Result};
+use std::time::{Duration, Instant};
+
+/// How far away a moment is that never comes: 100 years.
+pub(crate) const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// Returns the moment that is so long after another, or 100 years after it if it is longer.
+pub(crate) fn after(start: Instant, duration: Duration) -> Instant {
+    start + duration.min(NEVER)
+}
+
+/// Returns the nanoseconds of a duration, or the largest number if there are more.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Returns the duration of so many seconds: none if they are negative or not a number, the longest if they are
+/// too many.
+pub(crate) fn from_seconds(seconds: f64) -> Duration {
+    let longest = if seconds > 0.0 { Duration::MAX } else { Duration::ZERO };
+    Duration::try_from_secs_f64(seconds).unwrap_or(longest)
+}
 
 /// How much memory a worker may fill with values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -58,4 +81,35 @@ pub(crate) fn human_bytes(bytes: u64) -> String {
         unit += 1;
     }
     if unit == 0 { format!("{bytes} B") } else { format!("{amount:.2} {}", UNITS[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_of_time_saturate() {
+        let now = Instant::now();
+        assert_eq!(after(now, Duration::from_secs(5)), now + Duration::from_secs(5));
+        for endless in [Duration::MAX, Duration::from_secs(u64::MAX), Duration::from_secs(1 << 40)] {
+            assert_eq!(after(now, endless), now + NEVER);
+        }
+        assert_eq!((nanoseconds(Duration::MAX), nanoseconds(Duration::from_nanos(7))), (u64::MAX, 7));
+        let table = [
+            (1.5, Duration::from_millis(1500)),
+            (-1.0, Duration::ZERO),
+            (f64::NAN, Duration::ZERO),
+            (1e300, Duration::MAX),
+            (f64::INFINITY, Duration::MAX),
+        ];
+        table.iter().for_each(|(seconds, duration)| assert_eq!(from_seconds(*seconds), *duration));
+    }
+
+    #[test]
+    fn amounts_of_memory_saturate() {
+        let read = |text: &str| text.parse::<MemoryLimit>().ok();
+        assert_eq!(read("99999999999999999999TiB"), Some(MemoryLimit::Bytes(u64::MAX)));
+        assert_eq!(read("16777216TiB"), Some(MemoryLimit::Bytes(u64::MAX)));
+        assert_eq!(human_bytes(u64::MAX), "16384.00 PiB");
+    }
 }

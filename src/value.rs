@@ -1,26 +1,28 @@
 //! Values: what tasks take and return, in memory and as bytes.
 //!
 //! Anything that `serde` can write and read is a value ([`Data`]). A small one travels as its
-//! `postcard` encoding. A large one stays with the rank that made it, as it is; when another rank
+//! encoding ([`encoding`](crate::encoding)). A large one stays with the rank that made it, as it is; when another rank
 //! wants it, its *body* is sent from where it lies. For vectors and `ndarray` arrays of plain numbers
 //! the body is the elements themselves, and the receiver's array is made of the very memory that they
 //! arrive in: no codec, no copy. Vectors on a device are copied to the host only then, and travel as
-//! vectors do. For all else the body is the `postcard` encoding.
+//! vectors do. For all else the body is the encoding.
 
 use crate::{
     comm::{Body, Buffer},
     device::{DeviceArray, DeviceVec},
     disk::{Compression, Disk, DiskCopy},
+    encoding::{self, EncodingError, Sink, Writer},
     ids::{Size, TaskId},
     lock::lock,
     part::{Cut, PartBytes},
 };
 use ndarray::{Array, ArrayD, IntoDimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
 use num_complex::Complex;
-use postcard::ser_flavors::Flavor;
+use rustc_hash::FxHashMap;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
     any::{Any, TypeId, type_name},
+    cell::RefCell,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -49,6 +51,11 @@ pub struct Value(Arc<Inner>);
 
 struct Inner {
     size: Size,
+    /// About how many bytes it has in memory as its type, as far as that is known.
+    live_bytes: AtomicU64,
+    /// How many bytes are counted in the account: in memory, and on a disk only.
+    counted_resident: AtomicU64,
+    counted_spilled: AtomicU64,
     state: Mutex<State>,
     /// Where its memory is counted, and whose value it is there; nowhere until it is put into a store.
     account: OnceLock<(Arc<Account>, TaskId)>,
@@ -70,6 +77,8 @@ enum State {
 pub struct Account {
     resident: AtomicU64,
     spilled: AtomicU64,
+    /// How many bytes of values have left memory, all in all.
+    freed: AtomicU64,
     /// Which values were read back from the disk.
     restored: Mutex<Vec<TaskId>>,
 }
@@ -83,6 +92,11 @@ impl Account {
     /// How many bytes are on a disk only.
     pub fn spilled_bytes(&self) -> u64 {
         self.spilled.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes of values have left memory since the start.
+    pub fn freed_bytes(&self) -> u64 {
+        self.freed.load(Ordering::Relaxed)
     }
 
     /// Which values were read back from the disk since the last call.
@@ -120,36 +134,64 @@ impl State {
     }
 }
 
+impl Inner {
+    /// Counts it in its account as it is in this state now.
+    fn recount(&self, state: &State) {
+        let Some((account, _)) = self.account.get() else { return };
+        let (resident, spilled) = match state {
+            State::Live { .. } => (self.live_bytes.load(Ordering::Relaxed), 0),
+            State::Wire { .. } => (self.size.bytes, 0),
+            State::Spilled(_) => (0, self.size.bytes),
+            State::Broken(_) => (0, 0),
+        };
+        self.count(account, resident, spilled);
+    }
+
+    fn count(&self, account: &Account, resident: u64, spilled: u64) {
+        let before = self.counted_resident.swap(resident, Ordering::Relaxed);
+        account.resident.fetch_add(resident, Ordering::Relaxed);
+        account.resident.fetch_sub(before, Ordering::Relaxed);
+        account.freed.fetch_add(before.saturating_sub(resident), Ordering::Relaxed);
+        let before = self.counted_spilled.swap(spilled, Ordering::Relaxed);
+        account.spilled.fetch_add(spilled, Ordering::Relaxed);
+        account.spilled.fetch_sub(before, Ordering::Relaxed);
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some((account, _)) = self.account.get() {
-            let counter =
-                if matches!(state, State::Spilled(_)) { &account.spilled } else { &account.resident };
-            counter.fetch_sub(self.size.bytes, Ordering::Relaxed);
+            self.count(account, 0, 0);
         }
     }
 }
 
 impl Value {
-    fn new(size: Size, state: State) -> Self {
-        Self(Arc::new(Inner { size, state: Mutex::new(state), account: OnceLock::new() }))
+    fn new(size: Size, live_bytes: u64, state: State) -> Self {
+        Self(Arc::new(Inner {
+            size,
+            live_bytes: AtomicU64::new(live_bytes),
+            counted_resident: AtomicU64::new(0),
+            counted_spilled: AtomicU64::new(0),
+            state: Mutex::new(state),
+            account: OnceLock::new(),
+        }))
     }
 
-    /// A value whose body has the given size.
-    fn live<T: Data>(value: Arc<T>, size: Size) -> Self {
-        Self::new(size, State::Live { value, encode: encode_shared::<T>, copy: None })
+    /// A value whose body has the given size, and that has about so many bytes in memory.
+    fn live<T: Data>(value: Arc<T>, size: Size, live_bytes: u64) -> Self {
+        Self::new(size, live_bytes, State::Live { value, encode: encode_shared::<T>, copy: None })
     }
 
     /// A value as it came from another rank.
     pub fn from_wire(head: Vec<u8>, body: Buffer) -> Self {
         let size = Size { bytes: body.as_slice().len() as u64, align: body.align() as u8 };
-        Self::new(size, State::Wire { head, body: Arc::new(body), copy: None })
+        Self::new(size, size.bytes, State::Wire { head, body: Arc::new(body), copy: None })
     }
 
     /// A value that could not be had, for this reason: whoever asks for it is told.
     pub fn broken(reason: String) -> Self {
-        Self::new(Size::default(), State::Broken(reason))
+        Self::new(Size::default(), 0, State::Broken(reason))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -184,9 +226,11 @@ impl Value {
                 let body = Arc::try_unwrap(body)
                     .unwrap_or_else(|body| Buffer::copy_of(body.as_slice(), body.align()));
                 match decode_body::<T>(&head, body) {
-                    Ok(value) => {
+                    Ok((value, live_bytes)) => {
                         let value = Arc::new(value);
                         *state = State::Live { value: value.clone(), encode: encode_shared::<T>, copy };
+                        self.0.live_bytes.store(live_bytes, Ordering::Relaxed);
+                        self.0.recount(&state);
                         Ok(value)
                     }
                     Err(error) => {
@@ -213,7 +257,7 @@ impl Value {
             return Ok(same);
         }
         let (head, body) = self.to_wire()?;
-        decode_body(&head, Buffer::copy_of(body.as_slice(), body.align()))
+        decode_body(&head, Buffer::copy_of(body.as_slice(), body.align())).map(|(value, _)| value)
     }
 
     /// The head and the body that travel to another rank; read from the disk if the value was spilled.
@@ -248,13 +292,21 @@ impl Value {
         self.0.size
     }
 
+    /// About how many bytes it has in memory when it is used: for lists of strings many more than its body.
+    pub fn live_bytes(&self) -> u64 {
+        self.0.live_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes are counted for it in memory now.
+    pub fn resident_bytes(&self) -> u64 {
+        self.0.counted_resident.load(Ordering::Relaxed)
+    }
+
     /// Counts the value's memory in this account, as this task's, from now on and until it is dropped.
     pub fn count_in(&self, account: &Arc<Account>, task: TaskId) {
         let state = self.state();
         if self.0.account.set((Arc::clone(account), task)).is_ok() {
-            let counter =
-                if matches!(*state, State::Spilled(_)) { &account.spilled } else { &account.resident };
-            counter.fetch_add(self.0.size.bytes, Ordering::Relaxed);
+            self.0.recount(&state);
         }
     }
 
@@ -298,7 +350,7 @@ impl Value {
         }
         let Some(copy) = state.copy().and_then(Option::take) else { return Spill::InUse };
         *state = State::Spilled(copy);
-        self.move_bytes(|account| (&account.resident, &account.spilled));
+        self.0.recount(&state);
         Spill::Done
     }
 
@@ -318,17 +370,9 @@ impl Value {
             Ok((head, body)) => State::Wire { head, body: Arc::new(body), copy: Some(copy) },
             Err(words) => State::Broken(words),
         };
-        self.move_bytes(|account| (&account.spilled, &account.resident));
+        self.0.recount(state);
         if let Some((account, task)) = self.0.account.get() {
             lock(&account.restored).push(*task);
-        }
-    }
-
-    fn move_bytes(&self, which: impl Fn(&Account) -> (&AtomicU64, &AtomicU64)) {
-        if let Some((account, _)) = self.0.account.get() {
-            let (from, to) = which(account);
-            from.fetch_sub(self.0.size.bytes, Ordering::Relaxed);
-            to.fetch_add(self.0.size.bytes, Ordering::Relaxed);
         }
     }
 }
@@ -351,43 +395,78 @@ impl fmt::Debug for Value {
     }
 }
 
+/// Up to this size the encoding of a value is read back before it is sent, where it is not certain that it
+/// arrives as what it is. Larger ones are examined where they are read.
+const CHECKED_BYTES_MAX: usize = 1 << 20;
+
+thread_local! {
+    /// Of which types values may arrive as others, as far as is known.
+    static LOOSE: RefCell<FxHashMap<TypeId, bool>> = RefCell::default();
+}
+
 /// Encodes `value` at the end of `small` if that takes at most `limit` bytes; else gives it back as a
 /// large value.
 ///
 /// # Errors
 ///
-/// The words of the value's own `Serialize`.
+/// The message of the value's own `Serialize`, and one if it would arrive as another value.
 pub fn encode<T: Data>(mut value: T, limit: usize, small: &mut Vec<u8>) -> Result<Option<Value>, String> {
     order_elements(&mut value);
     if let Some(size) = device_size(&value)
         && size.bytes > limit as u64
     {
-        return Ok(Some(Value::live(Arc::new(value), size)));
+        return Ok(Some(Value::live(Arc::new(value), size, size.bytes)));
     }
-    if let Some(raw) = raw_view(&value)
-        && raw.bytes.len() > limit
+    let raw_size = raw_view(&value).map(|raw| Size { bytes: raw.bytes.len() as u64, align: raw.align as u8 });
+    if let Some(size) = raw_size
+        && size.bytes > limit as u64
     {
-        let size = Size { bytes: raw.bytes.len() as u64, align: raw.align as u8 };
-        return Ok(Some(Value::live(Arc::new(value), size)));
+        return Ok(Some(Value::live(Arc::new(value), size, size.bytes)));
     }
     let start = small.len();
-    let mut sink = Limited { bytes: small, end: start + limit, beyond: 0 };
-    let outcome = postcard::serialize_with_flavor(&value, &mut sink);
+    let mut sink = Limited { bytes: small, end: start.saturating_add(limit), beyond: 0 };
+    let mut writer = Writer::new(&mut sink);
+    let outcome = value.serialize(&mut writer);
+    let (live_bytes, has_skipped) = (writer.memory_bytes(), writer.has_skipped());
     let total = sink.bytes.len() - start + sink.beyond;
+    let is_small = total <= limit;
+    let is_own = raw_size.is_some() || device_size(&value).is_some();
+    let outcome = match outcome {
+        Ok(()) if is_own || total > CHECKED_BYTES_MAX => Ok(()),
+        Ok(()) => examine(&value, is_small.then(|| &small[start..]), has_skipped),
+        Err(error) => Err(error),
+    };
     if let Err(error) = outcome {
         small.truncate(start);
-        return Err(error_words::<T>("written", error));
+        return Err(error_words::<T>("sent", error));
     }
-    if total <= limit {
+    if is_small {
         return Ok(None);
     }
     small.truncate(start);
     // Numbers travel as they are even where their encoding is the longer one.
-    let size = match raw_view(&value) {
-        Some(raw) => Size { bytes: raw.bytes.len() as u64, align: raw.align as u8 },
-        None => device_size(&value).unwrap_or(Size { bytes: total as u64, align: 1 }),
+    let size = raw_size.or_else(|| device_size(&value)).unwrap_or(Size { bytes: total as u64, align: 1 });
+    Ok(Some(Value::live(Arc::new(value), size, if is_own { size.bytes } else { live_bytes })))
+}
+
+/// Reads a value back if it is the first of its type, or if its type may take one value for another.
+/// `encoded` is its encoding, if that is at hand.
+fn examine<T: Data>(value: &T, encoded: Option<&[u8]>, has_skipped: bool) -> Result<(), EncodingError> {
+    let known = LOOSE.with_borrow(|known| known.get(&TypeId::of::<T>()).copied());
+    if known == Some(false) && !has_skipped {
+        return Ok(());
+    }
+    let mut bytes = Vec::new();
+    let encoded = match encoded {
+        Some(encoded) => encoded,
+        None => {
+            encoding::append(value, &mut bytes)?;
+            &bytes
+        }
     };
-    Ok(Some(Value::live(Arc::new(value), size)))
+    let is_loose = encoding::check::<T>(encoded)?;
+    LOOSE.with_borrow_mut(|known| *known.entry(TypeId::of::<T>()).or_default() |= is_loose);
+    Ok(())
 }
 
 /// Decodes a small value.
@@ -396,14 +475,16 @@ pub fn encode<T: Data>(mut value: T, limit: usize, small: &mut Vec<u8>) -> Resul
 ///
 /// Says what is wrong if the bytes are no `T`.
 pub fn decode<T: Data>(bytes: &[u8]) -> Result<T, String> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((value, [])) => Ok(value),
-        Ok((_, rest)) => Err(format!("{} bytes are left after a {}", rest.len(), type_name::<T>())),
-        Err(error) => Err(error_words::<T>("read", error)),
-    }
+    decode_counted(bytes).map(|(value, _)| value)
 }
 
-fn error_words<T>(verb: &str, error: postcard::Error) -> String {
+/// Decodes a value, and says about how many bytes it has in memory.
+fn decode_counted<T: Data>(bytes: &[u8]) -> Result<(T, u64), String> {
+    let read = encoding::read_checked(bytes).map_err(|error| error_words::<T>("read", error));
+    read.map(|(value, found)| (value, found.memory_bytes))
+}
+
+fn error_words<T>(verb: &str, error: EncodingError) -> String {
     format!("a {} cannot be {verb}: {error}", type_name::<T>())
 }
 
@@ -414,21 +495,14 @@ struct Limited<'a> {
     beyond: usize,
 }
 
-impl Flavor for &mut Limited<'_> {
-    type Output = ();
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.try_extend(&[byte])
-    }
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+impl Sink for Limited<'_> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
         if self.beyond == 0 && self.bytes.len() + bytes.len() <= self.end {
             self.bytes.extend_from_slice(bytes);
         } else {
             self.beyond += bytes.len();
         }
-        Ok(())
-    }
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
     }
 }
 
@@ -442,12 +516,18 @@ fn encode_shared<T: Data>(value: Shared) -> Wire {
         let (head, body) = body?;
         return Ok((head, body));
     }
-    let bytes = crate::codec::to_bytes(&*value);
+    let mut bytes = Vec::new();
+    encoding::append(&*value, &mut bytes).map_err(|error| error_words::<T>("sent", error))?;
     Ok((Vec::new(), Body::of(Arc::new(bytes), 1, |bytes: &Vec<u8>| bytes)))
 }
 
-fn decode_body<T: Data>(head: &[u8], body: Buffer) -> Result<T, String> {
-    if head.is_empty() { decode(body.as_slice()) } else { from_raw(head, body) }
+/// Decodes a large value, and says about how many bytes it has in memory.
+fn decode_body<T: Data>(head: &[u8], body: Buffer) -> Result<(T, u64), String> {
+    if head.is_empty() {
+        return decode_counted(body.as_slice());
+    }
+    let bytes = body.as_slice().len() as u64;
+    from_raw(head, body).map(|value| (value, bytes))
 }
 
 /// A value whose elements lie in memory one after the other.
@@ -687,91 +767,4 @@ fn from_raw<T: 'static>(head: &[u8], body: Buffer) -> Result<T, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ndarray::{Array2, ArrayD, array};
-
-    fn travel<T: Data>(value: T) -> (Vec<u8>, Arc<T>) {
-        let large = encode(value, 0, &mut Vec::new()).unwrap().expect("larger than nothing");
-        let (head, body) = large.to_wire().unwrap();
-        assert_eq!(large.size(), Size { bytes: body.as_slice().len() as u64, align: body.align() as u8 });
-        let arrived = Value::from_wire(head.clone(), Buffer::copy_of(body.as_slice(), body.align()));
-        (head, arrived.get::<T>().unwrap())
-    }
-
-    #[test]
-    fn small_values_are_encoded_in_place() {
-        let mut small = vec![9];
-        assert!(encode(300u32, 512, &mut small).unwrap().is_none());
-        assert_eq!(decode::<u32>(&small[1..]), Ok(300));
-        assert!(encode(vec![1.0f64; 64], 512, &mut small).unwrap().is_some());
-        assert_eq!(small.len(), 3);
-    }
-
-    #[test]
-    fn numbers_travel_as_they_are() {
-        assert_eq!(*travel(vec![1u16, 2, 3]).1, [1, 2, 3]);
-        assert_eq!(*travel(array![[1.0, 2.0], [3.0, 4.0]]).1, array![[1.0, 2.0], [3.0, 4.0]]);
-        let dynamic: ArrayD<Complex<f64>> = ArrayD::from_elem(vec![2, 0, 3], Complex::new(1.0, 2.0));
-        let (head, arrived) = travel(vec![Complex::new(1.0f32, 2.0)]);
-        assert_eq!((head, arrived[0].im), (vec![1], 2.0));
-        let large = encode(dynamic.clone(), 0, &mut Vec::new()).unwrap();
-        assert!(large.is_none() || *large.unwrap().get::<ArrayD<Complex<f64>>>().unwrap() == dynamic);
-    }
-
-    #[test]
-    fn vectors_for_devices_travel_as_vectors_do() {
-        let (head, arrived) = travel(DeviceVec::from(vec![1u16, 2, 3]));
-        assert_eq!((head, arrived.to_vec().unwrap()), (vec![ON_DEVICE], vec![1, 2, 3]));
-        let large = encode(DeviceVec::from(vec![u64::MAX; 2]), 16, &mut Vec::new()).unwrap();
-        let large = large.expect("its encoding is longer than its numbers");
-        assert_eq!(large.size(), Size { bytes: 16, align: 8 });
-        assert_eq!(large.to_wire().unwrap().1.as_slice().len(), 16);
-        let mut small = Vec::new();
-        assert!(encode(DeviceVec::from(vec![7i8]), 16, &mut small).unwrap().is_none());
-        assert_eq!(decode::<DeviceVec<i8>>(&small).unwrap().to_vec().unwrap(), [7]);
-    }
-
-    #[test]
-    fn other_values_travel_encoded() {
-        let (head, arrived) = travel(("a".to_string(), vec![Some(1), None]));
-        assert!(head.is_empty());
-        assert_eq!(*arrived, ("a".to_string(), vec![Some(1), None]));
-    }
-
-    #[test]
-    fn arrays_of_other_layouts_and_of_truth_values_travel_as_they_are() {
-        let transposed: Array2<f64> = array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]].reversed_axes();
-        let (head, arrived) = travel(transposed.clone());
-        assert_eq!(head[0], ARRAY);
-        assert_eq!(*arrived, transposed);
-        let truths = array![[true, false, true], [false, false, true]].reversed_axes().into_dyn();
-        let (head, arrived) = travel(truths.clone());
-        assert_eq!(head[0], TRUTHS);
-        assert_eq!(*arrived, truths);
-    }
-
-    #[test]
-    fn a_value_has_the_size_of_its_body_where_only_its_encoding_is_large() {
-        for (value, limit) in [(vec![u64::MAX; 2], 16), (vec![], 0)] {
-            let large =
-                encode(value.clone(), limit, &mut Vec::new()).unwrap().expect("too large when encoded");
-            let (head, body) = large.to_wire().unwrap();
-            let size = Size { bytes: body.as_slice().len() as u64, align: body.align() as u8 };
-            assert_eq!(large.size(), size);
-            let arrived = Value::from_wire(head, Buffer::copy_of(body.as_slice(), body.align()));
-            assert_eq!(arrived.to_owned_value(), Ok(value));
-        }
-    }
-
-    #[test]
-    fn the_wrong_type_is_an_error_with_its_name() {
-        let value = encode(vec![1.0f64; 100], 0, &mut Vec::new()).unwrap().unwrap();
-        assert!(value.get::<Vec<f32>>().unwrap_err().contains("Vec<f32>"));
-        assert_eq!(value.get::<Vec<f64>>().unwrap().len(), 100);
-        assert!(decode::<u8>(&[1, 2]).unwrap_err().contains("1 bytes are left"));
-        let wire = Value::from_wire(vec![1], Buffer::new(9, 8));
-        assert!(wire.get::<Vec<f64>>().is_err());
-        assert!(wire.to_wire().is_err());
-    }
-}
+mod tests;

@@ -139,7 +139,7 @@ fn a_worker_that_does_not_exist_is_told() {
 
 #[test]
 fn a_value_that_does_not_decode_is_told() {
-    assert_fails("does not decode", &[], "the value of task 0 cannot be read", 1.0);
+    assert_fails("does not decode", &[], "cannot be sent: ", 1.0);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
     ids::TaskId,
     message::{Message, RankState, Standing, Story},
     rank::Rank,
-    units::human_bytes,
+    units::{self, human_bytes},
 };
 use std::{
     path::Path,
@@ -56,7 +56,7 @@ impl Client {
     ///
     /// [`Error::Timeout`] if a rank does not answer in time, [`Error::Ended`] if the run is over.
     pub(crate) fn story_of(&self, task: TaskId, patience: Duration) -> Result<String> {
-        let deadline = Instant::now() + patience;
+        let deadline = units::after(Instant::now(), patience);
         let ask = |rank| {
             let question = self.table().new_question();
             self.table().request(Request::Say(rank, Message::Ask { question, task: Some(task) }));

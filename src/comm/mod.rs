@@ -72,8 +72,11 @@ pub trait Transport: Send {
 
     /// Makes room for a body that `source` will send with this tag, once it is asked to.
     ///
-    /// A tag may be posted again for the same source only after its body has arrived.
+    /// A tag may be posted again for the same source only after its body has arrived, or was withdrawn.
     fn post(&mut self, source: Rank, tag: BodyTag, buffer: Buffer) -> Result<()>;
+
+    /// Frees the buffer that was posted for a body which `source` has said it will not send.
+    fn withdraw(&mut self, source: Rank, tag: BodyTag) -> Result<()>;
 
     /// Sends a body that `target` has posted. The bytes are kept alive until they have left.
     fn send_body(&mut self, target: Rank, tag: BodyTag, body: Body) -> Result<()>;

@@ -536,6 +536,13 @@ impl Transport for MpiTransport {
         Ok(())
     }
 
+    fn withdraw(&mut self, source: Rank, tag: BodyTag) -> Result<()> {
+        let body = (source, tag);
+        self.expected.withdraw(|piece| piece.body == body)?;
+        self.posted.remove(&body);
+        Ok(())
+    }
+
     fn send_body(&mut self, target: Rank, tag: BodyTag, body: Body) -> Result<()> {
         self.check_open()?;
         // The pieces have one tag, and MPI keeps their order (MPI 3.1, section 3.5).

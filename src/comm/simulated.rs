@@ -229,6 +229,11 @@ impl Network {
         assert!(before.is_none(), "{this} posts tag {tag} for {source} while it is posted");
     }
 
+    fn withdraw(&mut self, this: Rank, source: Rank, tag: BodyTag) {
+        let room = lane(&mut self.lanes, self.options.size, source, this).posted.remove(&tag);
+        assert!(room.is_some(), "{this} withdraws tag {tag} of {source}, which is not posted");
+    }
+
     fn dispatch(&mut self, time: u64, source: Rank, target: Rank, parcel: Parcel) {
         self.under_way.insert((time, self.next_number), (source, target, parcel));
         self.next_number += 1;
@@ -294,6 +299,11 @@ impl Transport for SimulatedTransport {
 
     fn post(&mut self, source: Rank, tag: BodyTag, buffer: Buffer) -> Result<()> {
         self.network().post(self.rank, source, tag, buffer);
+        Ok(())
+    }
+
+    fn withdraw(&mut self, source: Rank, tag: BodyTag) -> Result<()> {
+        self.network().withdraw(self.rank, source, tag);
         Ok(())
     }
 

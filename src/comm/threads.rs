@@ -91,6 +91,11 @@ impl Transport for ThreadTransport {
         Ok(())
     }
 
+    fn withdraw(&mut self, source: Rank, tag: BodyTag) -> Result<()> {
+        self.posted.remove(&(source, tag));
+        Ok(())
+    }
+
     fn send_body(&mut self, target: Rank, tag: BodyTag, body: Body) -> Result<()> {
         self.put(target, Parcel::Body { source: self.rank, tag, body });
         Ok(())

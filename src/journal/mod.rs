@@ -84,7 +84,8 @@ impl FromStr for JournalSync {
     /// Reads `never`, or seconds.
     fn from_str(text: &str) -> Result<Self> {
         let text = text.trim();
-        let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0);
+        let seconds = seconds.map(crate::units::from_seconds);
         match (text, seconds) {
             ("never", _) => Ok(Self::Never),
             (_, Some(pause)) => Ok(Self::Every(pause)),

@@ -34,6 +34,7 @@ use crate::{
     rank::Rank,
     record::{Chunk, Live, Pace, Recorder, Tally},
     scheduler::Scheduler,
+    units,
     worker::{
         Execute,
         execute::{Host, Pool},
@@ -231,7 +232,7 @@ impl Engine {
     }
 
     fn say_time_left(&self, left: Duration) {
-        let nanoseconds = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+        let nanoseconds = units::nanoseconds(left);
         let message = Message::ToScheduler(ToScheduler::TimeLeft { nanoseconds });
         self.table.request(Request::Say(Rank::SCHEDULER, message));
     }
@@ -259,7 +260,7 @@ impl Engine {
         self.spiller.iter().for_each(|spiller| spiller.stop());
         let Some(pool) = &self.pool else { return true };
         pool.stop();
-        let deadline = Instant::now() + grace;
+        let deadline = units::after(Instant::now(), grace);
         while pool.is_active() {
             if Instant::now() >= deadline {
                 return false;
@@ -408,7 +409,9 @@ fn limit_memory(
 ) -> Result<Arc<SpillThread>> {
     let directory = settings.local_directory.clone().unwrap_or_else(std::env::temp_dir);
     let is_here = |other: &&RankRecord| other.host == record.host && other.pid == record.pid;
+    let account = Arc::default();
     let options = SpillerOptions {
+        account: Arc::clone(&account),
         process_workers: cluster.workers().filter(is_here).count() as u64,
         rank: record.rank,
         host: record.host.clone(),
@@ -416,7 +419,7 @@ fn limit_memory(
         disk: Arc::new(SpillFile::new(directory, settings.spill)),
         compression: settings.spill_compression,
     };
-    roles.limit_memory(record.memory_bytes, settings.memory_thresholds);
+    roles.limit_memory(record.memory_bytes, settings.memory_thresholds, account);
     SpillThread::start(options, Arc::clone(bells)).map_err(|error| {
         Error::Option(format!("rank {} ({}) cannot start its threads: {error}", record.rank, record.host))
     })

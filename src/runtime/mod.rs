@@ -35,7 +35,7 @@ use crate::{
     record::{self, Display, Recorder},
     scheduler::{Backlog, Scheduler, WorkerSpec},
     store::Thresholds,
-    units::MemoryLimit,
+    units::{self, MemoryLimit},
     value::{self, Data},
 };
 use ending::{Ending, Stopped};
@@ -240,7 +240,7 @@ impl Builder {
     /// Amount of work that the scheduler assigns ahead to each thread of a worker: the tasks' own time, and a
     /// maximum number of tasks.
     pub fn backlog(self, time: Duration, tasks_max: u32) -> Self {
-        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let nanoseconds = units::nanoseconds(time);
         self.set(|settings| settings.backlog = Backlog { nanoseconds, tasks_max: tasks_max.max(1) })
     }
 
@@ -481,7 +481,7 @@ impl Builder {
             let bytes = self.settings.as_ref().map_or(256 << 20, |settings| settings.frame_bytes_max);
             let grace = self.settings.as_ref().map_or(Duration::ZERO, |settings| settings.shutdown_grace);
             // Who waits for others at the end gives up later than a rank whose task will not end.
-            let close_timeout = grace + CLOSE_TIMEOUT;
+            let close_timeout = grace.min(units::NEVER) + CLOSE_TIMEOUT;
             let survives = self.settings.as_ref().is_ok_and(|settings| settings.survive);
             let config = MpiConfig { frame_bytes_max: bytes, body_bytes_max: bytes, close_timeout, survives };
             if let Some(communicator) = self.communicator {

@@ -15,7 +15,7 @@ use crate::{
     record::{Recorder, Tally},
     scheduler::{Loss, Scheduler},
     store::{self, Claim, Store, Thresholds},
-    value::{Spill, Value},
+    value::{Account, Spill, Value},
     worker::{self, Execute, Worker, execute::Ended},
 };
 use std::{
@@ -122,8 +122,8 @@ impl Roles {
     }
 
     /// Sets a limit for the values here.
-    pub(crate) fn limit_memory(&mut self, limit_bytes: u64, thresholds: Thresholds) {
-        self.store.limit_memory(limit_bytes, thresholds, Arc::default());
+    pub(crate) fn limit_memory(&mut self, limit_bytes: u64, thresholds: Thresholds, account: Arc<Account>) {
+        self.store.limit_memory(limit_bytes, thresholds, account);
     }
 
     /// How many bytes of values here are on the disk only.
@@ -357,6 +357,9 @@ impl Roles {
                         around.recorder.inspect(|recorder| recorder.fetch_begins(source, tag));
                         self.transport.post(source, tag, buffer)?;
                     }
+                    // Of what a lost rank was to send, everything was given up when it was lost.
+                    store::Action::Withdraw { source, .. } if self.has_lost(source) => {}
+                    store::Action::Withdraw { source, tag } => self.transport.withdraw(source, tag)?,
                     store::Action::Say { target, message } => self.say(target, Message::ToStore(message)),
                     store::Action::SendBody { target, .. } if self.has_lost(target) => {}
                     store::Action::SendBody { target, tag, body } => {

@@ -11,7 +11,7 @@ use crate::{
     record::Outputs,
     scheduler::Backlog,
     store::Thresholds,
-    units::MemoryLimit,
+    units::{self, MemoryLimit},
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -79,15 +79,14 @@ impl Settings {
             share_device: flag(&read, "MANIPLE_SHARE_DEVICE")?,
             device_memory_limit: word(&read, "MANIPLE_DEVICE_MEMORY_LIMIT")?,
             backlog: Backlog {
-                nanoseconds: microseconds.map_or(default.nanoseconds, |us: u64| us * 1000),
+                nanoseconds: microseconds.map_or(default.nanoseconds, |us: u64| us.saturating_mul(1000)),
                 tasks_max: at_least_one(&read, "MANIPLE_BACKLOG_TASKS")?.unwrap_or(default.tasks_max),
             },
             small_bytes_max: number(&read, "MANIPLE_SMALL_BYTES")?.unwrap_or(512),
             frame_bytes_max: number(&read, "MANIPLE_FRAME_BYTES")?.unwrap_or(256 << 20),
             local_workers: at_least_one(&read, "MANIPLE_LOCAL_WORKERS")?,
-            shutdown_grace: Duration::from_secs_f64(
-                number(&read, "MANIPLE_SHUTDOWN_GRACE_SECONDS")?.unwrap_or(5.0),
-            ),
+            shutdown_grace: seconds(&read, "MANIPLE_SHUTDOWN_GRACE_SECONDS")?
+                .unwrap_or(Duration::from_secs(5)),
             survive: flag(&read, "MANIPLE_SURVIVE")?,
             allowed_failures: number(&read, "MANIPLE_ALLOWED_FAILURES")?.unwrap_or(3),
             loss_timeout: seconds(&read, "MANIPLE_LOSS_TIMEOUT_SECONDS")?
@@ -153,9 +152,9 @@ pub(super) fn check_thresholds(thresholds: Thresholds) -> Result<()> {
 
 fn seconds(read: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<Duration>> {
     let Some(seconds) = number::<f64>(read, name)? else { return Ok(None) };
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(duration) => Ok(Some(duration)),
-        Err(_) => Err(Error::Option(format!("{name}={seconds}: it must be seconds, 0 or more"))),
+    match seconds.is_finite() && seconds >= 0.0 {
+        true => Ok(Some(units::from_seconds(seconds))),
+        false => Err(Error::Option(format!("{name}={seconds}: it must be seconds, 0 or more"))),
     }
 }
 
@@ -241,6 +240,8 @@ mod tests {
             ("MANIPLE_TIME_LIMIT", "an hour"),
             ("MANIPLE_TIME_LIMIT", "-1"),
             ("MANIPLE_TIME_MARGIN", "inf"),
+            ("MANIPLE_SHUTDOWN_GRACE_SECONDS", "-1"),
+            ("MANIPLE_SHUTDOWN_GRACE_SECONDS", "NaN"),
             ("MANIPLE_END_TIME", "12:00"),
             ("MANIPLE_MEMORY_TARGET", "much"),
             ("MANIPLE_MEMORY_TARGET", "0.9"),
@@ -270,5 +271,24 @@ mod tests {
         let settings = settings.unwrap();
         assert_eq!(settings.resources, [("GPU".to_string(), 2), ("licence".to_string(), 1)]);
         assert!(!settings.exclusive_workers);
+    }
+
+    #[test]
+    fn the_longest_times_are_taken() {
+        let names = [
+            "MANIPLE_TIME_LIMIT",
+            "MANIPLE_TIME_MARGIN",
+            "MANIPLE_SHUTDOWN_GRACE_SECONDS",
+            "MANIPLE_LOSS_TIMEOUT_SECONDS",
+            "MANIPLE_PROGRESS_SECONDS",
+        ];
+        let read = |name: &str| match name {
+            "MANIPLE_BACKLOG_MICROSECONDS" => Some(u64::MAX.to_string()),
+            _ => names.contains(&name).then(|| "1e300".to_string()),
+        };
+        let settings = Settings::from_environment(read).unwrap();
+        assert_eq!((settings.backlog.nanoseconds, settings.shutdown_grace), (u64::MAX, Duration::MAX));
+        assert_eq!((settings.time_limit, settings.progress_pause), (Some(Duration::MAX), Duration::MAX));
+        assert!(settings.end_time(0.0).is_some_and(|end| end > 1e19));
     }
 }

@@ -730,7 +730,7 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
     };
     let mut roles = Roles::new(end, scheduler, options.survives);
     if record.role.worker {
-        roles.limit_memory(record.memory_bytes, Thresholds::default());
+        roles.limit_memory(record.memory_bytes, Thresholds::default(), Arc::default());
     }
     Node {
         rank,

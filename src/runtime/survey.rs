@@ -10,6 +10,7 @@ use crate::{
     codec,
     error::{Error, Result},
     rank::Rank,
+    units,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
@@ -43,6 +44,6 @@ pub(crate) fn survey<F: Serialize + DeserializeOwned>(look: impl FnOnce() -> F) 
     let rank = transport.rank();
     transport.close()?;
     let end = start::end_time(&hellos);
-    let time_left = end.map(|end| Duration::try_from_secs_f64(end - time::now()).unwrap_or_default());
+    let time_left = end.map(|end| units::from_seconds(end - time::now()));
     Ok((rank, cluster, facts, time_left))
 }

@@ -1,6 +1,9 @@
 //! When a run must end, and what that means until then.
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    units,
+};
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant, SystemTime},
@@ -76,7 +79,7 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock that runs down at `end`, in seconds since 1970.
     pub(super) fn new(end: f64, margin: Option<Duration>) -> Self {
-        let length = Duration::try_from_secs_f64(end - now()).unwrap_or_default();
+        let length = units::from_seconds(end - now());
         Self {
             start: Instant::now(),
             length,
@@ -97,13 +100,13 @@ impl Clock {
 
     /// How much time is left for tasks to run in, now and then.
     pub(super) fn news(&self, now: Instant) -> Option<Duration> {
-        let passed = now.saturating_duration_since(self.start).as_nanos() as u64;
+        let passed = units::nanoseconds(now.saturating_duration_since(self.start));
         if passed < self.next_tell.load(Ordering::Relaxed) {
             return None;
         }
         let left = self.time_left(now).saturating_sub(self.margin);
         let wait = if left.is_zero() { Duration::MAX } else { left.min(TELL_EVERY) };
-        let next = passed.saturating_add(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX));
+        let next = passed.saturating_add(units::nanoseconds(wait));
         self.next_tell.store(next, Ordering::Relaxed);
         Some(left)
     }

@@ -425,9 +425,9 @@ impl Scheduler {
             self.next_victim = victim + 1;
             let record = &mut self.workers[victim];
             let surplus = record.outstanding.saturating_sub(record.threads());
-            let worth = record
-                .task_nanoseconds
-                .is_none_or(|nanoseconds| nanoseconds * u64::from(surplus) >= YIELD_NANOSECONDS_MIN);
+            let worth = record.task_nanoseconds.is_none_or(|nanoseconds| {
+                nanoseconds.saturating_mul(u64::from(surplus)) >= YIELD_NANOSECONDS_MIN
+            });
             let in_vain = record.asked_in_vain_at == Some(self.idled_count);
             if surplus > 0 && worth && !record.yielding && !in_vain {
                 record.yielding = true;

@@ -42,6 +42,13 @@ pub enum Action {
         /// The room.
         buffer: Buffer,
     },
+    /// Free the room for a body that will not come.
+    Withdraw {
+        /// Who would have sent it.
+        source: Rank,
+        /// Under which tag.
+        tag: BodyTag,
+    },
     /// Tell another rank's store.
     Say {
         /// Which rank.
@@ -135,6 +142,8 @@ struct Entry {
     place: u64,
     /// What the disk does with it.
     on_disk: OnDisk,
+    /// How many bytes leave memory with it, while it is written.
+    moving_bytes: u64,
 }
 
 /// What the disk does with a value.
@@ -151,7 +160,15 @@ enum OnDisk {
 
 impl Entry {
     fn new(state: State) -> Self {
-        Self { state, claims: 0, parked: Vec::new(), teller: None, place: 0, on_disk: OnDisk::Nothing }
+        Self {
+            state,
+            claims: 0,
+            parked: Vec::new(),
+            teller: None,
+            place: 0,
+            on_disk: OnDisk::Nothing,
+            moving_bytes: 0,
+        }
     }
 }
 
@@ -389,9 +406,9 @@ impl Store {
             && let Some(memory) = &mut self.memory
         {
             memory.leave(entry.place);
-            if let (State::Here(value), OnDisk::Writes) = (&entry.state, entry.on_disk) {
+            if entry.on_disk == OnDisk::Writes {
                 // Nobody will hear of it.
-                memory.end_moving(value.size().bytes, None);
+                memory.end_moving(entry.moving_bytes, None);
             }
         }
     }
@@ -429,7 +446,6 @@ impl Store {
                     self.complete(task);
                 }
             }
-            // The room stays posted, and its tag taken: nothing will arrive there.
             ToStore::Gone { task, reason } => self.will_not_come(task, reason),
             ToStore::Pulled(_) => unreachable!("the client counts these"),
         }
@@ -438,11 +454,14 @@ impl Store {
     /// A value that was asked for cannot be had: whoever wants it is told why.
     fn will_not_come(&mut self, task: TaskId, reason: String) {
         let Some(entry) = self.entries.get_mut(&task) else { return };
-        let State::Coming { size, .. } = entry.state else { return };
+        let State::Coming { source, size, .. } = entry.state else { return };
         self.under_way.coming_bytes -= size.bytes;
         entry.state = State::Here(Value::broken(reason));
-        if let Some(coming) = self.coming.values_mut().find(|coming| coming.name == task) {
-            self.given_count -= usize::from(std::mem::take(&mut coming.is_given));
+        let place = self.coming.iter().find(|((rank, _), coming)| *rank == source && coming.name == task);
+        if let Some((source, tag)) = place.map(|(place, _)| *place) {
+            let coming = self.coming.remove(&(source, tag));
+            self.given_count -= usize::from(coming.is_some_and(|coming| coming.is_given));
+            self.actions.push(Action::Withdraw { source, tag });
         }
         self.settle(task);
         self.ask_for_deferred();
@@ -640,17 +659,19 @@ impl Store {
                 // It may have been used again since it was told to go, or be on its way back.
                 let is_moving = matches!(on_disk, OnDisk::Writes | OnDisk::Reads);
                 if !is_moving && value.is_idle() {
-                    chosen.push((task, value.clone()));
-                    excess = excess.saturating_sub(value.size().bytes);
+                    let bytes = value.resident_bytes();
+                    chosen.push((task, value.clone(), bytes));
+                    excess = excess.saturating_sub(bytes);
                 }
                 if excess == 0 {
                     break;
                 }
             }
-            for (task, value) in chosen {
-                memory.begin_moving(value.size().bytes);
+            for (task, value, bytes) in chosen {
+                memory.begin_moving(bytes);
                 if let Some(entry) = self.entries.get_mut(&task) {
                     memory.leave(entry.place);
+                    entry.moving_bytes = bytes;
                     (entry.place, entry.on_disk) = (0, OnDisk::Writes);
                 }
                 self.actions.push(Action::Spill { task, value });
@@ -666,8 +687,7 @@ impl Store {
         let Some(entry) = self.entries.get_mut(&task).filter(|entry| entry.on_disk == OnDisk::Writes) else {
             return;
         };
-        let State::Here(value) = &entry.state else { return };
-        let bytes = value.size().bytes;
+        let bytes = std::mem::take(&mut entry.moving_bytes);
         match outcome {
             Spill::Done => {
                 memory.end_moving(bytes, None);

@@ -33,6 +33,12 @@ fn exchange(stores: &mut [Store; 2], posted: &mut Posted) {
                         buffer.fill_from(body.as_slice());
                         stores[target.index()].body_arrived(from, tag, buffer);
                     }
+                    Action::Withdraw { source, tag } => {
+                        let count = posted.len();
+                        posted
+                            .retain(|(to, from, t, _)| (*to, *from, *t) != (Rank(this as u32), source, tag));
+                        assert_eq!(posted.len() + 1, count, "what is withdrawn was posted");
+                    }
                     Action::Spill { .. } | Action::Load { .. } => unreachable!("there is no limit"),
                 }
             }
@@ -45,6 +51,17 @@ fn exchange(stores: &mut [Store; 2], posted: &mut Posted) {
 
 fn held(task: u64, holder: u32, value: &Value) -> Held {
     Held { task: TaskId(task), holder: Rank(holder), size: value.size() }
+}
+
+#[test]
+fn the_room_for_a_value_that_cannot_be_had_is_freed_and_its_tag_may_be_used_again() {
+    let (mut stores, mut posted) = ([Store::new(Rank(0)), Store::new(Rank(1))], Vec::new());
+    stores[0].put(TaskId(7), Value::broken("the disk is gone".into()), Claim::Worker);
+    assert!(!stores[1].want(held(7, 0, &value(100)), Claim::Worker));
+    exchange(&mut stores, &mut posted);
+    assert_eq!((posted.len(), stores[1].coming.len(), stores[1].given_count), (0, 0, 0));
+    let value = stores[1].get(TaskId(7)).expect("it is there, broken");
+    assert_eq!(value.get::<Vec<f64>>(), Err("the disk is gone".to_string()));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! How a function's parameters see the values that came with a call.
 //!
-//! A parameter may take its value (`T`), borrow it from the store (`&T`, `&[T]`), or share it
+//! A parameter may take its value (`T`), borrow it from the store (`&T`, `&[T]`, `&str`, `&Path`), or share it
 //! ([`Shared<T>`], `Vec<Shared<T>>`), as the function is written; nothing is cloned for a borrow.
 
 use crate::{
@@ -9,7 +9,14 @@ use crate::{
     value::{self, Data, Value},
 };
 use smallvec::SmallVec;
-use std::{any::Any, any::type_name, marker::PhantomData, ops::Deref, sync::Arc};
+use std::{
+    any::Any,
+    any::type_name,
+    marker::PhantomData,
+    ops::Deref,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Makes a `Vec<T>`, boxed, of a list of inputs whose type the sender knew.
 pub type Collect = fn(Vec<Input<'_>>) -> Result<Box<dyn Any>, String>;
@@ -80,10 +87,12 @@ impl<T> Deref for Shared<T> {
     }
 }
 
-/// A type that a task's parameter may have. `M` tells the ways apart, and is inferred.
-pub trait Parameter<M> {
-    /// The type of the value that must come for it.
-    type Owned: Data;
+/// A type that a task's parameter may have. `M` tells the ways apart, and is inferred; `Owned` is the type of
+/// the value that must come for it.
+//
+// `Owned` is no associated type: of `&[u8]` and `&str` the compiler takes it that they might be values
+// themselves, and only the argument that is passed tells that they are not meant to be.
+pub trait Parameter<M, Owned: Data> {
     /// What is kept during the call.
     type Held;
     /// The parameter, for the time of the call.
@@ -103,6 +112,9 @@ pub struct ByReference;
 /// A parameter `&[T]`.
 #[derive(Debug)]
 pub struct BySlice;
+/// A parameter `&str` or `&Path`.
+#[derive(Debug)]
+pub struct ByBorrow;
 /// A parameter `Shared<T>`.
 #[derive(Debug)]
 pub struct ByShare;
@@ -110,8 +122,7 @@ pub struct ByShare;
 #[derive(Debug)]
 pub struct ByShares;
 
-impl<T: Data> Parameter<ByValue> for T {
-    type Owned = T;
+impl<T: Data> Parameter<ByValue, T> for T {
     type Held = T;
     type Get<'a> = T;
     fn hold(input: Input<'_>) -> Result<T, String> {
@@ -122,8 +133,7 @@ impl<T: Data> Parameter<ByValue> for T {
     }
 }
 
-impl<T: Data> Parameter<ByReference> for &T {
-    type Owned = T;
+impl<T: Data> Parameter<ByReference, T> for &T {
     type Held = Arc<T>;
     type Get<'a> = &'a T;
     fn hold(input: Input<'_>) -> Result<Arc<T>, String> {
@@ -134,8 +144,7 @@ impl<T: Data> Parameter<ByReference> for &T {
     }
 }
 
-impl<T: Data> Parameter<BySlice> for &[T] {
-    type Owned = Vec<T>;
+impl<T: Data> Parameter<BySlice, Vec<T>> for &[T] {
     type Held = Arc<Vec<T>>;
     type Get<'a> = &'a [T];
     fn hold(input: Input<'_>) -> Result<Arc<Vec<T>>, String> {
@@ -146,8 +155,27 @@ impl<T: Data> Parameter<BySlice> for &[T] {
     }
 }
 
-impl<T: Data> Parameter<ByShare> for Shared<T> {
-    type Owned = T;
+macro_rules! borrowed {
+    ($($borrowed:ty: $owned:ty)*) => { $(
+        impl Parameter<ByBorrow, $owned> for &$borrowed {
+            type Held = Arc<$owned>;
+            type Get<'a> = &'a $borrowed;
+            fn hold(input: Input<'_>) -> Result<Arc<$owned>, String> {
+                shared(input)
+            }
+            fn get(held: &mut Option<Arc<$owned>>) -> &$borrowed {
+                held.as_deref().expect("a parameter is held during the call")
+            }
+        }
+    )* };
+}
+
+borrowed! {
+    str: String
+    Path: PathBuf
+}
+
+impl<T: Data> Parameter<ByShare, T> for Shared<T> {
     type Held = Arc<T>;
     type Get<'a> = Self;
     fn hold(input: Input<'_>) -> Result<Arc<T>, String> {
@@ -158,8 +186,7 @@ impl<T: Data> Parameter<ByShare> for Shared<T> {
     }
 }
 
-impl<T: Data> Parameter<ByShares> for Vec<Shared<T>> {
-    type Owned = Vec<T>;
+impl<T: Data> Parameter<ByShares, Vec<T>> for Vec<Shared<T>> {
     type Held = Self;
     type Get<'a> = Self;
     fn hold(input: Input<'_>) -> Result<Self, String> {
@@ -206,8 +233,7 @@ pub(crate) struct ByUntyped;
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Nothing;
 
-impl Parameter<ByUntyped> for Untyped {
-    type Owned = Nothing;
+impl Parameter<ByUntyped, Nothing> for Untyped {
     type Held = Self;
     type Get<'a> = Self;
     fn hold(input: Input<'_>) -> Result<Self, String> {
@@ -258,8 +284,7 @@ impl Parts {
 #[derive(Debug)]
 pub(crate) struct ByParts;
 
-impl Parameter<ByParts> for Parts {
-    type Owned = Nothing;
+impl Parameter<ByParts, Nothing> for Parts {
     type Held = Self;
     type Get<'a> = Self;
     fn hold(input: Input<'_>) -> Result<Self, String> {
@@ -313,7 +338,7 @@ pub fn collect<T: Data>(items: Vec<Input<'_>>) -> Result<Box<dyn Any>, String> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a task function",
     note = "a task is a `fn` or a closure that captures nothing, of up to six parameters",
-    note = "a parameter is a `T`, `&T`, `&[T]`, `Shared<T>` or `Vec<Shared<T>>`, where `T`, like the result, \
+    note = "a parameter is a `T`, `&T`, `&[T]`, `&str`, `&Path`, `Shared<T>` or `Vec<Shared<T>>`, where `T`, like the result, \
             implements serde's `Serialize` and `DeserializeOwned`, and `Send + Sync + 'static`"
 )]
 pub trait TaskFunction<P, M>: Copy + Send + 'static {
@@ -328,11 +353,11 @@ pub trait TaskFunction<P, M>: Copy + Send + 'static {
 }
 
 macro_rules! task_functions {
-    ($(($($A:ident $M:ident $held:ident),*))*) => { $(
+    ($(($($A:ident $M:ident $O:ident $held:ident),*))*) => { $(
         // The double bound lets the compiler see a parameter's type both as written and as borrowed.
-        impl<Fun, R: Data, $($A, $M),*> TaskFunction<($($A::Owned,)*), (PhantomData<R>, $($A, $M),*)> for Fun
+        impl<Fun, R: Data, $($A, $M, $O: Data),*> TaskFunction<($($O,)*), (PhantomData<R>, $($A, $M),*)> for Fun
         where
-            $($A: Parameter<$M>,)*
+            $($A: Parameter<$M, $O>,)*
             Fun: Fn($($A),*) -> R + for<'a> Fn($($A::Get<'a>),*) -> R + Copy + Send + 'static,
         {
             type Out = R;
@@ -347,12 +372,12 @@ macro_rules! task_functions {
 
 task_functions! {
     ()
-    (A MA a)
-    (A MA a, B MB b)
-    (A MA a, B MB b, C MC c)
-    (A MA a, B MB b, C MC c, D MD d)
-    (A MA a, B MB b, C MC c, D MD d, E ME e)
-    (A MA a, B MB b, C MC c, D MD d, E ME e, F MF f)
+    (A MA OA a)
+    (A MA OA a, B MB OB b)
+    (A MA OA a, B MB OB b, C MC OC c)
+    (A MA OA a, B MB OB b, C MC OC c, D MD OD d)
+    (A MA OA a, B MB OB b, C MC OC c, D MD OD d, E ME OE e)
+    (A MA OA a, B MB OB b, C MC OC c, D MD OD d, E ME OE e, F MF OF f)
 }
 
 /// A function that captures nothing, as a value that travels: it is made from the function only.
@@ -427,7 +452,8 @@ mod tests {
 
     #[test]
     fn parameters_take_borrow_and_share() {
-        let factor = postcard::to_stdvec(&2.0).unwrap();
+        let mut factor = Vec::new();
+        value::encode(2.0, 64, &mut factor).unwrap();
         let value = value::encode(vec![1.0f64; 100], 0, &mut Vec::new()).unwrap().unwrap();
         let result = call(scale, vec![Input::Bytes(&factor), Input::Value(&value)]).unwrap();
         assert_eq!(value::decode::<f64>(result.at(0)), Ok(200.0));
@@ -438,6 +464,25 @@ mod tests {
         let count = |parts: Vec<Vec<f64>>| parts.len() as u64;
         let result = call(count, vec![Input::List(list(), collect::<Vec<f64>>)]).unwrap();
         assert_eq!(value::decode::<u64>(result.at(0)), Ok(2));
+    }
+
+    fn count(bytes: &[u8], text: &str, path: &Path) -> u64 {
+        (bytes.len() + text.len() + path.components().count()) as u64
+    }
+
+    #[test]
+    fn texts_bytes_and_paths_are_borrowed() {
+        /// The types of what must be passed, found by the compiler from the arguments as `submit` does.
+        fn check<F: TaskFunction<P, M>, P, M>(function: F, _: P, inputs: Vec<Input<'_>>) -> u64 {
+            value::decode(call(function, inputs).unwrap().at(0)).unwrap()
+        }
+        let arguments = (vec![1u8, 2], "three".to_string(), PathBuf::from("/a/b"));
+        let mut encoded = [Vec::new(), Vec::new(), Vec::new()];
+        value::encode(arguments.0.clone(), 64, &mut encoded[0]).unwrap();
+        value::encode(arguments.1.clone(), 64, &mut encoded[1]).unwrap();
+        value::encode(arguments.2.clone(), 64, &mut encoded[2]).unwrap();
+        let inputs = encoded.iter().map(|bytes| Input::Bytes(bytes)).collect();
+        assert_eq!(check(count, arguments, inputs), 2 + 5 + 3);
     }
 
     #[test]

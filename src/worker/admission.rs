@@ -69,7 +69,7 @@ impl Admission {
             true => lock(&self.learned).get(&code).copied().unwrap_or(0),
             false => 0,
         };
-        let bytes = reads_bytes() + makes_bytes;
+        let bytes = reads_bytes().saturating_add(makes_bytes);
         let room = self.room_bytes.load(Ordering::SeqCst);
         let others = self.running.fetch_add(1, Ordering::SeqCst);
         let reserved = self.reserved_bytes.fetch_add(bytes, Ordering::SeqCst);

@@ -322,7 +322,7 @@ impl Pool {
                 self.keep(&batch.run, index, &outcome, &small);
                 lane.iter_mut().for_each(|lane| lane.ran(task, ReadBack::take()));
                 if let Outcome::Large(value) = &outcome {
-                    self.admission.learn(batch.run.code, value.size().bytes);
+                    self.admission.learn(batch.run.code, value.live_bytes());
                 }
                 if let Answer::Begins(bytes) = answer {
                     self.admission.end(bytes);

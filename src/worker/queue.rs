@@ -50,7 +50,7 @@ impl Batch {
             Need::Inline(_) => 0,
             Need::Held(held) | Need::Part(held) => {
                 let value = self.values.get(&held.task).filter(|value| value.is_spilled());
-                value.map_or(0, |value| value.size().bytes)
+                value.map_or(0, Value::live_bytes)
             }
         };
         let of = |argument: &Argument| match argument {

@@ -114,6 +114,28 @@ impl<T> Requests<T> {
         }
     }
 
+    /// Ends requests, which must be receives of messages that nobody sends, and gives back their memory.
+    pub(super) fn withdraw(&mut self, is_meant: impl Fn(&T) -> bool) -> Result<()> {
+        for index in (0..self.purposes.len()).rev() {
+            if !is_meant(&self.purposes[index]) {
+                continue;
+            }
+            let mut request = self.requests.swap_remove(index);
+            let purpose = self.purposes.swap_remove(index);
+            // SAFETY: the request is active. A receive that no message has matched is cancelled, and then waiting
+            // for it is local (MPI 3.1, section 3.8.4).
+            let ended = unsafe {
+                mpi_call!(self.rank, MPI_Cancel(&raw mut request))
+                    .and_then(|()| mpi_call!(self.rank, MPI_Wait(&raw mut request, ffi::RSMPI_STATUS_IGNORE)))
+            };
+            if let Err(error) = ended {
+                mem::forget(purpose);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
     /// Cancels all requests, which must be receives; they still have to complete.
     pub(super) fn cancel_all(&mut self) -> Result<()> {
         for request in &mut self.requests {

@@ -18,7 +18,7 @@ use crate::{
     lock::lock,
     message::{Message, ToScheduler},
     rank::Rank,
-    record,
+    record, units,
     worker::execute::Host,
 };
 use std::{
@@ -115,7 +115,7 @@ impl Engine {
         mut ready: impl FnMut() -> Option<T>,
         timeout: Option<Duration>,
     ) -> Result<T> {
-        let deadline = timeout.map(|timeout| (Instant::now() + timeout, timeout));
+        let deadline = timeout.map(|timeout| (units::after(Instant::now(), timeout), timeout));
         if let Some(result) = ready() {
             return Ok(result);
         }
