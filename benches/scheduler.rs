@@ -54,7 +54,7 @@ struct Graph {
 
 fn layer(first: u64, count: u32, columns: Vec<Column>) -> Layer {
     let tasks = Tasks { first: TaskId::new(DRIVER, first), count };
-    Layer { tasks, code: Code { module: 0, offset: 8 }, columns, level: 0, options: None }
+    Layer { tasks, code: Code { module: 0, offset: 8 }, columns, level: 0, depth: 0, options: None }
 }
 
 fn ids(ids: impl Iterator<Item = u64>) -> Column {

@@ -8,7 +8,10 @@ use crate::{
     error::{Error, Result},
     ids::TaskId,
     rank::Rank,
-    task::running::{self, Running, running},
+    task::{
+        backtrace,
+        running::{self, Running, running},
+    },
 };
 pub(crate) use scratch::Scratch;
 use std::{
@@ -121,14 +124,15 @@ pub fn device() -> Result<Device> {
 
 /// Whether a task runs on this thread.
 pub fn is_in_task() -> bool {
-    CONTEXT.with_borrow(Option::is_some)
+    // The thread may be at its end.
+    CONTEXT.try_with(|context| context.borrow().is_some()).unwrap_or(false)
 }
 
 impl Current {
     /// A client of the same run: a task submits more tasks with it.
     ///
-    /// A task that waits for another lends its thread to tasks that can run, so that no number of
-    /// waiting tasks stops a run.
+    /// A task that waits for another gives its place to another thread, so that no number of waiting tasks stops a
+    /// run, and nothing else runs on its own thread: see [`spare_threads`](crate::Builder::spare_threads).
     pub fn client(&self) -> &Client {
         &self.context.0.client
     }
@@ -206,8 +210,8 @@ pub(crate) fn enter<R>(context: Context, work: impl FnOnce() -> R) -> R {
 }
 
 /// Notes which task runs on this thread from now on.
-pub(crate) fn set_task(task: TaskId, attempt: u32) {
-    running::replace(Some(Running { task, attempt, was_too_late: false }));
+pub(crate) fn set_task(task: TaskId, attempt: u32, depth: u32) {
+    running::replace(Some(Running { task, attempt, depth, was_too_late: false }));
 }
 
 pub(crate) fn rank() -> Option<Rank> {
@@ -235,7 +239,9 @@ pub(crate) fn catch_panics() {
                 .or_else(|| payload.downcast_ref::<String>().cloned())
                 .unwrap_or_else(|| "a panic without words".into());
             let place = info.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
-            PANIC_WORDS.set(Some(words + place.as_deref().unwrap_or_default()));
+            let backtrace = backtrace::of_task().map(|frames| format!("\n{frames}"));
+            let place = place.unwrap_or_default();
+            PANIC_WORDS.set(Some(words + &place + &backtrace.unwrap_or_default()));
         }));
     });
 }

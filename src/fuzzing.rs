@@ -160,6 +160,7 @@ mod tests {
                         Column::Lists { lists: vec![vec![tasks]; 2], collect: Code { module: 0, offset: 8 } },
                     ],
                     level: 1,
+                    depth: 0,
                     options: Some(Box::new(Options { label: Some("a".into()), ..Options::default() })),
                 };
                 let messages = [

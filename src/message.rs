@@ -89,6 +89,8 @@ pub struct Layer {
     /// How many layers follow it at most, as far as was known when it was submitted: those with more
     /// to come go first.
     pub level: u32,
+    /// How many tasks are above it: 0 if the driver submitted it, 1 if a task of the driver did.
+    pub depth: u32,
     /// Where and how to run them; nothing where nothing was said.
     pub options: Option<Box<Options>>,
 }
@@ -192,6 +194,8 @@ pub struct Run {
     pub timeout_nanoseconds: u64,
     /// Whether their values are kept in the run's journal; then the last argument has their keys.
     pub is_kept: bool,
+    /// How many tasks are above them: 0 if the driver submitted them, 1 if a task of the driver did.
+    pub depth: u32,
 }
 
 /// Tasks that ended with small values.
@@ -554,6 +558,8 @@ pub enum Message {
     Bye,
     /// To every rank: this one is lost, and nothing it says counts any more.
     Lost(Rank),
+    /// To every rank: the program of this one ends, and the run with it.
+    Left(Rank),
     /// To any rank: say how you stand.
     Ask {
         /// The number of the question, of the client that asks.

@@ -33,8 +33,17 @@ fn fails(x: u64) -> u64 {
 #[test]
 fn program() {
     let Ok(program) = env::var(PROGRAM) else { return };
+    let is_twice = program == "run twice";
     let run = maniple::run(move |client| -> Result<()> {
         match program.as_str() {
+            "run twice" => {}
+            "run in run" => return maniple::run(|_| Ok(())),
+            "execute in run" => return maniple::Runtime::builder().execute(|_| Ok(())),
+            "run in a task" => client.submit(runs, ()).result()?,
+            "exit in a task" => client.submit(exits, 0).result()?,
+            "exit in the driver" => exits(0),
+            "recursion" => assert_eq!(client.submit(depth, 3000).result()?, 3000),
+            "overflow" => drop(client.submit(depth, 1 << 40).result()?),
             "well" => assert_eq!(client.submit(|x: u64| x, 7).result()?, 7),
             "error" => return Err("the driver's own words".into()),
             "panic" => panic!("the driver's panic"),
@@ -54,10 +63,26 @@ fn program() {
         }
         Ok(())
     });
+    let run = run.and_then(|()| if is_twice { maniple::run(|_| Ok(())) } else { Ok(()) });
     if let Err(error) = run {
         eprintln!("Error: {error}");
         std::process::exit(1);
     }
+}
+
+fn exits(status: i32) {
+    std::process::exit(status)
+}
+
+fn runs() {
+    maniple::run(|_| Ok(())).unwrap();
+}
+
+/// Needs a KiB of stack for each.
+#[inline(never)]
+fn depth(left: u64) -> u64 {
+    let frame = std::hint::black_box([left; 128]);
+    if left == 0 { 0 } else { depth(left - 1) + 1 + (frame[127] - left) }
 }
 
 fn use_scratch() {
@@ -89,6 +114,17 @@ fn run(way: Option<u32>, program: &str, variables: &[(&str, &str)]) -> Output {
 
 /// Runs the program each way; it fails within `seconds`, and its words are said once.
 fn assert_fails(program: &str, variables: &[(&str, &str)], words: &str, seconds: f64) {
+    for_each_failure(program, variables, words, seconds, |_, _, _| ());
+}
+
+/// As `assert_fails`, and looks at each way's standard error and status.
+fn for_each_failure(
+    program: &str,
+    variables: &[(&str, &str)],
+    words: &str,
+    seconds: f64,
+    look: impl Fn(Option<u32>, &str, Option<i32>),
+) {
     if env::var_os(PROGRAM).is_some() {
         return;
     }
@@ -104,6 +140,7 @@ fn assert_fails(program: &str, variables: &[(&str, &str)], words: &str, seconds:
         assert_eq!(stderr.matches(words).count(), 1, "{program} on {way:?} ranks: {words:?} once\n{stderr}");
         // The launcher takes up to a second of it, and other tests the machine's cores.
         assert!(took < seconds + 9.0, "{program} on {way:?} ranks took {took} s");
+        look(way, &stderr, output.status.code());
     }
 }
 
@@ -111,8 +148,10 @@ fn assert_fails(program: &str, variables: &[(&str, &str)], words: &str, seconds:
 fn a_run_that_goes_well_says_nothing() {
     if env::var_os(PROGRAM).is_none() {
         for way in ways([2, 4]) {
-            let output = run(way, "well", &[]);
-            assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+            for program in ["well", "recursion"] {
+                let output = run(way, program, &[]);
+                assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+            }
         }
     }
 }
@@ -145,7 +184,52 @@ fn a_value_that_does_not_decode_is_told() {
 #[test]
 fn a_scratch_directory_that_cannot_be_made_is_told_with_rank_and_remedy() {
     let variables = [("MANIPLE_LOCAL_DIRECTORY", "/proc/nowhere")];
-    assert_fails("scratch", &variables, "MANIPLE_LOCAL_DIRECTORY): /proc/nowhere", 1.0);
+    for_each_failure(
+        "scratch",
+        &variables,
+        "MANIPLE_LOCAL_DIRECTORY): /proc/nowhere",
+        1.0,
+        |way, stderr, _| {
+            let line = stderr.lines().find(|line| line.contains("MANIPLE_LOCAL_DIRECTORY")).unwrap();
+            assert_eq!(line.matches("rank ").count(), 1, "{way:?} ranks: {line}");
+        },
+    );
+}
+
+#[test]
+fn a_program_that_exits_within_a_run_is_told_with_its_rank() {
+    let words = [
+        ("exit in a task", "left the run before its end: task fn(bad_input::exits) has called exit"),
+        ("exit in the driver", "left the run before its end: the driver has called exit"),
+    ];
+    for (program, words) in words {
+        for_each_failure(program, &[], words, 1.0, |way, stderr, status| {
+            assert_eq!(status, Some(70), "{way:?} ranks: {stderr}");
+            assert!(!stderr.contains("interrupted by"), "{way:?} ranks: {stderr}");
+        });
+    }
+}
+
+#[test]
+fn a_run_that_is_started_where_none_can_be_names_execute() {
+    for (program, words) in [
+        ("run in run", "maniple::run is called within a run"),
+        ("execute in run", "execute is called within a run"),
+        ("run in a task", "maniple::run is called within a run"),
+        ("run twice", "maniple::run is called a second time"),
+    ] {
+        for_each_failure(program, &[], words, 1.0, |way, stderr, status| {
+            assert_eq!(status, Some(1), "{program}, {way:?} ranks: {stderr}");
+            assert!(stderr.contains("execute"), "{program}, {way:?} ranks: {stderr}");
+        });
+    }
+}
+
+#[test]
+fn a_task_that_needs_more_stack_than_there_is_is_told_with_the_remedy() {
+    let words =
+        "bad_input::depth) has overflowed its stack of 1.00 MiB: set a larger one with MANIPLE_STACK_SIZE";
+    assert_fails("overflow", &[("MANIPLE_STACK_SIZE", "1MiB")], words, 1.0);
 }
 
 /// A disk with room for this many files and directories, its own one among them.

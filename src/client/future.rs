@@ -86,7 +86,7 @@ impl<T> Future<T> {
     /// is. That the task failed is no error here; [`result`](Self::result) tells.
     pub fn wait(&self, timeout: impl Into<Option<Duration>>) -> Result<()> {
         let ended = || (!self.tracked.is_pending(self.index)).then_some(());
-        self.client.wait_for(ended, timeout.into())
+        self.client.wait_for_task(ended, || Some(self.task()), timeout.into())
     }
 
     /// Stops the task if it has not begun, and fails it and what needs it if it has not ended.
@@ -122,7 +122,7 @@ impl<T: Data> Future<T> {
                     Progress::Held(held) => table.read(held.task).map(Some),
                     _ => Some(None),
                 };
-                let value = self.client.wait_for(read, None);
+                let value = self.client.wait_for_task(read, || Some(self.task()), None);
                 table.has_read(held.task);
                 match value? {
                     Some(value) => value.to_owned_value().map_err(|words| self.decode_error(words)),

@@ -6,6 +6,7 @@ mod explain;
 mod future;
 mod keep;
 mod options;
+mod parked;
 pub(crate) mod process;
 mod progress;
 pub(crate) mod table;
@@ -19,7 +20,7 @@ use crate::{
     message::{Column, Finished, Held, Layer, Message, Options, ToScheduler},
     packed::Packed,
     rank::Rank,
-    task::{Descriptor, TaskFunction},
+    task::{Descriptor, TaskFunction, running::running},
     value::{self, Data},
 };
 use arguments::{Arguments, Columns};
@@ -30,6 +31,7 @@ use process::Process;
 pub use progress::AsCompleted;
 use std::{
     borrow::Borrow,
+    cell::Cell,
     sync::{
         Arc, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -402,7 +404,8 @@ impl Client {
         let options = (options != Options::default()).then(|| Box::new(options));
         let tracked = self.table().track(count, &Progress::Pending);
         self.shared.submitted.fetch_add(u64::from(count), Ordering::Relaxed);
-        let layer = Layer { tasks: tracked.tasks, code, columns, level, options };
+        let depth = running().map_or(0, |running| running.depth + 1);
+        let layer = Layer { tasks: tracked.tasks, code, columns, level, depth, options };
         let first = match &self.shared.journal {
             None => self.table().submit(layer),
             Some(journal) => self.submit_what_is_missing(journal, &tracked, layer),
@@ -440,13 +443,23 @@ impl Client {
         }
     }
 
-    fn wait_for<T>(&self, mut ready: impl FnMut() -> Option<T>, timeout: Option<Duration>) -> Result<T> {
+    fn wait_for<T>(&self, ready: impl FnMut() -> Option<T>, timeout: Option<Duration>) -> Result<T> {
+        self.wait_for_task(ready, || None, timeout)
+    }
+
+    /// As `wait_for`; `awaited` names a task before whose end there is nothing, if there is one.
+    fn wait_for_task<T>(
+        &self,
+        mut ready: impl FnMut() -> Option<T>,
+        awaited: impl Fn() -> Option<TaskId>,
+        timeout: Option<Duration>,
+    ) -> Result<T> {
         let mut found = None;
         let mut is_ready = || {
             found = ready();
             found.is_some()
         };
-        self.process().ok_or(Error::Ended)?.wait_until(&mut is_ready, timeout)?;
+        self.process().ok_or(Error::Ended)?.wait_until(&mut is_ready, &awaited, timeout)?;
         Ok(found.expect("waiting ends with what was waited for, or with an error"))
     }
 
@@ -485,21 +498,25 @@ impl Client {
         what: WaitFor,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<()> {
-        let mut at = 0;
+        let at = Cell::new(0);
         let is_pending = |future: &F| future.borrow().tracked().is_pending(future.borrow().index());
         let ready = || {
             let ready = match what {
                 WaitFor::Any => futures.is_empty() || futures.iter().any(|future| !is_pending(future)),
                 WaitFor::All => {
-                    while at < futures.len() && !is_pending(&futures[at]) {
-                        at += 1;
+                    while at.get() < futures.len() && !is_pending(&futures[at.get()]) {
+                        at.set(at.get() + 1);
                     }
-                    at == futures.len()
+                    at.get() == futures.len()
                 }
             };
             ready.then_some(())
         };
-        self.wait_for(ready, timeout.into())
+        let awaited = || match what {
+            WaitFor::Any => None,
+            WaitFor::All => Some(futures.get(at.get())?.borrow().task()),
+        };
+        self.wait_for_task(ready, awaited, timeout.into())
     }
 
     /// Cancels tasks that have not ended, and what needs them.

@@ -1,6 +1,6 @@
 //! What a client needs of the process that it belongs to.
 
-use crate::{error::Result, lock::lock, value::Data};
+use crate::{error::Result, ids::TaskId, lock::lock, value::Data};
 use std::{any::Any, fmt, sync::Mutex, time::Duration};
 
 /// The process of a client: drives the progress of its rank.
@@ -9,12 +9,18 @@ pub(crate) trait Process: fmt::Debug + Send + Sync {
     fn send_soon(&self, now: bool);
     /// Takes in what has arrived, without waiting.
     fn poll(&self);
-    /// Waits until `is_ready`, and drives progress meanwhile.
+    /// Waits until `is_ready`, and drives progress meanwhile. `awaited` names a task before whose end it is not
+    /// ready, if there is one.
     ///
     /// # Errors
     ///
     /// When the time is over, and when the run ends.
-    fn wait_until(&self, is_ready: &mut dyn FnMut() -> bool, timeout: Option<Duration>) -> Result<()>;
+    fn wait_until(
+        &self,
+        is_ready: &mut dyn FnMut() -> bool,
+        awaited: &dyn Fn() -> Option<TaskId>,
+        timeout: Option<Duration>,
+    ) -> Result<()>;
     /// The time until the run must end, if that is known.
     fn time_left(&self) -> Option<Duration>;
     /// What this rank has handed over to the run, and what it gets back.

@@ -1,7 +1,10 @@
 //! Futures in the order they end, and a bar that shows how many have.
 
 use super::{Client, Future, table::Watcher};
-use crate::error::Result;
+use crate::{
+    error::Result,
+    record::{FIRST_LINE, draw_target},
+};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     borrow::Borrow,
@@ -67,7 +70,8 @@ impl Client {
     }
 
     /// Waits for all these futures and shows how many have ended, how many end in a second and how long it
-    /// will take: a bar if standard error is a terminal, else a line a minute.
+    /// will take: a bar if standard error or standard output is a terminal, else a line a minute, the first one after
+    /// 10 seconds.
     ///
     /// [`Builder::progress`](crate::Builder::progress) shows all functions of a run.
     ///
@@ -75,15 +79,19 @@ impl Client {
     ///
     /// As [`Client::wait`]. That a task failed is no error here.
     pub fn progress<T, F: Borrow<Future<T>>>(&self, futures: &[F]) -> Result<()> {
-        let bar = ProgressBar::with_draw_target(Some(futures.len() as u64), ProgressDrawTarget::stderr());
+        let target = draw_target();
+        let is_drawn = target.is_some();
+        let target = target.unwrap_or_else(ProgressDrawTarget::hidden);
+        let bar = ProgressBar::with_draw_target(Some(futures.len() as u64), target);
         let style = ProgressStyle::with_template("{bar:40} {pos}/{len} tasks, {per_sec}, {eta} left");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        let (start, mut told, mut done) = (Instant::now(), Instant::now(), 0);
+        let (start, mut done) = (Instant::now(), 0);
+        let mut next_line = start + FIRST_LINE;
         for _ in self.as_completed(futures) {
             bar.inc(1);
             done += 1;
-            if bar.is_hidden() && told.elapsed() >= A_MINUTE {
-                told = Instant::now();
+            if !is_drawn && Instant::now() >= next_line {
+                next_line = Instant::now() + A_MINUTE;
                 let rate = f64::from(done) / start.elapsed().as_secs_f64();
                 let left = (futures.len() as f64 - f64::from(done)) / rate;
                 eprintln!("maniple: {done}/{} tasks done, {rate:.1}/s, {left:.0} s left", futures.len());

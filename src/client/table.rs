@@ -2,6 +2,7 @@
 //!
 //! All is under locks that are held for moments and under which nothing else is locked.
 
+use super::parked::ParkedThreads;
 use crate::{
     comm::Bells,
     error::{Reason, TaskError},
@@ -212,6 +213,8 @@ pub(crate) struct Table {
     state: Mutex<State>,
     /// How many tasks have not ended.
     pending: AtomicU64,
+    /// Threads that wait for tasks, or for their values to arrive.
+    pub(crate) parked: ParkedThreads,
     /// Whether no more tasks begin.
     stopping: AtomicBool,
     /// Whether the run can survive the loss of a worker.
@@ -225,6 +228,7 @@ impl Table {
             bells,
             state: Mutex::default(),
             pending: AtomicU64::new(0),
+            parked: ParkedThreads::default(),
             stopping: AtomicBool::new(false),
             survives,
         })
@@ -440,7 +444,9 @@ impl Table {
         if self.survives {
             (0..count).for_each(|index| self.fetch_no_more(finished.first.plus(index)));
         }
-        self.watch((0..count).map(|index| finished.first.plus(index)));
+        let tasks = || (0..count).map(|index| finished.first.plus(index));
+        self.watch(tasks());
+        self.parked.unpark(tasks());
     }
 
     fn end(&self, task: TaskId, progress: Progress) {
@@ -448,6 +454,7 @@ impl Table {
             self.count_ended(tracked.set(index, progress));
         }
         self.watch([task]);
+        self.parked.unpark([task]);
     }
 
     fn find(&self, task: TaskId) -> Option<(Arc<Tracked>, u32)> {
@@ -599,6 +606,8 @@ impl Table {
         let Some(fetch) = state.fetches.get_mut(&task) else { return false };
         fetch.value = Some(value.clone());
         state.release_late(task);
+        drop(state);
+        self.parked.unpark([task]);
         true
     }
 
@@ -660,6 +669,7 @@ fn append(last: &mut Layer, layer: &Layer) -> bool {
     if !follows
         || last.code != layer.code
         || last.level != layer.level
+        || last.depth != layer.depth
         || last.options.is_some()
         || layer.options.is_some()
         || last.tasks.count >= COUNT_MAX

@@ -195,6 +195,33 @@ pub(crate) fn resident_bytes() -> u64 {
     pages().unwrap_or(0) * unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.max(0) as u64
 }
 
+/// The stack that a thread of a program should have, in bytes: as much as the shell gives `main` (`ulimit -s`), or 8 MiB
+/// where that is unlimited.
+pub(crate) fn stack_bytes() -> usize {
+    const DEFAULT: u64 = 8 << 20;
+    /// Each thread has one, and address space may be limited.
+    const MAX: u64 = 1 << 30;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call writes to the record that it is given.
+    let is_known = unsafe { libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit) } == 0;
+    let is_limited = is_known && limit.rlim_cur != libc::RLIM_INFINITY;
+    (if is_limited { limit.rlim_cur.clamp(1 << 20, MAX) } else { DEFAULT }) as usize
+}
+
+/// The number of this thread in the system, if it has one.
+pub(crate) fn thread_number() -> Option<i32> {
+    let path = fs::read_link("/proc/thread-self").ok()?;
+    path.file_name()?.to_str()?.parse().ok()
+}
+
+/// Whether a thread of this process waits for something else than a core, if the system tells.
+pub(crate) fn is_thread_asleep(number: i32) -> Option<bool> {
+    let line = fs::read_to_string(format!("/proc/self/task/{number}/stat")).ok()?;
+    // The name of the thread, in brackets, may have brackets.
+    let state = line.rsplit_once(')')?.1.trim_start().chars().next()?;
+    Some(matches!(state, 'S' | 'D'))
+}
+
 /// Lets all other threads that want a core have it before this one.
 pub(crate) fn give_way() {
     const NICENESS: libc::c_int = 10;

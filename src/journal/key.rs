@@ -97,7 +97,7 @@ mod tests {
 
     fn layer(first: u64, code: Code, count: u32, columns: Vec<Column>) -> Layer {
         let tasks = Tasks { first: TaskId::new(Rank(1), first), count };
-        Layer { tasks, code, columns, level: 0, options: None }
+        Layer { tasks, code, columns, level: 0, depth: 0, options: None }
     }
 
     fn bytes(strings: &[&[u8]]) -> Column {

@@ -86,6 +86,7 @@ fn layer() -> impl Strategy<Value = Layer> {
                 code,
                 columns,
                 level,
+                depth: 0,
                 options: options.map(Box::new),
             },
         )
@@ -104,6 +105,7 @@ fn run() -> impl Strategy<Value = Run> {
                 label,
                 timeout_nanoseconds,
                 is_kept: false,
+                depth: 0,
             },
         )
     })
@@ -252,6 +254,7 @@ fn a_run_with_too_few_arguments_is_refused() {
         label: None,
         timeout_nanoseconds: 0,
         is_kept: false,
+        depth: 0,
     };
     let mut frame = Vec::new();
     encode(&Message::ToWorker(ToWorker::Run(run)), &mut frame);

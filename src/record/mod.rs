@@ -27,7 +27,7 @@ pub(crate) use history::{Chunk, Head, History, Kind, Sample};
 pub(crate) use live::{Live, Pace, Span};
 pub(crate) use outputs::Outputs;
 pub use outputs::report_again;
-pub(crate) use progress::Display;
+pub(crate) use progress::{Display, FIRST_LINE, draw_target};
 pub use recorder::Recorder;
 pub(crate) use recorder::Start;
 pub(crate) use tally::{Progress, Tally};

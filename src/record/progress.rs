@@ -1,11 +1,11 @@
-//! Shows how far a run has come: bars in a terminal, a line a minute in a log.
+//! Shows how far a run has come: bars in a terminal, a line a minute in a log, the first one sooner.
 
 use super::tally::{Progress, Tally};
 use crate::lock::lock;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustc_hash::FxHashMap;
 use std::{
-    io::{IsTerminal, stderr},
+    io::{IsTerminal, stderr, stdout},
     sync::{Arc, Condvar, Mutex},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -13,6 +13,8 @@ use std::{
 
 /// How often bars are drawn again.
 const REDRAW: Duration = Duration::from_millis(200);
+/// When a log has its first line, if not sooner.
+pub(crate) const FIRST_LINE: Duration = Duration::from_secs(10);
 /// How many functions have a bar, or a place in a line.
 const SHOWN_MAX: usize = 8;
 
@@ -28,12 +30,13 @@ impl Display {
     pub(crate) fn start(tally: Arc<Tally>, every: Duration) -> Self {
         let over = Arc::new((Mutex::new(false), Condvar::new()));
         let told = Arc::clone(&over);
-        let is_terminal = stderr().is_terminal();
+        let target = draw_target();
+        let is_terminal = target.is_some();
         let show = move || {
             let start = Instant::now();
             let mut rates = Rates::default();
-            let bars = Bars::default();
-            let pause = if is_terminal { REDRAW } else { every };
+            let bars = Bars::new(target.unwrap_or_else(ProgressDrawTarget::hidden));
+            let mut pause = if is_terminal { REDRAW } else { every.min(FIRST_LINE) };
             loop {
                 let (over, changed) = &*told;
                 let guard = lock(over);
@@ -43,6 +46,7 @@ impl Display {
                 };
                 let is_over = *guard;
                 drop(guard);
+                pause = if is_terminal { REDRAW } else { every };
                 let (progress, elapsed) = (tally.progress(), start.elapsed());
                 rates.note(&progress, elapsed);
                 match (is_terminal, is_over) {
@@ -113,13 +117,21 @@ struct Bars {
     bars: Mutex<FxHashMap<String, ProgressBar>>,
 }
 
-impl Default for Bars {
-    fn default() -> Self {
-        Self { all: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()), bars: Mutex::default() }
+/// Where bars are drawn: on standard error, or on standard output where only that is a terminal, as that of the ranks
+/// of Open MPI's `mpirun` in one. Nothing where neither is.
+pub(crate) fn draw_target() -> Option<ProgressDrawTarget> {
+    match (stderr().is_terminal(), stdout().is_terminal()) {
+        (true, _) => Some(ProgressDrawTarget::stderr()),
+        (false, true) => Some(ProgressDrawTarget::stdout()),
+        (false, false) => None,
     }
 }
 
 impl Bars {
+    fn new(target: ProgressDrawTarget) -> Self {
+        Self { all: MultiProgress::with_draw_target(target), bars: Mutex::default() }
+    }
+
     fn draw(&self, progress: &[Progress], rates: &Rates) {
         let mut bars = lock(&self.bars);
         let shown = shown(progress);

@@ -69,6 +69,8 @@ pub struct Recorder {
     spilled: AtomicU64,
     device: AtomicU64,
     pending: Mutex<Pending>,
+    /// What threads have recorded that share a place with others.
+    shared: Mutex<Vec<Event>>,
     /// Bodies that are on their way here, since when.
     coming: Mutex<FxHashMap<(Rank, u16), u64>>,
     part: Option<PathBuf>,
@@ -150,6 +152,7 @@ impl Recorder {
                 looked_at: began,
                 ..Pending::default()
             }),
+            shared: Mutex::default(),
             coming: Mutex::default(),
             part,
             claim: Mutex::new(start.claim),
@@ -180,11 +183,19 @@ impl Recorder {
         }
     }
 
-    /// Begins to record what a thread runs, if it is one of the rank's that runs tasks.
-    pub(crate) fn lane(&self, place: Option<usize>) -> Option<Lane<'_>> {
+    /// Begins to record what a thread runs, if it is one of the rank's that runs tasks. Where the place is shared
+    /// with another thread, whose task waits, that does not disturb the other's record.
+    pub(crate) fn lane(&self, place: Option<usize>, is_shared: bool) -> Option<Lane<'_>> {
         let place = place.filter(|place| *place + 1 < self.rings.len())?;
         let began = now();
-        Some(Lane { recorder: self, place, began, since: began, open: None })
+        Some(Lane { recorder: self, place, is_shared, began, since: began, open: None })
+    }
+
+    fn push_from(&self, lane: usize, is_shared: bool, event: Event) {
+        match is_shared {
+            true => lock(&self.shared).push(Event { lane: lane as u16, ..event }),
+            false => self.push(lane, event),
+        }
     }
 
     fn push(&self, lane: usize, event: Event) {
@@ -196,10 +207,11 @@ impl Recorder {
     }
 
     /// A task on this thread has waited for others since then.
-    pub(crate) fn blocked(&self, place: Option<usize>, since: u64) {
+    pub(crate) fn blocked(&self, place: Option<usize>, is_shared: bool, since: u64) {
         if let Some(lane) = place.filter(|place| *place + 1 < self.rings.len()) {
             let kind = Kind::Blocked;
-            self.push(lane, Event { kind, lane: 0, subject: 0, amount: 0, start: since, end: now() });
+            let event = Event { kind, lane: 0, subject: 0, amount: 0, start: since, end: now() };
+            self.push_from(lane, is_shared, event);
         }
     }
 
@@ -287,6 +299,7 @@ impl Recorder {
         for (lane, ring) in self.rings.iter().enumerate() {
             ring.take(lane as u16, &mut pending.events);
         }
+        pending.events.append(&mut lock(&self.shared));
         let at = now();
         self.feed(&pending.events[before..], at);
         if self.part.is_none() {
@@ -483,7 +496,7 @@ impl Recorder {
             claim: None,
         });
         let start = now();
-        if let Some(mut lane) = recorder.lane(Some(0)) {
+        if let Some(mut lane) = recorder.lane(Some(0), false) {
             (0..count).for_each(|task| lane.ran(TaskId(task), ReadBack::take()));
         }
         let nanoseconds = now() - start;
@@ -498,6 +511,7 @@ impl Recorder {
 pub(crate) struct Lane<'a> {
     recorder: &'a Recorder,
     place: usize,
+    is_shared: bool,
     began: u64,
     /// When the last task ended.
     since: u64,
@@ -520,7 +534,11 @@ impl Lane<'_> {
         if read.nanoseconds > 0 {
             let (kind, amount) = (Kind::Spill, read.bytes);
             let end = end.min(start + read.nanoseconds);
-            self.recorder.push(self.place, Event { kind, lane: 0, subject: 0, amount, start, end });
+            self.recorder.push_from(
+                self.place,
+                self.is_shared,
+                Event { kind, lane: 0, subject: 0, amount, start, end },
+            );
         }
         if let Some(open) = &mut self.open {
             let follows = open.subject + open.amount == task.0;
@@ -528,14 +546,14 @@ impl Lane<'_> {
                 (open.amount, open.end) = (open.amount + 1, end);
                 return;
             }
-            self.recorder.push(self.place, *open);
+            self.recorder.push_from(self.place, self.is_shared, *open);
             self.open = None;
         }
         let event = Event { kind: Kind::Tasks, lane: 0, subject: task.0, amount: 1, start, end };
         if end - start < SHORT {
             self.open = Some(event);
         } else {
-            self.recorder.push(self.place, event);
+            self.recorder.push_from(self.place, self.is_shared, event);
         }
     }
 }
@@ -543,7 +561,7 @@ impl Lane<'_> {
 impl Drop for Lane<'_> {
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
-            self.recorder.push(self.place, open);
+            self.recorder.push_from(self.place, self.is_shared, open);
         }
     }
 }
@@ -598,11 +616,11 @@ mod tests {
         let recorder = recorder(parts.clone());
         thread::scope(|scope| {
             scope.spawn(|| {
-                let mut lane = recorder.lane(Some(1)).unwrap();
+                let mut lane = recorder.lane(Some(1), false).unwrap();
                 (0..10_000).for_each(|task| lane.ran(TaskId(task), ReadBack::default()));
             });
         });
-        assert!(recorder.lane(Some(2)).is_none() && recorder.lane(None).is_none());
+        assert!(recorder.lane(Some(2), false).is_none() && recorder.lane(None, false).is_none());
         recorder.fetch_begins(Rank(0), 7);
         recorder.fetched(Rank(0), 7, 100);
         recorder.spilled(32, 1000);

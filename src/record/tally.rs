@@ -182,6 +182,7 @@ mod tests {
             code,
             columns: vec![],
             level: 0,
+            depth: 0,
             options: Some(Box::new(options)),
         })
     }
@@ -190,7 +191,7 @@ mod tests {
         let tasks = Tasks { first: TaskId(first), count };
         let code = Code { module: 0, offset: 0 };
         let (attempt, arguments, label, timeout_nanoseconds, is_kept) = (0, vec![], None, 0, false);
-        let run = Run { tasks, code, attempt, arguments, label, timeout_nanoseconds, is_kept };
+        let run = Run { tasks, code, attempt, arguments, label, timeout_nanoseconds, is_kept, depth: 0 };
         Message::ToWorker(ToWorker::Run(run))
     }
 

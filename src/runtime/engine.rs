@@ -7,7 +7,7 @@ mod losses;
 mod waiting;
 
 use super::{
-    STATUS_BROKEN,
+    STATUS_BROKEN, WORD_BEFORE_EXIT, leaving,
     loss::Watch,
     roles::{Roles, Spiller, Surroundings},
     settings::Settings,
@@ -27,6 +27,7 @@ use crate::{
     device::Device,
     disk::SpillFile,
     error::{Error, Result, tell},
+    host::machine,
     ids::TaskId,
     journal::Journal,
     lock::lock,
@@ -34,10 +35,12 @@ use crate::{
     rank::Rank,
     record::{Chunk, Live, Pace, Recorder, Tally},
     scheduler::Scheduler,
+    task::running::running,
     units,
     worker::{
         Execute,
         execute::{Host, Pool},
+        threads::ThreadOptions,
     },
 };
 use std::{
@@ -83,6 +86,8 @@ pub(crate) struct Engine {
     failure: OnceLock<Error>,
     interrupted: OnceLock<Error>,
     over: AtomicBool,
+    /// Whether another rank has said that its program ends.
+    was_left: AtomicBool,
     context: OnceLock<Context>,
     parts: Parts,
     recorder: Option<Arc<Recorder>>,
@@ -113,8 +118,14 @@ impl Engine {
         let pool = match record.role.worker {
             false => None,
             true => Some({
-                let threads = (record.threads as usize, record.cores.clone());
-                let pool = Pool::new(threads, settings.small_bytes_max, recorder.clone(), journal.clone());
+                let options = ThreadOptions {
+                    count: record.threads as usize,
+                    cores: record.cores.clone(),
+                    stack_bytes: settings.stack_bytes,
+                    spare_max: settings.spare_threads,
+                    who: format!("rank {this} ({})", record.host),
+                };
+                let pool = Pool::new(options, settings.small_bytes_max, recorder.clone(), journal.clone());
                 pool.map_err(|words| {
                     Error::Option(format!("rank {this} ({}) cannot start its threads: {words}", record.host))
                 })?
@@ -147,6 +158,7 @@ impl Engine {
             failure: OnceLock::new(),
             interrupted: OnceLock::new(),
             over: AtomicBool::new(false),
+            was_left: AtomicBool::new(false),
             context: OnceLock::new(),
             parts: Parts::default(),
             recorder,
@@ -198,12 +210,59 @@ impl Engine {
     /// Ends all ranks at once, with one line that says why.
     pub(crate) fn abort(&self, error: &Error, status: i32) -> ! {
         let record = self.record();
+        leaving::expect_exit();
         tell(format_args!("rank {} ({}): {error}", record.rank, record.host));
         self.scratch.remove();
         match self.roles.try_lock() {
             Ok(mut roles) => roles.transport.abort(status),
             Err(TryLockError::Poisoned(roles)) => roles.into_inner().transport.abort(status),
             Err(TryLockError::WouldBlock) => std::process::exit(status),
+        }
+    }
+
+    /// Ends this rank, whose program has called `exit` while the run goes on: tells why, and notifies the others.
+    pub(super) fn leave_run(&self, status: i32) -> ! {
+        let record = self.record();
+        let task = running().map(|running| running.task);
+        let who = match self.pool.as_ref().zip(task).and_then(|(pool, task)| pool.name_of(task)) {
+            Some(name) => format!("task {name} has"),
+            None if leaving::is_driver() => "the driver has".into(),
+            None => "the program has".into(),
+        };
+        tell(format_args!(
+            "rank {} ({}) left the run before its end: {who} called exit: return an error or panic instead",
+            record.rank, record.host
+        ));
+        self.clean_up();
+        // A run that survives losses goes on without it.
+        let is_alone = self.is_one_process() || self.cluster.ranks().len() == 1;
+        if !is_alone && !(self.cluster.survives() && self.this.0 > 1) {
+            let others = self.cluster.ranks().iter().filter(|other| other.rank != self.this);
+            for other in others {
+                self.table.request(Request::Say(other.rank, Message::Left(self.this)));
+            }
+            // Launchers end the others at once, which are to know why.
+            let deadline = Instant::now() + WORD_BEFORE_EXIT;
+            while Instant::now() < deadline {
+                self.send_soon(true);
+                thread::sleep(Duration::from_millis(5));
+            }
+        }
+        machine::exit_at_once(status)
+    }
+
+    /// Whether another rank has said that its program ends.
+    pub(super) fn was_left(&self) -> bool {
+        self.was_left.load(Ordering::SeqCst)
+    }
+
+    /// Ends this rank, if another one has left and said so.
+    pub(super) fn end_if_left(&self) {
+        if self.was_left() {
+            self.clean_up();
+            // The one that left has its word first.
+            thread::sleep(WORD_BEFORE_EXIT);
+            machine::exit_at_once(STATUS_BROKEN);
         }
     }
 
@@ -391,6 +450,9 @@ impl Engine {
                 active
             }
             Err(error) => {
+                if roles.was_left() {
+                    self.was_left.store(true, Ordering::SeqCst);
+                }
                 let _ = self.failure.set(error);
                 self.tell_waiters();
                 false
@@ -445,6 +507,7 @@ impl Drop for AbortOnPanic<'_> {
             record.rank, record.host
         ));
         self.0.scratch.remove();
+        leaving::expect_exit();
         // The lock is held by this very thread; MPI's launchers end all ranks when one ends like this.
         std::process::exit(STATUS_BROKEN);
     }

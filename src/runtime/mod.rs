@@ -3,6 +3,7 @@
 mod ending;
 mod engine;
 mod introduction;
+mod leaving;
 mod loss;
 mod parts;
 mod roles;
@@ -386,8 +387,10 @@ impl Builder {
     ///
     /// The closure's, and what keeps the run from starting.
     pub fn run<T: Data>(self, driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<T> {
-        let result = self.start(driver, true);
-        match result {
+        if leaving::is_within_run() {
+            leaving::check_start(true, false)?;
+        }
+        match self.start(driver, true) {
             // The driver's rank has told, and another error concerns all ranks: rank 0 tells.
             Err(Stopped { error, rank, told, status }) if told || rank != Rank::SCHEDULER && status != 0 => {
                 drop(error);
@@ -438,6 +441,7 @@ impl Builder {
         owns_process: bool,
         prepare: impl FnOnce(&Arc<Engine>),
     ) -> Result<T, Stopped> {
+        leaving::check_start(owns_process, leaving::has_communicator(&self)).map_err(Stopped::alone)?;
         let settings = self.settings.clone();
         let mut ends = self.transports().map_err(Stopped::alone)?;
         let size = ends[0].size();
@@ -650,11 +654,13 @@ impl Member {
     {
         let dashboard = self.dashboard.take();
         let engine = &self.engine;
+        let live = leaving::Live::new(engine);
         let tally = engine.tally().filter(|_| self.settings.progress).cloned();
         let display = tally.map(|tally| Display::start(tally, self.settings.progress_pause));
         let own = driver.and_then(|driver| self.drive(driver));
         engine.look_after(|| engine.outcome().is_some());
         let Some(outcome) = engine.outcome() else {
+            engine.end_if_left();
             let error = engine.failure().cloned().unwrap_or(Error::Ended);
             engine.abort(&error, STATUS_FAILED);
         };
@@ -669,6 +675,7 @@ impl Member {
         drop(dashboard);
         tracing::info!(rank = self.rank.0, well = went_well, "has ended its tasks");
         let chunks = engine.gather_records();
+        drop(live);
         let closed = engine.close();
         let written = chunks
             .and_then(record::History::of)
@@ -686,7 +693,8 @@ impl Member {
         let engine = &self.engine;
         let client = engine.client(&self.settings);
         let closure = || {
-            let ended = engine.driving(|| catch_unwind(AssertUnwindSafe(|| driver(&client))));
+            let closure = AssertUnwindSafe(|| leaving::driving(|| driver(&client)));
+            let ended = engine.driving(|| catch_unwind(closure));
             let (outcome, ending) = Ending::of(ended);
             engine.shut_down(outcome);
             ending

@@ -8,7 +8,7 @@ use crate::{
     checksum,
     client::table::{Request, Table},
     comm::{Arrival, Transport},
-    error::Result,
+    error::{Error, Result},
     ids::TaskId,
     message::{Message, Outcome, RankState, ToClient, ToScheduler, ToStore, ToWorker, decode, encode},
     rank::Rank,
@@ -82,6 +82,8 @@ pub(crate) struct Roles {
     /// Ranks of which something was heard, and those that have come to their end.
     heard: Vec<Rank>,
     gone: Vec<Rank>,
+    /// Whether a rank has said that its program ends.
+    was_left: bool,
     /// What was said to others: a frame a peer, and which have something in them.
     frames: Vec<Vec<u8>>,
     filled: Vec<Rank>,
@@ -103,6 +105,7 @@ impl Roles {
             lost: Vec::new(),
             heard: Vec::new(),
             gone: Vec::new(),
+            was_left: false,
             frames: vec![Vec::new(); transport.size() as usize],
             filled: Vec::new(),
             transport,
@@ -218,6 +221,11 @@ impl Roles {
             around.tally.inspect(|tally| tally.say(target, &message));
             self.say(target, message);
         }
+    }
+
+    /// Whether a rank has said that its program ends.
+    pub(crate) fn was_left(&self) -> bool {
+        self.was_left
     }
 
     fn has_lost(&self, rank: Rank) -> bool {
@@ -416,6 +424,10 @@ impl Roles {
                 let _ = around.outcome.set(outcome);
             }
             Message::Lost(rank) => self.lose(rank, around)?,
+            Message::Left(rank) => {
+                self.was_left = true;
+                return Err(Error::World(format!("rank {rank} left the run before its end")));
+            }
             Message::Lives => self.heard.push(source),
             Message::Bye => self.gone.push(source),
             Message::Ask { question, task } => {

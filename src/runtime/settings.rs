@@ -1,17 +1,19 @@
 //! What a run can be told: by the builder, else by `MANIPLE_*` variables, else not at all.
 
-use super::time;
+use super::{Builder, time};
 use crate::{
     dashboard::Address,
     device::{Binding, DeviceType},
     disk::{Compression, SpillPlace},
     error::{Error, Result},
+    host::machine,
     journal::JournalSettings,
     log,
     record::Outputs,
     scheduler::Backlog,
     store::Thresholds,
     units::{self, MemoryLimit},
+    worker::threads::SPARE_MAX,
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -19,6 +21,10 @@ use std::{path::PathBuf, time::Duration};
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub threads: Option<u32>,
+    /// The stack of each thread that runs tasks.
+    pub stack_bytes: usize,
+    /// The maximum number of threads in place of those whose tasks wait.
+    pub spare_threads: usize,
     pub memory_limit: MemoryLimit,
     pub memory_thresholds: Thresholds,
     pub spill: SpillPlace,
@@ -67,6 +73,8 @@ impl Settings {
         let microseconds = number(&read, "MANIPLE_BACKLOG_MICROSECONDS")?;
         Ok(Self {
             threads: at_least_one(&read, "MANIPLE_THREADS")?,
+            stack_bytes: stack_bytes(&read)?,
+            spare_threads: number(&read, "MANIPLE_SPARE_THREADS")?.unwrap_or(SPARE_MAX),
             memory_limit: word(&read, "MANIPLE_MEMORY_LIMIT")?,
             memory_thresholds: thresholds(&read)?,
             spill: word(&read, "MANIPLE_SPILL")?,
@@ -122,6 +130,37 @@ impl Settings {
     pub(crate) fn end_time(&self, now: f64) -> Option<f64> {
         let own = self.time_limit.map(|limit| now + limit.as_secs_f64());
         own.into_iter().chain(self.job_end_time).min_by(f64::total_cmp)
+    }
+}
+
+/// The least stack of a thread that runs tasks.
+const STACK_BYTES_MIN: usize = 64 << 10;
+
+impl Builder {
+    /// The stack of each thread that runs tasks, in bytes. Without it: what `ulimit -s` says, as in `main`, or 8 MiB
+    /// where that is unlimited. Memory is taken as far as a task needs it.
+    ///
+    /// A task that needs more ends its process, with a line that names it.
+    pub fn stack_size(self, bytes: usize) -> Self {
+        self.set(|settings| settings.stack_bytes = bytes.max(STACK_BYTES_MIN))
+    }
+
+    /// The maximum number of threads that each worker starts besides [`threads`](Self::threads), in place of those
+    /// whose tasks wait for other tasks. Without it: 1024.
+    ///
+    /// When so many tasks wait, further tasks run on the stack of the one that waits last, and one line says so. What
+    /// they do is right all the same, unless they want a lock that a task below them holds.
+    pub fn spare_threads(self, threads: usize) -> Self {
+        self.set(|settings| settings.spare_threads = threads)
+    }
+}
+
+fn stack_bytes(read: &impl Fn(&str) -> Option<String>) -> Result<usize> {
+    const NAME: &str = "MANIPLE_STACK_SIZE";
+    let Some(text) = read(NAME) else { return Ok(machine::stack_bytes()) };
+    match text.parse() {
+        Ok(MemoryLimit::Bytes(bytes)) if bytes >= STACK_BYTES_MIN as u64 => Ok(bytes as usize),
+        _ => Err(Error::Option(format!("{NAME} is {text:?}, and not bytes such as 64MiB, at least 64KiB"))),
     }
 }
 
@@ -235,6 +274,9 @@ mod tests {
         for (name, value) in [
             ("MANIPLE_THREADS", "many"),
             ("MANIPLE_THREADS", "0"),
+            ("MANIPLE_STACK_SIZE", "0.5"),
+            ("MANIPLE_STACK_SIZE", "4096"),
+            ("MANIPLE_SPARE_THREADS", "all"),
             ("MANIPLE_INCLUSIVE", "perhaps"),
             ("MANIPLE_RESOURCES", "GPU"),
             ("MANIPLE_TIME_LIMIT", "an hour"),

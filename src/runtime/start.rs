@@ -386,7 +386,12 @@ pub(super) fn open_journal(
 }
 
 fn cannot_start(rank: Rank, host: &str, trouble: &str) -> Error {
-    Error::World(format!("rank {rank} ({host}) cannot start: {trouble}"))
+    let who = format!("rank {rank} ({host})");
+    // Some say themselves which rank they are of.
+    Error::World(match trouble.starts_with(&who) {
+        true => trouble.into(),
+        false => format!("{who} cannot start: {trouble}"),
+    })
 }
 
 #[cfg(test)]
@@ -492,5 +497,7 @@ mod tests {
         let mut hellos = ["a", "b"].map(hello);
         hellos[1].trouble = Some("no memory".into());
         assert_eq!(agree(&hellos).unwrap_err().to_string(), "rank 1 (b) cannot start: no memory");
+        hellos[1].trouble = Some("rank 1 (b) cannot make its scratch directory".into());
+        assert_eq!(agree(&hellos).unwrap_err().to_string(), "rank 1 (b) cannot make its scratch directory");
     }
 }

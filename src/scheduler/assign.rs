@@ -10,7 +10,8 @@
 //! the queue of another, and last asks another to give back what it has not begun.
 //!
 //! The choice of a worker is from stacks of workers with room: its cost does not grow with the number
-//! of workers. (`Queue` holds the order: priority, level, latest first.)
+//! of workers. (`Queue` holds the order: priority, depth, level, latest first. Tasks that tasks submitted come
+//! before those of the driver, since tasks wait for them.)
 //!
 //! [`Backlog`]: super::Backlog
 
@@ -57,7 +58,7 @@ impl Scheduler {
         self.tasks[slot].state = State::Ready;
         self.tasks[slot].queued = true;
         let record = &self.layers[layer];
-        let (class, priority, level) = (record.class, record.priority(), record.layer.level);
+        let (class, urgency, level) = (record.class, record.urgency(), record.layer.level);
         if record.layer.options.as_ref().is_some_and(|options| options.one_each) {
             let index = (self.tasks[slot].id.0 - record.layer.tasks.first.0) as usize;
             let rank = record.layer.options.as_ref().and_then(|options| options.workers.get(index).copied());
@@ -73,7 +74,7 @@ impl Scheduler {
         }
         match self.nearest_worker(slot) {
             Some(worker) => {
-                self.workers[worker as usize].queue.push(class, priority, level, slot);
+                self.workers[worker as usize].queue.push(class, urgency, level, slot);
                 if !self.workers[worker as usize].in_loaded {
                     self.workers[worker as usize].in_loaded = true;
                     self.loaded.push(worker);
@@ -82,7 +83,7 @@ impl Scheduler {
             }
             None => {
                 self.ready += 1;
-                self.classes[class].ready.push(priority, level, slot);
+                self.classes[class].ready.push(urgency, level, slot);
             }
         }
     }
@@ -272,17 +273,17 @@ impl Scheduler {
     fn first_source(&self, worker: WorkerIndex, with_common: bool) -> Option<Source> {
         let record = &self.workers[worker as usize];
         let can_start = |class: &ClassIndex| self.classes[*class].can_start_on(record);
-        let own = record.queue.first(can_start).map(|((priority, _), class)| (priority, Source::Own(class)));
+        let own = record.queue.first(can_start).map(|((urgency, _), class)| (urgency, Source::Own(class)));
         if !with_common {
             return own.map(|(_, source)| source);
         }
         let classes = || record.classes.iter().copied().filter(can_start);
         let ready = classes().filter_map(|class| Some((self.classes[class].ready.first()?, class))).max();
-        let ready = ready.map(|((priority, _), class)| (priority, Source::Ready(class)));
+        let ready = ready.map(|((urgency, _), class)| (urgency, Source::Ready(class)));
         let first_root = |class: ClassIndex| Some((*self.classes[class].roots.first_key_value()?.0, class));
         let root = if record.may_begin() { classes().filter_map(first_root).min() } else { None };
-        let root = root.map(|((Reverse(priority), _), class)| (priority, Source::Roots(class)));
-        // Of one priority, those that come first here do so there.
+        let root = root.map(|((Reverse(urgency), _), class)| (urgency, Source::Roots(class)));
+        // Of one urgency, those that come first here do so there.
         let sources = [own, ready, root].into_iter().flatten();
         sources.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, source)| source)
     }
@@ -465,7 +466,8 @@ impl Scheduler {
         let label = options.and_then(|options| options.label.clone());
         let timeout_nanoseconds = options.map_or(0, |options| options.timeout_nanoseconds);
         let is_kept = options.is_some_and(|options| options.is_kept);
-        let (code, columns) = (record.layer.code, record.layer.columns.len());
+        let (code, depth) = (record.layer.code, record.layer.depth);
+        let columns = record.layer.columns.len();
         let arguments =
             (0..columns).map(|column| self.argument(worker, layer, column, first, count)).collect();
         // Only now, so that wherever this run needs a value, it is said who has it.
@@ -474,7 +476,16 @@ impl Scheduler {
                 self.add_holder(slot, worker);
             }
         }
-        Run { tasks, code, attempt: u32::from(attempt), arguments, label, timeout_nanoseconds, is_kept }
+        Run {
+            tasks,
+            code,
+            attempt: u32::from(attempt),
+            arguments,
+            label,
+            timeout_nanoseconds,
+            is_kept,
+            depth,
+        }
     }
 
     /// One argument of `count` tasks of a layer, from the one at `first` on.

@@ -5,7 +5,7 @@
 
 use super::{
     Worker,
-    table::{Arena, LayerSlot, Queue, Slot, WorkerIndex},
+    table::{Arena, LayerSlot, Queue, Slot, Urgency, WorkerIndex},
 };
 use crate::{message::Options, rank::Rank};
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -24,8 +24,8 @@ pub(super) struct Class {
     eligible: Option<Box<[bool]>>,
     /// Tasks that are ready, and no nearer to one worker than to another.
     pub ready: Queue,
-    /// Layers with withheld tasks: by priority, then as they came.
-    pub roots: BTreeMap<(Reverse<i32>, u64), LayerSlot>,
+    /// Layers with withheld tasks: by urgency, then as they came.
+    pub roots: BTreeMap<(Reverse<Urgency>, u64), LayerSlot>,
     /// How many layers are of this class; not counted where all workers may run it.
     layers: usize,
 }
@@ -216,17 +216,20 @@ pub(super) struct Queues {
 }
 
 impl Queues {
-    pub(super) fn push(&mut self, class: ClassIndex, priority: i32, level: u32, slot: Slot) {
+    pub(super) fn push(&mut self, class: ClassIndex, urgency: Urgency, level: u32, slot: Slot) {
         let place = self.queues.iter().position(|(known, _)| *known == class).unwrap_or_else(|| {
             self.queues.push((class, Queue::default()));
             self.queues.len() - 1
         });
-        self.queues[place].1.push(priority, level, slot);
+        self.queues[place].1.push(urgency, level, slot);
         self.len += 1;
     }
 
-    /// Priority, level and class of what comes first among the classes that `can_start` lets pass.
-    pub(super) fn first(&self, can_start: impl Fn(&ClassIndex) -> bool) -> Option<((i32, u32), ClassIndex)> {
+    /// Urgency, level and class of what comes first among the classes that `can_start` lets pass.
+    pub(super) fn first(
+        &self,
+        can_start: impl Fn(&ClassIndex) -> bool,
+    ) -> Option<((Urgency, u32), ClassIndex)> {
         let startable = self.queues.iter().filter(|(class, _)| can_start(class));
         startable.filter_map(|(class, queue)| Some((queue.first()?, *class))).max()
     }

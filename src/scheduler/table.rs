@@ -132,9 +132,14 @@ impl LayerRecord {
         self.layer.options.as_ref().map_or(0, |options| options.expected_nanoseconds)
     }
 
+    /// What it is compared by with all others.
+    pub(super) fn urgency(&self) -> Urgency {
+        Urgency { priority: self.priority(), depth: self.layer.depth }
+    }
+
     /// Its place among the layers of its class.
-    pub(super) fn root_key(&self) -> (Reverse<i32>, u64) {
-        (Reverse(self.priority()), self.order)
+    pub(super) fn root_key(&self) -> (Reverse<Urgency>, u64) {
+        (Reverse(self.urgency()), self.order)
     }
 
     pub(super) fn name(&self) -> String {
@@ -368,20 +373,27 @@ impl LayerIndex {
     }
 }
 
-/// Slots in the order they are to run: by priority, then by level, then the latest first, so that
+/// What goes first: the higher priority, then what was submitted by the deeper task, since that waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Urgency {
+    pub priority: i32,
+    pub depth: u32,
+}
+
+/// Slots in the order they are to run: by urgency, then by level, then the latest first, so that
 /// what has begun is finished before more is begun.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    buckets: BTreeMap<(i32, u32), Vec<Slot>>,
+    buckets: BTreeMap<(Urgency, u32), Vec<Slot>>,
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, priority: i32, level: u32, slot: Slot) {
-        self.buckets.entry((priority, level)).or_default().push(slot);
+    pub(super) fn push(&mut self, urgency: Urgency, level: u32, slot: Slot) {
+        self.buckets.entry((urgency, level)).or_default().push(slot);
     }
 
-    /// The priority and the level of what is first.
-    pub(super) fn first(&self) -> Option<(i32, u32)> {
+    /// The urgency and the level of what is first.
+    pub(super) fn first(&self) -> Option<(Urgency, u32)> {
         self.buckets.last_key_value().map(|(key, _)| *key)
     }
 

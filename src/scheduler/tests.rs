@@ -35,6 +35,7 @@ pub(super) fn layer(first: u64, count: u32, columns: Vec<Column>) -> Layer {
         code: Code { module: 0, offset: 8 },
         columns,
         level: 0,
+        depth: 0,
         options: None,
     }
 }
@@ -652,4 +653,15 @@ fn shutdown_reaches_every_rank_once() {
     story.hear(1, [ToScheduler::Shutdown(crate::message::Outcome::Error("x".into()))]);
     let ranks: Vec<u32> = story.said.iter().map(|(rank, _)| rank.0).collect();
     assert_eq!(ranks, [0, 1, 2, 3]);
+}
+
+#[test]
+fn what_a_task_submitted_goes_before_what_the_driver_submitted_earlier() {
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 6)]);
+    story.given();
+    let nested = ToScheduler::Submit(Layer { depth: 1, ..layer(10, 1, vec![]) });
+    story.hear(1, [nested]);
+    story.hear(2, [finished(0, 1)]);
+    assert_eq!(story.given(), [(2, 10, 1)], "a task waits for it");
 }

@@ -8,6 +8,7 @@
 //! [`inputs`] is the receiving side: how a function's parameters see the values that came with the
 //! call. The sending side, what may be passed for them, is [`client::arguments`](crate::client).
 
+pub(crate) mod backtrace;
 pub mod code;
 pub mod inputs;
 pub(crate) mod running;

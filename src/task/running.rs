@@ -10,6 +10,8 @@ pub(crate) struct Running {
     pub(crate) task: TaskId,
     /// The number of earlier attempts.
     pub(crate) attempt: u32,
+    /// The number of tasks above it: 0 if the driver submitted it, 1 if a task of the driver did.
+    pub(crate) depth: u32,
     /// Whether it received the error that it is too late for a task of its own.
     pub(crate) was_too_late: bool,
 }

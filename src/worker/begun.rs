@@ -10,7 +10,7 @@ use crate::{
 };
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -45,7 +45,7 @@ impl Begun {
 /// What all threads have begun. See the module.
 pub(super) struct BegunTasks {
     /// By thread: the latest last.
-    places: Vec<Mutex<Vec<Begun>>>,
+    places: RwLock<Vec<Arc<Mutex<Vec<Begun>>>>>,
     /// How many pieces have a limit.
     limits: AtomicUsize,
     /// How many tasks were told to end.
@@ -55,26 +55,40 @@ pub(super) struct BegunTasks {
 impl BegunTasks {
     pub(super) fn new(threads: usize) -> Self {
         Self {
-            places: (0..threads).map(|_| Mutex::default()).collect(),
+            places: RwLock::new((0..threads).map(|_| Arc::default()).collect()),
             limits: AtomicUsize::new(0),
             marks: AtomicUsize::new(0),
         }
     }
 
-    fn place(&self, place: Option<usize>) -> Option<MutexGuard<'_, Vec<Begun>>> {
-        self.places.get(place?).map(lock)
+    /// A thread is there that has this place.
+    pub(super) fn add_place(&self, place: usize) {
+        let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
+        while places.len() <= place {
+            places.push(Arc::default());
+        }
+    }
+
+    fn places(&self) -> RwLockReadGuard<'_, Vec<Arc<Mutex<Vec<Begun>>>>> {
+        self.places.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls `look` with what the thread at `place` has begun, if there is such a thread.
+    fn at<R>(&self, place: Option<usize>, look: impl FnOnce(&mut Vec<Begun>) -> R) -> Option<R> {
+        self.places().get(place?).map(|begun| look(&mut lock(begun)))
     }
 
     /// The thread at `place` begins this.
     pub(super) fn begin(&self, place: Option<usize>, begun: Begun) {
-        let Some(mut running) = self.place(place) else { return };
-        self.limits.fetch_add(usize::from(begun.deadline.is_some()), Ordering::SeqCst);
-        running.push(begun);
+        self.at(place, |running| {
+            self.limits.fetch_add(usize::from(begun.deadline.is_some()), Ordering::SeqCst);
+            running.push(begun);
+        });
     }
 
     /// The thread at `place` is at the end of what it began last.
     pub(super) fn end(&self, place: Option<usize>) {
-        let Some(begun) = self.place(place).and_then(|mut running| running.pop()) else { return };
+        let Some(begun) = self.at(place, Vec::pop).flatten() else { return };
         self.limits.fetch_sub(usize::from(begun.deadline.is_some()), Ordering::SeqCst);
         self.marks.fetch_sub(begun.marks(), Ordering::SeqCst);
     }
@@ -82,10 +96,12 @@ impl BegunTasks {
     /// The one task that the thread at `place` began last has ended. Returns whether it was overdue; if not,
     /// it will not be.
     pub(super) fn has_run_on(&self, place: Option<usize>) -> bool {
-        let Some(mut running) = self.place(place) else { return false };
-        let Some(begun) = running.last_mut() else { return false };
-        self.limits.fetch_sub(usize::from(begun.deadline.take().is_some()), Ordering::SeqCst);
-        begun.is_overdue
+        let has_run_on = |running: &mut Vec<Begun>| {
+            let Some(begun) = running.last_mut() else { return false };
+            self.limits.fetch_sub(usize::from(begun.deadline.take().is_some()), Ordering::SeqCst);
+            begun.is_overdue
+        };
+        self.at(place, has_run_on).unwrap_or(false)
     }
 
     /// Whether something runs whose time is limited.
@@ -96,7 +112,7 @@ impl BegunTasks {
     /// The tasks whose time is over; each is told once.
     pub(super) fn take_overdue(&self, now: Instant) -> Vec<(Arc<Run>, TaskId)> {
         let mut overdue = Vec::new();
-        for place in &self.places {
+        for place in self.places().iter() {
             let mut running = lock(place);
             for begun in running.iter_mut().filter(|begun| begun.deadline.is_some_and(|end| end <= now)) {
                 begun.deadline = None;
@@ -111,7 +127,7 @@ impl BegunTasks {
 
     /// Notes that nobody wants the values of these tasks, as far as they run.
     pub(super) fn cancel(&self, tasks: &[Tasks]) {
-        for place in &self.places {
+        for place in self.places().iter() {
             for begun in lock(place).iter_mut() {
                 let cancelled =
                     begun.tasks.iter().filter(|task| tasks.iter().any(|tasks| tasks.contains(*task)));
@@ -129,12 +145,13 @@ impl BegunTasks {
             is_this && (begun.is_overdue || begun.cancelled.contains(&task))
         };
         self.marks.load(Ordering::SeqCst) > 0
-            && self.places.iter().any(|place| lock(place).iter().any(is_marked))
+            && self.places().iter().any(|place| lock(place).iter().any(is_marked))
     }
 
     /// Looks at what each thread has begun last, with the thread's place.
     pub(super) fn latest<T>(&self, look: impl Fn(usize, &Begun) -> T) -> Vec<T> {
-        let places = self.places.iter().enumerate();
+        let places = self.places();
+        let places = places.iter().enumerate();
         places.filter_map(|(place, begun)| Some(look(place, lock(begun).last()?))).collect()
     }
 }
@@ -154,6 +171,7 @@ mod tests {
             label: None,
             timeout_nanoseconds: timeout.as_nanos() as u64,
             is_kept: false,
+            depth: 0,
         };
         Begun::new(Arc::new(run), tasks, since)
     }

@@ -1,11 +1,10 @@
 //! Runs tasks on a worker's threads.
 //!
-//! The threads are a `rayon` pool: `par_iter` inside a task uses the worker's threads and no more. A
-//! thread takes a piece of what is queued at a time, small when little is queued, and hands results
+//! A thread takes a piece of what is queued at a time, small when little is queued, and hands results
 //! over when the piece is done, when [`HAND_OVER_AFTER`] has passed or when one of its tasks waits; then
 //! the rest goes back: many short tasks cost one hand-over, and no result and no task waits long for
-//! others of its piece. A task that waits lends its thread to tasks that came later. No set of tasks
-//! can wait for each other so: what a task waits for was submitted by it, so began after it did.
+//! others of its piece. A task that waits keeps its thread and gives its place to another one
+//! (`threads.rs`, `patrol.rs`).
 //!
 //! A panic in a task is caught here and becomes its error.
 
@@ -13,13 +12,17 @@ use super::{
     Execute,
     admission::{Admission, Answer},
     begun::{Begun, BegunTasks},
+    overflow,
+    patrol::Patrol,
+    piece::{Outcome, PIECE, Paused, Piece, Results},
     queue::{Batch, Queue},
+    threads::{Refused, ThreadOptions, Threads, note_runs},
 };
 use crate::{
     current::{self, Context, Watch},
     disk::ReadBack,
+    error::warn,
     error::{Reason, TaskError},
-    host::machine,
     ids::Code,
     ids::{TaskId, Tasks},
     journal::{Journal, Key},
@@ -32,23 +35,25 @@ use crate::{
     units::human_bytes,
     value::Value,
 };
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use smallvec::SmallVec;
 use std::{
     any::Any,
-    cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    thread::{self, Thread},
     time::{Duration, Instant},
 };
 
 /// The longest that a result waits for the other results of its piece.
-const HAND_OVER_AFTER: Duration = Duration::from_micros(100);
+pub(super) const HAND_OVER_AFTER: Duration = Duration::from_micros(100);
 /// The most tasks that a thread takes at a time.
 const PIECE_MAX: u32 = 512;
+
+/// How long the place of a task that waits is kept for tasks that tasks submitted.
+const PLACE_OPEN_AFTER: Duration = Duration::from_millis(5);
 
 /// The least stack that a task begins with on top of one that waits; and how much is added if it is less.
 const STACK_BYTES_MIN: usize = 512 << 10;
@@ -90,6 +95,9 @@ pub trait Host: Send + Sync {
     /// Called when the last thread has nothing left to do: may look for work a little longer, and
     /// returns whether there is some.
     fn linger(&self) -> bool;
+    /// So many more places than threads are free, or fewer if negative, since the tasks in these wait for something
+    /// that is not known here.
+    fn spares(&self, delta: i32);
     /// What [`current`](crate::current()) tells a task.
     fn context(&self) -> Context;
 }
@@ -100,63 +108,76 @@ fn count(tasks: &[Tasks]) -> usize {
 
 /// A worker's threads and what they are to do.
 pub struct Pool {
-    threads: ThreadPool,
-    count: usize,
+    threads: Arc<Threads>,
     small_bytes_max: usize,
     queue: Mutex<Queue>,
     queued: AtomicUsize,
     /// How often tasks were asked back: a thread that took its piece before the last time gives back what
     /// it has not begun, as it may have been asked for.
     recalls: AtomicUsize,
-    /// How many threads look after the queue.
-    active: AtomicUsize,
+    /// How many threads look after the queue, but those whose tasks wait.
+    pub(super) active: AtomicUsize,
+    /// How many threads have a task that waits for others.
+    pub(super) waiting: AtomicUsize,
+    /// The threads whose tasks wait, the latest last.
+    paused: Mutex<Vec<Thread>>,
+    /// When a task began to wait last, in nanoseconds since `began`.
+    paused_at: AtomicU64,
+    began: Instant,
+    /// How often a thread took tasks, and ended them.
+    pub(super) steps: AtomicUsize,
+    /// Whether tasks run on the stacks of others that wait, as there are no more threads.
+    is_exhausted: AtomicBool,
+    was_exhausted: AtomicBool,
+    patrol: Patrol,
     ended: Mutex<Vec<Ended>>,
     has_ended: AtomicBool,
-    begun: BegunTasks,
+    begun: Arc<BegunTasks>,
     admission: Admission,
-    stopped: AtomicBool,
+    pub(super) stopped: AtomicBool,
     host: OnceLock<std::sync::Weak<dyn Host>>,
     recorder: Option<Arc<Recorder>>,
     journal: Option<Arc<Journal>>,
 }
 
 impl Pool {
-    /// A pool of `count` threads, which keep to these cores if there are any. Results of up to
-    /// `small_bytes_max` bytes are small. The recorder, if there is one, is told what each thread runs; the
-    /// journal keeps what is to last.
+    /// A pool of such threads. Results of up to `small_bytes_max` bytes are small. The recorder, if there is one, is
+    /// told what each thread runs; the journal keeps what is to last.
     ///
     /// # Errors
     ///
-    /// The system's words if the threads cannot be had.
+    /// The system's, if the threads cannot be started.
     pub fn new(
-        (count, cores): (usize, Vec<u32>),
+        options: ThreadOptions,
         small_bytes_max: usize,
         recorder: Option<Arc<Recorder>>,
         journal: Option<Arc<Journal>>,
     ) -> Result<Arc<Self>, String> {
-        let starting = recorder.clone();
-        let threads = ThreadPoolBuilder::new()
-            .num_threads(count)
-            .thread_name(|index| format!("worker-{index}"))
-            .start_handler(move |index| {
-                if !cores.is_empty() {
-                    machine::keep_to(&cores);
-                }
-                starting.iter().for_each(|recorder| recorder.thread_starts(index));
-            })
-            .build()
-            .map_err(|error| error.to_string())?;
+        let count = options.count;
+        let begun = Arc::new(BegunTasks::new(count));
+        let (starting, places) = (recorder.clone(), Arc::clone(&begun));
+        let starts = move |place| {
+            places.add_place(place);
+            starting.iter().for_each(|recorder| recorder.thread_starts(place));
+        };
         Ok(Arc::new(Self {
-            threads,
-            count,
+            threads: Threads::new(options, Box::new(starts))?,
             small_bytes_max,
             queue: Mutex::default(),
             queued: AtomicUsize::new(0),
             recalls: AtomicUsize::new(0),
             active: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            paused: Mutex::default(),
+            paused_at: AtomicU64::new(0),
+            began: Instant::now(),
+            steps: AtomicUsize::new(0),
+            is_exhausted: AtomicBool::new(false),
+            was_exhausted: AtomicBool::new(false),
+            patrol: Patrol::default(),
             ended: Mutex::default(),
             has_ended: AtomicBool::new(false),
-            begun: BegunTasks::new(count),
+            begun,
             admission: Admission::default(),
             stopped: AtomicBool::new(false),
             host: OnceLock::new(),
@@ -175,9 +196,9 @@ impl Pool {
         self.queued.load(Ordering::SeqCst) > 0 && !self.admission.holds_back()
     }
 
-    /// Whether a thread runs a task, or looks for one.
+    /// Whether a thread has a task, or looks for one.
     pub fn is_active(&self) -> bool {
-        self.active.load(Ordering::SeqCst) > 0
+        self.active.load(Ordering::SeqCst) > 0 || self.waiting.load(Ordering::SeqCst) > 0
     }
 
     /// Whether something has ended that nobody has taken.
@@ -193,28 +214,87 @@ impl Pool {
         self.queued.store(0, Ordering::SeqCst);
     }
 
-    /// The task on this thread begins to wait: what came before it in its piece is handed over, and
-    /// what comes after it goes back, so that nothing waits for what this task waits for.
-    pub fn pause(&self) {
+    /// The task on this thread begins to wait, and gives its place to another thread: what came before it in its
+    /// piece is handed over, and what comes after it goes back, so that nothing waits for what this task waits for.
+    pub fn pause(self: &Arc<Self>) {
         if let Some(paused) = PIECE.with_borrow_mut(|piece| piece.as_mut().map(Piece::pause)) {
             self.put_aside(paused);
         }
         self.admission.block(true);
+        note_runs(false);
+        let at = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.paused_at.store(at, Ordering::SeqCst);
+        lock(&self.paused).push(thread::current());
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        self.active.fetch_sub(1, Ordering::SeqCst);
+        self.patrol.wake(self);
+        self.call_threads();
     }
 
-    /// The task on this thread has waited, and goes on.
+    /// The task on this thread has waited, and goes on: at once, as others may wait for what it holds. One of those
+    /// that came in its place leaves when its task has ended.
     pub fn resume(&self) {
+        self.active.fetch_add(1, Ordering::SeqCst);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        self.leave_paused();
+        self.steps.fetch_add(1, Ordering::Relaxed);
+        note_runs(true);
         self.admission.block(false);
         PIECE.with_borrow_mut(|piece| piece.iter_mut().for_each(|piece| piece.since = Instant::now()));
     }
 
-    /// Runs a task on this thread, which waits within one of its own. Returns whether there was one.
+    fn leave_paused(&self) {
+        let this = thread::current().id();
+        let mut paused = lock(&self.paused);
+        if let Some(at) = paused.iter().rposition(|thread| thread.id() == this) {
+            paused.remove(at);
+        }
+    }
+
+    /// This thread's place among those that run tasks at a time, and whether it is in the place of another one whose
+    /// task waits.
+    pub(crate) fn place(&self) -> Option<(usize, bool)> {
+        self.threads.place().map(|place| (place.in_pool, place.is_spare))
+    }
+
+    /// Whether the task on this thread, which waits, must [`help`](Self::help), since there are no more threads.
+    pub fn needs_help(&self) -> bool {
+        self.is_exhausted.load(Ordering::SeqCst)
+            && self.active.load(Ordering::SeqCst) < self.threads.count()
+            && self.has_queued()
+    }
+
+    pub(super) fn patrol(&self) -> &Patrol {
+        &self.patrol
+    }
+
+    pub(super) fn are_threads_asleep(&self) -> bool {
+        self.threads.are_asleep()
+    }
+
+    /// Whether fewer tasks run than may.
+    pub(super) fn has_free_place(&self) -> bool {
+        self.active.load(Ordering::SeqCst) < self.threads.count()
+    }
+
+    /// How many tasks wait for others.
+    pub fn waiting_count(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    /// Runs a task on this thread, on top of the one that waits there. Returns whether there was one.
     ///
     /// The latest, which is likely to be what is waited for; so fewer lie on each other.
     pub fn help(&self) -> bool {
-        let Some(piece) = self.take_piece(|queue, _| queue.last_piece()) else { return false };
+        if !self.needs_help() {
+            return false;
+        }
+        let Some(piece) = self.take_piece(|queue, _| queue.last_piece(false)) else { return false };
+        self.active.fetch_add(1, Ordering::SeqCst);
         // Tasks that wait may lie a thousand deep on one thread's stack.
         stacker::maybe_grow(STACK_BYTES_MIN, STACK_BYTES_MORE, || self.run_piece(piece));
+        self.active.fetch_sub(1, Ordering::SeqCst);
+        note_runs(false);
         true
     }
 
@@ -222,42 +302,105 @@ impl Pool {
         lock(&self.queue)
     }
 
-    fn host(&self) -> Option<Arc<dyn Host>> {
+    pub(super) fn host(&self) -> Option<Arc<dyn Host>> {
         self.host.get()?.upgrade()
     }
 
     /// Sees to it that as many threads as can be of use look after the queue.
-    fn call_threads(self: &Arc<Self>) {
+    pub(super) fn call_threads(self: &Arc<Self>) {
         loop {
             let active = self.active.load(Ordering::SeqCst);
             let queued = self.queued.load(Ordering::SeqCst);
-            if active >= self.count || queued == 0 || active > queued || self.admission.holds_back() {
+            let is_enough = active >= self.threads.count() || queued == 0 || active > queued;
+            if is_enough || self.admission.holds_back() || !self.may_give_place(active) {
                 return;
             }
-            if self.active.compare_exchange(active, active + 1, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-                let pool = Arc::clone(self);
-                self.threads.spawn(move || pool.look_after_queue());
+            if self.active.compare_exchange(active, active + 1, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+                && !self.call_thread(false)
+            {
+                return;
             }
         }
     }
 
-    fn look_after_queue(self: Arc<Self>) {
+    /// Whether the place of a task that waits may be taken, if it would be one: soon by tasks that tasks submitted,
+    /// and by others a little later, since these may want what the task that waits holds.
+    fn may_give_place(&self, active: usize) -> bool {
+        let waiting = self.waiting.load(Ordering::SeqCst);
+        waiting == 0
+            || active + waiting < self.threads.count()
+            || self.is_place_open()
+            || self.queue().has_nested()
+    }
+
+    fn is_place_open(&self) -> bool {
+        let paused_at = Duration::from_nanos(self.paused_at.load(Ordering::SeqCst));
+        self.began.elapsed().saturating_sub(paused_at) >= PLACE_OPEN_AFTER
+    }
+
+    /// Has another thread look after the queue, which is counted as active already; `fresh`: one whose pool runs
+    /// nothing. Returns whether there is one.
+    pub(super) fn call_thread(self: &Arc<Self>, fresh: bool) -> bool {
+        let pool = Arc::clone(self);
+        match self.threads.spawn(fresh, move |number| pool.look_after_queue(number)) {
+            Ok(()) => {
+                self.is_exhausted.store(false, Ordering::SeqCst);
+                true
+            }
+            Err(refused) => {
+                self.active.fetch_sub(1, Ordering::SeqCst);
+                self.is_exhausted.store(true, Ordering::SeqCst);
+                // The one that waits last helps.
+                lock(&self.paused).last().iter().for_each(|thread| thread.unpark());
+                if !self.was_exhausted.swap(true, Ordering::SeqCst) {
+                    self.warn_of_no_thread(&refused);
+                }
+                false
+            }
+        }
+    }
+
+    fn warn_of_no_thread(&self, refused: &Refused) {
+        let (why, remedy) = match refused {
+            Refused::Bound => {
+                let most = self.threads.spare_max();
+                (format!("{most} tasks wait for others"), "MANIPLE_SPARE_THREADS allows more")
+            }
+            Refused::System(error) => {
+                (format!("the system starts no more threads ({error})"), "see ulimit -u and -v")
+            }
+        };
+        warn(format_args!(
+            "{}: {why}, so tasks run on the stacks of those that wait, and a lock that is held there may be waited for \
+             without end: {remedy}",
+            self.threads.who()
+        ));
+    }
+
+    fn look_after_queue(self: Arc<Self>, number: usize) {
         // A thread that waits for its part of a parallel iterator may come here: its own task goes
         // first. The queue is looked after when that has ended.
         if current::is_in_task() {
+            self.threads.leave(number);
             self.active.fetch_sub(1, Ordering::SeqCst);
             return;
         }
-        loop {
-            while let Some(piece) = self.next_piece() {
+        let count = self.threads.count();
+        'looks: loop {
+            while let Some(piece) = self.next_piece(number > 0) {
                 self.run_piece(piece);
+                if self.active.load(Ordering::SeqCst) > count {
+                    // A task that waited goes on.
+                    break 'looks;
+                }
                 self.call_threads();
             }
-            let alone = self.active.load(Ordering::SeqCst) == 1;
+            let alone = self.active.load(Ordering::SeqCst) == 1 && self.waiting.load(Ordering::SeqCst) == 0;
             if !(alone && self.host().is_some_and(|host| host.linger())) {
                 break;
             }
         }
+        self.threads.leave(number);
         self.active.fetch_sub(1, Ordering::SeqCst);
         if self.admission.holds_back()
             && let Some(host) = self.host()
@@ -269,9 +412,18 @@ impl Pool {
         self.call_threads();
     }
 
-    fn next_piece(&self) -> Option<Piece> {
+    fn next_piece(&self, is_spare: bool) -> Option<Piece> {
         self.take_piece(|queue, queued| {
-            let share = queued / (2 * self.count);
+            if self.waiting.load(Ordering::SeqCst) > 0 {
+                let nested = queue.last_piece(true);
+                if nested.is_some() || is_spare && !self.is_place_open() {
+                    return nested;
+                }
+            }
+            if is_spare {
+                return queue.last_piece(false);
+            }
+            let share = queued / (2 * self.threads.count());
             queue.next_piece((share as u32).clamp(1, PIECE_MAX))
         })
     }
@@ -283,6 +435,7 @@ impl Pool {
         let mut queue = self.queue();
         let tasks = take(&mut queue, self.queued.load(Ordering::SeqCst))?;
         self.queued.fetch_sub(tasks.len() as usize, Ordering::SeqCst);
+        self.steps.fetch_add(1, Ordering::Relaxed);
         Some(Piece::new(tasks, self.recalls.load(Ordering::SeqCst)))
     }
 
@@ -300,39 +453,48 @@ impl Pool {
     fn run_piece(&self, piece: Piece) {
         let Some(host) = self.host() else { return };
         host.works(true);
-        let place = rayon::current_thread_index();
+        let place = self.threads.place();
+        let (lane_place, is_shared) =
+            (place.map(|place| place.in_pool), place.is_some_and(|place| place.is_spare));
+        let place = place.map(|place| place.of_all);
         let batch = piece.rest.clone();
         self.begun.begin(place, Begun::new(Arc::clone(&batch.run), batch.tasks(), piece.since));
         let outer = PIECE.replace(Some(piece));
         let (collected, mut small) = (collects(&batch.run), Packed::default());
-        let mut lane = self.recorder.as_deref().and_then(|recorder| recorder.lane(place));
+        let mut lane = self.recorder.as_deref().and_then(|recorder| recorder.lane(lane_place, is_shared));
+        note_runs(true);
+        let run = Arc::clone(&batch.run);
         current::enter(host.context(), || {
-            while let Some((index, answer)) = PIECE.with_borrow_mut(|piece| {
-                let recalls = self.recalls.load(Ordering::Relaxed);
-                let elapsed = lane.as_ref().map(|lane| lane.elapsed());
-                piece.as_mut()?.begin_next(recalls, elapsed, &self.admission)
-            }) {
-                let task = batch.run.tasks.first.plus(index);
-                let outcome = match answer {
-                    Answer::Never(bytes) => Outcome::Failed(Box::new(no_memory(&batch.run, task, bytes))),
-                    _ => run_task(&batch, index, &collected, self.small_bytes_max, &mut small),
-                };
-                let ran_on = batch.timeout_nanoseconds() > 0 && self.begun.has_run_on(place);
-                let outcome = if ran_on { Outcome::RanOn } else { outcome };
-                self.keep(&batch.run, index, &outcome, &small);
-                lane.iter_mut().for_each(|lane| lane.ran(task, ReadBack::take()));
-                if let Outcome::Large(value) = &outcome {
-                    self.admission.learn(batch.run.code, value.live_bytes());
+            overflow::named(&run, || {
+                while let Some((index, answer)) = PIECE.with_borrow_mut(|piece| {
+                    let recalls = self.recalls.load(Ordering::Relaxed);
+                    let elapsed = lane.as_ref().map(|lane| lane.elapsed());
+                    piece.as_mut()?.begin_next(recalls, elapsed, &self.admission)
+                }) {
+                    let task = batch.run.tasks.first.plus(index);
+                    let outcome = match answer {
+                        Answer::Never(bytes) => Outcome::Failed(Box::new(no_memory(&batch.run, task, bytes))),
+                        _ => run_task(&batch, index, &collected, self.small_bytes_max, &mut small),
+                    };
+                    let ran_on = batch.timeout_nanoseconds() > 0 && self.begun.has_run_on(place);
+                    let outcome = if ran_on { Outcome::RanOn } else { outcome };
+                    self.keep(&batch.run, index, &outcome, &small);
+                    lane.iter_mut().for_each(|lane| lane.ran(task, ReadBack::take()));
+                    if let Outcome::Large(value) = &outcome {
+                        self.admission.learn(batch.run.code, value.live_bytes());
+                    }
+                    if let Answer::Begins(bytes) = answer {
+                        self.admission.end(bytes);
+                    }
+                    PIECE.with_borrow_mut(|piece| {
+                        let piece = piece.as_mut().expect("pieces within this one are over");
+                        piece.results.push(task, outcome, &small);
+                    });
                 }
-                if let Answer::Begins(bytes) = answer {
-                    self.admission.end(bytes);
-                }
-                PIECE.with_borrow_mut(|piece| {
-                    let piece = piece.as_mut().expect("pieces within this one are over");
-                    piece.results.push(task, outcome, &small);
-                });
-            }
+            })
         });
+        note_runs(false);
+        self.steps.fetch_add(1, Ordering::Relaxed);
         drop(lane);
         self.begun.end(place);
         host.works(false);
@@ -393,8 +555,17 @@ impl Pool {
     pub(crate) fn running_places(&self) -> Vec<(u16, Running)> {
         self.begun.latest(|place, begun| {
             let nanoseconds = u64::try_from(begun.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            (place as u16, Running { tasks: begun.tasks, name: begun.run.name(), nanoseconds })
+            (
+                (place % self.threads.count()) as u16,
+                Running { tasks: begun.tasks, name: begun.run.name(), nanoseconds },
+            )
         })
+    }
+
+    /// The name of a task that runs here.
+    pub(crate) fn name_of(&self, task: TaskId) -> Option<String> {
+        let names = self.begun.latest(|_, begun| begun.tasks.contains(task).then(|| begun.run.name()));
+        names.into_iter().flatten().next()
     }
 
     /// The names of the functions that the threads run.
@@ -472,134 +643,6 @@ impl Execute for Arc<Pool> {
     }
 }
 
-thread_local! {
-    /// The piece whose task this thread runs.
-    static PIECE: RefCell<Option<Piece>> = const { RefCell::new(None) };
-}
-
-/// What a thread has before it, and what that has brought so far.
-struct Piece {
-    /// The tasks that have not begun.
-    rest: Batch,
-    results: Results,
-    /// How long its tasks ran up to `since`.
-    spent: Duration,
-    since: Instant,
-    /// How often tasks had been asked back when it was taken.
-    recalls: usize,
-}
-
-/// What a thread puts aside.
-struct Paused {
-    /// The tasks that have not begun.
-    rest: Batch,
-    ended: Vec<Ended>,
-    /// How often tasks had been asked back when they were taken.
-    recalls: usize,
-}
-
-impl Piece {
-    fn new(rest: Batch, recalls: usize) -> Self {
-        Self { rest, results: Results::default(), spent: Duration::ZERO, since: Instant::now(), recalls }
-    }
-
-    /// The place of the next task, unless results are due, tasks were asked back by now, or it has to wait
-    /// for memory. `elapsed` is how long ago it was taken, if that is known without a look at the clock.
-    fn begin_next(
-        &mut self,
-        recalls: usize,
-        elapsed: Option<Duration>,
-        admission: &Admission,
-    ) -> Option<(u32, Answer)> {
-        let elapsed = || elapsed.unwrap_or_else(|| self.since.elapsed());
-        let is_due = self.results.count > 0 && elapsed() >= HAND_OVER_AFTER;
-        if is_due || recalls != self.recalls || self.rest.len() == 0 {
-            return None;
-        }
-        let index = self.rest.next;
-        let answer = admission.ask(self.rest.run.code, || self.rest.spilled_bytes(index as usize));
-        if answer == Answer::Waits {
-            return None;
-        }
-        self.rest.next += 1;
-        Some((index, answer))
-    }
-
-    /// Takes out the tasks that have not begun, and what the others brought.
-    fn pause(&mut self) -> Paused {
-        self.spent += self.since.elapsed();
-        let rest = self.rest.clone();
-        self.rest.next = self.rest.end;
-        let ended = match self.results.count {
-            0 => Vec::new(),
-            _ => self.results.close(std::mem::take(&mut self.spent)),
-        };
-        Paused { rest, ended, recalls: self.recalls }
-    }
-}
-
-/// What one task brought: a small value is in the buffer it was given.
-enum Outcome {
-    Small,
-    Large(Value),
-    Failed(Box<TaskError>),
-    /// It was told already that it has failed, as its time was over.
-    RanOn,
-}
-
-/// What some tasks brought.
-#[derive(Default)]
-struct Results {
-    ended: Vec<Ended>,
-    /// Small values, one task after the other.
-    open: Option<Finished>,
-    /// How many tasks there were.
-    count: u64,
-}
-
-impl Results {
-    fn push(&mut self, task: TaskId, outcome: Outcome, small: &Packed) {
-        self.count += 1;
-        self.ended.push(match outcome {
-            Outcome::Small => {
-                let finished =
-                    self.open.get_or_insert_with(|| Finished { first: task, values: Packed::default() });
-                return finished.values.push(small.at(0));
-            }
-            Outcome::Large(value) => Ended::Stored { task, value, nanoseconds: 0 },
-            Outcome::Failed(error) => Ended::Failed(error),
-            Outcome::RanOn => Ended::RunsOn(-1),
-        });
-        // The next small value is not next to the last one.
-        let last = self.ended.pop();
-        self.end_open();
-        self.ended.extend(last);
-    }
-
-    fn end_open(&mut self) {
-        if let Some(finished) = self.open.take() {
-            self.ended.push(Ended::Finished { finished, nanoseconds: 0 });
-        }
-    }
-
-    /// Takes out what has ended, and shares the time out among it.
-    fn close(&mut self, elapsed: Duration) -> Vec<Ended> {
-        self.end_open();
-        let each = elapsed.as_nanos() as u64 / self.count.max(1);
-        for ended in &mut self.ended {
-            match ended {
-                Ended::Finished { finished, nanoseconds } => {
-                    *nanoseconds = each * finished.values.len() as u64
-                }
-                Ended::Stored { nanoseconds, .. } => *nanoseconds = each,
-                Ended::Failed(_) | Ended::NotBegun(_) | Ended::RunsOn(_) => {}
-            }
-        }
-        self.count = 0;
-        std::mem::take(&mut self.ended)
-    }
-}
-
 /// Runs the task at `index` of a run. `small` is emptied, and gets its value if that is small.
 fn run_task(
     batch: &Batch,
@@ -609,7 +652,7 @@ fn run_task(
     small: &mut Packed,
 ) -> Outcome {
     let task = batch.run.tasks.first.plus(index);
-    current::set_task(task, batch.run.attempt);
+    current::set_task(task, batch.run.attempt, batch.run.depth);
     small.truncate(0);
     let mut output = Output { small, small_bytes_max, large: None };
     let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -722,20 +765,22 @@ fn panic_words(panic: &(dyn Any + Send)) -> String {
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Pool({} threads)", self.count)
+        write!(f, "Pool({} threads)", self.threads.count())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::machine;
     use std::thread::available_parallelism;
 
     #[test]
     fn threads_keep_to_the_cores_that_they_are_given() {
         let allowed = machine::allowed_cores();
         let count_of = |cores| {
-            let pool = Pool::new((2, cores), 512, None, None).unwrap();
+            let options = ThreadOptions { cores, ..ThreadOptions::of(2) };
+            let pool = Pool::new(options, 512, None, None).unwrap();
             pool.threads.broadcast(|_| available_parallelism().unwrap().get())
         };
         assert_eq!(count_of(vec![allowed[0]]), [1, 1]);

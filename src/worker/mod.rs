@@ -6,7 +6,11 @@
 mod admission;
 mod begun;
 pub mod execute;
+mod overflow;
+mod patrol;
+mod piece;
 pub(crate) mod queue;
+pub mod threads;
 
 use crate::{
     ids::{TaskId, Tasks},
@@ -296,6 +300,7 @@ fn single(run: &Run, index: u32) -> Run {
         label: run.label.clone(),
         timeout_nanoseconds: run.timeout_nanoseconds,
         is_kept: run.is_kept,
+        depth: run.depth,
     }
 }
 
@@ -322,7 +327,16 @@ mod tests {
         let count = needs.first().map_or(1, |values| values.len() as u32);
         let tasks = Tasks { first: TaskId(first), count };
         let code = Code { module: 0, offset: 0 };
-        Run { tasks, code, attempt: 0, arguments, label: None, timeout_nanoseconds: 0, is_kept: false }
+        Run {
+            tasks,
+            code,
+            attempt: 0,
+            arguments,
+            label: None,
+            timeout_nanoseconds: 0,
+            is_kept: false,
+            depth: 0,
+        }
     }
 
     fn begun(actions: &[Action]) -> Vec<(u64, u32)> {

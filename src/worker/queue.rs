@@ -110,13 +110,21 @@ impl Queue {
         self.0.push_front(rest);
     }
 
-    /// Takes the last task.
-    pub(super) fn last_piece(&mut self) -> Option<Batch> {
-        let batch = self.0.back_mut()?;
+    /// Whether there are tasks that tasks submitted.
+    pub(super) fn has_nested(&self) -> bool {
+        self.0.iter().any(|batch| batch.run.depth > 0)
+    }
+
+    /// Takes the last task, of those that tasks submitted if there are any: so what is likely to be waited for goes
+    /// first, and few tasks wait at a time. With `nested` it takes no other.
+    pub(super) fn last_piece(&mut self, nested: bool) -> Option<Batch> {
+        let at = self.0.iter().rposition(|batch| batch.run.depth > 0);
+        let at = at.or_else(|| if nested { None } else { self.0.len().checked_sub(1) })?;
+        let batch = &mut self.0[at];
         batch.end -= 1;
         let piece = Batch { next: batch.end, end: batch.end + 1, ..batch.clone() };
         if batch.len() == 0 {
-            self.0.pop_back();
+            self.0.remove(at);
         }
         Some(piece)
     }

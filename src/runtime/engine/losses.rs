@@ -3,7 +3,7 @@
 
 use super::{
     super::{
-        STATUS_LOST, WORD_BEFORE_EXIT,
+        STATUS_LOST, WORD_BEFORE_EXIT, leaving,
         loss::{self, Watch},
         machine,
         roles::Roles,
@@ -77,6 +77,7 @@ impl Engine {
                 "rank {lost} ({}), which {what}, {how}, and the run is lost with it: start it again",
                 record.host
             ));
+            leaving::expect_exit();
             self.tell_of(lost, watch, roles);
             // Launchers that bear the loss of a rank bear its exit status, too; not this.
             roles.transport.abort(STATUS_LOST);

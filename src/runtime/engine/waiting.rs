@@ -15,6 +15,7 @@ use crate::{
     comm::{Bells, bell, bell::Sleeper},
     current::{self, Context},
     error::{Error, Result},
+    ids::TaskId,
     lock::lock,
     message::{Message, ToScheduler},
     rank::Rank,
@@ -45,8 +46,13 @@ impl Process for Engine {
         self.visit();
     }
 
-    fn wait_until(&self, is_ready: &mut dyn FnMut() -> bool, timeout: Option<Duration>) -> Result<()> {
-        self.wait(|| is_ready().then_some(()), timeout)
+    fn wait_until(
+        &self,
+        is_ready: &mut dyn FnMut() -> bool,
+        awaited: &dyn Fn() -> Option<TaskId>,
+        timeout: Option<Duration>,
+    ) -> Result<()> {
+        self.wait(|| is_ready().then_some(()), awaited, timeout)
     }
 
     fn time_left(&self) -> Option<Duration> {
@@ -113,6 +119,7 @@ impl Engine {
     pub(crate) fn wait<T>(
         &self,
         mut ready: impl FnMut() -> Option<T>,
+        awaited: impl Fn() -> Option<TaskId>,
         timeout: Option<Duration>,
     ) -> Result<T> {
         let deadline = timeout.map(|timeout| (units::after(Instant::now(), timeout), timeout));
@@ -137,15 +144,19 @@ impl Engine {
             let until = deadline.map(|(deadline, _)| deadline);
             match self.may_drive().then(|| self.roles.try_lock()) {
                 Some(Ok(roles)) => {
-                    let queued =
-                        || blocked.is_some() && self.pool.as_ref().is_some_and(|pool| pool.has_queued());
-                    if let Some(result) = self.drive(roles, &mut ready, queued, until) {
+                    let needs_help =
+                        || blocked.is_some() && self.pool.as_ref().is_some_and(|pool| pool.needs_help());
+                    if let Some(result) = self.drive(roles, &mut ready, needs_help, until) {
                         return Ok(result);
                     }
                 }
                 Some(Err(TryLockError::Poisoned(_))) => return Err(Error::Ended),
                 Some(Err(TryLockError::WouldBlock)) | None => {
-                    if let Some(result) = self.wait_for_change(&mut ready, until) {
+                    let result = match self.is_spared().then(&awaited).flatten() {
+                        Some(task) => self.wait_for_task(task, &mut ready, until),
+                        None => self.wait_for_change(&mut ready, until),
+                    };
+                    if let Some(result) = result {
                         return Ok(result);
                     }
                 }
@@ -221,7 +232,37 @@ impl Engine {
         result
     }
 
+    /// Whether other threads run the tasks of this rank while this one waits within a task.
+    fn is_spared(&self) -> bool {
+        current::is_in_task() && self.pool.is_some()
+    }
+
+    /// As `wait_for_change`, but is only woken for a task on which `ready` depends: there may be thousands of threads
+    /// that wait.
+    fn wait_for_task<T>(
+        &self,
+        task: TaskId,
+        ready: &mut impl FnMut() -> Option<T>,
+        deadline: Option<Instant>,
+    ) -> Option<T> {
+        let _parked = self.table.parked.park_for(task);
+        // It may have ended before it was known who waits for it.
+        let result = ready();
+        if result.is_none() && self.why_over().is_none() {
+            self.bells.ring_self();
+            let waiting = self.pool.as_ref().map_or(1, |pool| pool.waiting_count());
+            // A few look after the rank in turns; thousands would do nothing else.
+            let nap = Duration::from_millis(waiting.clamp(1, 10_000) as u64);
+            let left = deadline.map_or(nap, |deadline| deadline.saturating_duration_since(Instant::now()));
+            thread::park_timeout(nap.min(left));
+        }
+        result
+    }
+
     pub(super) fn tell_waiters(&self) {
+        if self.why_over().is_some() {
+            self.table.parked.unpark_all();
+        }
         if self.waiters.load(Ordering::SeqCst) > 0 {
             *lock(&self.changes) += 1;
             self.changed.notify_all();
@@ -279,6 +320,11 @@ impl Host for Engine {
         self.drive(roles, &mut { queued }, || false, until).is_some()
     }
 
+    fn spares(&self, delta: i32) {
+        Blocked::say(self, delta);
+        self.bells.ring_self();
+    }
+
     fn context(&self) -> Context {
         self.context.get().expect("set when the engine was made").clone()
     }
@@ -325,8 +371,10 @@ impl<'a> Blocked<'a> {
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
         let engine = self.engine;
-        let place = rayon::current_thread_index();
-        engine.recorder.iter().for_each(|recorder| recorder.blocked(place, self.since));
+        if let Some((place, is_shared)) = engine.pool.as_ref().and_then(|pool| pool.place()) {
+            let recorder = engine.recorder.iter();
+            recorder.for_each(|recorder| recorder.blocked(Some(place), is_shared, self.since));
+        }
         Self::say(engine, -1);
         engine.pool.iter().for_each(|pool| pool.resume());
     }

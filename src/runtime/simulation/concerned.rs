@@ -39,6 +39,7 @@ pub(super) fn concerned(message: &Message) -> Vec<Tasks> {
         | Message::ToClient(ToClient::Stopping | ToClient::Answer { .. })
         | Message::Stop(_)
         | Message::Lost(_)
+        | Message::Left(_)
         | Message::Lives
         | Message::Bye
         | Message::Recorded(_)

@@ -1,0 +1,150 @@
+//! Names the task that has overflowed its thread's stack, and the remedy, before the process ends.
+//!
+//! The guard page below a stack turns an overflow into SIGSEGV, which is handled on the alternate stack that Rust
+//! gives each thread. The handler does only what POSIX allows in one. Any other SIGSEGV goes to the handler that was
+//! installed before.
+
+use crate::{message::Run, units::human_bytes};
+use std::{cell::Cell, mem, ptr, sync::Once, sync::OnceLock};
+
+/// The maximum length of what is printed of a worker's name.
+const WHO_MAX: usize = 128;
+
+/// What a thread's handler knows.
+#[derive(Clone, Copy)]
+struct Stack {
+    /// The addresses of the guard below the stack.
+    guard: (usize, usize),
+    who: [u8; WHO_MAX],
+    who_length: usize,
+}
+
+/// The name of a task, which lives as long as the task runs.
+#[derive(Clone, Copy)]
+struct Name(*const u8, usize);
+
+thread_local! {
+    static STACK: Cell<Stack> =
+        const { Cell::new(Stack { guard: (0, 0), who: [0; WHO_MAX], who_length: 0 }) };
+    static NAME: Cell<Name> = const { Cell::new(Name(ptr::null(), 0)) };
+}
+
+/// The handlers that were installed before, of SIGSEGV and SIGBUS.
+static BEFORE: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
+static REMEDY: OnceLock<String> = OnceLock::new();
+const SIGNALS: [libc::c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
+
+/// Notes where the stack of this thread ends, which is a thread of the worker `who`, and has so many bytes of stack.
+pub(super) fn note_stack(who: &str, stack_bytes: usize) {
+    install(stack_bytes);
+    let mut stack = Stack { guard: guard(), who: [0; WHO_MAX], who_length: who.len().min(WHO_MAX) };
+    stack.who[..stack.who_length].copy_from_slice(&who.as_bytes()[..stack.who_length]);
+    STACK.set(stack);
+}
+
+/// Forgets it: the thread ends, and its stack may become another one's.
+pub(super) fn forget_stack() {
+    STACK.set(Stack { guard: (0, 0), ..STACK.get() });
+}
+
+/// Runs `work`, which is part of these tasks.
+pub(super) fn named<R>(run: &Run, work: impl FnOnce() -> R) -> R {
+    struct Restore(Name);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            NAME.set(self.0);
+        }
+    }
+    let name = run.label.as_deref().unwrap_or_else(|| run.code.name());
+    let _restore = Restore(NAME.replace(Name(name.as_ptr(), name.len())));
+    work()
+}
+
+/// The addresses of the guard below this thread's stack; none if the system does not tell.
+fn guard() -> (usize, usize) {
+    let (mut low, mut size, mut guard) = (ptr::null_mut(), 0, 0);
+    // SAFETY: the attributes are written by the first call, read by the next two, and freed by the last one.
+    let is_known = unsafe {
+        let mut attributes: libc::pthread_attr_t = mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) != 0 {
+            return (0, 0);
+        }
+        let is_known = libc::pthread_attr_getguardsize(&raw const attributes, &raw mut guard) == 0
+            && libc::pthread_attr_getstack(&raw const attributes, &raw mut low, &raw mut size) == 0;
+        libc::pthread_attr_destroy(&raw mut attributes);
+        is_known
+    };
+    // Some C libraries count the guard to the stack.
+    let low = low as usize;
+    if is_known { (low.saturating_sub(guard), low + guard) } else { (0, 0) }
+}
+
+fn install(stack_bytes: usize) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let remedy = format!(
+            " has overflowed its stack of {}: set a larger one with MANIPLE_STACK_SIZE or Builder::stack_size\n",
+            human_bytes(stack_bytes as u64)
+        );
+        let _ = REMEDY.set(remedy);
+        // SAFETY: a record of numbers, for which all zeros are valid; the handler does what handlers may do.
+        unsafe {
+            let mut before: [libc::sigaction; 2] = mem::zeroed();
+            for (signal, before) in SIGNALS.into_iter().zip(&mut before) {
+                libc::sigaction(signal, ptr::null(), before);
+            }
+            let _ = BEFORE.set(before);
+            let mut action: libc::sigaction = mem::zeroed();
+            action.sa_sigaction = handle as *const () as usize;
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+            for signal in SIGNALS {
+                libc::sigaction(signal, &raw const action, ptr::null_mut());
+            }
+        }
+    });
+}
+
+extern "C" fn handle(signal: libc::c_int, information: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: the system gives a record of this signal.
+    let address = unsafe { (*information).si_addr() } as usize;
+    let stack = STACK.get();
+    if (stack.guard.0..stack.guard.1).contains(&address) {
+        let Name(name, length) = NAME.get();
+        let name: &[u8] = match name.is_null() {
+            true => b"a part of a task",
+            // SAFETY: the name lives as long as the task, which has not ended.
+            false => unsafe { std::slice::from_raw_parts(name, length) },
+        };
+        let remedy = REMEDY.get().map_or("", String::as_str).as_bytes();
+        let pieces = [b"Error: ", &stack.who[..stack.who_length], b": ", name, remedy];
+        let pieces =
+            pieces.map(|piece| libc::iovec { iov_base: piece.as_ptr() as *mut _, iov_len: piece.len() });
+        // SAFETY: both calls are allowed in a handler; the pieces are borrowed above.
+        unsafe {
+            libc::writev(libc::STDERR_FILENO, pieces.as_ptr(), pieces.len() as libc::c_int);
+            libc::abort();
+        }
+    }
+    let before = BEFORE.get().zip(SIGNALS.iter().position(|known| *known == signal));
+    // SAFETY: as the system would have called it; the default action ends the process when this has returned and the
+    // access is tried again.
+    unsafe {
+        match before.map(|(before, at)| before[at]) {
+            Some(before) if ![libc::SIG_DFL, libc::SIG_IGN].contains(&before.sa_sigaction) => {
+                if before.sa_flags & libc::SA_SIGINFO != 0 {
+                    type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+                    mem::transmute::<usize, Handler>(before.sa_sigaction)(signal, information, context);
+                } else {
+                    mem::transmute::<usize, extern "C" fn(libc::c_int)>(before.sa_sigaction)(signal);
+                }
+            }
+            _ => {
+                libc::signal(signal, libc::SIG_DFL);
+                // One that was sent is not raised again by itself.
+                if (*information).si_code <= 0 {
+                    libc::raise(signal);
+                }
+            }
+        }
+    }
+}
