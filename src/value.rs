@@ -469,6 +469,13 @@ fn examine<T: Data>(value: &T, encoded: Option<&[u8]>, has_skipped: bool) -> Res
     Ok(())
 }
 
+/// Returns the encoding of an argument of the runtime's own. These can always be encoded.
+pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encoding::append(value, &mut bytes).expect("an argument of the runtime's own can be encoded");
+    bytes
+}
+
 /// Decodes a small value.
 ///
 /// # Errors

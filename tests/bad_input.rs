@@ -199,7 +199,7 @@ fn a_scratch_directory_that_cannot_be_made_is_told_with_rank_and_remedy() {
 #[test]
 fn a_program_that_exits_within_a_run_is_told_with_its_rank() {
     let words = [
-        ("exit in a task", "left the run before its end: task fn(bad_input::exits) has called exit"),
+        ("exit in a task", "left the run before its end: task bad_input::exits has called exit"),
         ("exit in the driver", "left the run before its end: the driver has called exit"),
     ];
     for (program, words) in words {
@@ -228,7 +228,7 @@ fn a_run_that_is_started_where_none_can_be_names_execute() {
 #[test]
 fn a_task_that_needs_more_stack_than_there_is_is_told_with_the_remedy() {
     let words =
-        "bad_input::depth) has overflowed its stack of 1.00 MiB: set a larger one with MANIPLE_STACK_SIZE";
+        "bad_input::depth has overflowed its stack of 1.00 MiB: set a larger one with MANIPLE_STACK_SIZE";
     assert_fails("overflow", &[("MANIPLE_STACK_SIZE", "1MiB")], words, 1.0);
 }
 

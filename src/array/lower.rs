@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     client::{Client, Future, SubmitOptions},
-    codec::{append, to_bytes},
     current,
     device::{self, Device, DeviceArray, fused},
     error::Result,
@@ -32,7 +31,7 @@ use crate::{
         Descriptor, Shared,
         inputs::{Parts, Untyped},
     },
-    value::Data,
+    value::{Data, to_bytes},
 };
 use ndarray::{ArrayD, IxDyn};
 use rustc_hash::FxHashMap;
@@ -423,10 +422,7 @@ fn indices(count: usize) -> Column {
 fn packed<T: Serialize>(values: impl Iterator<Item = T>) -> Packed {
     let mut packed = Packed::default();
     for value in values {
-        let _: std::result::Result<(), std::convert::Infallible> = packed.push_with(|bytes| {
-            append(&value, bytes);
-            Ok(())
-        });
+        packed.push(&to_bytes(&value));
     }
     packed
 }

@@ -6,11 +6,10 @@ use super::{
     table::{Table, Tracked},
 };
 use crate::{
-    codec::to_bytes,
     journal::{self, Journal, Kept, Key, key},
     message::{Column, Finished, Layer, Options, ToClient},
     packed::Packed,
-    value::Value,
+    value::{Value, to_bytes},
 };
 use std::sync::Arc;
 

@@ -56,7 +56,7 @@ pub struct Scan {
     pub damaged: u64,
 }
 
-const FILE_MAGIC: [u8; 8] = *b"maniple\x01";
+const FILE_MAGIC: [u8; 8] = *b"maniple\x02";
 const RECORD_MAGIC: [u8; 8] = *b"\x93record\n";
 /// Bodies up to this size are read when a file is looked through.
 const SMALL_BYTES_MAX: u64 = 1024;
