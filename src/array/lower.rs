@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     client::{Client, Future, SubmitOptions},
-    current,
+    codec, current,
     device::{self, Device, DeviceArray, fused},
     error::Result,
     ids::Code,
@@ -261,13 +261,16 @@ impl<'a> Lowering<'a> {
         let open = || plans.iter().filter(|plan| !plan.is_whole);
         let (element_bytes, align) =
             with_type!(node.data_type, T => (size_of::<T>() as u8, align_of::<T>() as u8));
-        let cuts = packed(open().map(|plan| Cut { element_bytes, align, assembly: plan.assembly.clone() }));
+        // Cuts are the runtime's own: workers read them before the task begins.
+        let cuts = open().map(|plan| Cut { element_bytes, align, assembly: plan.assembly.clone() });
+        let mut packed_cuts = Packed::default();
+        cuts.for_each(|cut| packed_cuts.push(&codec::to_bytes(&cut)));
         let lists = open().map(|plan| {
             let mut tasks = Vec::new();
             plan.inputs.iter().for_each(|place| Tasks::push(&mut tasks, source.futures[*place].task()));
             tasks
         });
-        let columns = vec![Column::Parts { lists: lists.collect(), cuts }];
+        let columns = vec![Column::Parts { lists: lists.collect(), cuts: packed_cuts }];
         let code = with_type!(node.data_type, T => match is_on_device {
             true => Code::of_function(device_gather::<T>),
             false => Code::of_function(gather::<T>),
