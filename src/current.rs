@@ -8,10 +8,8 @@ use crate::{
     error::{Error, Result},
     ids::TaskId,
     rank::Rank,
-    task::{
-        backtrace,
-        running::{self, Running, running},
-    },
+    running::{self, Running, running},
+    task::backtrace,
 };
 pub(crate) use scratch::Scratch;
 use std::{

@@ -67,6 +67,7 @@ mod picture;
 pub mod prelude;
 pub mod rank;
 mod record;
+mod running;
 mod runtime;
 pub mod scheduler;
 pub mod store;

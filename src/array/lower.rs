@@ -13,14 +13,14 @@ use super::{
         reduce::{Reduce, Reduction, State},
     },
     node::{Custom, Erased, Kind, Node},
-    on_device::{Devices, Unfit, unfit, unfit_parts, unfit_product},
+    on_device::{Devices, Unfit, run, unfit, unfit_parts, unfit_product},
     stack,
     submitter::Submitter,
 };
 use crate::{
     client::{Client, Future, SubmitOptions},
     codec, current,
-    device::{self, Device, DeviceArray, fused},
+    device::{self, Device, DeviceArray},
     error::Result,
     ids::Code,
     ids::Tasks,
@@ -471,21 +471,21 @@ fn device_blocks(kernel: &Kernel, inputs: &Untyped) -> Vec<Arc<dyn device::Block
 }
 
 fn made_device_block<T: Element>(kernel: &Kernel, block: u64) -> DeviceArray<T::OnDevice> {
-    on_own_device(|device| fused::block::<T>(device, kernel, block as usize, &[]))
+    on_own_device(|device| run::block::<T>(device, kernel, block as usize, &[]))
 }
 
 fn device_block<T: Element>(kernel: &Kernel, block: u64, inputs: Untyped) -> DeviceArray<T::OnDevice> {
     let inputs = device_blocks(kernel, &inputs);
-    on_own_device(|device| fused::block::<T>(device, kernel, block as usize, &inputs))
+    on_own_device(|device| run::block::<T>(device, kernel, block as usize, &inputs))
 }
 
 fn made_device_state((kernel, reduction, reduced): &Reduced, block: u64) -> State {
-    on_own_device(|device| fused::state(device, kernel, *reduction, reduced, block as usize, &[]))
+    on_own_device(|device| run::state(device, kernel, *reduction, reduced, block as usize, &[]))
 }
 
 fn device_state((kernel, reduction, reduced): &Reduced, block: u64, inputs: Untyped) -> State {
     let inputs = device_blocks(kernel, &inputs);
-    on_own_device(|device| fused::state(device, kernel, *reduction, reduced, block as usize, &inputs))
+    on_own_device(|device| run::state(device, kernel, *reduction, reduced, block as usize, &inputs))
 }
 
 pub(crate) fn on_own_device<R>(work: impl FnOnce(&Device) -> Result<R>) -> R {
@@ -537,7 +537,7 @@ fn device_gather<T: Element>(inputs: Parts) -> DeviceArray<T::OnDevice> {
     let blocks: Vec<(Arc<DeviceArray<T::OnDevice>>, bool)> = (0..inputs.len()).map(block).collect();
     let borrowed: Vec<(&dyn device::Block, bool)> =
         blocks.iter().map(|(block, is_part)| (&**block as &dyn device::Block, *is_part)).collect();
-    on_own_device(|device| fused::gather::<T::OnDevice>(device, inputs.assembly(), &borrowed))
+    on_own_device(|device| device::gather::<T::OnDevice>(device, inputs.assembly(), &borrowed))
 }
 
 /// The very block, for the journal to keep.

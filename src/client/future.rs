@@ -7,7 +7,7 @@ use super::{
 use crate::{
     error::{Error, Reason, Result, TaskError},
     ids::TaskId,
-    task::running,
+    running,
     value::{self, Data},
 };
 use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};

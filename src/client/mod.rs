@@ -20,7 +20,8 @@ use crate::{
     message::{Column, Finished, Held, Layer, Message, Options, ToScheduler},
     packed::Packed,
     rank::Rank,
-    task::{Descriptor, TaskFunction, running::running},
+    running::running,
+    task::{Descriptor, TaskFunction},
     value::{self, Data},
 };
 use arguments::{Arguments, Columns};

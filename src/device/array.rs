@@ -1,6 +1,9 @@
 //! Blocks of arrays that live on a device between tasks.
 
-use super::{Buffer, Device, DeviceVec, fused};
+use super::{
+    Buffer, Device, DeviceVec,
+    gather::{gather, is_even},
+};
 use crate::{error::Result, part::Assembly};
 use bytemuck::Pod;
 use ndarray::{ArrayD, IxDyn};
@@ -45,13 +48,13 @@ impl<T: Pod + Send + Sync> DeviceArray<T> {
 
 impl<T: Pod + Send + Sync> DeviceArray<T> {
     /// A part of it, cut out on the device and copied to the host; `None` if it is not there, has no such
-    /// elements, or the device cannot do it.
+    /// elements, they are not evenly spaced, or the device cannot do it.
     pub(crate) fn part(&self, assembly: &Assembly) -> Option<Vec<T>> {
         let device = self.elements.device()?;
-        if !matches!(size_of::<T>(), 1 | 4 | 8) || !assembly.fits(&self.shape) {
+        if !matches!(size_of::<T>(), 1 | 4 | 8) || !assembly.fits(&self.shape) || !is_even(assembly) {
             return None;
         }
-        fused::gather::<T>(&device, assembly, &[(self, false)]).ok()?.elements.to_vec().ok()
+        gather::<T>(&device, assembly, &[(self, false)]).ok()?.elements.to_vec().ok()
     }
 }
 

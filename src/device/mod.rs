@@ -33,12 +33,11 @@
 
 mod array;
 pub(crate) mod binding;
-pub(crate) mod fused;
+mod gather;
 mod kernel;
 mod loader;
 mod memory;
 mod opencl;
-pub(crate) mod product;
 mod programs;
 mod timing;
 mod vector;
@@ -48,9 +47,10 @@ use crate::{
     error::{Error, Result},
     units::MemoryLimit,
 };
-pub(crate) use array::{Block, DeviceArray};
+pub(crate) use array::{AnyBuffer, Block, DeviceArray};
 pub use binding::{Binding, DeviceType};
 use bytemuck::Pod;
+pub(crate) use gather::gather;
 pub use kernel::{Argument, Kernel};
 pub use memory::Buffer;
 use memory::Pool;
@@ -284,7 +284,7 @@ impl Device {
 
     /// With which options the compiler makes divisions and square roots that round as a CPU's do, if the
     /// device can.
-    fn exact_options(&self) -> &'static str {
+    pub(crate) fn exact_options(&self) -> &'static str {
         self.0.exact_options
     }
 

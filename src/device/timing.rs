@@ -1,6 +1,6 @@
 //! When kernels ran, for whoever records the run.
 
-use crate::{ids::TaskId, lock::lock, task::running::running};
+use crate::{ids::TaskId, lock::lock, running::running};
 use ocl::{core, ffi};
 use std::{
     collections::VecDeque,

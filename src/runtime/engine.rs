@@ -34,8 +34,8 @@ use crate::{
     message::{Message, Outcome, ToScheduler},
     rank::Rank,
     record::{Chunk, Live, Pace, Recorder, Tally},
+    running::running,
     scheduler::Scheduler,
-    task::running::running,
     units,
     worker::{
         Execute,

@@ -11,7 +11,6 @@
 pub(crate) mod backtrace;
 pub mod code;
 pub mod inputs;
-pub(crate) mod running;
 
 pub use code::{Descriptor, fingerprint};
 pub use inputs::{Input, Inputs, Output, Shared, TaskFunction};

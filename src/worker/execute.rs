@@ -30,8 +30,9 @@ use crate::{
     message::{Argument, Finished, Held, Need, Run, Running},
     packed::Packed,
     record::Recorder,
+    running::running,
     store::Fullness,
-    task::{Input, Inputs, Output, running::running},
+    task::{Input, Inputs, Output},
     units::human_bytes,
     value::Value,
 };

@@ -1,13 +1,14 @@
-//! Which module imports which: read from every `crate::` and `super::` path of the source, not from `use` lines only.
+//! Which module may import which, read from every `crate::` and `super::` path of the source, not from `use` lines
+//! only; and the map of the modules in ARCHITECTURE.md.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    env, fs,
     path::{Path, PathBuf},
 };
 
 /// The modules that each top-level module names, by its name.
-pub(crate) type Imports = BTreeMap<String, BTreeSet<String>>;
+type Imports = BTreeMap<String, BTreeSet<String>>;
 
 /// A source file without its comments and tests.
 struct Source {
@@ -16,11 +17,111 @@ struct Source {
     text: String,
 }
 
-/// The modules that still import each other in a circle.
-const CYCLE: [&str; 8] = ["array", "client", "current", "device", "journal", "store", "task", "value"];
+/// What each module imports, from the bottom up: nothing but modules above it in this table, so there is no cycle.
+const ALLOWED: &[(&str, &str)] = &[
+    ("checksum", ""),
+    ("codec", ""),
+    ("encoding", ""),
+    ("lock", ""),
+    ("packed", ""),
+    ("rank", ""),
+    ("error", "codec"),
+    ("host", "rank"),
+    ("ids", "rank"),
+    ("job", "rank"),
+    ("comm", "error lock rank"),
+    ("files", "host"),
+    ("part", "ids"),
+    ("running", "ids"),
+    ("units", "error"),
+    ("allocator", "comm"),
+    ("cluster", "host rank units"),
+    ("disk", "comm error files host ids lock"),
+    ("message", "codec error ids packed part rank"),
+    ("picture", "error files"),
+    ("device", "cluster error files ids lock part rank running units"),
+    ("log", "cluster lock"),
+    ("record", "cluster codec comm disk error files host ids lock message picture rank units"),
+    ("scheduler", "error ids message packed rank"),
+    ("value", "codec comm device disk encoding ids lock part"),
+    ("store", "checksum comm ids message part rank value"),
+    ("task", "error ids packed part value"),
+    ("journal", "codec comm error files ids lock message task units value"),
+    (
+        "client",
+        "cluster comm error files ids journal lock message packed picture rank record running store task units value",
+    ),
+    ("current", "client device error files ids lock rank running task"),
+    ("dashboard", "client cluster error host ids lock log rank record"),
+    ("array", "client cluster codec current device error ids message packed part picture task units value"),
+    (
+        "worker",
+        "current disk error host ids journal lock message packed part record running store task units value",
+    ),
+    ("fuzzing", "array comm disk journal lock message part rank record value"),
+    (
+        "runtime",
+        "checksum client cluster codec comm current dashboard device disk error files host ids journal lock log message packed part rank record running scheduler store task units value worker",
+    ),
+    ("info", "cluster comm device error host rank runtime units"),
+    ("prelude", "array client cluster current error runtime task units"),
+];
+
+#[test]
+fn modules_import_what_the_table_allows() {
+    let imports = imports();
+    let listed: BTreeSet<&str> = ALLOWED.iter().map(|(module, _)| *module).collect();
+    assert_eq!(listed, imports.keys().map(String::as_str).collect());
+    let mut below = BTreeSet::new();
+    for (module, allowed) in ALLOWED {
+        let allowed: BTreeSet<&str> = allowed.split_whitespace().collect();
+        let found: BTreeSet<&str> = imports[*module].iter().map(String::as_str).collect();
+        assert_eq!(found, allowed, "what {module} imports, and what the table allows");
+        let above: Vec<_> = allowed.difference(&below).collect();
+        assert!(above.is_empty(), "{module} imports {above:?}, which the table has after it");
+        below.insert(module);
+    }
+}
+
+/// The table of ARCHITECTURE.md: each module, the first sentence of its documentation, and what it imports.
+fn map() -> String {
+    let mut text = String::from("| module | what | imports |\n|---|---|---|\n");
+    for (module, allowed) in ALLOWED {
+        let imports =
+            allowed.split_whitespace().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        text += &format!("| `{module}` | {} | {imports} |\n", summary(module));
+    }
+    text
+}
+
+/// The first sentence of a module's documentation.
+fn summary(module: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let file = [root.join(module).join("mod.rs"), root.join(module).with_extension("rs")];
+    let path = file.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("{module} has no file"));
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim);
+    let first = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    first.split_inclusive(". ").next().unwrap_or_default().trim().trim_end_matches('.').to_string()
+}
+
+#[test]
+fn the_map_of_the_modules_is_that_of_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (begin, end) = ("<!-- modules: written by tests/tidy -->\n", "<!-- end of modules -->\n");
+    let (before, rest) = text.split_once(begin).expect("ARCHITECTURE.md has a map of the modules");
+    let (_, after) = rest.split_once(end).expect("the map has an end");
+    let expected = format!("{before}{begin}{}{end}{after}", map());
+    if env::var_os("MANIPLE_UPDATE").is_some() {
+        fs::write(&path, &expected).unwrap();
+    } else {
+        assert!(text == expected, "the map is old: MANIPLE_UPDATE=1 cargo test --test tidy writes it");
+    }
+}
 
 /// Reads which top-level modules of the library import which.
-pub(crate) fn imports() -> Imports {
+fn imports() -> Imports {
     let sources = sources();
     let mut names: BTreeSet<String> =
         sources.iter().filter_map(|source| source.module.first().cloned()).collect();
@@ -36,26 +137,6 @@ pub(crate) fn imports() -> Imports {
         }
     }
     imports
-}
-
-/// The modules that import each other, directly or through others; empty if there is no cycle.
-pub(crate) fn cycle(imports: &Imports) -> Vec<String> {
-    let mut left = imports.clone();
-    loop {
-        let is_imported = |module: &str| left.values().any(|imported| imported.contains(module));
-        let is_outside = |module: &str, imported: &BTreeSet<String>| {
-            !is_imported(module) || imported.iter().all(|name| !left.contains_key(name))
-        };
-        let outside: BTreeSet<String> = left
-            .iter()
-            .filter(|(module, imported)| is_outside(module, imported))
-            .map(|(module, _)| module.clone())
-            .collect();
-        if outside.is_empty() {
-            return left.into_keys().collect();
-        }
-        left.retain(|name, _| !outside.contains(name));
-    }
 }
 
 fn sources() -> Vec<Source> {
@@ -184,24 +265,4 @@ fn names_are_read_from_nested_use_trees() {
     assert_eq!(paths(&source(&["x", "y"], "use super::{p, q}; super::super::r::s()")), ["r"]);
     assert_eq!(paths(&source(&["x"], "use super::{p, q}; crate::t::u")), ["t", "p", "q"]);
     assert_eq!(module_of(&PathBuf::from("array/kernel/mod.rs")), ["array", "kernel"]);
-}
-
-#[test]
-fn cycles_are_found() {
-    let of = |edges: &[(&str, &str)]| {
-        let mut imports = Imports::new();
-        for (from, to) in edges {
-            imports.entry(from.to_string()).or_default().insert(to.to_string());
-            imports.entry(to.to_string()).or_default();
-        }
-        cycle(&imports)
-    };
-    assert_eq!(of(&[("a", "b"), ("b", "c")]), [""; 0]);
-    assert_eq!(of(&[("a", "b"), ("b", "c"), ("c", "a"), ("c", "d")]), ["a", "b", "c"]);
-}
-
-#[test]
-fn no_module_joins_the_cycle() {
-    let cycle = cycle(&imports());
-    assert!(cycle.iter().all(|module| CYCLE.contains(&module.as_str())), "{cycle:?} import each other");
 }

@@ -10,13 +10,11 @@ use crate::{
         chunks::Grid,
         lower::{Blocks, on_own_device},
         node::{Custom, Erased, Kind, Node},
+        on_device::product::{self, ProductSizes},
         submitter::Submitter,
     },
     client::Future,
-    device::{
-        DeviceArray,
-        product::{self, ProductSizes},
-    },
+    device::DeviceArray,
     task::Shared,
     value::Data,
 };

@@ -43,12 +43,6 @@ impl Layout {
         Self::merged(&kept, &reduced, region.shape, leaves)
     }
 
-    /// The way through `lengths` places along each axis, none of which is reduced.
-    pub(super) fn of_leaves(lengths: &[usize], leaves: Vec<Leaf>) -> Self {
-        let axes: Vec<usize> = (0..lengths.len()).filter(|axis| lengths[*axis] != 1).collect();
-        Self::merged(&axes, &[], lengths, leaves)
-    }
-
     fn merged(kept: &[usize], reduced: &[usize], shape: &[usize], mut leaves: Vec<Leaf>) -> Self {
         let (kept, reduced) = (merged(kept, shape, &leaves), merged(reduced, shape, &leaves));
         let all: Vec<&(usize, usize)> = kept.iter().chain(&reduced).collect();

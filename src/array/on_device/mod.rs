@@ -1,17 +1,19 @@
 //! Blocks that devices make: which can be made there, and how the kernels read in OpenCL C. Pure.
 //!
 //! For fused kernels [`unfit`] decides, [`block`] and [`state`] print; for slices and new chunks
-//! [`unfit_parts`] and [`piece`]; for products [`unfit_product`]. The text depends on the expression alone:
+//! [`unfit_parts`]; for products [`unfit_product`]. The text depends on the expression alone:
 //! numbers, lengths and strides are arguments, so that all blocks of an array, and the next array of the
-//! same form, share a program. `device::fused` runs it.
+//! same form, share a program. `run` has a device run it.
 //!
 //! Integers, generated arrays, comparisons, casts, `+ - * /` and square roots are what the CPU makes, bit
 //! for bit; other functions are OpenCL's own, within a few units in the last place. Products of matrices are
-//! made by `device::product`.
+//! made by `product`.
 
 mod expression;
 mod layout;
+pub(crate) mod product;
 mod reduction;
+pub(crate) mod run;
 mod source;
 
 use super::{
@@ -23,7 +25,7 @@ use super::{
         reduce::{Reduction, State},
     },
 };
-pub(crate) use source::{Argument, Form, Printed, block, piece, state};
+pub(crate) use source::{Argument, Form, Printed, block, state};
 use std::fmt;
 
 /// What the devices of a run's workers have in common.

@@ -5,19 +5,16 @@ use super::{
     layout::{Layout, Leaf, Region},
     needs_doubles, reduction, state_needs_doubles,
 };
-use crate::{
-    array::{
-        DataType,
-        element::Scalar,
-        kernel::{
-            Kernel, Operation, Scope, Step,
-            generate::{Distribution, Generator, limits_f32, limits_f64},
-            operators::Binary,
-            reduce::Reduction,
-        },
-        random::Key,
+use crate::array::{
+    DataType,
+    element::Scalar,
+    kernel::{
+        Kernel, Operation, Scope, Step,
+        generate::{Distribution, Generator, limits_f32, limits_f64},
+        operators::Binary,
+        reduce::Reduction,
     },
-    part::Assembly,
+    random::Key,
 };
 use std::{fmt::Write, ops::Range};
 
@@ -80,48 +77,6 @@ pub(crate) fn block(kernel: &Kernel, block: usize, inputs: &[Vec<usize>]) -> Pri
     let doubles = needs_doubles(&kernel.scope);
     // Groups of any size fit, and drivers like multiples of a power of two.
     printer.printed("block", "", doubles, [count.next_multiple_of(64), 1], None)
-}
-
-/// The kernel that copies what is taken of an input block of this shape, or of the part of it that came, to
-/// its place in the block that is put together. Elements are as many bytes, whatever they mean.
-pub(crate) fn piece(
-    assembly: &Assembly,
-    place: usize,
-    input: &[usize],
-    is_part: bool,
-    element_bytes: usize,
-) -> Printed {
-    let (mut source, mut target) = (Leaf::default(), Leaf::default());
-    let (mut source_stride, mut target_stride) = (1, 1);
-    let mut lengths = Vec::new();
-    let axes = assembly.axes.iter().zip(input).zip(assembly.piece(place));
-    for ((runs, input_length), piece) in axes.rev() {
-        let at = runs.iter().position(|run| run.piece == piece).expect("a piece that is wanted");
-        let run = runs[at];
-        let (from, step) = if is_part { (0, 1) } else { (run.from as i64, run.step) };
-        let before: usize = runs[..at].iter().map(|run| run.count).sum();
-        source.base += from * source_stride;
-        source.strides.insert(0, step * source_stride);
-        target.base += before as i64 * target_stride;
-        target.strides.insert(0, target_stride);
-        lengths.insert(0, run.count);
-        source_stride *= *input_length as i64;
-        target_stride *= runs.iter().map(|run| run.count as i64).sum::<i64>();
-    }
-    let count: usize = lengths.iter().product();
-    let target_end = target.span(&lengths).end as usize;
-    let bits = match element_bytes {
-        1 => DataType::U8,
-        4 => DataType::U32,
-        _ => DataType::U64,
-    };
-    let mut printer = Printer::new(Layout::of_leaves(&lengths, vec![source, target]), lengths.len());
-    printer.output(bits, target_end);
-    printer.each(count);
-    let element = printer.input(0, bits);
-    let (place, _) = printer.index();
-    printer.line(&format!("out0[{place}] = {element};"));
-    printer.printed("piece", "", false, [count.next_multiple_of(64), 1], None)
 }
 
 /// The kernel that reduces a block, and how many parts of it, each a state, come of that.

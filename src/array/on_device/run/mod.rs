@@ -1,9 +1,6 @@
-//! Runs the array engine's kernels on a device.
+//! Runs fused kernels on a device.
 
-use super::{
-    Buffer, Device, DeviceArray, DeviceKind,
-    array::{AnyBuffer, Block},
-};
+use super::{Argument, Form, Printed};
 use crate::{
     array::{
         Element,
@@ -12,12 +9,10 @@ use crate::{
             Kernel,
             reduce::{Reduction, Regions, State},
         },
-        on_device::{self, Argument, Form, Printed},
     },
+    device::{AnyBuffer, Block, Buffer, Device, DeviceArray, DeviceKind},
     error::Result,
-    part::Assembly,
 };
-use bytemuck::Pod;
 use std::sync::Arc;
 
 /// Makes a block on the device, and leaves it there.
@@ -30,28 +25,9 @@ pub(crate) fn block<T: Element>(
     let (_, shape) = kernel.grid.region(block);
     let output = device.empty_buffer::<T::OnDevice>(shape.iter().product())?;
     if !output.is_empty() {
-        let printed = on_device::block(kernel, block, &shapes(inputs));
+        let printed = super::block(kernel, block, &shapes(inputs));
         launch(device, "block", &printed, &borrowed(inputs), &[&output])?;
         // A value is told of when it is there, and what fails is this task's.
-        device.finish()?;
-    }
-    Ok(DeviceArray::new(shape, output.into()))
-}
-
-/// Puts a block together on the device, of blocks and of what came as the wanted parts of blocks, and leaves it
-/// there.
-pub(crate) fn gather<E: Pod + Send + Sync>(
-    device: &Device,
-    assembly: &Assembly,
-    inputs: &[(&dyn Block, bool)],
-) -> Result<DeviceArray<E>> {
-    let shape = assembly.shape();
-    let output = device.empty_buffer::<E>(shape.iter().product())?;
-    if !output.is_empty() {
-        for (place, (input, is_part)) in inputs.iter().enumerate() {
-            let printed = on_device::piece(assembly, place, input.shape(), *is_part, size_of::<E>());
-            launch(device, "piece", &printed, &[*input], &[&output])?;
-        }
         device.finish()?;
     }
     Ok(DeviceArray::new(shape, output.into()))
@@ -87,7 +63,7 @@ fn state_in_form(
 ) -> Result<State> {
     let (starts, shape) = kernel.grid.region(block);
     let kept = Regions::new(&starts, &shape, &kernel.grid.shape(), reduced).kept_shape();
-    let (printed, segments) = on_device::state(kernel, reduction, reduced, block, &shapes(inputs), form);
+    let (printed, segments) = super::state(kernel, reduction, reduced, block, &shapes(inputs), form);
     let outputs: Vec<Output> = printed
         .outputs
         .iter()

@@ -1,8 +1,8 @@
 //! Products of matrices on a device.
 
-use super::{Buffer, Device, DeviceArray, Kernel};
 use crate::{
     array::{DataType, Element, element::Sealed},
+    device::{Buffer, Device, DeviceArray, Kernel},
     error::Result,
 };
 

@@ -16,8 +16,8 @@ use crate::{
         on_device::{Devices, unfit},
         random::Key,
     },
-    device::{Binding, DeviceType},
-    part::{Run, Source},
+    device::{Binding, DeviceType, gather},
+    part::{Assembly, Run, Source},
     units::MemoryLimit,
 };
 use ndarray::{ArrayD, IxDyn};
@@ -570,4 +570,18 @@ fn compare_gather<T: Element>(device: &Device, axes: Vec<Vec<Run>>, shapes: &[[u
         let found = T::of_device(found.elements().to_vec().unwrap());
         assert_eq!(found, assembly.assemble(&sources), "{assembly:?} of {}", T::DATA_TYPE);
     }
+}
+
+#[test]
+fn regions_are_cut_out_of_blocks_on_a_device_or_not_at_all() {
+    let Some(device) = processor() else { return };
+    let numbers: Vec<f64> = (0..30).map(f64::from).collect();
+    let array = DeviceArray::from(ArrayD::from_shape_vec(IxDyn(&[6, 5]), numbers.clone()).unwrap());
+    array.elements().buffer(&device).unwrap();
+    let of = |rows: Vec<Run>| Assembly::new(vec![rows, vec![Run { piece: 0, from: 1, step: 3, count: 2 }]]).0;
+    let run = |from, step, count| Run { piece: 0, from, step, count };
+    assert_eq!(array.part(&of(vec![run(4, -2, 3)])).unwrap(), [21.0, 24.0, 11.0, 14.0, 1.0, 4.0]);
+    // A list of indices is several runs of one piece: its first run alone would leave the rest unwritten.
+    assert_eq!(array.part(&of(vec![run(4, 1, 1), run(0, 1, 2)])), None);
+    assert_eq!(array.part(&of(vec![run(4, 1, 3)])), None, "beyond its end");
 }
