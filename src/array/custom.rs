@@ -2,9 +2,9 @@
 
 use super::{
     Array, Element,
+    blocks::Blocks,
     chunks::Grid,
     files::FileId,
-    lower::Blocks,
     node::{Custom, Erased, Kind, Node},
     submitter::Submitter,
 };

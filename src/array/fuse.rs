@@ -8,7 +8,7 @@ use super::{
     chunks::{AxisChunks, Piece},
     kernel::{Follow, Kernel, Operation, Scope, Step},
     node::{Kind, Node},
-    stack,
+    recursion,
 };
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -17,12 +17,14 @@ use std::sync::Arc;
 const FOLD_LENGTH_MAX: usize = 1024;
 
 /// A kernel, and where its inputs come from.
+#[derive(Debug)]
 pub(crate) struct Fused {
     pub(crate) kernel: Kernel,
     pub(crate) inputs: Vec<FusedInput>,
 }
 
 /// An input of a kernel.
+#[derive(Debug)]
 pub(crate) struct FusedInput {
     pub(crate) node: Arc<Node>,
     /// For each of its axes: which of its pieces a block of the kernel takes.
@@ -70,7 +72,7 @@ impl Fusion<'_> {
             return *step;
         }
         let step = match self.is_inline(scope, node, follows) {
-            true => stack::deep(|| self.expand(scope, node, follows)),
+            true => recursion::deep(|| self.expand(scope, node, follows)),
             false => self.input(scope, node, follows),
         };
         scope.known.insert(key, step);

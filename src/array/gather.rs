@@ -1,8 +1,8 @@
 //! Which elements of an array are wanted, and where they lie in its pieces: slices, lists of indices, new
 //! chunks. Pure.
 
-use super::chunks::AxisChunks;
-use crate::part::Run;
+use super::chunks::{AxisChunks, Grid};
+use crate::part::{Assembly, Run};
 use std::sync::Arc;
 
 /// Which indices of an axis are wanted, in order.
@@ -95,6 +95,39 @@ impl Selection {
             runs.push(run);
         }
         runs
+    }
+}
+
+/// How one block is gathered.
+pub(crate) struct Gathered {
+    pub(crate) assembly: Assembly,
+    /// The blocks of the source that are needed.
+    pub(crate) inputs: Vec<usize>,
+    /// Whether it is one of them, as it is.
+    pub(crate) is_whole: bool,
+}
+
+impl Gathered {
+    /// Of a block of `grid`, whose elements are selected from an array that is cut like `source`.
+    pub(crate) fn new(grid: &Grid, block: usize, source: &Grid, selections: &[Selection]) -> Self {
+        let (starts, shape) = grid.region(block);
+        let runs = selections
+            .iter()
+            .zip(&source.0)
+            .enumerate()
+            .map(|(axis, (selection, chunks))| selection.runs(chunks, starts[axis], shape[axis]));
+        let (assembly, wanted) = Assembly::new(runs.collect());
+        let place = |input: usize| {
+            let piece = assembly.piece(input);
+            let own: Vec<usize> = piece.iter().zip(&wanted).map(|(piece, wanted)| wanted[*piece]).collect();
+            source.place(&own)
+        };
+        let inputs: Vec<usize> = (0..assembly.input_count()).map(place).collect();
+        let is_whole = match inputs.as_slice() {
+            [place] => assembly.is_identity(&source.region(*place).1),
+            _ => false,
+        };
+        Self { assembly, inputs, is_whole }
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     gather::Selection,
     kernel::Follow,
     node::{Kind, Node},
-    stack,
+    recursion,
 };
 use ndarray::SliceInfoElem;
 use rustc_hash::FxHashMap;
@@ -148,7 +148,7 @@ struct Push {
 
 impl Push {
     fn take(&mut self, node: &Arc<Node>, selections: &[Selection]) -> Arc<Node> {
-        stack::deep(|| self.taken(node, selections))
+        recursion::deep(|| self.taken(node, selections))
     }
 
     fn taken(&mut self, node: &Arc<Node>, selections: &[Selection]) -> Arc<Node> {

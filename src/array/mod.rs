@@ -19,7 +19,8 @@
 //! - `node`: the expression. - `fuse`: what goes into one task. - `kernel`: what a task does.
 //! - `gather`: slices and new chunks. - `linear_algebra`: products and factorizations. - `fourier`: transforms.
 //! - `blockwise`, `reduction`: users' functions on blocks. - `search`, `statistics`: order and frequency.
-//! - `files`: whether what is read is still what it was. - `assign`: parts replaced. - `rank_blocks`: what ranks hand over. - `lower`: tasks.
+//! - `files`: whether what is read is still what it was. - `assign`: parts replaced. - `rank_blocks`: what ranks hand over.
+//! - `plan`: which tasks make which blocks, and where. - `submit`, `tasks`: these tasks.
 //! - `on_device`: fused kernels in OpenCL C.
 //!
 //! The same bits come out for any number of ranks and threads, given shape, chunks and seed: sums are
@@ -27,6 +28,7 @@
 //! element alone.
 
 mod assign;
+mod blocks;
 mod blockwise;
 mod choice;
 pub(crate) mod chunks;
@@ -35,16 +37,16 @@ mod create;
 mod custom;
 pub(crate) mod element;
 mod error;
+mod explain;
 mod files;
-mod fits;
 mod fourier;
 mod fuse;
 mod gather;
 mod index;
 pub(crate) mod kernel;
 mod linear_algebra;
-pub(crate) mod lower;
 pub(crate) mod math;
+mod memory_check;
 mod node;
 mod npy;
 pub(crate) mod on_device;
@@ -54,14 +56,16 @@ mod plan;
 mod quantile;
 pub(crate) mod random;
 mod rank_blocks;
+mod recursion;
 mod reduction;
 mod reductions;
 mod scan;
 mod search;
 mod shape;
-mod stack;
 mod statistics;
+mod submit;
 mod submitter;
+mod tasks;
 mod together;
 #[cfg(feature = "zarr")]
 mod zarr;
@@ -91,9 +95,11 @@ use crate::{
     client::{Client, Future, SubmitOptions, WaitFor},
     error::Result,
 };
-use lower::{Blocks, Lowering};
+use blocks::Blocks;
 use ndarray::{ArrayD, Dimension, Ix0, IxDyn};
 use node::{Kind, Node};
+use on_device::Devices;
+use plan::Plan;
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 /// A lazy chunked array of `T`s, of any number of dimensions.
@@ -247,9 +253,13 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     ///
     /// As [`persist`](Self::persist).
     pub fn persist_with(&self, options: &SubmitOptions) -> Result<Self> {
-        let blocks = self.blocks(options)?;
+        Ok(self.of_blocks(self.blocks(options)?))
+    }
+
+    /// The same array, of blocks that exist.
+    fn of_blocks(&self, blocks: Blocks) -> Self {
         let kind = Kind::Blocks(blocks.futures.to_vec(), blocks.are_on_devices);
-        Ok(self.derive(Node::new(T::DATA_TYPE, blocks.grid, kind)))
+        self.derive(Node::new(T::DATA_TYPE, blocks.grid, kind))
     }
 
     /// As [`persist`](Self::persist), and keeps the blocks in the run's
@@ -277,10 +287,9 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// ```
     pub fn checkpoint(&self) -> Result<Self> {
         let options = SubmitOptions::default();
-        let lower = || Lowering::new(&self.client, &options).kept_blocks(&self.node);
-        let blocks = self.client.submit_together(lower)?;
-        let kind = Kind::Blocks(blocks.futures.to_vec(), blocks.are_on_devices);
-        Ok(self.derive(Node::new(T::DATA_TYPE, blocks.grid, kind)))
+        let submit =
+            || -> Result<Blocks> { Ok(submit::checkpoint(&self.client, &options, self.blocks(&options)?)) };
+        Ok(self.of_blocks(self.client.submit_together(submit)?))
     }
 
     /// Waits until all blocks of an array that was [persisted](Self::persist) are made.
@@ -307,14 +316,32 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     }
 
     fn blocks(&self, options: &SubmitOptions) -> Result<Blocks> {
-        fits::check(&self.node, self.client.cluster())?;
-        Lowering::new(&self.client, options).blocks(&self.node)
+        let plan = self.plan()?;
+        let mut blocks = submit::submit(&self.client, options, &plan)?;
+        Ok(blocks.pop().expect("the blocks of one array"))
+    }
+
+    /// What computing the array would do.
+    fn plan(&self) -> Result<Plan> {
+        let mut plan = Plan::new(devices(&self.client));
+        plan.want(&self.node)?;
+        Ok(plan)
     }
 
     /// The same array with no axes fixed in its type.
     pub fn into_dyn(self) -> Array<T> {
         Array::new(&self.client, self.node)
     }
+}
+
+/// What devices the client's arrays may use; `None` if they are to use none.
+fn devices(client: &Client) -> Option<Devices> {
+    let records = || client.cluster().workers().filter_map(|worker| worker.device.as_ref());
+    client.is_on_devices().then(|| match records().next() {
+        None => Devices::None,
+        Some(_) if records().all(|device| device.has_doubles) => Devices::Double,
+        Some(_) => Devices::Single,
+    })
 }
 
 /// Puts blocks side by side.

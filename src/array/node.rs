@@ -2,6 +2,7 @@
 
 use super::{
     DataType, ShapeError,
+    blocks::Blocks,
     chunks::{ELEMENT_BYTES_MAX, Grid, checked_size},
     element::Scalar,
     files::FileId,
@@ -12,7 +13,6 @@ use super::{
         operators::{Binary, Unary},
         reduce::Reduction,
     },
-    lower::Blocks,
     submitter::Submitter,
 };
 use crate::client::Future;

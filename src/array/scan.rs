@@ -2,6 +2,7 @@
 
 use super::{
     Array, Dimensions, Element, Float, Number, Real,
+    blocks::Blocks,
     create::one,
     custom::custom_node,
     element::with_type,
@@ -11,7 +12,6 @@ use super::{
         operators::Binary,
         reduce::{Accumulate, Reduce},
     },
-    lower::Blocks,
     node::Node,
     operators::{binary_node, cast_node, constant},
     shape::concatenate,

@@ -1,11 +1,8 @@
 //! Several arrays made at once: what they share is made once.
 
-use super::{
-    Array, Dimensions, Element, fits,
-    lower::Lowering,
-    node::{Kind, Node},
-};
+use super::{Array, Dimensions, Element, blocks::Blocks, devices, plan::Plan, submit::submit};
 use crate::{client::SubmitOptions, error::Result};
+use std::vec;
 
 /// Arrays that can be made together: an array, or a tuple of up to four, which may differ in type.
 pub trait Together: Sized {
@@ -13,11 +10,14 @@ pub trait Together: Sized {
     type Computed;
     #[doc(hidden)]
     fn client(&self) -> &crate::Client;
-    #[doc(hidden)]
-    fn check(&self) -> Result<()>;
+    /// Adds each array to a plan, in order.
     #[doc(hidden)]
     #[allow(private_interfaces, reason = "only this crate calls it")]
-    fn persist_by(&self, lowering: &mut Lowering<'_>) -> Result<Self>;
+    fn want_in(&self, plan: &mut Plan) -> Result<()>;
+    /// The same arrays, of the blocks of each, in order.
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "only this crate calls it")]
+    fn of_blocks(&self, blocks: &mut vec::IntoIter<Blocks>) -> Self;
     #[doc(hidden)]
     fn computed(&self) -> Result<Self::Computed>;
 }
@@ -46,9 +46,12 @@ pub fn persist<A: Together>(arrays: &A) -> Result<A> {
 ///
 /// As [`Array::persist`].
 pub fn persist_with<A: Together>(options: &SubmitOptions, arrays: &A) -> Result<A> {
+    let client = arrays.client();
+    let mut plan = Plan::new(devices(client));
+    arrays.want_in(&mut plan)?;
     // Nothing is submitted for one where another cannot be made.
-    arrays.check()?;
-    arrays.persist_by(&mut Lowering::new(arrays.client(), options))
+    let blocks = submit(client, options, &plan)?;
+    Ok(arrays.of_blocks(&mut blocks.into_iter()))
 }
 
 /// Has the blocks of several arrays made, and brings them here, as [`Array::compute`] does for one.
@@ -83,14 +86,13 @@ impl<T: Element, D: Dimensions> Together for Array<T, D> {
     fn client(&self) -> &crate::Client {
         &self.client
     }
-    fn check(&self) -> Result<()> {
-        Ok(fits::check(&self.node, self.client.cluster())?)
+    #[allow(private_interfaces, reason = "see the trait")]
+    fn want_in(&self, plan: &mut Plan) -> Result<()> {
+        plan.want(&self.node)
     }
     #[allow(private_interfaces, reason = "see the trait")]
-    fn persist_by(&self, lowering: &mut Lowering<'_>) -> Result<Self> {
-        let blocks = lowering.blocks(&self.node)?;
-        let kind = Kind::Blocks(blocks.futures.to_vec(), blocks.are_on_devices);
-        Ok(self.derive(Node::new(T::DATA_TYPE, blocks.grid, kind)))
+    fn of_blocks(&self, blocks: &mut vec::IntoIter<Blocks>) -> Self {
+        Self::of_blocks(self, blocks.next().expect("the blocks of each array"))
     }
     fn computed(&self) -> Result<Self::Computed> {
         self.compute()
@@ -104,13 +106,14 @@ macro_rules! tuples {
             fn client(&self) -> &crate::Client {
                 self.0.client()
             }
-            fn check(&self) -> Result<()> {
-                $(self.$index.check()?;)*
+            #[allow(private_interfaces, reason = "see the trait")]
+            fn want_in(&self, plan: &mut Plan) -> Result<()> {
+                $(self.$index.want_in(plan)?;)*
                 Ok(())
             }
             #[allow(private_interfaces, reason = "see the trait")]
-            fn persist_by(&self, lowering: &mut Lowering<'_>) -> Result<Self> {
-                Ok(($(self.$index.persist_by(lowering)?,)*))
+            fn of_blocks(&self, blocks: &mut vec::IntoIter<Blocks>) -> Self {
+                ($(self.$index.of_blocks(blocks),)*)
             }
             fn computed(&self) -> Result<Self::Computed> {
                 Ok(($(self.$index.computed()?,)*))

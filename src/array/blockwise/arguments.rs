@@ -1,7 +1,7 @@
 //! Tuples of arrays as what a function of their blocks takes.
 
 use crate::{
-    array::{Array, Dimensions, Element, lower::Blocks, node::Node, submitter::Submitter},
+    array::{Array, Dimensions, Element, blocks::Blocks, node::Node, submitter::Submitter},
     client::{Client, Future},
     task::{
         TaskFunction,

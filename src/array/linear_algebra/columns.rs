@@ -8,8 +8,8 @@ use super::local::{flip, rows};
 use crate::{
     array::{
         Array, DataType, Float, ShapeError,
+        blocks::Blocks,
         chunks::{AxisChunks, Grid},
-        lower::Blocks,
         node::{Custom, Erased, Kind, Node},
         submitter::Submitter,
     },

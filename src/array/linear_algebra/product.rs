@@ -7,11 +7,12 @@
 use crate::{
     array::{
         Float,
+        blocks::Blocks,
         chunks::Grid,
-        lower::{Blocks, on_own_device},
         node::{Custom, Erased, Kind, Node},
         on_device::product::{self, ProductSizes},
         submitter::Submitter,
+        tasks::on_own_device,
     },
     client::Future,
     device::DeviceArray,
