@@ -2,6 +2,7 @@
 
 use crate::value::Data;
 use num_complex::Complex;
+use sealed::Field;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -230,7 +231,6 @@ pub(crate) mod sealed {
         type Local: faer::traits::ComplexField + bytemuck::Pod;
     }
 }
-use sealed::Field;
 pub(crate) use sealed::Sealed;
 
 macro_rules! elements {

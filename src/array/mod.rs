@@ -15,91 +15,62 @@
 //! # Ok(()) }) }
 //! ```
 //!
-//! - [`element`]: element types. - [`chunks`](self::chunks()): how arrays are cut.
-//! - `node`: the expression. - `fuse`: what goes into one task. - `kernel`: what a task does.
-//! - `gather`: slices and new chunks. - `linear_algebra`: products and factorizations. - `fourier`: transforms.
-//! - `blockwise`, `reduction`: users' functions on blocks. - `search`, `statistics`: order and frequency.
-//! - `files`: whether what is read is still what it was. - `assign`: parts replaced. - `rank_blocks`: what ranks hand over.
-//! - `plan`: which tasks make which blocks, and where. - `submit`, `tasks`: these tasks.
-//! - `on_device`: fused kernels in OpenCL C.
+//! - `api`: what users call; each method makes a node.
+//! - `graph`: the expression, how it is cut and fused, the plan, and its tasks.
+//! - `kernel`: what one task does to make a block, with `math` and `random`; `on_device`: the same in OpenCL C.
+//! - `files`: `.npy` files, Zarr stores, and whether what is read is still what it was.
+//! - [`element`]: element types.
 //!
 //! The same bits come out for any number of ranks and threads, given shape, chunks and seed: sums are
 //! taken in an order that depends on the blocks alone, and random numbers on the index of their
 //! element alone.
 
-mod assign;
-mod blocks;
-mod blockwise;
-mod choice;
-pub(crate) mod chunks;
-mod covariance;
-mod create;
-mod custom;
+mod api;
 pub(crate) mod element;
 mod error;
-mod explain;
 mod files;
-mod fourier;
-mod fuse;
-mod gather;
-mod index;
+mod graph;
 pub(crate) mod kernel;
-mod linear_algebra;
 pub(crate) mod math;
-mod memory_check;
-mod node;
-mod npy;
 pub(crate) mod on_device;
-mod operators;
-mod overlap;
-mod plan;
-mod quantile;
 pub(crate) mod random;
-mod rank_blocks;
-mod recursion;
-mod reduction;
-mod reductions;
-mod scan;
-mod search;
-mod shape;
-mod statistics;
-mod submit;
-mod submitter;
-mod tasks;
-mod together;
-#[cfg(feature = "zarr")]
-mod zarr;
 
-pub use blockwise::{BlockArgument, BlockArguments, BlockTuple, blockwise, map_blocks, try_blockwise};
-pub use chunks::{Chunks, chunks};
-pub use create::Random;
+#[cfg(feature = "linear-algebra")]
+pub use api::linear_algebra::{LeastSquares, Lu};
+pub use api::{
+    blockwise::{BlockArgument, BlockArguments, BlockTuple, blockwise, map_blocks, try_blockwise},
+    create::Random,
+    linear_algebra::{Norm, einsum, try_einsum},
+    operators::{Operand, maximum, minimum, select},
+    overlap::Boundary,
+    reductions::Axes,
+    search::Side,
+    shape::{block, concatenate, stack, try_concatenate},
+    together::{Together, compute, compute_with, persist, persist_with},
+};
 pub use element::{DataType, Element, Float, Integer, Number, Ordered, Real};
 pub use error::ShapeError;
-#[cfg(feature = "linear-algebra")]
-pub use linear_algebra::{LeastSquares, Lu};
-pub use linear_algebra::{Norm, einsum, try_einsum};
-pub use operators::{Operand, maximum, minimum, select};
-pub use overlap::Boundary;
-pub use reductions::Axes;
-pub use search::Side;
-pub use shape::{block, concatenate, stack, try_concatenate};
-pub use together::{Together, compute, compute_with, persist, persist_with};
+pub use graph::chunks::{Chunks, chunks};
 
 pub(crate) use element::with_type;
 #[cfg(test)]
-pub(crate) use npy::npy_header;
+pub(crate) use files::npy::npy_header;
 #[cfg(any(test, fuzzing))]
-pub(crate) use npy::read_npy_header;
+pub(crate) use files::npy::read_npy_header;
 
 use crate::{
     client::{Client, Future, SubmitOptions, WaitFor},
     error::Result,
 };
-use blocks::Blocks;
+use graph::{
+    blocks::Blocks,
+    chunks::AxisChunks,
+    node::{Kind, Node},
+    plan::Plan,
+    submit,
+};
 use ndarray::{ArrayD, Dimension, Ix0, IxDyn};
-use node::{Kind, Node};
 use on_device::Devices;
-use plan::Plan;
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 /// A lazy chunked array of `T`s, of any number of dimensions.
@@ -182,12 +153,12 @@ impl<T: Element, D: Dimensions> Array<T, D> {
 
     /// The sizes of the blocks along each axis.
     pub fn chunks(&self) -> Vec<Vec<usize>> {
-        self.node.grid.0.iter().map(chunks::AxisChunks::sizes).collect()
+        self.node.grid.0.iter().map(AxisChunks::sizes).collect()
     }
 
     /// The largest size of a block along each axis.
     pub fn chunk_size(&self) -> Vec<usize> {
-        self.node.grid.0.iter().map(chunks::AxisChunks::size_max).collect()
+        self.node.grid.0.iter().map(AxisChunks::size_max).collect()
     }
 
     /// How many blocks there are along each axis.

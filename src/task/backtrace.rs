@@ -3,7 +3,7 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
 
 /// What the frames above a task's own are part of: those that run it.
-const RUNTIME: [&str; 3] = ["maniple::task::", "maniple::worker::", "maniple::array::custom::"];
+const RUNTIME: [&str; 3] = ["maniple::task::", "maniple::worker::", "maniple::array::graph::custom::"];
 /// What the frames below a task's own are part of: those of the panic.
 const PANIC: [&str; 5] = [
     "core::panicking::",

@@ -14,7 +14,7 @@ pub(crate) mod operators;
 pub(crate) mod reduce;
 mod tiles;
 
-use super::{DataType, chunks::Grid, element::Scalar};
+use crate::array::{DataType, element::Scalar, graph::chunks::Grid};
 use generate::Generator;
 use operators::{Binary, Unary};
 use reduce::Reduction;

@@ -16,9 +16,9 @@ mod reduction;
 pub(crate) mod run;
 mod source;
 
-use super::{
+use crate::array::{
     DataType,
-    chunks::Grid,
+    graph::chunks::Grid,
     kernel::{
         Kernel, Operation, Scope,
         generate::{Distribution, Generator},

@@ -1,8 +1,11 @@
 use super::*;
 use crate::array::{
-    chunks::{AxisChunks, Grid},
     element::Scalar,
-    kernel::{Follow, Step, operators::Binary, operators::Unary},
+    graph::chunks::{AxisChunks, Grid},
+    kernel::{
+        Follow, Step,
+        operators::{Binary, Unary},
+    },
     random::Key,
 };
 

@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     array::{
         DataType, Element,
-        chunks::{AxisChunks, Grid},
         element::Scalar,
+        graph::chunks::{AxisChunks, Grid},
         kernel::{
             Follow, Operation, Scope, Step,
             evaluate::{Memory, evaluate, evaluate_reduced},
