@@ -134,6 +134,18 @@ impl Story {
             .collect()
     }
 
+    /// Which tasks the client was told of, and why they failed.
+    pub(super) fn failures(&self) -> Vec<(u64, Reason)> {
+        let mut failures = Vec::new();
+        for message in self.told_client() {
+            if let ToClient::Failed { tasks, error } = message {
+                let tasks = tasks.iter().copied().flat_map(Tasks::iter);
+                failures.extend(tasks.map(|task| (task.sequence(), error.reason.clone())));
+            }
+        }
+        failures
+    }
+
     pub(super) fn freed(&self) -> Vec<(u32, u64)> {
         let mut freed = Vec::new();
         for (rank, message) in &self.said {

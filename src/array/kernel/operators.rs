@@ -382,7 +382,8 @@ macro_rules! complex {
             fn unary(operator: Unary, input: &[Self], output: &mut Elements) -> bool {
                 match operator {
                     Unary::IsNan => each(input, bools(output), |a: Self| a.is_nan()),
-                    Unary::IsInfinite => each(input, bools(output), |a: Self| a.is_infinite()),
+                    // As NumPy and C: whatever the other part is. The method of `Complex` wants that to be no NaN.
+                    Unary::IsInfinite => each(input, bools(output), |a: Self| a.re.is_infinite() || a.im.is_infinite()),
                     Unary::IsFinite => each(input, bools(output), |a: Self| a.is_finite()),
                     Unary::Absolute => each(input, <$T>::vector_mut(output), |a: Self| complex::abs(widen(a)) as $T),
                     Unary::Real => each(input, <$T>::vector_mut(output), |a: Self| a.re),

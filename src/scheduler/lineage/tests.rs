@@ -37,17 +37,6 @@ fn holders(run: &Run) -> Vec<u32> {
     needs.iter().map(holder).collect()
 }
 
-fn failures(story: &Story) -> Vec<(u64, Reason)> {
-    let mut failures = Vec::new();
-    for message in story.told_client() {
-        if let ToClient::Failed { tasks, error } = message {
-            let tasks = tasks.iter().copied().flat_map(Tasks::iter);
-            failures.extend(tasks.map(|task| (task.sequence(), error.reason.clone())));
-        }
-    }
-    failures
-}
-
 fn one_after(task: u64, need: u64) -> Layer {
     layer(task, 1, vec![Column::Values(vec![id(need)])])
 }
@@ -91,7 +80,7 @@ fn a_lost_value_is_made_again_from_what_was_released() {
     story.hear(0, [died(2)]);
     story.hear(3, [lacks(2, &[])]);
     // The first one may run on the lost worker only.
-    assert_eq!(failures(&story), [(2, Reason::Lost)]);
+    assert_eq!(story.failures(), [(2, Reason::Lost)]);
     story.hear(1, [release(2, 1)]);
     story.assert_empty();
 }
@@ -172,7 +161,7 @@ fn a_given_value_comes_from_its_giver_who_may_drop_it_when_all_is_forgotten() {
     story.hear(1, [with(one_after(2, 1), only_on(3))]);
     story.hear(0, [died(2)]);
     story.hear(3, [lacks(2, &[1]), ToScheduler::Yielded(vec![range(2, 1)])]);
-    assert_eq!(failures(&story), [(1, Reason::Lost), (2, Reason::Lost)], "its only worker is lost");
+    assert_eq!(story.failures(), [(1, Reason::Lost), (2, Reason::Lost)], "its only worker is lost");
     let forgotten = |message: &&ToClient| **message == ToClient::Forgotten(vec![Tasks::one(id(0))]);
     assert_eq!(story.told_client().into_iter().filter(forgotten).count(), 1);
     story.hear(1, [release(1, 2)]);
@@ -251,11 +240,11 @@ fn without_workers_everything_fails() {
     let mut story = story(2);
     story.hear(1, [roots(0, 5), after(5, 5, 0)]);
     story.hear(0, [died(2), died(3)]);
-    let failed = failures(&story);
+    let failed = story.failures();
     assert_eq!(failed.len(), 10);
     assert!(failed.iter().all(|(_, reason)| *reason == Reason::Lost));
     story.hear(1, [roots(10, 1)]);
-    assert_eq!(failures(&story), [(10, Reason::NoWorker)]);
+    assert_eq!(story.failures(), [(10, Reason::NoWorker)]);
     story.hear(1, [release(0, 11)]);
     story.assert_empty();
 }
@@ -274,7 +263,7 @@ fn the_oldest_that_is_kept_goes_when_there_is_too_much() {
     assert_eq!(story.scheduler.record_count(), 3);
     story.hear(0, [died(lost)]);
     story.hear(5 - lost, [lacks(lost, &[])]);
-    assert_eq!(failures(&story), [(6, Reason::Lost)]);
+    assert_eq!(story.failures(), [(6, Reason::Lost)]);
     story.hear(1, [release(6, 1)]);
     story.assert_empty();
 }

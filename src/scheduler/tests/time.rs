@@ -6,18 +6,6 @@ fn time_left(nanoseconds: u64) -> ToScheduler {
     ToScheduler::TimeLeft { nanoseconds }
 }
 
-/// Which tasks the client was told of, and why they failed.
-fn failures(story: &Story) -> Vec<(u64, Reason)> {
-    let mut failures = Vec::new();
-    for message in story.told_client() {
-        if let ToClient::Failed { tasks, error } = message {
-            let tasks = tasks.iter().copied().flat_map(Tasks::iter);
-            failures.extend(tasks.map(|task| (task.sequence(), error.reason.clone())));
-        }
-    }
-    failures
-}
-
 #[test]
 fn with_no_time_left_what_has_not_begun_fails_and_what_runs_goes_on() {
     let mut story = Story::of(1);
@@ -26,7 +14,7 @@ fn with_no_time_left_what_has_not_begun_fails_and_what_runs_goes_on() {
     story.hear(1, [time_left(0)]);
     // 0 and 1 are with the worker; 2 to 4 were withheld, and 5 and 6 wait.
     let stopped = |task: u64| (task, Reason::Stopping);
-    let mut failed = failures(&story);
+    let mut failed = story.failures();
     failed.sort_by_key(|(task, _)| *task);
     assert_eq!(failed, [2, 3, 4, 5, 6].map(stopped));
     let told: Vec<u32> = story
@@ -40,10 +28,10 @@ fn with_no_time_left_what_has_not_begun_fails_and_what_runs_goes_on() {
     assert!(story.said.contains(&(Rank(2), recall)), "{:?}", story.said);
     // The worker has begun the first one.
     story.hear(2, [ToScheduler::Yielded(vec![range(1, 1)]), finished(0, 1)]);
-    assert_eq!(failures(&story), [stopped(1)]);
+    assert_eq!(story.failures(), [stopped(1)]);
     assert!(story.told_client().iter().any(|message| matches!(message, ToClient::Finished(_))));
     story.hear(1, [roots(7, 2)]);
-    assert_eq!(failures(&story), [7, 8].map(stopped));
+    assert_eq!(story.failures(), [7, 8].map(stopped));
     assert_eq!(story.given(), []);
     story.hear(1, [ToScheduler::Release(vec![range(0, 9)])]);
     story.assert_empty();
@@ -58,7 +46,7 @@ fn a_task_that_cannot_end_in_time_is_not_begun() {
     let mut story = Story::of(1);
     story.hear(0, [time_left(100_000_000_000)]);
     story.hear(1, [expected(0, 100), expected(1, 99), expected(2, 50), expected(3, 50), roots(4, 1)]);
-    assert_eq!(failures(&story), [(0, Reason::Stopping)]);
+    assert_eq!(story.failures(), [(0, Reason::Stopping)]);
     let [ToClient::Failed { error, .. }, ..] = story.told_client()[..] else { panic!("{:?}", story.said) };
     assert_eq!(
         error.to_string(),
@@ -69,11 +57,11 @@ fn a_task_that_cannot_end_in_time_is_not_begun() {
     );
     assert_eq!(story.given(), [(2, 1, 1), (2, 2, 1)]);
     story.hear(0, [time_left(50_000_000_000)]);
-    assert_eq!(failures(&story), [(3, Reason::Stopping)]);
+    assert_eq!(story.failures(), [(3, Reason::Stopping)]);
     // What was said later but is more does not count.
     story.hear(0, [time_left(70_000_000_000)]);
     story.hear(2, [finished(1, 1), ToScheduler::Yielded(vec![range(2, 1)])]);
-    assert_eq!(failures(&story), [(2, Reason::Stopping)]);
+    assert_eq!(story.failures(), [(2, Reason::Stopping)]);
     assert_eq!(story.given(), [(2, 4, 1)], "a task of which nothing is expected runs");
     story.hear(2, [finished(4, 1)]);
     story.hear(1, [ToScheduler::Release(vec![range(0, 5)])]);
@@ -86,7 +74,7 @@ fn a_task_that_fails_too_late_is_not_tried_again() {
     story.hear(1, [with(layer(0, 1, vec![]), Options { retries: 3, ..Options::default() })]);
     story.hear(1, [time_left(0)]);
     story.hear(2, [failed(0)]);
-    assert_eq!(failures(&story), [(0, Reason::Stopping)]);
+    assert_eq!(story.failures(), [(0, Reason::Stopping)]);
     story.hear(1, [ToScheduler::Release(vec![range(0, 1)])]);
     story.assert_empty();
 }
