@@ -138,6 +138,7 @@ impl From<&str> for Error {
 
 /// Why a task has no value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Reason {
     /// It panicked. The text holds the panic's words and place.
     Panic,
@@ -160,6 +161,7 @@ pub enum Reason {
 
 /// The failure of a task, as it reaches every future that depends on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct TaskError {
     /// What happened.
     pub reason: Reason,

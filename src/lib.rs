@@ -41,6 +41,7 @@ mod checksum;
 pub mod client;
 mod cluster;
 mod codec;
+#[doc(hidden)]
 pub mod comm;
 mod current;
 mod dashboard;
@@ -53,6 +54,7 @@ mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod host;
+#[doc(hidden)]
 pub mod ids;
 pub mod info;
 pub mod job;
@@ -60,25 +62,37 @@ pub mod job;
 pub mod journal;
 mod lock;
 mod log;
+#[doc(hidden)]
 pub mod message;
+#[doc(hidden)]
 pub mod packed;
 mod part;
 mod picture;
 pub mod prelude;
+#[doc(hidden)]
 pub mod rank;
 mod record;
 mod running;
 mod runtime;
+#[doc(hidden)]
 pub mod scheduler;
+#[doc(hidden)]
 pub mod store;
+#[doc(hidden)]
 pub mod task;
 mod units;
+#[doc(hidden)]
 pub mod value;
+#[doc(hidden)]
 pub mod worker;
 
 pub use allocator::Allocator;
 pub use array::Array;
-pub use client::{Client, Delayed, Future, Place, Status, SubmitOptions, WaitFor, delayed};
+pub use client::{
+    Client, Delayed, Future, Place, Status, SubmitOptions, WaitFor,
+    arguments::{Arguments, IntoArgument},
+    delayed,
+};
 pub use cluster::{Cluster, RankRecord};
 pub use current::{Current, cancelled, current, device, is_in_task};
 pub use disk::{Compression, SpillPlace};
@@ -91,7 +105,7 @@ pub use record::{Recorder, report_again};
 pub use runtime::simulation;
 pub use runtime::{Builder, Runtime, run};
 pub use store::Thresholds;
-pub use task::Shared;
+pub use task::{Shared, TaskFunction};
 pub use units::MemoryLimit;
 pub use value::Data;
 

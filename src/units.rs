@@ -27,6 +27,7 @@ pub(crate) fn from_seconds(seconds: f64) -> Duration {
 
 /// How much memory a worker may fill with values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub enum MemoryLimit {
     /// Its share of what its node, or its cgroup, has, by threads; of a device, all.
     #[default]

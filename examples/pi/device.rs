@@ -30,8 +30,8 @@ impl Form {
         match device.record().kind {
             // A CPU runs one item after the other.
             DeviceKind::Cpu => Self { width, group: 1, groups: 4 * units },
-            // A GPU hides its latencies behind thousands of items a unit.
-            DeviceKind::Gpu | DeviceKind::Accelerator => Self { width, group: 256, groups: 8 * units },
+            // GPUs and accelerators hide their latencies behind thousands of items a unit.
+            _ => Self { width, group: 256, groups: 8 * units },
         }
     }
 

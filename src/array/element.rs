@@ -8,6 +8,7 @@ use std::fmt;
 
 /// The type of an array's elements, as a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum DataType {
     /// `bool`
     Bool,

@@ -81,6 +81,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 /// Cloning is cheap. Operators take arrays, references to them and numbers; shapes are broadcast as in
 /// NumPy, and shapes that do not fit panic at the line of the operator with both shapes in the text
 /// (methods that begin with `try_` return a [`ShapeError`]).
+#[must_use = "an array is lazy: `compute` or `persist` have its blocks made"]
 pub struct Array<T, D = IxDyn> {
     client: Client,
     node: Arc<Node>,

@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 use std::{cell::RefCell, fmt, marker::PhantomData, path::Path, sync::Arc};
 
 /// A call that is not made yet; see [`delayed`]. Cloning is cheap, and shares the call.
+#[must_use = "a delayed call is made when it is computed"]
 pub struct Delayed<T> {
     call: Arc<Call>,
     marker: PhantomData<fn() -> T>,
@@ -60,7 +61,6 @@ where
 
 impl<T: Data> Delayed<T> {
     /// The same call with options for its task: a label, retries, where it may run.
-    #[must_use]
     pub fn with_options(self, options: &SubmitOptions) -> Self {
         let arguments = self.call.arguments.as_ref().map(|noted| noted.iter().map(Noted::share).collect());
         let arguments = arguments.map_err(Clone::clone);

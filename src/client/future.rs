@@ -14,6 +14,7 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 /// How a task stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Status {
     /// It has not ended.
     Pending,
@@ -31,6 +32,7 @@ pub enum Status {
 /// [`Client::submit`] or [`Client::map`]. The value stays where it was made until somebody needs it.
 /// Cloning a future is cheap; when the last one is dropped, the value goes from wherever it is, and a
 /// task that has not begun and that nothing needs is not run.
+#[must_use = "a task whose futures are all dropped may not run: keep the future, or wait for its result"]
 pub struct Future<T> {
     client: Client,
     tracked: Arc<Tracked>,

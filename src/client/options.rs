@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// A worker, or all workers of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Place {
     /// The worker of this rank.
     Rank(Rank),
@@ -45,6 +46,7 @@ impl From<String> for Place {
 /// let options = SubmitOptions::new().priority(10).retries(2).resource("GPU", 1).label("train");
 /// ```
 #[derive(Clone, Debug, Default)]
+#[must_use]
 pub struct SubmitOptions {
     options: message::Options,
     places: Vec<Place>,
@@ -57,21 +59,18 @@ impl SubmitOptions {
     }
 
     /// Tasks of higher priority begin first; 0 unless said.
-    #[must_use]
     pub fn priority(mut self, priority: i32) -> Self {
         self.options.priority = priority;
         self
     }
 
     /// Only these workers may run the tasks: ranks, or names of hosts.
-    #[must_use]
     pub fn workers<P: Into<Place>>(mut self, places: impl IntoIterator<Item = P>) -> Self {
         self.places.extend(places.into_iter().map(Into::into));
         self
     }
 
     /// Others may run the tasks too where none of the [`workers`](Self::workers) exists.
-    #[must_use]
     pub fn allow_other(mut self, allow: bool) -> Self {
         self.options.allow_other = allow;
         self
@@ -79,7 +78,6 @@ impl SubmitOptions {
 
     /// How often a task that failed, or took too long, is tried again.
     /// [`Current::attempt`](crate::Current::attempt) tells a task how often it was tried before.
-    #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.options.retries = retries;
         self
@@ -88,7 +86,6 @@ impl SubmitOptions {
     /// How many workers may be lost that had one of the tasks, in a run that can survive that
     /// ([`Builder::survive`](crate::Builder::survive)). With one more it fails, as what probably ends them,
     /// with [`Reason::Lost`](crate::Reason::Lost). Unless said, what the run was told.
-    #[must_use]
     pub fn allowed_failures(mut self, workers: u32) -> Self {
         self.options.allowed_failures = Some(workers);
         self
@@ -96,7 +93,6 @@ impl SubmitOptions {
 
     /// What a task takes of its worker while it runs. Workers declare what they have
     /// ([`Builder::resource`](crate::Builder::resource)).
-    #[must_use]
     pub fn resource(mut self, name: &str, amount: u32) -> Self {
         self.options.resources.push((name.into(), amount));
         self
@@ -120,7 +116,6 @@ impl SubmitOptions {
     /// })
     /// # .unwrap()
     /// ```
-    #[must_use]
     pub fn expected(mut self, duration: Duration) -> Self {
         // Of a run without a limit, more than all time is left.
         let longest = u128::from(u64::MAX - 1);
@@ -153,7 +148,6 @@ impl SubmitOptions {
     /// })
     /// # .unwrap()
     /// ```
-    #[must_use]
     pub fn timeout(mut self, duration: Duration) -> Self {
         self.options.timeout_nanoseconds = duration.as_nanos().clamp(1, u128::from(u64::MAX)) as u64;
         self
@@ -181,14 +175,12 @@ impl SubmitOptions {
     ///     .unwrap();
     /// }
     /// ```
-    #[must_use]
     pub fn checkpoint(mut self) -> Self {
         self.options.is_kept = true;
         self
     }
 
     /// What to call the tasks, rather than by their function's name.
-    #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.options.label = Some(label.into());
         self

@@ -5,6 +5,7 @@ use std::fmt;
 
 /// What a device is, in OpenCL's sense.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum DeviceKind {
     /// A GPU.
     #[default]
@@ -30,6 +31,7 @@ impl fmt::Display for DeviceKind {
 /// `Display` prints where it is and what proves it: `GPU 0 tile 1 (Name, uuid 0123...)`. The alternate
 /// form `{:#}` adds what it has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct DeviceRecord {
     /// What it is.
     pub kind: DeviceKind,

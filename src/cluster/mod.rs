@@ -13,6 +13,7 @@ use std::fmt;
 
 /// One rank of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct RankRecord {
     /// Its number.
     pub rank: Rank,

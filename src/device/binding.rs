@@ -17,6 +17,7 @@ use std::str::FromStr;
 
 /// What each worker binds to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Binding {
     /// No OpenCL device: tasks run on the worker's threads only, and OpenCL is not looked for.
     #[default]
@@ -43,6 +44,7 @@ impl FromStr for Binding {
 
 /// Which OpenCL devices count as devices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum DeviceType {
     /// GPUs, and what OpenCL calls accelerators.
     #[default]

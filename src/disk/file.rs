@@ -18,6 +18,7 @@ const RESERVE_BYTES: u64 = 64 << 20;
 
 /// Where values may be spilled to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SpillPlace {
     /// To a disk of the node; to no network and to no file system that is itself in memory.
     #[default]

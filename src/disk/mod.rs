@@ -34,6 +34,7 @@ pub trait Disk: Send + Sync + fmt::Debug {
 
 /// How values are packed before they are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Compression {
     /// Not: numbers seldom get much smaller, and disks of nodes are fast.
     #[default]

@@ -7,6 +7,7 @@ use std::fmt;
 
 /// Where a job is.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Status {
     /// It waits.
     Queued {
@@ -27,6 +28,7 @@ const STOPPED: u8 = 75;
 
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// By itself, with this exit status.
     Exited(u8),

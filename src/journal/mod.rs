@@ -38,6 +38,7 @@ use std::{
 
 /// Whether a run goes on with what its journal has from earlier runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Resume {
     /// No: the journal must be empty.
     #[default]
@@ -65,6 +66,7 @@ impl FromStr for Resume {
 
 /// When what was written to a journal is made to outlast its host. It outlasts its process anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum JournalSync {
     /// When the system sees fit.
     Never,

@@ -236,7 +236,7 @@ impl Engine {
         self.clean_up();
         // A run that survives losses goes on without it.
         let is_alone = self.is_one_process() || self.cluster.ranks().len() == 1;
-        if !is_alone && !(self.cluster.survives() && self.this.0 > 1) {
+        if !(is_alone || self.cluster.survives() && self.this.0 > 1) {
             let others = self.cluster.ranks().iter().filter(|other| other.rank != self.this);
             for other in others {
                 self.table.request(Request::Say(other.rank, Message::Left(self.this)));

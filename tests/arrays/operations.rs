@@ -66,6 +66,7 @@ fn with_boundary(local: &ArrayD<f64>, boundary: Boundary<f64>) -> ArrayD<f64> {
                         2 * length - 1 - index
                     }
                 }
+                other => unreachable!("{other:?} has no rule here"),
             } as usize;
         }
         local[IxDyn(&place)]

@@ -1,5 +1,6 @@
 //! What the architecture promises of the source itself.
 
+mod api;
 mod guide;
 mod modules;
 

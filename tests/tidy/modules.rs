@@ -139,6 +139,11 @@ fn imports() -> Imports {
     imports
 }
 
+/// The module and the text of each source file, without comments and tests.
+pub(crate) fn texts() -> Vec<(Vec<String>, String)> {
+    sources().into_iter().map(|source| (source.module, source.text)).collect()
+}
+
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();

@@ -16,6 +16,7 @@ use ndarray::{ArrayD, Slice};
 
 /// What lies beyond the ends of an array.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Boundary<T> {
     /// Nothing: blocks at the ends see less.
     None,

@@ -317,7 +317,7 @@ mod tests {
                 // Six states, two levels of the tree, and the result.
                 let sum = kept.sum_axis(Axes::all().fan_in(2));
                 expect(steps(&sum, None), &[there.clone(), ("copy; sum", Some(6 + 3 + 2 + 1), 8, cpu())]);
-                expect(steps(&kept.cumsum(0), None)[..1].to_vec(), &[there.clone()]);
+                expect(steps(&kept.cumsum(0), None)[..1].to_vec(), std::slice::from_ref(&there));
                 assert_eq!(steps(&kept.cumsum(0), None)[1].1, None, "only the operation knows");
 
                 let devices = Some(Devices::Double);

@@ -9,6 +9,7 @@ use ndarray::Ix0;
 
 /// Which norm [`Array::norm_axis`] takes; a number is an order.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Norm {
     /// Of a vector: the root of this order of the sum of the magnitudes to this power; infinity is the largest
     /// magnitude, minus infinity the smallest, 0 how many are not zero.
