@@ -9,6 +9,12 @@ mod itself;
 mod support;
 
 use maniple::{Client, Error, Reason, Result, Runtime, Shared, Status, SubmitOptions, WaitFor, current};
+#[cfg(feature = "mpi")]
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::Output,
+};
 use std::{
     collections::HashSet,
     env,
@@ -22,6 +28,10 @@ use std::{
 
 /// Set in the ranks that a test has launched.
 const PROGRAM: &str = "MANIPLE_TEST_PROGRAM";
+
+/// The program that runs all scenarios.
+#[cfg(feature = "mpi")]
+const ALL: &str = "all scenarios";
 
 fn add(a: i64, b: i64) -> i64 {
     a + b
@@ -449,12 +459,48 @@ scenarios! {
 
 #[cfg(feature = "mpi")]
 scenarios! {
-    under_mpi_with_1_2_3_4_and_6_ranks: |name| [1, 2, 3, 4, 6].into_iter().for_each(|ranks| launch(name, ranks, &[]));
-    under_mpi_with_all_ranks_at_work: |name| launch(name, 3, &[("MANIPLE_INCLUSIVE", "1"), ("MANIPLE_THREADS", "2")]);
+    under_mpi_with_1_2_3_4_and_6_ranks: |name| [1, 2, 3, 4, 6].into_iter().for_each(|ranks| under_mpi(name, ranks, &[]));
+    under_mpi_with_all_ranks_at_work: |name| under_mpi(name, 3, &[("MANIPLE_INCLUSIVE", "1"), ("MANIPLE_THREADS", "2")]);
     // As where Open MPI is told to use windows of UCX.
-    under_mpi_that_lends_no_shared_memory: |name| launch(name, 3, &[("OMPI_MCA_osc", "^sm")]);
-    under_mpi_with_tiny_frames: |name| launch(name, 4, &[("MANIPLE_THREADS", "1"), ("MANIPLE_FRAME_BYTES", "64")]);
-    under_mpi_with_every_value_moved_on_its_own: |name| launch(name, 4, &[("MANIPLE_SMALL_BYTES", "0")]);
+    under_mpi_that_lends_no_shared_memory: |name| under_mpi(name, 3, &[("OMPI_MCA_osc", "^sm")]);
+    under_mpi_with_tiny_frames: |name| under_mpi(name, 4, &[("MANIPLE_THREADS", "1"), ("MANIPLE_FRAME_BYTES", "64")]);
+    under_mpi_with_every_value_moved_on_its_own: |name| under_mpi(name, 4, &[("MANIPLE_SMALL_BYTES", "0")]);
+}
+
+/// All scenarios, one after the other in one run; says of each how it ended.
+#[cfg(feature = "mpi")]
+fn all_scenarios(client: &Client) -> Result<()> {
+    let ends_well = |(name, scenario): &(&str, Scenario)| {
+        let outcome = catch_unwind(AssertUnwindSafe(|| scenario(client)));
+        let is_well = matches!(outcome, Ok(Ok(())));
+        let text = if is_well { "ok".into() } else { format!("FAILED {outcome:?}") };
+        println!("scenario {name}: {text}");
+        is_well
+    };
+    // Not `all`, which would leave at the first that fails.
+    let well = SCENARIOS.iter().filter(|scenario| ends_well(scenario)).count();
+    if well == SCENARIOS.len() { Ok(()) } else { Err("some scenario failed".into()) }
+}
+
+/// Has the launched ranks run all scenarios, once for each way to launch them, and looks how this one ended.
+#[cfg(feature = "mpi")]
+fn under_mpi(name: &str, ranks: u32, variables: &[(&str, &str)]) {
+    /// What each launch printed, or nothing if it did not end.
+    static LAUNCHES: Mutex<BTreeMap<String, Option<Output>>> = Mutex::new(BTreeMap::new());
+    if support::launcher().is_none() {
+        return launch(ALL, ranks, variables);
+    }
+    let mut launches = LAUNCHES.lock().unwrap_or_else(PoisonError::into_inner);
+    let way = format!("{ranks} ranks, {variables:?}");
+    if !launches.contains_key(&way) {
+        launches.insert(way.clone(), None);
+        let output = launched(ALL, ranks, variables);
+        launches.insert(way.clone(), Some(output));
+    }
+    let Some(output) = &launches[&way] else { panic!("{way}: the launch failed in another test") };
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains(&format!("scenario {name}: ok\n")), "{way}: {}", support::tell(output));
+    ended_well(output, ranks);
 }
 
 /// How long it is, how it starts and ends, and on which rank it was looked at.
@@ -503,7 +549,8 @@ fn program() {
         Ok("larger than an int") => builder().run(larger_than_an_int).unwrap(),
         Ok("embedded") => embedded(mpi::Threading::Serialized),
         Ok("embedded, one thread only") => embedded(mpi::Threading::Funneled),
-        Ok(name) => builder().run(scenario(name)).unwrap(),
+        Ok(ALL) => builder().run(all_scenarios).unwrap(),
+        Ok(name) => panic!("no program {name}"),
         Err(_) => return,
     }
     println!("program done");
@@ -540,17 +587,21 @@ fn launch(program: &str, ranks: u32, variables: &[(&str, &str)]) {
         assert!(env::var_os("MANIPLE_REQUIRE_MPI").is_none(), "no MPI launcher is installed");
         return println!("skipped: no MPI launcher is installed");
     }
+    ended_well(&launched(program, ranks, variables), ranks);
+}
+
+/// Runs a program on so many ranks.
+#[cfg(feature = "mpi")]
+fn launched(program: &str, ranks: u32, variables: &[(&str, &str)]) -> Output {
     let variables = [&[(PROGRAM, program)], variables].concat();
-    let output = support::mpirun(
-        ranks,
-        &env::current_exe().unwrap(),
-        &itself::ARGS,
-        &variables,
-        Duration::from_secs(120),
-    );
-    support::assert_clean(&output);
+    support::mpirun(ranks, &env::current_exe().unwrap(), &itself::ARGS, &variables, Duration::from_secs(240))
+}
+
+#[cfg(feature = "mpi")]
+fn ended_well(output: &Output, ranks: u32) {
+    support::assert_clean(output);
     let told = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(told.matches("program done").count(), ranks as usize, "{}", support::tell(&output));
+    assert_eq!(told.matches("program done").count(), ranks as usize, "{}", support::tell(output));
 }
 
 #[cfg(feature = "mpi")]
