@@ -9,7 +9,7 @@ use crate::{
     ids::TaskId,
     rank::Rank,
     running::{self, Running, running},
-    task::backtrace,
+    task::{backtrace, failure::Failure},
 };
 pub(crate) use scratch::Scratch;
 use std::{
@@ -124,6 +124,47 @@ pub fn device() -> Result<Device> {
 pub fn is_in_task() -> bool {
     // The thread may be at its end.
     CONTEXT.try_with(|context| context.borrow().is_some()).unwrap_or(false)
+}
+
+/// Maximum size of [`fail`]'s detail, in bytes. The scheduler and each rank that needs the task hold it.
+pub const FAILURE_DETAIL_BYTES_MAX: usize = 64 << 10;
+
+/// Fails the task that runs on this thread: its future has a [`TaskError`](crate::TaskError) with this message and
+/// [`Reason::Failed`](crate::Reason::Failed) with this detail, which is encoded as the caller likes. The task is
+/// retried as after a panic.
+///
+/// A detail of more than [`FAILURE_DETAIL_BYTES_MAX`] bytes is dropped.
+///
+/// # Panics
+///
+/// Unwinds to the worker, without the panic hook. Outside of a task it is an ordinary panic.
+///
+/// # Examples
+///
+/// ```
+/// use maniple::{Error, Reason};
+///
+/// fn read(code: u8) -> u8 {
+///     maniple::fail("no such record", vec![code])
+/// }
+///
+/// maniple::Runtime::builder().execute(|client| {
+///     let Err(Error::Task(error)) = client.submit(read, 7).result() else { panic!("it fails") };
+///     assert_eq!(&*error.message, "no such record");
+///     assert!(matches!(&error.reason, Reason::Failed { detail } if **detail == [7]));
+///     Ok(())
+/// })
+/// # .unwrap()
+/// ```
+pub fn fail(message: impl Into<String>, detail: impl Into<Arc<[u8]>>) -> ! {
+    let (message, mut detail) = (message.into(), detail.into());
+    if !is_in_task() {
+        panic!("maniple::fail is called outside of a task: {message}");
+    }
+    if detail.len() > FAILURE_DETAIL_BYTES_MAX {
+        detail = Arc::default();
+    }
+    panic::resume_unwind(Box::new(Failure { message, detail }))
 }
 
 impl Current {

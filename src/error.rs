@@ -142,6 +142,12 @@ impl From<&str> for Error {
 pub enum Reason {
     /// It panicked. The text holds the panic's words and place.
     Panic,
+    /// It called [`fail`](crate::fail).
+    Failed {
+        /// Bytes that the task passed along with the message.
+        #[serde(with = "crate::codec::shared")]
+        detail: Arc<[u8]>,
+    },
     /// Its arguments or its result could not be decoded or encoded.
     Decode,
     /// It was cancelled before it ended.
@@ -222,6 +228,7 @@ impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = match self.reason {
             Reason::Panic => "panicked",
+            Reason::Failed { .. } => "failed",
             Reason::Decode => "could not be decoded",
             Reason::Cancelled => "was cancelled",
             Reason::NoWorker => "cannot run",

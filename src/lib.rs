@@ -94,7 +94,7 @@ pub use client::{
     delayed,
 };
 pub use cluster::{Cluster, RankRecord};
-pub use current::{Current, cancelled, current, device, is_in_task};
+pub use current::{Current, FAILURE_DETAIL_BYTES_MAX, cancelled, current, device, fail, is_in_task};
 pub use disk::{Compression, SpillPlace};
 pub use error::{Error, Reason, Result, TaskError};
 pub use journal::{JournalSync, Resume};

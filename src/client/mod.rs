@@ -29,7 +29,7 @@ pub use delayed::{Delayed, delayed};
 pub use future::{Future, Status};
 pub use options::{Place, SubmitOptions};
 use process::Process;
-pub use progress::AsCompleted;
+pub use progress::{AsCompleted, Completions};
 use std::{
     borrow::Borrow,
     cell::Cell,

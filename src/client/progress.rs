@@ -42,7 +42,47 @@ impl<'a, T, F: Borrow<Future<T>>> Iterator for AsCompleted<'a, T, F> {
     }
 }
 
+/// Futures in the order they end, where more can be added at any time. See [`Client::completions`].
+#[derive(Debug)]
+pub struct Completions {
+    client: Client,
+    watcher: Arc<Watcher>,
+}
+
+impl Completions {
+    /// Adds a future, which `number` stands for. It must live until it is returned.
+    pub fn add<T>(&self, future: &Future<T>, number: usize) {
+        self.watcher.add(number, future.task(), future.tracked(), future.index());
+    }
+
+    /// Waits until one more of the futures has ended, well or not, and returns its number; each is returned once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`](crate::Error::Timeout) if the time is over;
+    /// [`Error::Interrupted`](crate::Error::Interrupted) and [`Error::Ended`](crate::Error::Ended) if the run is.
+    pub fn next(&self, timeout: impl Into<Option<Duration>>) -> Result<usize> {
+        self.client.wait_for(|| self.watcher.next(), timeout.into())
+    }
+}
+
 impl Client {
+    /// The order in which futures end that are added one by one: for event loops and callbacks.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let squares = client.map(|x: u64| x * x, 0..3);
+    /// let completions = client.completions();
+    /// squares.iter().enumerate().for_each(|(number, square)| completions.add(square, number));
+    /// let mut numbers: Vec<usize> = (0..3).map(|_| completions.next(None)).collect::<Result<_, _>>()?;
+    /// numbers.sort();
+    /// assert_eq!(numbers, [0, 1, 2]);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn completions(&self) -> Completions {
+        Completions { client: self.clone(), watcher: self.table().watcher([].into_iter()) }
+    }
+
     /// These futures in the order their tasks end, well or not.
     ///
     /// ```

@@ -136,6 +136,15 @@ impl Watcher {
         lock(&self.ended).pop_front()
     }
 
+    /// Watches one more task. The table must know the watcher.
+    pub(crate) fn add(&self, place: usize, task: TaskId, tracked: &Tracked, index: u32) {
+        // It watches before it looks, so that it misses none.
+        lock(&self.awaited).entry(task).or_default().push(place);
+        if !tracked.is_pending(index) {
+            self.see(task);
+        }
+    }
+
     fn see(&self, task: TaskId) {
         if let Some(places) = lock(&self.awaited).remove(&task) {
             lock(&self.ended).extend(places);
@@ -480,22 +489,15 @@ impl Table {
         self.bells.ring_self();
     }
 
-    /// A watcher of these tasks; it has seen those that have ended.
+    /// A watcher of these tasks, each with its place; it has seen those that have ended.
     pub(crate) fn watcher<'a>(
         &self,
         tasks: impl Iterator<Item = (TaskId, &'a Arc<Tracked>, u32)>,
     ) -> Arc<Watcher> {
         let watcher = Arc::new(Watcher::default());
-        let tasks: Vec<_> = tasks.collect();
-        for (place, (task, ..)) in tasks.iter().enumerate() {
-            lock(&watcher.awaited).entry(*task).or_default().push(place);
-        }
-        // It watches before it looks, so that it misses none.
         self.state().watchers.push(Arc::downgrade(&watcher));
-        for (task, tracked, index) in tasks {
-            if !tracked.is_pending(index) {
-                watcher.see(task);
-            }
+        for (place, (task, tracked, index)) in tasks.enumerate() {
+            watcher.add(place, task, tracked, index);
         }
         watcher
     }

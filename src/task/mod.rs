@@ -10,6 +10,7 @@
 
 pub(crate) mod backtrace;
 pub mod code;
+pub(crate) mod failure;
 pub mod inputs;
 
 pub use code::{Descriptor, fingerprint};

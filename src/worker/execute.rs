@@ -32,7 +32,7 @@ use crate::{
     record::Recorder,
     running::running,
     store::Fullness,
-    task::{Input, Inputs, Output},
+    task::{Input, Inputs, Output, failure::Failure},
     units::human_bytes,
     value::Value,
 };
@@ -668,7 +668,10 @@ fn run_task(
         Err(panic) if running().is_some_and(|running| running.was_too_late) => {
             failed(Reason::Stopping, panic_words(&*panic))
         }
-        Err(panic) => failed(Reason::Panic, panic_words(&*panic)),
+        Err(panic) => match panic.downcast::<Failure>() {
+            Ok(failure) => failed(Reason::Failed { detail: failure.detail }, failure.message),
+            Err(panic) => failed(Reason::Panic, panic_words(&*panic)),
+        },
     }
 }
 
