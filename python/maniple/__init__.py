@@ -1,0 +1,50 @@
+"""Maniple: an MPI-native task runtime with the names of `dask.distributed`.
+
+``mpirun -n 6 python script.py`` starts one program six times: rank 0 schedules, rank 1 goes on as the driver after
+`initialize`, ranks 2 and up run tasks. Without a launcher the same script runs in one process, on threads.
+
+Importing the package starts nothing: MPI is initialised by `initialize` or the first `Client`.
+"""
+
+from ._client import (
+    Client,
+    LocalCluster,
+    as_completed,
+    default_client,
+    get_client,
+    get_worker,
+    rejoin,
+    secede,
+    wait,
+    worker_client,
+)
+from ._delayed import Delayed, compute, delayed
+from ._errors import CancelledError, KilledWorker, RemoteTraceback, RunError, TaskError
+from ._executor import ClientExecutor
+from ._maniple import Future, __version__
+from ._start import initialize
+
+__all__ = [
+    "CancelledError",
+    "Client",
+    "ClientExecutor",
+    "Delayed",
+    "Future",
+    "KilledWorker",
+    "LocalCluster",
+    "RemoteTraceback",
+    "RunError",
+    "TaskError",
+    "__version__",
+    "as_completed",
+    "compute",
+    "default_client",
+    "delayed",
+    "get_client",
+    "get_worker",
+    "initialize",
+    "rejoin",
+    "secede",
+    "wait",
+    "worker_client",
+]

@@ -1,0 +1,108 @@
+//! Futures as Python sees them.
+
+use crate::{errors, packet, waiting};
+use maniple::Status;
+use pyo3::{intern, prelude::*};
+use std::sync::Arc;
+
+/// A future of a Python object.
+///
+/// Pass it to a task, also within lists and dictionaries, and the task gets the object. The object stays on the
+/// worker that made it until a task or `result` needs it.
+#[pyclass(frozen, weakref, module = "maniple")]
+pub(crate) struct Future {
+    pub(crate) future: maniple::Future<Vec<u8>>,
+    name: Arc<str>,
+    number: u64,
+    /// The Python `Client` that made it.
+    #[pyo3(get)]
+    client: Py<PyAny>,
+}
+
+impl Future {
+    pub(crate) fn new(
+        future: maniple::Future<Vec<u8>>,
+        name: Arc<str>,
+        number: u64,
+        client: Py<PyAny>,
+    ) -> Self {
+        Self { future, name, number, client }
+    }
+
+    /// Waits until the task has ended.
+    fn wait_ended(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        waiting::wait(py, waiting::timeout(timeout)?, |slice| self.future.wait(slice))
+    }
+}
+
+#[pymethods]
+impl Future {
+    /// Waits for the object and returns it. Raises what the task raised.
+    #[pyo3(signature = (timeout = None))]
+    pub(crate) fn result(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+        self.wait_ended(py, timeout)?;
+        match py.detach(|| self.future.result()) {
+            Ok(bytes) => packet::unpack_own(py, bytes),
+            Err(error) => Err(errors::to_python(py, &error)),
+        }
+    }
+
+    /// Waits for the end of the task and returns the exception that it raised, or None.
+    #[pyo3(signature = (timeout = None))]
+    fn exception(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Py<PyAny>>> {
+        self.wait_ended(py, timeout)?;
+        let error = self.future.error();
+        Ok(error.map(|error| errors::of_task(py, &error).into_value(py).into_any()))
+    }
+
+    /// Whether the task has ended, with a result or not.
+    fn done(&self) -> bool {
+        self.future.is_done()
+    }
+
+    /// Whether the task, or one that it needs, was cancelled.
+    fn cancelled(&self) -> bool {
+        self.future.status() == Status::Cancelled
+    }
+
+    /// Cancels the task, and those that need it, unless it has ended.
+    #[pyo3(signature = (reason = None, msg = None, force = false))]
+    fn cancel(&self, py: Python<'_>, reason: Option<&str>, msg: Option<&str>, force: bool) {
+        let _ = (reason, msg, force);
+        py.detach(|| self.future.cancel());
+    }
+
+    /// The state of the task: "pending", "finished", "error" or "cancelled".
+    #[getter]
+    fn status(&self) -> &'static str {
+        match self.future.status() {
+            Status::Pending => "pending",
+            Status::Finished => "finished",
+            Status::Failed => "error",
+            Status::Cancelled => "cancelled",
+        }
+    }
+
+    /// A name for the task that no other one of the run has.
+    #[getter]
+    fn key(&self) -> String {
+        format!("{}-{}", self.name, self.number)
+    }
+
+    /// Calls `function` with this future once the task has ended, on a thread of the client's.
+    fn add_done_callback(slf: Bound<'_, Self>, function: Bound<'_, PyAny>) -> PyResult<()> {
+        let client = slf.get().client.bind(slf.py()).clone();
+        client.call_method1(intern!(slf.py(), "_call_when_done"), (slf, function)).map(drop)
+    }
+
+    /// Drops the hold on the object early. Here it is dropped with the future itself.
+    fn release(&self) {}
+
+    fn __repr__(&self) -> String {
+        format!("<Future: {}, key: {}>", self.status(), self.key())
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (usize,))> {
+        packet::reduce_future(slf)
+    }
+}
