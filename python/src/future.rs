@@ -76,10 +76,11 @@ impl Future {
     #[getter]
     fn status(&self) -> &'static str {
         match self.future.status() {
-            Status::Pending => "pending",
             Status::Finished => "finished",
             Status::Failed => "error",
             Status::Cancelled => "cancelled",
+            // Also states that a later version of the library distinguishes before the end.
+            _ => "pending",
         }
     }
 
