@@ -126,7 +126,7 @@ def test_tasks_that_print_are_heard(program, ranks):
         import maniple
         maniple.initialize()
         client = maniple.Client(n_workers=1)
-        client.gather(client.map(lambda n: print("task", n), range(3)))
+        client.gather(client.map(lambda n: print(f"task {n}\\n", end=""), range(3)))
         """,
         ranks,
     )
