@@ -1,7 +1,8 @@
 //! Names the task that has overflowed its thread's stack, and the remedy, before the process ends.
 //!
-//! The guard page below a stack turns an overflow into SIGSEGV, which is handled on the alternate stack that Rust
-//! gives each thread. The handler does only what POSIX allows in one. Any other SIGSEGV goes to the handler that was
+//! The guard page below a stack turns an overflow into SIGSEGV, which is handled on the thread's alternate stack.
+//! Rust gives threads one, but not where a library has installed a handler before `main`, as UCX does below MPICH:
+//! there they are given one here. The handler does only what POSIX allows in one. Any other SIGSEGV goes to the handler that was
 //! installed before.
 
 use crate::{message::Run, units::human_bytes};
@@ -27,7 +28,12 @@ thread_local! {
     static STACK: Cell<Stack> =
         const { Cell::new(Stack { guard: (0, 0), who: [0; WHO_MAX], who_length: 0 }) };
     static NAME: Cell<Name> = const { Cell::new(Name(ptr::null(), 0)) };
+    /// The alternate stack of this thread, if it was given here.
+    static OWN_STACK: Cell<Option<Vec<u8>>> = const { Cell::new(None) };
 }
+
+/// How large an alternate stack is: the registers of the widest vector units, and the handler, which needs little.
+const ALTERNATE_BYTES: usize = 64 << 10;
 
 /// The handlers that were installed before, of SIGSEGV and SIGBUS.
 static BEFORE: OnceLock<[libc::sigaction; 2]> = OnceLock::new();
@@ -40,11 +46,38 @@ pub(super) fn note_stack(who: &str, stack_bytes: usize) {
     let mut stack = Stack { guard: guard(), who: [0; WHO_MAX], who_length: who.len().min(WHO_MAX) };
     stack.who[..stack.who_length].copy_from_slice(&who.as_bytes()[..stack.who_length]);
     STACK.set(stack);
+    give_alternate_stack();
 }
 
 /// Forgets it: the thread ends, and its stack may become another one's.
 pub(super) fn forget_stack() {
     STACK.set(Stack { guard: (0, 0), ..STACK.get() });
+    if let Some(own) = OWN_STACK.take() {
+        // SAFETY: the stack is this thread's, which is in no handler; it is freed when it is the alternate one no more.
+        unsafe {
+            let mut none: libc::stack_t = mem::zeroed();
+            none.ss_flags = libc::SS_DISABLE;
+            libc::sigaltstack(&raw const none, ptr::null_mut());
+        }
+        drop(own);
+    }
+}
+
+/// Gives this thread an alternate stack if it has none.
+fn give_alternate_stack() {
+    let mut own = vec![0_u8; ALTERNATE_BYTES];
+    // SAFETY: a record of numbers, for which all zeros are valid; the memory stays in place until `forget_stack`, or,
+    // with the thread-local value, until the thread has ended.
+    unsafe {
+        let mut known: libc::stack_t = mem::zeroed();
+        if libc::sigaltstack(ptr::null(), &raw mut known) != 0 || known.ss_flags & libc::SS_DISABLE == 0 {
+            return;
+        }
+        let stack = libc::stack_t { ss_sp: own.as_mut_ptr().cast(), ss_flags: 0, ss_size: own.len() };
+        if libc::sigaltstack(&raw const stack, ptr::null_mut()) == 0 {
+            OWN_STACK.set(Some(own));
+        }
+    }
 }
 
 /// Runs `work`, which is part of these tasks.
