@@ -1,4 +1,7 @@
-"""Pi with delayed calls under a launcher: ICHEC's lesson, with other import lines and sizes.
+"""Pi with delayed calls under a launcher, after ICHEC's lesson.
+
+Its start by `initialize` is that of the lesson's program with arrays, which the package does not have yet; its function
+returns what the lesson's prints.
 
 mpirun -n 6 python initialize_pi.py
 """

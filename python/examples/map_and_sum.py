@@ -1,4 +1,4 @@
-"""A map of a map, and its sum: the program of William & Mary's page on Dask for Vortex.
+"""A map of a map, and its sum, after William & Mary's page on Dask for Vortex, without its PBSCluster.
 
 mpirun -n 6 python map_and_sum.py
 """

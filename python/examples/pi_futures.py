@@ -1,4 +1,6 @@
-"""Pi over futures: the program of ALCF's page on Dask for Aurora, with other import lines and sizes.
+"""Pi over futures, after ALCF's page on Dask for Aurora.
+
+Differences: NumPy for dpnp, `Client()` for the address of a scheduler file, and the number of points.
 
 mpirun -n 6 python pi_futures.py
 """
