@@ -9,7 +9,7 @@
 
 use crate::{
     comm::{Body, Buffer},
-    device::{DeviceArray, DeviceVec},
+    device::{DeviceArray, DeviceVec, Truth},
     disk::{Compression, Disk, DiskCopy},
     encoding::{self, EncodingError, Sink, Writer},
     ids::{Size, TaskId},
@@ -548,7 +548,7 @@ struct RawView<'a> {
 /// The numbers that travel as they are.
 macro_rules! with_numbers {
     ($($rest:tt)*) => {
-        for_raw_types!(@ [u8 i8 u16 i16 u32 i32 u64 i64 f32 f64 (Complex<f32>) (Complex<f64>)] $($rest)*)
+        for_raw_types!(@ [u8 i8 u16 i16 u32 i32 u64 i64 f32 f64 Truth (Complex<f32>) (Complex<f64>)] $($rest)*)
     };
 }
 
@@ -715,8 +715,8 @@ fn other_form<T: Data>(value: &(dyn Any + Send + Sync)) -> Option<Result<Arc<T>,
         Some(array.map(|array| array.downcast::<T>().expect("the type that was asked for")))
     };
     if TypeId::of::<T>() == TypeId::of::<ArrayD<bool>>() {
-        let array = value.downcast_ref::<DeviceArray<u8>>()?.to_host();
-        let array = array.map(|array| Arc::new(array.mapv(|byte| byte != 0)) as Shared);
+        let array = value.downcast_ref::<DeviceArray<Truth>>()?.to_host();
+        let array = array.map(|array| Arc::new(array.mapv(bool::from)) as Shared);
         return found(array.map_err(|error| error.to_string()));
     }
     for_raw_types!(E => {
@@ -728,9 +728,8 @@ fn other_form<T: Data>(value: &(dyn Any + Send + Sync)) -> Option<Result<Arc<T>,
             return found(Ok(Arc::new(DeviceArray::from(array.clone()))));
         }
     });
-    // Truth values are bytes on a device.
-    if TypeId::of::<T>() == TypeId::of::<DeviceArray<u8>>() {
-        let array = value.downcast_ref::<ArrayD<bool>>()?.mapv(u8::from);
+    if TypeId::of::<T>() == TypeId::of::<DeviceArray<Truth>>() {
+        let array = value.downcast_ref::<ArrayD<bool>>()?.mapv(Truth::from);
         return found(Ok(Arc::new(DeviceArray::from(array))));
     }
     None

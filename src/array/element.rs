@@ -1,6 +1,6 @@
 //! What arrays are made of: the element types, their numbers for NumPy's rules, and values of any of them.
 
-use crate::value::Data;
+use crate::{device::Truth, value::Data};
 use num_complex::Complex;
 use sealed::Field;
 use serde::{Deserialize, Serialize};
@@ -284,7 +284,7 @@ macro_rules! elements {
 }
 
 elements! {
-    bool, Bool, i64, f64, bool, u8, |bytes| bytes.into_iter().map(|byte| byte != 0).collect();
+    bool, Bool, i64, f64, bool, Truth, |truths| truths.into_iter().map(bool::from).collect();
     u8, U8, u64, f64, u8, u8, |elements| elements;
     u32, U32, u64, f64, u32, u32, |elements| elements;
     u64, U64, u64, f64, u64, u64, |elements| elements;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 use std::{any::Any, sync::Arc};
 
 /// The elements of an `ArrayD<T>`, in C order, on a worker's device, or on the host while they are not
-/// needed there. Truth values are bytes there.
+/// needed there. Truth values are [`Truth`] there.
 ///
 /// It is another form of the same value: it travels and is kept as an `ArrayD<T>`, and whoever asks a
 /// value for the one form is given it if it has the other.
@@ -77,6 +77,30 @@ impl<T: Pod + Send + Sync + Serialize> Serialize for DeviceArray<T> {
 impl<'de, T: Pod + Deserialize<'de>> Deserialize<'de> for DeviceArray<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         ArrayD::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// A truth value on a device, where it is a byte. It travels as a `bool`. Public for the sealed trait of elements only.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "bool", into = "bool")]
+#[repr(transparent)]
+pub struct Truth(u8);
+
+// SAFETY: a byte, of which every value is valid.
+unsafe impl bytemuck::Zeroable for Truth {}
+// SAFETY: as above.
+unsafe impl Pod for Truth {}
+
+impl From<bool> for Truth {
+    fn from(truth: bool) -> Self {
+        Self(truth.into())
+    }
+}
+
+impl From<Truth> for bool {
+    fn from(Truth(byte): Truth) -> Self {
+        byte != 0
     }
 }
 

@@ -47,7 +47,7 @@ use crate::{
     error::{Error, Result},
     units::MemoryLimit,
 };
-pub(crate) use array::{AnyBuffer, Block, DeviceArray};
+pub(crate) use array::{AnyBuffer, Block, DeviceArray, Truth};
 pub use binding::{Binding, DeviceType};
 use bytemuck::Pod;
 pub(crate) use gather::gather;

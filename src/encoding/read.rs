@@ -256,45 +256,10 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = EncodingError;
 
     typed! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32
+        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32
         deserialize_f64 deserialize_char deserialize_str deserialize_string deserialize_bytes
         deserialize_byte_buf deserialize_unit deserialize_seq deserialize_map deserialize_identifier
-    }
-
-    /// Blocks of truths are numbers, 0 and 1, on a device, and truths elsewhere. Who asks for a truth, or for such a
-    /// number, takes both.
-    #[inline]
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, EncodingError> {
-        match self.next_tag()? {
-            tag::U8 => {
-                self.memory_bytes += size_in_memory(tag::U8);
-                match self.byte()? {
-                    0 => visitor.visit_bool(false),
-                    1 => visitor.visit_bool(true),
-                    other => Err(EncodingError::new(format_args!("the number {other} is no truth"))),
-                }
-            }
-            other => {
-                self.tag = other;
-                self.any(visitor)
-            }
-        }
-    }
-
-    /// See [`deserialize_bool`](Self::deserialize_bool).
-    #[inline]
-    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, EncodingError> {
-        match self.next_tag()? {
-            tag @ (tag::FALSE | tag::TRUE) => {
-                self.memory_bytes += size_in_memory(tag);
-                visitor.visit_u8(u8::from(tag == tag::TRUE))
-            }
-            other => {
-                self.tag = other;
-                self.any(visitor)
-            }
-        }
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, EncodingError> {

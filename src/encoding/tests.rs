@@ -338,20 +338,3 @@ fn the_memory_of_a_value_is_estimated() {
     words.serialize(&mut writer).unwrap();
     assert_eq!(writer.memory_bytes(), found.memory_bytes);
 }
-
-#[test]
-fn truths_and_the_numbers_0_and_1_are_read_as_each_other() {
-    assert_eq!(read::<Vec<u8>>(&encoded(&vec![true, false, true])).unwrap().0, [1, 0, 1]);
-    assert_eq!(read::<Vec<bool>>(&encoded(&vec![1_u8, 0, 1])).unwrap().0, [true, false, true]);
-    let error = read::<bool>(&encoded(&2_u8)).unwrap_err();
-    assert!(error.to_string().contains("the number 2 is no truth"), "{error}");
-    // A type that tells them apart by what comes still does.
-    #[derive(Serialize, Deserialize, PartialEq, Debug)]
-    #[serde(untagged)]
-    enum Either {
-        Truth(bool),
-        Number(u8),
-    }
-    let both = vec![Either::Number(1), Either::Truth(true)];
-    assert_eq!(read_checked::<Vec<Either>>(&encoded(&both)).unwrap().0, both);
-}

@@ -62,6 +62,31 @@ fn arrays_of_other_layouts_and_of_truth_values_travel_as_they_are() {
 }
 
 #[test]
+fn truths_on_a_device_and_truths_are_one_value_however_it_travels() {
+    let truths = array![[true, false, true], [false, false, true]].into_dyn();
+    let on_device = || DeviceArray::from(truths.mapv(Truth::from));
+    let host = |array: &DeviceArray<Truth>| array.to_host().unwrap().mapv(bool::from);
+    // In messages.
+    let mut small = Vec::new();
+    assert!(encode(on_device(), 512, &mut small).unwrap().is_none());
+    assert_eq!(decode::<ArrayD<bool>>(&small).unwrap(), truths);
+    small.clear();
+    assert!(encode(truths.clone(), 512, &mut small).unwrap().is_none());
+    assert_eq!(host(&decode::<DeviceArray<Truth>>(&small).unwrap()), truths);
+    // As they are, on their rank and on another one.
+    let large = encode(on_device(), 0, &mut Vec::new()).unwrap().unwrap();
+    assert_eq!(*large.get::<ArrayD<bool>>().unwrap(), truths);
+    let (head, body) = large.to_wire().unwrap();
+    let arrived = Value::from_wire(head, Buffer::copy_of(body.as_slice(), body.align()));
+    assert_eq!(*arrived.get::<ArrayD<bool>>().unwrap(), truths);
+    let large = encode(truths.clone(), 0, &mut Vec::new()).unwrap().unwrap();
+    assert_eq!(host(&large.get::<DeviceArray<Truth>>().unwrap()), truths);
+    let (head, body) = large.to_wire().unwrap();
+    let arrived = Value::from_wire(head, Buffer::copy_of(body.as_slice(), body.align()));
+    assert_eq!(host(&arrived.get::<DeviceArray<Truth>>().unwrap()), truths);
+}
+
+#[test]
 fn a_value_has_the_size_of_its_body_where_only_its_encoding_is_large() {
     for (value, limit) in [(vec![u64::MAX; 2], 16), (vec![], 0)] {
         let large = encode(value.clone(), limit, &mut Vec::new()).unwrap().expect("too large when encoded");
