@@ -165,6 +165,21 @@ impl<'a, S: Sink> Writer<'a, S> {
         self.scalar(tag, &bytes[..count]);
     }
 
+    /// Writes a text, or bytes.
+    fn bytes(&mut self, tag: u8, bytes: &[u8]) {
+        self.begin(tag);
+        self.length(bytes.len());
+        self.sink.put(bytes);
+        self.memory_bytes += HANDLE_BYTES + allocated(bytes.len() as u64);
+    }
+
+    /// Begins a variant, whose content follows as an item.
+    fn variant(&mut self, name: &'static str) {
+        self.begin(tag::VARIANT);
+        self.name(name);
+        self.memory_bytes += 8;
+    }
+
     fn tuple(&mut self, length: usize) -> Items<'_, 'a, S> {
         self.begin(tag::TUPLE);
         self.length(length);
@@ -296,18 +311,12 @@ impl<'w, 'a, S: Sink> Serializer for &'w mut Writer<'a, S> {
     }
 
     fn serialize_str(self, value: &str) -> Result<(), EncodingError> {
-        self.begin(tag::STR);
-        self.length(value.len());
-        self.sink.put(value.as_bytes());
-        self.memory_bytes += HANDLE_BYTES + allocated(value.len() as u64);
+        self.bytes(tag::STR, value.as_bytes());
         Ok(())
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<(), EncodingError> {
-        self.begin(tag::BYTES);
-        self.length(value.len());
-        self.sink.put(value);
-        self.memory_bytes += HANDLE_BYTES + allocated(value.len() as u64);
+        self.bytes(tag::BYTES, value);
         Ok(())
     }
 
@@ -358,9 +367,7 @@ impl<'w, 'a, S: Sink> Serializer for &'w mut Writer<'a, S> {
         variant: &'static str,
         value: &T,
     ) -> Result<(), EncodingError> {
-        self.begin(tag::VARIANT);
-        self.name(variant);
-        self.memory_bytes += 8;
+        self.variant(variant);
         value.serialize(self).map_err(|error| error.within(variant))
     }
 
@@ -395,9 +402,7 @@ impl<'w, 'a, S: Sink> Serializer for &'w mut Writer<'a, S> {
         variant: &'static str,
         length: usize,
     ) -> Result<Self::SerializeTupleVariant, EncodingError> {
-        self.begin(tag::VARIANT);
-        self.name(variant);
-        self.memory_bytes += 8;
+        self.variant(variant);
         Ok(self.tuple(length))
     }
 
@@ -419,9 +424,7 @@ impl<'w, 'a, S: Sink> Serializer for &'w mut Writer<'a, S> {
         variant: &'static str,
         _: usize,
     ) -> Result<Self::SerializeStructVariant, EncodingError> {
-        self.begin(tag::VARIANT);
-        self.name(variant);
-        self.memory_bytes += 8;
+        self.variant(variant);
         self.begin(tag::STRUCT);
         Ok(Entries { writer: self, has_skipped: false })
     }
