@@ -87,7 +87,7 @@ class LocalCluster:
     def __repr__(self):
         if self._run is None:
             return "LocalCluster(closed)"
-        workers = [rank for rank in self._core.ranks() if rank["is_worker"]]
+        workers = _workers(self._core)
         threads = sum(rank["nthreads"] for rank in workers)
         return f"LocalCluster({self.scheduler_address!r}, workers={len(workers)}, threads={threads})"
 
@@ -104,6 +104,11 @@ def _refuse_unknown(what, options):
     unknown = sorted(set(options) - meaningless)
     if unknown:
         raise TypeError(f"{what}() got an unexpected keyword argument {unknown[0]!r}")
+
+
+def _workers(core):
+    """The ranks that run tasks."""
+    return [rank for rank in core.ranks() if rank["is_worker"]]
 
 
 def _address(rank):
@@ -291,7 +296,7 @@ class Client:
             raise NotImplementedError("run(workers=, nanny=, on_error=)")
         handed = self._functions.hand_over(function)
         futures = self._core.run(handed, (args, kwargs or None), self)
-        addresses = [_address(rank) for rank in self._core.ranks() if rank["is_worker"]]
+        addresses = [_address(rank) for rank in _workers(self._core)]
         results = self._core.gather(futures, False) if wait else futures
         return dict(zip(addresses, results))
 
@@ -411,7 +416,7 @@ class Client:
     def __repr__(self):
         if self.status != "running":
             return "<Client: closed>"
-        workers = [rank for rank in self._core.ranks() if rank["is_worker"]]
+        workers = _workers(self._core)
         threads = sum(rank["nthreads"] for rank in workers)
         memory = sum(rank["memory_limit"] for rank in workers) / 2**30
         address = self.scheduler_info()["address"]

@@ -4,7 +4,7 @@ import concurrent.futures
 import pickle
 import traceback
 
-import cloudpickle
+from . import _functions
 
 # What a task may add to its failure; the library drops more.
 _DETAIL_BYTES_MAX = 64 << 10
@@ -50,12 +50,7 @@ def _message(error):
 def _dumps(value):
     """Pickles a value so that another process can read it, or returns None."""
     try:
-        try:
-            data = pickle.dumps(value, 5)
-        except Exception:
-            data = None
-        if data is None or b"__main__" in data:
-            data = cloudpickle.dumps(value, 5)
+        data = _functions.dumps(value)
         # Many exceptions can be written but not read: their __init__ takes other arguments than their args.
         pickle.loads(data)
         return data if len(data) <= _DETAIL_BYTES_MAX // 2 else None

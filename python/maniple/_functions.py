@@ -19,14 +19,14 @@ def name_of(function):
     return name
 
 
-def dumps(function):
-    """Pickles a function: by its name if workers can import it, else by its code."""
+def dumps(value):
+    """Pickles a function or another object: code by its name if workers can import it, else as it is."""
     try:
-        data = pickle.dumps(function, 5)
+        data = pickle.dumps(value, 5)
     except Exception:
         data = None
     if data is None or b"__main__" in data:
-        data = cloudpickle.dumps(function, 5)
+        data = cloudpickle.dumps(value, 5)
     return data
 
 
