@@ -204,9 +204,7 @@ fn a_program_that_exits_within_a_run_is_told_with_its_rank() {
     ];
     for (program, words) in words {
         for_each_failure(program, &[], words, 1.0, |way, stderr, status| {
-            // MPICH's launcher kills the others as soon as one rank has left; its status may be that of the killed.
-            let is_killed = way.is_some() && status == Some(9);
-            assert!(status == Some(70) || is_killed, "{way:?} ranks: {status:?} {stderr}");
+            assert_eq!(status, Some(70), "{way:?} ranks: {stderr}");
             assert!(!stderr.contains("interrupted by"), "{way:?} ranks: {stderr}");
         });
     }

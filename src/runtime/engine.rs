@@ -247,6 +247,10 @@ impl Engine {
                 self.send_soon(true);
                 thread::sleep(Duration::from_millis(5));
             }
+            // So that the launcher ends with this status, rather than with that of a rank which it kills.
+            if let Ok(mut roles) = self.roles.try_lock() {
+                roles.transport.abort(status);
+            }
         }
         machine::exit_at_once(status)
     }
