@@ -1,6 +1,6 @@
 //! Where and how tasks are to run: what `submit` and `map` can be told besides the arguments.
 
-use crate::{cluster::Cluster, ids::Code, message, rank::Rank};
+use crate::{cluster::Cluster, ids::Code, message, rank::Rank, units};
 use std::time::Duration;
 
 /// A worker, or all workers of a host.
@@ -118,8 +118,7 @@ impl SubmitOptions {
     /// ```
     pub fn expected(mut self, duration: Duration) -> Self {
         // Of a run without a limit, more than all time is left.
-        let longest = u128::from(u64::MAX - 1);
-        self.options.expected_nanoseconds = duration.as_nanos().min(longest) as u64;
+        self.options.expected_nanoseconds = units::nanoseconds(duration).min(u64::MAX - 1);
         self
     }
 
@@ -149,7 +148,7 @@ impl SubmitOptions {
     /// # .unwrap()
     /// ```
     pub fn timeout(mut self, duration: Duration) -> Self {
-        self.options.timeout_nanoseconds = duration.as_nanos().clamp(1, u128::from(u64::MAX)) as u64;
+        self.options.timeout_nanoseconds = units::nanoseconds(duration).max(1);
         self
     }
 

@@ -7,7 +7,7 @@
 mod extents;
 mod file;
 
-use crate::{comm::Buffer, ids::Size};
+use crate::{comm::Buffer, ids::Size, units};
 pub use extents::Extent;
 pub use file::{SpillFile, SpillPlace};
 use std::{cell::Cell, fmt, io, sync::Arc, time::Instant};
@@ -103,7 +103,7 @@ impl DiskCopy {
     pub fn read(&self) -> Result<(Vec<u8>, Buffer), String> {
         let start = Instant::now();
         let read = self.read_and_unpack();
-        let nanoseconds = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let nanoseconds = units::nanoseconds(start.elapsed());
         READ.with(|read| read.set(read.get().plus(ReadBack { bytes: self.size.bytes, nanoseconds })));
         read
     }

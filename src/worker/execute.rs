@@ -33,7 +33,7 @@ use crate::{
     running::running,
     store::Fullness,
     task::{Input, Inputs, Output, failure::Failure},
-    units::human_bytes,
+    units::{human_bytes, nanoseconds},
     value::Value,
 };
 use smallvec::SmallVec;
@@ -223,7 +223,7 @@ impl Pool {
         }
         self.admission.block(true);
         note_runs(false);
-        let at = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let at = nanoseconds(self.began.elapsed());
         self.paused_at.store(at, Ordering::SeqCst);
         lock(&self.paused).push(thread::current());
         self.waiting.fetch_add(1, Ordering::SeqCst);
@@ -555,7 +555,7 @@ impl Pool {
     /// What the threads run, each with its place.
     pub(crate) fn running_places(&self) -> Vec<(u16, Running)> {
         self.begun.latest(|place, begun| {
-            let nanoseconds = u64::try_from(begun.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let nanoseconds = nanoseconds(begun.since.elapsed());
             (
                 (place % self.threads.count()) as u16,
                 Running { tasks: begun.tasks, name: begun.run.name(), nanoseconds },

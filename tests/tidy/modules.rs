@@ -36,7 +36,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("units", "error"),
     ("allocator", "comm"),
     ("cluster", "host rank units"),
-    ("disk", "comm error files host ids lock"),
+    ("disk", "comm error files host ids lock units"),
     ("message", "codec error ids packed part rank"),
     ("picture", "error files"),
     ("device", "cluster error files ids lock part rank running units"),
