@@ -436,6 +436,28 @@ fn what_comes_after_dropped_tasks_begins() {
     run.unwrap();
 }
 
+/// Threads that run tasks are not counted among those that look for some.
+#[test]
+fn each_task_begins_while_a_thread_is_free() {
+    static BEGUN: AtomicUsize = AtomicUsize::new(0);
+    let run = Runtime::builder().threads(4).execute(|client| {
+        let begins = |place: usize| {
+            BEGUN.fetch_add(1, Ordering::SeqCst);
+            poll("all threads run", || BEGUN.load(Ordering::SeqCst) >= 4);
+            place
+        };
+        let begin = |place| {
+            let task = client.submit(begins, place);
+            poll("the task begins", || BEGUN.load(Ordering::SeqCst) > place);
+            task
+        };
+        let all: Vec<_> = (0..4).map(begin).collect();
+        assert_eq!(client.gather(&all)?, [0, 1, 2, 3]);
+        Ok(())
+    });
+    run.unwrap();
+}
+
 /// What counts the threads that work does not count those that the driver has started.
 #[test]
 fn many_threads_of_a_driver_may_wait() {

@@ -118,6 +118,8 @@ pub struct Pool {
     recalls: AtomicUsize,
     /// How many threads look after the queue, but those whose tasks wait.
     pub(super) active: AtomicUsize,
+    /// How many of them have no task, and look for one or are about to.
+    looking: AtomicUsize,
     /// How many threads have a task that waits for others.
     pub(super) waiting: AtomicUsize,
     /// The threads whose tasks wait, the latest last.
@@ -168,6 +170,7 @@ impl Pool {
             queued: AtomicUsize::new(0),
             recalls: AtomicUsize::new(0),
             active: AtomicUsize::new(0),
+            looking: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             paused: Mutex::default(),
             paused_at: AtomicU64::new(0),
@@ -290,7 +293,7 @@ impl Pool {
         if !self.needs_help() {
             return false;
         }
-        let Some(piece) = self.take_piece(|queue, _| queue.last_piece(false)) else { return false };
+        let Some(piece) = self.take_piece(false, |queue, _| queue.last_piece(false)) else { return false };
         self.active.fetch_add(1, Ordering::SeqCst);
         // Tasks that wait may lie a thousand deep on one thread's stack.
         stacker::maybe_grow(STACK_BYTES_MIN, STACK_BYTES_MORE, || self.run_piece(piece));
@@ -311,8 +314,10 @@ impl Pool {
     pub(super) fn call_threads(self: &Arc<Self>) {
         loop {
             let active = self.active.load(Ordering::SeqCst);
+            // In this order, the reverse of that in which a thread that looks takes tasks: what is queued is never
+            // counted on a thread that has taken something else.
             let queued = self.queued.load(Ordering::SeqCst);
-            let is_enough = active >= self.threads.count() || queued == 0 || active > queued;
+            let is_enough = active >= self.threads.count() || queued <= self.looking.load(Ordering::SeqCst);
             if is_enough || self.admission.holds_back() || !self.may_give_place(active) {
                 return;
             }
@@ -343,13 +348,14 @@ impl Pool {
     /// nothing. Returns whether there is one.
     pub(super) fn call_thread(self: &Arc<Self>, fresh: bool) -> bool {
         let pool = Arc::clone(self);
+        self.looking.fetch_add(1, Ordering::SeqCst);
         match self.threads.spawn(fresh, move |number| pool.look_after_queue(number)) {
             Ok(()) => {
                 self.is_exhausted.store(false, Ordering::SeqCst);
                 true
             }
             Err(refused) => {
-                self.active.fetch_sub(1, Ordering::SeqCst);
+                self.leave(None);
                 self.is_exhausted.store(true, Ordering::SeqCst);
                 // The one that waits last helps.
                 lock(&self.paused).last().iter().for_each(|thread| thread.unpark());
@@ -382,14 +388,14 @@ impl Pool {
         // A thread that waits for its part of a parallel iterator may come here: its own task goes
         // first. The queue is looked after when that has ended.
         if current::is_in_task() {
-            self.threads.leave(number);
-            self.active.fetch_sub(1, Ordering::SeqCst);
+            self.leave(Some(number));
             return;
         }
         let count = self.threads.count();
         'looks: loop {
             while let Some(piece) = self.next_piece(number > 0) {
                 self.run_piece(piece);
+                self.looking.fetch_add(1, Ordering::SeqCst);
                 if self.active.load(Ordering::SeqCst) > count {
                     // A task that waited goes on.
                     break 'looks;
@@ -401,8 +407,7 @@ impl Pool {
                 break;
             }
         }
-        self.threads.leave(number);
-        self.active.fetch_sub(1, Ordering::SeqCst);
+        self.leave(Some(number));
         if self.admission.holds_back()
             && let Some(host) = self.host()
         {
@@ -413,8 +418,16 @@ impl Pool {
         self.call_threads();
     }
 
+    /// A thread of this pool that looks, or was called and is not there, no longer looks after the queue.
+    fn leave(&self, pool: Option<usize>) {
+        pool.iter().for_each(|pool| self.threads.leave(*pool));
+        self.looking.fetch_sub(1, Ordering::SeqCst);
+        self.active.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// What a thread that looks is to run; it then looks no longer.
     fn next_piece(&self, is_spare: bool) -> Option<Piece> {
-        self.take_piece(|queue, queued| {
+        self.take_piece(true, |queue, queued| {
             if self.waiting.load(Ordering::SeqCst) > 0 {
                 let nested = queue.last_piece(true);
                 if nested.is_some() || is_spare && !self.is_place_open() {
@@ -429,12 +442,17 @@ impl Pool {
         })
     }
 
-    fn take_piece(&self, take: impl FnOnce(&mut Queue, usize) -> Option<Batch>) -> Option<Piece> {
+    fn take_piece(
+        &self,
+        looks: bool,
+        take: impl FnOnce(&mut Queue, usize) -> Option<Batch>,
+    ) -> Option<Piece> {
         if !self.has_queued() || self.stopped.load(Ordering::SeqCst) {
             return None;
         }
         let mut queue = self.queue();
         let tasks = take(&mut queue, self.queued.load(Ordering::SeqCst))?;
+        self.looking.fetch_sub(usize::from(looks), Ordering::SeqCst);
         self.queued.fetch_sub(tasks.len() as usize, Ordering::SeqCst);
         self.steps.fetch_add(1, Ordering::Relaxed);
         Some(Piece::new(tasks, self.recalls.load(Ordering::SeqCst)))
