@@ -7,17 +7,17 @@
 //! arrive in: no codec, no copy. Vectors on a device are copied to the host only then, and travel as
 //! vectors do. For all else the body is the encoding.
 
+mod raw;
+
 use crate::{
     comm::{Body, Buffer},
-    device::{DeviceArray, DeviceVec, Truth},
     disk::{Compression, Disk, DiskCopy},
     encoding::{self, EncodingError, Sink, Writer},
     ids::{Size, TaskId},
     lock::lock,
     part::{Cut, PartBytes},
 };
-use ndarray::{Array, ArrayD, IntoDimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
-use num_complex::Complex;
+use raw::{part_of, raw};
 use rustc_hash::FxHashMap;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -41,6 +41,15 @@ type Shared = Arc<dyn Any + Send + Sync>;
 
 /// The head and the body that travel to another rank, or why there are none.
 type Wire = Result<(Vec<u8>, Body), String>;
+
+/// A type that a value is asked for as.
+struct Kind {
+    id: TypeId,
+    name: fn() -> &'static str,
+    /// Makes it of a head and a body, and says about how many bytes it has in memory.
+    decode: fn(&[u8], Buffer) -> Result<(Shared, u64), String>,
+    encode: fn(Shared) -> Wire,
+}
 
 /// A large value, shared by all who use it on this rank.
 ///
@@ -205,18 +214,28 @@ impl Value {
     ///
     /// Says what is wrong if the value is not a `T`.
     pub fn get<T: Data>(&self) -> Result<Arc<T>, String> {
+        let decode = |head: &[u8], body| {
+            decode_body::<T>(head, body).map(|(value, size)| (Arc::new(value) as Shared, size))
+        };
+        let kind = Kind { id: TypeId::of::<T>(), name: type_name::<T>, decode, encode: encode_shared::<T> };
+        self.get_as(&kind).map(|value| value.downcast().expect("the type that was asked for"))
+    }
+
+    /// As [`get`](Self::get), for values of all types: compiled once.
+    fn get_as(&self, kind: &Kind) -> Result<Shared, String> {
         let mut state = self.state();
         self.read_back(&mut state);
         match std::mem::replace(&mut *state, State::Broken("its decoding panicked".into())) {
             State::Live { value, encode, copy } => {
-                let (result, value, encode) = match Arc::clone(&value).downcast::<T>() {
-                    Ok(same) => (Ok(same), value, encode),
+                let (result, value, encode) = if (*value).type_id() == kind.id {
+                    (Ok(Arc::clone(&value)), value, encode)
+                } else {
                     // It has the form from now on in which it was asked for last.
-                    Err(_) => match other_form::<T>(&*value) {
-                        Some(Ok(other)) => (Ok(other.clone()), other as Shared, encode_shared::<T> as _),
+                    match raw(kind.id).and_then(|raw| (raw.of_other)(&*value)) {
+                        Some(Ok(other)) => (Ok(Arc::clone(&other)), other, kind.encode),
                         Some(Err(words)) => (Err(words), value, encode),
-                        None => (Err(format!("the value is no {}", type_name::<T>())), value, encode),
-                    },
+                        None => (Err(format!("the value is no {}", (kind.name)())), value, encode),
+                    }
                 };
                 *state = State::Live { value, encode, copy };
                 result
@@ -225,10 +244,9 @@ impl Value {
                 // Who sends it on at the moment needs the bytes as they are.
                 let body = Arc::try_unwrap(body)
                     .unwrap_or_else(|body| Buffer::copy_of(body.as_slice(), body.align()));
-                match decode_body::<T>(&head, body) {
+                match (kind.decode)(&head, body) {
                     Ok((value, live_bytes)) => {
-                        let value = Arc::new(value);
-                        *state = State::Live { value: value.clone(), encode: encode_shared::<T>, copy };
+                        *state = State::Live { value: Arc::clone(&value), encode: kind.encode, copy };
                         self.0.live_bytes.store(live_bytes, Ordering::Relaxed);
                         self.0.recount(&state);
                         Ok(value)
@@ -253,8 +271,10 @@ impl Value {
     ///
     /// Says what is wrong if the value is not a `T`.
     pub fn to_owned_value<T: Data>(&self) -> Result<T, String> {
-        if let Some(same) = share_device_vector(&*self.get::<T>()?) {
-            return Ok(same);
+        if let Some(raw) = raw(TypeId::of::<T>())
+            && let Some(same) = (raw.share)(&*self.get::<T>()?)
+        {
+            return Ok(*same.downcast().expect("the type that was asked for"));
         }
         let (head, body) = self.to_wire()?;
         decode_body(&head, Buffer::copy_of(body.as_slice(), body.align())).map(|(value, _)| value)
@@ -272,7 +292,8 @@ impl Value {
         let mut state = self.state();
         self.read_back(&mut state);
         if let State::Live { value, .. } = &*state
-            && let Some(part) = device_part(&**value, cut)
+            && let Some(raw) = raw((**value).type_id())
+            && let Some(part) = (raw.part)(&**value, cut)
         {
             return Ok(part);
         }
@@ -411,13 +432,10 @@ thread_local! {
 ///
 /// The message of the value's own `Serialize`, and one if it would arrive as another value.
 pub fn encode<T: Data>(mut value: T, limit: usize, small: &mut Vec<u8>) -> Result<Option<Value>, String> {
-    order_elements(&mut value);
-    if let Some(size) = device_size(&value)
-        && size.bytes > limit as u64
-    {
-        return Ok(Some(Value::live(Arc::new(value), size, size.bytes)));
-    }
-    let raw_size = raw_view(&value).map(|raw| Size { bytes: raw.bytes.len() as u64, align: raw.align as u8 });
+    let raw_size = raw(TypeId::of::<T>()).map(|raw| {
+        (raw.order)(&mut value);
+        (raw.size)(&value)
+    });
     if let Some(size) = raw_size
         && size.bytes > limit as u64
     {
@@ -430,7 +448,7 @@ pub fn encode<T: Data>(mut value: T, limit: usize, small: &mut Vec<u8>) -> Resul
     let (live_bytes, has_skipped) = (writer.memory_bytes(), writer.has_skipped());
     let total = sink.bytes.len() - start + sink.beyond;
     let is_small = total <= limit;
-    let is_own = raw_size.is_some() || device_size(&value).is_some();
+    let is_own = raw_size.is_some();
     let outcome = match outcome {
         Ok(()) if is_own || total > CHECKED_BYTES_MAX => Ok(()),
         Ok(()) => examine(&value, is_small.then(|| &small[start..]), has_skipped),
@@ -445,7 +463,7 @@ pub fn encode<T: Data>(mut value: T, limit: usize, small: &mut Vec<u8>) -> Resul
     }
     small.truncate(start);
     // Numbers travel as they are even where their encoding is the longer one.
-    let size = raw_size.or_else(|| device_size(&value)).unwrap_or(Size { bytes: total as u64, align: 1 });
+    let size = raw_size.unwrap_or(Size { bytes: total as u64, align: 1 });
     Ok(Some(Value::live(Arc::new(value), size, if is_own { size.bytes } else { live_bytes })))
 }
 
@@ -514,15 +532,10 @@ impl Sink for Limited<'_> {
 }
 
 fn encode_shared<T: Data>(value: Shared) -> Wire {
+    if let Some(raw) = raw(TypeId::of::<T>()) {
+        return (raw.wire)(value);
+    }
     let value = value.downcast::<T>().expect("the type that it was made with");
-    if let Some(raw) = raw_view(&*value) {
-        let (head, align) = (raw.head, raw.align);
-        return Ok((head, Body::of(value, align, |value| raw_view(value).expect("still raw").bytes)));
-    }
-    if let Some(body) = device_body(&*value) {
-        let (head, body) = body?;
-        return Ok((head, body));
-    }
     let mut bytes = Vec::new();
     encoding::append(&*value, &mut bytes).map_err(|error| error_words::<T>("sent", error))?;
     Ok((Vec::new(), Body::of(Arc::new(bytes), 1, |bytes: &Vec<u8>| bytes)))
@@ -534,242 +547,12 @@ fn decode_body<T: Data>(head: &[u8], body: Buffer) -> Result<(T, u64), String> {
         return decode_counted(body.as_slice());
     }
     let bytes = body.as_slice().len() as u64;
-    from_raw(head, body).map(|value| (value, bytes))
-}
-
-/// A value whose elements lie in memory one after the other.
-struct RawView<'a> {
-    /// The shape; never empty.
-    head: Vec<u8>,
-    bytes: &'a [u8],
-    align: usize,
-}
-
-/// The numbers that travel as they are.
-macro_rules! with_numbers {
-    ($($rest:tt)*) => {
-        for_raw_types!(@ [u8 i8 u16 i16 u32 i32 u64 i64 f32 f64 Truth (Complex<f32>) (Complex<f64>)] $($rest)*)
+    let Some(raw) = raw(TypeId::of::<T>()) else {
+        return Err(format!("a {} does not travel as elements", type_name::<T>()));
     };
-}
-
-/// The types whose elements travel as they are: vectors and C-ordered arrays of plain numbers. The first
-/// form does something for each kind of number alone.
-macro_rules! for_raw_types {
-    ($element:ident => $vector:block) => { with_numbers!($element $vector) };
-    ($element:ident, $dimension:ident => $vector:block $array:block) => {
-        with_numbers!($element $dimension $vector $array)
-    };
-    (@ [$($type:tt)*] $element:ident $vector:block) => {
-        $( for_raw_types!(@one $type $element $vector); )*
-    };
-    (@ [$($type:tt)*] $element:ident $dimension:ident $vector:block $array:block) => {
-        $(
-            for_raw_types!(@one $type $element $vector);
-            for_raw_types!(@array $type $element $dimension $array [Ix0 Ix1 Ix2 Ix3 Ix4 Ix5 Ix6 IxDyn]);
-        )*
-    };
-    (@one $type:tt $element:ident $vector:block) => {{ type $element = for_raw_types!(@type $type); $vector }};
-    (@array $type:tt $element:ident $dimension:ident $array:block [$($ix:ident)*]) => {
-        $({ type $element = for_raw_types!(@type $type); type $dimension = $ix; $array })*
-    };
-    (@type ($type:ty)) => { $type };
-    (@type $type:ty) => { $type };
-}
-
-/// Brings the elements of an array into C order, in which they can travel as they are.
-fn order_elements<T: 'static>(value: &mut T) {
-    let any: &mut dyn Any = value;
-    for_raw_types!(E, D => {
-        if TypeId::of::<T>() == TypeId::of::<Vec<E>>() {
-            return;
-        }
-    } {
-        if TypeId::of::<T>() == TypeId::of::<Array<E, D>>()
-            && let Some(array) = any.downcast_mut::<Array<E, D>>()
-        {
-            if !array.is_standard_layout() {
-                *array = array.as_standard_layout().into_owned();
-            }
-            return;
-        }
-    });
-    if let Some(array) = any.downcast_mut::<ArrayD<bool>>()
-        && !array.is_standard_layout()
-    {
-        *array = array.as_standard_layout().into_owned();
-    }
-}
-
-fn raw_view<T: 'static>(value: &T) -> Option<RawView<'_>> {
-    let any: &dyn Any = value;
-    if let Some(array) = any.downcast_ref::<ArrayD<bool>>() {
-        let mut head = vec![TRUTHS];
-        crate::codec::append(&array.shape(), &mut head);
-        return Some(RawView { head, bytes: bytemuck::cast_slice(array.as_slice()?), align: 1 });
-    }
-    for_raw_types!(E, D => {
-        if TypeId::of::<T>() == TypeId::of::<Vec<E>>() {
-            let vector = any.downcast_ref::<Vec<E>>()?;
-            return Some(RawView { head: vec![VECTOR], bytes: bytemuck::cast_slice(vector), align: align_of::<E>() });
-        }
-    } {
-        if TypeId::of::<T>() == TypeId::of::<Array<E, D>>() {
-            let array = any.downcast_ref::<Array<E, D>>()?;
-            let mut head = vec![ARRAY];
-            crate::codec::append(&array.shape(), &mut head);
-            return Some(RawView { head, bytes: bytemuck::cast_slice(array.as_slice()?), align: align_of::<E>() });
-        }
-    });
-    None
-}
-
-/// What the heads of vectors begin with, those of arrays, of vectors that were on a device, and of arrays
-/// of truth values; the shape follows for arrays.
-const VECTOR: u8 = 1;
-const ARRAY: u8 = 2;
-const ON_DEVICE: u8 = 3;
-const TRUTHS: u8 = 4;
-
-/// The head of a part, and its bytes, of a value with this head and these bytes.
-fn part_of(head: &[u8], bytes: &[u8], cut: &Cut) -> Result<(Vec<u8>, PartBytes), String> {
-    let no_array = || "the value is no array or vector of numbers, so it has no parts".to_string();
-    let shape: Vec<usize> = match head {
-        [VECTOR | ON_DEVICE] => vec![bytes.len() / usize::from(cut.element_bytes).max(1)],
-        [ARRAY | TRUTHS, shape @ ..] => postcard::from_bytes(shape).map_err(|_| no_array())?,
-        _ => return Err(no_array()),
-    };
-    // Nothing is known of the shape before that is known to fit.
-    let part = cut.of_bytes(bytes, &shape)?;
-    let mut part_head = vec![head[0]];
-    if matches!(head[0], ARRAY | TRUTHS) {
-        crate::codec::append(&cut.assembly.shape(), &mut part_head);
-    }
-    Ok((part_head, part))
-}
-
-/// The head and the body of a part of an array on a device: cut out there, so that no more of it is copied to
-/// the host. `None` if it is no such array, or that can't be done.
-fn device_part(value: &(dyn Any + Send + Sync), cut: &Cut) -> Option<(Vec<u8>, Body)> {
-    for_raw_types!(E => {
-        if let Some(array) = value.downcast_ref::<DeviceArray<E>>() {
-            let part = array.part(&cut.assembly)?;
-            let mut head = vec![ARRAY];
-            crate::codec::append(&cut.assembly.shape(), &mut head);
-            let body = Body::of(Arc::new(part), align_of::<E>(), |part: &Vec<E>| bytemuck::cast_slice(part));
-            return Some((head, body));
-        }
-    });
-    None
-}
-
-/// The size of a vector on a device, which is known without a copy.
-fn device_size<T: 'static>(value: &T) -> Option<Size> {
-    let any: &dyn Any = value;
-    for_raw_types!(E => {
-        if TypeId::of::<T>() == TypeId::of::<DeviceVec<E>>() {
-            let vector = any.downcast_ref::<DeviceVec<E>>()?;
-            let bytes = (vector.len() * size_of::<E>()) as u64;
-            return Some(Size { bytes, align: align_of::<E>() as u8 });
-        }
-        if TypeId::of::<T>() == TypeId::of::<DeviceArray<E>>() {
-            return device_size(any.downcast_ref::<DeviceArray<E>>()?.elements());
-        }
-    });
-    None
-}
-
-/// The head of a vector or an array on a device, and its numbers, copied to the host.
-fn device_body<T: 'static>(value: &T) -> Option<Wire> {
-    let any: &dyn Any = value;
-    for_raw_types!(E => {
-        if TypeId::of::<T>() == TypeId::of::<DeviceVec<E>>() {
-            let vector = any.downcast_ref::<DeviceVec<E>>()?;
-            let body = |numbers| Body::of(Arc::new(numbers), align_of::<E>(), |v: &Vec<E>| bytemuck::cast_slice(v));
-            return Some(vector.to_vec().map(|numbers| (vec![ON_DEVICE], body(numbers))).map_err(|error| error.to_string()));
-        }
-        if TypeId::of::<T>() == TypeId::of::<DeviceArray<E>>() {
-            let array = any.downcast_ref::<DeviceArray<E>>()?;
-            let mut head = vec![ARRAY];
-            crate::codec::append(&array.shape(), &mut head);
-            return device_body(array.elements()).map(|wire| Ok((head, wire?.1)));
-        }
-    });
-    None
-}
-
-/// A vector on a device is never changed, so whoever wants its own may share it.
-fn share_device_vector<T: 'static>(value: &T) -> Option<T> {
-    let any: &dyn Any = value;
-    for_raw_types!(E => {
-        if TypeId::of::<T>() == TypeId::of::<DeviceVec<E>>() {
-            let vector = any.downcast_ref::<DeviceVec<E>>()?;
-            return (&mut Some(vector.clone()) as &mut dyn Any).downcast_mut::<Option<T>>()?.take();
-        }
-    });
-    None
-}
-
-/// The value as a `T`, if it is the same array in another place: an array on the host, or on a device.
-fn other_form<T: Data>(value: &(dyn Any + Send + Sync)) -> Option<Result<Arc<T>, String>> {
-    let found = |array: Result<Shared, String>| {
-        Some(array.map(|array| array.downcast::<T>().expect("the type that was asked for")))
-    };
-    if TypeId::of::<T>() == TypeId::of::<ArrayD<bool>>() {
-        let array = value.downcast_ref::<DeviceArray<Truth>>()?.to_host();
-        let array = array.map(|array| Arc::new(array.mapv(bool::from)) as Shared);
-        return found(array.map_err(|error| error.to_string()));
-    }
-    for_raw_types!(E => {
-        if TypeId::of::<T>() == TypeId::of::<ArrayD<E>>() {
-            let array = value.downcast_ref::<DeviceArray<E>>()?.to_host();
-            return found(array.map(|array| Arc::new(array) as Shared).map_err(|error| error.to_string()));
-        }
-        if TypeId::of::<T>() == TypeId::of::<DeviceArray<E>>() && let Some(array) = value.downcast_ref::<ArrayD<E>>() {
-            return found(Ok(Arc::new(DeviceArray::from(array.clone()))));
-        }
-    });
-    if TypeId::of::<T>() == TypeId::of::<DeviceArray<Truth>>() {
-        let array = value.downcast_ref::<ArrayD<bool>>()?.mapv(Truth::from);
-        return found(Ok(Arc::new(DeviceArray::from(array))));
-    }
-    None
-}
-
-fn from_raw<T: 'static>(head: &[u8], body: Buffer) -> Result<T, String> {
     let broken = || format!("the elements of a {} do not fit its shape", type_name::<T>());
-    if TypeId::of::<T>() == TypeId::of::<ArrayD<bool>>() {
-        let shape: Vec<usize> = postcard::from_bytes(&head[1..]).map_err(|_| broken())?;
-        let truths = body.into_vec::<u8>().map_err(|_| broken())?.into_iter().map(|byte| byte != 0);
-        let array = ArrayD::from_shape_vec(shape, truths.collect()).map_err(|_| broken())?;
-        return (&mut Some(array) as &mut dyn Any)
-            .downcast_mut::<Option<T>>()
-            .and_then(Option::take)
-            .ok_or_else(broken);
-    }
-    for_raw_types!(E, D => {
-        if TypeId::of::<T>() == TypeId::of::<Vec<E>>() {
-            let vector = body.into_vec::<E>().map_err(|_| broken())?;
-            return (&mut Some(vector) as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take).ok_or_else(broken);
-        }
-        if TypeId::of::<T>() == TypeId::of::<DeviceVec<E>>() {
-            let vector = DeviceVec::from(body.into_vec::<E>().map_err(|_| broken())?);
-            return (&mut Some(vector) as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take).ok_or_else(broken);
-        }
-        if TypeId::of::<T>() == TypeId::of::<DeviceArray<E>>() {
-            let array = DeviceArray::from(from_raw::<ArrayD<E>>(head, body)?);
-            return (&mut Some(array) as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take).ok_or_else(broken);
-        }
-    } {
-        if TypeId::of::<T>() == TypeId::of::<Array<E, D>>() {
-            let shape: Vec<usize> = postcard::from_bytes(&head[1..]).map_err(|_| broken())?;
-            let vector = body.into_vec::<E>().map_err(|_| broken())?;
-            let array = Array::from_shape_vec(shape.into_dimension(), vector)
-                .and_then(|array| array.into_dimensionality::<D>().map_err(|_| ndarray::ShapeError::from_kind(ndarray::ErrorKind::IncompatibleShape)))
-                .map_err(|_| broken())?;
-            return (&mut Some(array) as &mut dyn Any).downcast_mut::<Option<T>>().and_then(Option::take).ok_or_else(broken);
-        }
-    });
-    Err(format!("a {} does not travel as elements", type_name::<T>()))
+    let value = (raw.read)(head, body).ok_or_else(broken)?;
+    Ok((*value.downcast().expect("the type that was asked for"), bytes))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::STATUS_FAILED;
 use crate::{
+    client::Client,
     comm::launcher::Launcher,
     error::{Error, Result},
     message::Outcome,
@@ -35,16 +36,21 @@ pub(super) enum Ending {
     Panic(Box<dyn Any + Send>),
 }
 
+/// The driver's closure, which returns the encoding of its value.
+pub(super) type Driver<'a> = Box<dyn FnOnce(&Client) -> Result<Vec<u8>> + Send + 'a>;
+
+pub(super) fn erased<'a, T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send + 'a) -> Driver<'a> {
+    Box::new(|client| {
+        let mut bytes = Vec::new();
+        value::encode(driver(client)?, usize::MAX >> 1, &mut bytes).map_err(Error::Decode)?;
+        Ok(bytes)
+    })
+}
+
 impl Ending {
-    pub(super) fn of<T: Data>(ended: thread::Result<Result<T>>) -> (Outcome, Option<Self>) {
+    pub(super) fn of(ended: thread::Result<Result<Vec<u8>>>) -> (Outcome, Option<Self>) {
         match ended {
-            Ok(Ok(value)) => {
-                let mut bytes = Vec::new();
-                match value::encode(value, usize::MAX >> 1, &mut bytes) {
-                    Ok(_) => (Outcome::Value(bytes), None),
-                    Err(words) => (Outcome::Error(words.clone()), Some(Self::Error(Error::Decode(words)))),
-                }
-            }
+            Ok(Ok(bytes)) => (Outcome::Value(bytes), None),
             Ok(Err(error @ Error::Interrupted { .. })) => {
                 (Outcome::Interrupted(error.to_string()), Some(Self::Error(error)))
             }

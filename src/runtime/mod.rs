@@ -39,7 +39,7 @@ use crate::{
     units::{self, MemoryLimit},
     value::{self, Data},
 };
-use ending::{Ending, Stopped};
+use ending::{Driver, Ending, Stopped};
 pub(crate) use engine::Engine;
 use introduction::{Introduction, introduce};
 use loss::Watch;
@@ -442,6 +442,19 @@ impl Builder {
         owns_process: bool,
         prepare: impl FnOnce(&Arc<Engine>),
     ) -> Result<T, Stopped> {
+        let bytes = self.start_erased(ending::erased(driver), owns_process, Box::new(prepare))?;
+        let stop =
+            |words| Stopped { error: Error::Decode(words), rank: Rank::SCHEDULER, told: false, status: 0 };
+        value::decode(&bytes).map_err(stop)
+    }
+
+    /// As [`start_with`](Self::start_with), for values of all types: what it does is compiled once.
+    fn start_erased(
+        self,
+        driver: Driver<'_>,
+        owns_process: bool,
+        prepare: Box<dyn FnOnce(&Arc<Engine>) + '_>,
+    ) -> Result<Vec<u8>, Stopped> {
         leaving::check_start(owns_process, leaving::has_communicator(&self)).map_err(Stopped::alone)?;
         let settings = self.settings.clone();
         let mut ends = self.transports().map_err(Stopped::alone)?;
@@ -454,11 +467,10 @@ impl Builder {
             for transport in ends {
                 let settings = settings.clone();
                 scope.spawn(move || {
-                    let none: Option<fn(&Client) -> Result<T>> = None;
                     // Its outcome is the driver's, which this thread's scope returns; what it could not
                     // write is its own.
                     let Ok(member) = Member::start(transport, settings, false) else { return };
-                    if let Err(stopped) = member.take_part(none)
+                    if let Err(stopped) = member.take_part(None)
                         && !stopped.told
                     {
                         tell(&stopped.error);
@@ -648,11 +660,8 @@ impl Member {
         Ok(Self { engine, settings, owns_process, rank, dashboard })
     }
 
-    /// Plays this rank's role to the end of the run.
-    fn take_part<T: Data, F>(mut self, driver: Option<F>) -> Result<T, Stopped>
-    where
-        F: FnOnce(&Client) -> Result<T> + Send,
-    {
+    /// Plays this rank's role to the end of the run. Returns the encoding of the closure's value.
+    fn take_part(mut self, driver: Option<Driver<'_>>) -> Result<Vec<u8>, Stopped> {
         let dashboard = self.dashboard.take();
         let engine = &self.engine;
         let live = leaving::Live::new(engine);
@@ -690,7 +699,7 @@ impl Member {
     }
 
     /// Runs the closure, and tells all ranks how it ended. Returns its error, or its panic.
-    fn drive<T: Data>(&self, driver: impl FnOnce(&Client) -> Result<T> + Send) -> Option<Ending> {
+    fn drive(&self, driver: Driver<'_>) -> Option<Ending> {
         let engine = &self.engine;
         let client = engine.client(&self.settings);
         let closure = || {
@@ -720,12 +729,12 @@ impl Member {
     }
 
     /// What this rank returns, or how it ends.
-    fn conclude<T: Data>(
+    fn conclude(
         &self,
         outcome: &Outcome,
         own: Option<Ending>,
         closed: Result<()>,
-    ) -> Result<T, Stopped> {
+    ) -> Result<Vec<u8>, Stopped> {
         let rank = self.rank;
         match own {
             Some(Ending::Panic(panic)) => {
@@ -755,8 +764,8 @@ impl Member {
             Outcome::Interrupted(words) => Err(told(driver(words), signals::STATUS_INTERRUPTED)),
             Outcome::Stopping => Err(told(Error::Stopping, STATUS_STOPPING)),
             Outcome::Value(bytes) => {
-                let value = value::decode(bytes).map_err(Error::Decode);
-                closed.and(value).map_err(|error| Stopped { error, rank, told: false, status: 0 })
+                let stop = |error| Stopped { error, rank, told: false, status: 0 };
+                closed.map(|()| bytes.clone()).map_err(stop)
             }
         }
     }

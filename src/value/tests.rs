@@ -1,5 +1,10 @@
-use super::*;
+use super::{
+    raw::{ARRAY, ON_DEVICE, TRUTHS},
+    *,
+};
+use crate::device::{DeviceArray, DeviceVec, Truth};
 use ndarray::{Array2, ArrayD, array};
+use num_complex::Complex;
 
 fn travel<T: Data>(value: T) -> (Vec<u8>, Arc<T>) {
     let large = encode(value, 0, &mut Vec::new()).unwrap().expect("larger than nothing");

@@ -136,10 +136,7 @@ impl<T: Element> Array<T> {
             )));
         }
         let input = cast_node(ComplexOf::<T>::DATA_TYPE, &node);
-        Ok(self.derive(match input.data_type {
-            DataType::Complex32 => of_halves_node::<f32>(&input, axis, length),
-            _ => of_halves_node::<f64>(&input, axis, length),
-        }))
+        Ok(self.derive(of_halves_node(&input, axis, length)))
     }
 
     /// As [`irfft`](Self::irfft) along the last of these axes, after [`ifftn`](Self::ifftn) along the others:
@@ -185,10 +182,7 @@ impl<T: Element> Array<T> {
     pub fn try_rfft(&self, axis: usize) -> Result<Array<ComplexOf<T>>, ShapeError> {
         let node = joined("rfft", &self.node, axis)?;
         let input = cast_node(RealOf::<T>::DATA_TYPE, &node);
-        Ok(self.derive(match input.data_type {
-            DataType::F32 => real_node::<f32>(&input, axis),
-            _ => real_node::<f64>(&input, axis),
-        }))
+        Ok(self.derive(real_node(&input, axis)))
     }
 
     /// As [`rfft`](Self::rfft) along the last of these axes, then [`fftn`](Self::fftn) along the others:
@@ -242,10 +236,7 @@ impl<T: Element> Array<T> {
         let mut node = cast_node(ComplexOf::<T>::DATA_TYPE, &self.node);
         for axis in axes {
             node = joined(name, &node, *axis)?;
-            node = match node.data_type {
-                DataType::Complex32 => complex_node::<f32>(name, &node, *axis, is_inverse),
-                _ => complex_node::<f64>(name, &node, *axis, is_inverse),
-            };
+            node = complex_node(name, &node, *axis, is_inverse);
         }
         Ok(self.derive(node))
     }
@@ -308,7 +299,30 @@ fn joined(name: &str, node: &Arc<Node>, axis: usize) -> Result<Arc<Node>, ShapeE
     }
 }
 
-fn complex_node<R: Real + FftNum>(
+// These three are not generic, so that the transforms are compiled in this crate only.
+
+fn complex_node(name: &'static str, input: &Arc<Node>, axis: usize, is_inverse: bool) -> Arc<Node> {
+    match input.data_type {
+        DataType::Complex32 => complex_node_of::<f32>(name, input, axis, is_inverse),
+        _ => complex_node_of::<f64>(name, input, axis, is_inverse),
+    }
+}
+
+fn real_node(input: &Arc<Node>, axis: usize) -> Arc<Node> {
+    match input.data_type {
+        DataType::F32 => real_node_of::<f32>(input, axis),
+        _ => real_node_of::<f64>(input, axis),
+    }
+}
+
+fn of_halves_node(input: &Arc<Node>, axis: usize, length: usize) -> Arc<Node> {
+    match input.data_type {
+        DataType::Complex32 => of_halves_node_of::<f32>(input, axis, length),
+        _ => of_halves_node_of::<f64>(input, axis, length),
+    }
+}
+
+fn complex_node_of<R: Real + FftNum>(
     name: &'static str,
     input: &Arc<Node>,
     axis: usize,
@@ -323,7 +337,7 @@ where
     })
 }
 
-fn real_node<R: Real + FftNum>(input: &Arc<Node>, axis: usize) -> Arc<Node>
+fn real_node_of<R: Real + FftNum>(input: &Arc<Node>, axis: usize) -> Arc<Node>
 where
     Complex<R>: Element,
 {
@@ -335,7 +349,7 @@ where
     })
 }
 
-fn of_halves_node<R: Real + FftNum>(input: &Arc<Node>, axis: usize, length: usize) -> Arc<Node>
+fn of_halves_node_of<R: Real + FftNum>(input: &Arc<Node>, axis: usize, length: usize) -> Arc<Node>
 where
     Complex<R>: Element,
 {
