@@ -18,7 +18,7 @@
 use super::{
     Assigned, Scheduler,
     class::ClassIndex,
-    table::{LayerSlot, NONE, Slot, State, Task, WorkerIndex},
+    table::{LayerSlot, NONE, Slot, State, Task, Urgency, WorkerIndex},
 };
 use crate::{
     ids::{TaskId, Tasks},
@@ -142,6 +142,10 @@ impl Scheduler {
     /// Puts a worker among those with a thread to spare, or with room, if it is one.
     pub(super) fn offer(&mut self, worker: WorkerIndex) {
         let record = &mut self.workers[worker as usize];
+        if record.nested_room() > 0 && !record.in_blocked {
+            record.in_blocked = true;
+            self.blocked.push_front(worker);
+        }
         if record.outstanding < record.threads() {
             if !record.in_idle {
                 record.in_idle = true;
@@ -157,6 +161,7 @@ impl Scheduler {
     pub(super) fn give_out_work(&mut self) {
         self.give_suspects();
         self.fill_idle();
+        self.fill_blocked();
         // Before backlogs are filled: what came back from one must not go there again.
         self.share();
         self.fill_roomy();
@@ -192,6 +197,27 @@ impl Scheduler {
         }
         still_idle.reverse();
         self.idle.extend(still_idle);
+    }
+
+    /// Gives workers whose tasks wait what tasks submitted: they run it first, however much they have.
+    fn fill_blocked(&mut self) {
+        // The others' turn comes in later decisions.
+        for _ in 0..self.blocked.len().min(VICTIMS_MAX) {
+            if self.common_work() == 0 && self.loaded.is_empty() {
+                return;
+            }
+            let worker = self.blocked.pop_front().expect("counted above");
+            let is_next = |source: (Urgency, Source)| source.0.depth > 0;
+            while self.workers[worker as usize].nested_room() > 0
+                && self.first_source(worker, true).is_some_and(is_next)
+                && self.give_next(worker, 1, 1).0 > 0
+            {}
+            let record = &mut self.workers[worker as usize];
+            record.in_blocked = record.nested_room() > 0;
+            if record.in_blocked {
+                self.blocked.push_back(worker);
+            }
+        }
     }
 
     /// Fills backlogs, a share of what is left at a time.
@@ -244,7 +270,7 @@ impl Scheduler {
     /// Gives a worker what comes first of what it may take: of its own queue, or, up to `share`, of
     /// what is common. Returns how many tasks, and whether these were common.
     fn give_next(&mut self, worker: WorkerIndex, room: u32, share: u32) -> (u32, bool) {
-        while let Some(source) = self.first_source(worker, share > 0) {
+        while let Some((_, source)) = self.first_source(worker, share > 0) {
             let slot = match source {
                 Source::Own(class) => self.workers[worker as usize].queue.pop(class),
                 Source::Ready(class) => {
@@ -270,12 +296,12 @@ impl Scheduler {
     }
 
     /// Where what comes first of all that the worker can start now waits.
-    fn first_source(&self, worker: WorkerIndex, with_common: bool) -> Option<Source> {
+    fn first_source(&self, worker: WorkerIndex, with_common: bool) -> Option<(Urgency, Source)> {
         let record = &self.workers[worker as usize];
         let can_start = |class: &ClassIndex| self.classes[*class].can_start_on(record);
         let own = record.queue.first(can_start).map(|((urgency, _), class)| (urgency, Source::Own(class)));
         if !with_common {
-            return own.map(|(_, source)| source);
+            return own;
         }
         let classes = || record.classes.iter().copied().filter(can_start);
         let ready = classes().filter_map(|class| Some((self.classes[class].ready.first()?, class))).max();
@@ -285,7 +311,7 @@ impl Scheduler {
         let root = root.map(|((Reverse(urgency), _), class)| (urgency, Source::Roots(class)));
         // Of one urgency, those that come first here do so there.
         let sources = [own, ready, root].into_iter().flatten();
-        sources.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, source)| source)
+        sources.reduce(|best, next| if next.0 > best.0 { next } else { best })
     }
 
     fn give_pinned(&mut self, worker: WorkerIndex) -> bool {
@@ -362,6 +388,7 @@ impl Scheduler {
         let index = (id.0 - record.layer.tasks.first.0) as u32;
         let worker = &mut self.workers[worker as usize];
         worker.outstanding += 1;
+        worker.nested += u32::from(record.layer.depth > 0);
         worker.take(self.classes[record.class].resources());
         let joins =
             |run: &&mut Assigned| run.layer == layer && run.attempt == attempt && !run.is_alone && !is_alone;

@@ -158,11 +158,19 @@ impl Scheduler {
         record.task_nanoseconds = Some((old * 3 + mean) / 4);
     }
 
+    /// A worker has a task less.
+    pub(super) fn count_out(&mut self, slot: Slot, worker: WorkerIndex) {
+        let is_nested = self.layers[self.tasks[slot].layer].layer.depth > 0;
+        let record = &mut self.workers[worker as usize];
+        record.outstanding -= 1;
+        record.nested -= u32::from(is_nested);
+    }
+
     /// A worker no longer has a task: its thread and its resources are free.
     pub(super) fn leave_worker(&mut self, slot: Slot, worker: WorkerIndex) {
         let class = self.layers[self.tasks[slot].layer].class;
+        self.count_out(slot, worker);
         let record = &mut self.workers[worker as usize];
-        record.outstanding -= 1;
         record.put_back(self.classes[class].resources());
         self.offer(worker);
     }

@@ -167,13 +167,14 @@ impl Scheduler {
         // So it has neither a thread nor room.
         record.spec.threads = 0;
         (record.blocked, record.held_bytes, record.spilled_bytes) = (0, 0, 0);
-        (record.in_idle, record.in_roomy, record.in_loaded) = (false, false, false);
+        (record.in_idle, record.in_roomy, record.in_blocked, record.in_loaded) = (false, false, false, false);
         record.spare.clear();
         record.freed.clear();
         record.cancelled.clear();
         for list in [&mut self.idle, &mut self.roomy, &mut self.loaded] {
             list.retain(|listed| *listed != worker);
         }
+        self.blocked.retain(|listed| *listed != worker);
         self.classes.choose_again(&mut self.workers);
     }
 
@@ -201,13 +202,13 @@ impl Scheduler {
             let Some(task) = self.tasks.get_mut(slot) else { continue };
             match task.state {
                 State::Assigned if task.worker == worker && task.cancelled => {
-                    self.workers[worker as usize].outstanding -= 1;
+                    self.count_out(slot, worker);
                     self.let_go(slot);
                 }
                 State::Assigned if task.worker == worker => {
                     tasks += 1;
-                    self.workers[worker as usize].outstanding -= 1;
                     task.state = State::Waiting;
+                    self.count_out(slot, worker);
                     self.excuse(slot);
                     self.suspect(slot, worker);
                 }

@@ -99,6 +99,8 @@ struct Worker {
     outstanding: u32,
     /// Tasks among them that wait for other tasks.
     blocked: i32,
+    /// Tasks among them that other tasks submitted, which may wait for them.
+    nested: u32,
     /// The mean time of its tasks, lately.
     task_nanoseconds: Option<u64>,
     held_bytes: u64,
@@ -127,6 +129,7 @@ struct Worker {
     asked_in_vain_at: Option<u64>,
     in_idle: bool,
     in_roomy: bool,
+    in_blocked: bool,
     in_loaded: bool,
     /// Whether its messages are to be written.
     is_touched: bool,
@@ -169,6 +172,8 @@ pub struct Scheduler {
     /// How many times a worker has come to have a thread to spare.
     idled_count: u64,
     roomy: Vec<WorkerIndex>,
+    /// Workers with more tasks that wait than tasks that tasks submitted.
+    blocked: VecDeque<WorkerIndex>,
     loaded: Vec<WorkerIndex>,
     /// Where the search for a worker that can give tasks back goes on.
     next_victim: usize,
@@ -220,6 +225,7 @@ impl Scheduler {
             idle,
             idled_count: 0,
             roomy: Vec::new(),
+            blocked: VecDeque::new(),
             loaded: Vec::new(),
             next_victim: 0,
             fetched: Vec::new(),
@@ -335,13 +341,17 @@ impl Scheduler {
             // Too dear after each message; the stories and the simulation stay below.
             return;
         }
-        let mut outstanding = vec![0; self.workers.len()];
+        let mut outstanding = vec![(0, 0); self.workers.len()];
         let mut cells = 0;
         for (slot, task) in self.tasks.iter() {
             assert_eq!(self.pages.get(task.id), Some(slot), "{:?} is found by its number", task.id);
             cells += self.chains.iter(task.dependents).count() + self.chains.iter(task.other_holders).count();
             match task.state {
-                table::State::Assigned => outstanding[task.worker as usize] += 1,
+                table::State::Assigned => {
+                    let (all, nested) = &mut outstanding[task.worker as usize];
+                    *all += 1;
+                    *nested += u32::from(self.layers[task.layer].layer.depth > 0);
+                }
                 table::State::Failed => {
                     assert!(self.errors.contains_key(&slot), "{:?} has an error", task.id)
                 }
@@ -365,7 +375,12 @@ impl Scheduler {
         let pinned: usize = self.workers.iter().map(|worker| worker.pinned.len()).sum();
         assert_eq!(self.pinned, pinned, "pinned tasks");
         for (index, worker) in self.workers.iter().enumerate() {
-            assert_eq!(worker.outstanding, outstanding[index], "tasks of {:?}", worker.spec.rank);
+            assert_eq!(
+                (worker.outstanding, worker.nested),
+                outstanding[index],
+                "tasks of {:?}",
+                worker.spec.rank
+            );
         }
     }
 }
@@ -377,6 +392,7 @@ impl Worker {
             spec,
             outstanding: 0,
             blocked: 0,
+            nested: 0,
             task_nanoseconds: None,
             held_bytes: 0,
             spare: BTreeSet::new(),
@@ -392,6 +408,7 @@ impl Worker {
             asked_in_vain_at: None,
             in_idle: true,
             in_roomy: false,
+            in_blocked: false,
             in_loaded: false,
             is_touched: false,
             is_lost: false,
@@ -401,6 +418,12 @@ impl Worker {
     /// How many tasks keep its threads busy.
     fn threads(&self) -> u32 {
         self.spec.threads.saturating_add_signed(self.blocked)
+    }
+
+    /// How many tasks that tasks submitted it may be given, however many others it has: what its blocked tasks wait
+    /// for must not wait until these have ended.
+    fn nested_room(&self) -> u32 {
+        u32::try_from(self.blocked).unwrap_or(0).saturating_sub(self.nested)
     }
 
     /// How many tasks it may have at a time.

@@ -660,6 +660,28 @@ fn blocked_tasks_make_room_for_those_they_wait_for() {
 }
 
 #[test]
+fn what_blocked_tasks_wait_for_is_given_beyond_the_backlog() {
+    let mut story = Story::of(1);
+    let ends = |first, time| match finished(first, 1) {
+        ToScheduler::Finished { finished, .. } => ToScheduler::Finished { finished, nanoseconds: time },
+        other => other,
+    };
+    // Short tasks earn a long backlog; then one takes long.
+    story.hear(1, [roots(0, 2)]);
+    story.hear(2, [ends(0, 100), ends(1, 100)]);
+    story.hear(1, [roots(2, 100)]);
+    story.hear(2, [ends(2, 1_000_000_000)]);
+    story.given();
+    let nested = |first| ToScheduler::Submit(Layer { depth: 1, ..layer(first, 1, vec![]) });
+    story.hear(1, [nested(200), nested(201)]);
+    assert_eq!(story.given(), [], "its backlog is more than full");
+    story.hear(2, [ToScheduler::Blocked(1)]);
+    assert_eq!(story.given(), [(2, 200, 1)], "one task waits for one");
+    story.hear(2, [finished(200, 1)]);
+    assert_eq!(story.given(), [(2, 201, 1)], "it waits still");
+}
+
+#[test]
 fn shutdown_reaches_every_rank_once() {
     let mut story = Story::of(2);
     story.hear(1, [ToScheduler::Shutdown(crate::message::Outcome::Error("x".into()))]);
