@@ -668,6 +668,11 @@ impl Member {
         let tally = engine.tally().filter(|_| self.settings.progress).cloned();
         let display = tally.map(|tally| Display::start(tally, self.settings.progress_pause));
         let own = driver.and_then(|driver| self.drive(driver));
+        if let Some(Ending::Error(error @ Error::Interrupted { .. })) = &own
+            && self.owns_process
+        {
+            signals::tell_once(error);
+        }
         engine.look_after(|| engine.outcome().is_some());
         let Some(outcome) = engine.outcome() else {
             engine.end_if_left();
@@ -686,12 +691,22 @@ impl Member {
         tracing::info!(rank = self.rank.0, well = went_well, "has ended its tasks");
         let chunks = engine.gather_records();
         drop(live);
-        let closed = engine.close();
-        let written = chunks
-            .and_then(record::History::of)
-            .map_or(Ok(()), |history| self.settings.outputs.write(&history, engine.parts_of_record()));
+        let write = || {
+            if let Some(history) = chunks.and_then(record::History::of) {
+                self.settings.outputs.write(&history, engine.parts_of_record())?;
+            }
+            engine.remove_record();
+            Ok(())
+        };
+        let (closed, written) = if matches!(outcome, Outcome::Interrupted(_)) {
+            // Before MPI ends: a launcher kills its ranks about a second after it has passed a signal on.
+            let written = write();
+            (engine.close(), written)
+        } else {
+            (engine.close(), write())
+        };
         match written {
-            Ok(()) => engine.remove_record(),
+            Ok(()) => {}
             Err(error) if own.is_some() || !went_well => tell(error),
             Err(error) => return self.conclude(outcome, own, closed.and(Err(error))),
         }
@@ -749,7 +764,9 @@ impl Member {
                     error => error.is_stopping().then_some(STATUS_STOPPING),
                 };
                 if let Some(status) = status.filter(|_| self.owns_process) {
-                    tell(error);
+                    if error.is_stopping() {
+                        tell(error);
+                    }
                     process::exit(status);
                 }
                 return Err(Stopped { error, rank, told: false, status: 0 });

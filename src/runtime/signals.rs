@@ -7,21 +7,29 @@
 //! SIGUSR1, which batch schedulers send some time before they end a job, lets no more tasks begin.
 
 use super::Engine;
-use crate::error::{Error, Result, tell};
+use crate::{
+    comm::launcher::Launcher,
+    error::{Error, Result, tell},
+};
 use signal_hook::{
     consts::{SIGINT, SIGTERM, SIGUSR1},
     iterator::Signals,
 };
 use std::{
-    sync::{Arc, Weak},
+    fmt,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
 
 /// The exit status after a signal: 128 and the number of SIGINT, as shells have it.
 pub(super) const STATUS_INTERRUPTED: i32 = 130;
-/// How long a rank may take to end in order.
+/// How long a rank may take to end in order; and under a launcher, which kills it after a second.
 const GRACE: Duration = Duration::from_millis(1500);
+const GRACE_OF_LAUNCHERS: Duration = Duration::from_millis(800);
 
 /// Watches for signals as long as the engine lives.
 pub(super) fn watch(engine: &Arc<Engine>) -> Result<()> {
@@ -53,6 +61,14 @@ pub(super) fn watch(engine: &Arc<Engine>) -> Result<()> {
     Ok(())
 }
 
+/// Says what the run was interrupted by; only the first time.
+pub(super) fn tell_once(words: impl fmt::Display) {
+    static HAS_TOLD: AtomicBool = AtomicBool::new(false);
+    if !HAS_TOLD.swap(true, Ordering::SeqCst) {
+        tell(words);
+    }
+}
+
 fn interrupt(engine: &Weak<Engine>, signal: i32) {
     let Some(running) = engine.upgrade() else {
         // The run is over: the signal means the program.
@@ -64,10 +80,11 @@ fn interrupt(engine: &Weak<Engine>, signal: i32) {
     // Some launchers kill soon after they have passed a signal on.
     running.clean_up();
     let engine = engine.clone();
+    let grace = if Launcher::of_this_process().is_some() { GRACE_OF_LAUNCHERS } else { GRACE };
     let late = move || {
-        thread::sleep(GRACE);
+        thread::sleep(grace);
         if own.role.driver && engine.strong_count() > 0 {
-            tell(format_args!("interrupted by {name} on rank {} ({})", own.rank, own.host));
+            tell_once(format_args!("interrupted by {name} on rank {} ({})", own.rank, own.host));
         }
         end(&engine);
     };
