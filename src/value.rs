@@ -39,15 +39,18 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {}
 
 type Shared = Arc<dyn Any + Send + Sync>;
 
-/// The head and the body that travel to another rank, or why there are none.
-type Wire = Result<(Vec<u8>, Body), String>;
+/// The head and the body that travel to another rank.
+type Packet = (Vec<u8>, Body);
+type Wire = Result<Packet, String>;
+/// A value, and about how many bytes it has in memory.
+type Counted = (Shared, u64);
 
 /// A type that a value is asked for as.
 struct Kind {
     id: TypeId,
     name: fn() -> &'static str,
-    /// Makes it of a head and a body, and says about how many bytes it has in memory.
-    decode: fn(&[u8], Buffer) -> Result<(Shared, u64), String>,
+    /// Makes it of a head and a body.
+    decode: fn(&[u8], Buffer) -> Result<Counted, String>,
     encode: fn(Shared) -> Wire,
 }
 

@@ -453,7 +453,7 @@ impl Builder {
         self,
         driver: Driver<'_>,
         owns_process: bool,
-        prepare: Box<dyn FnOnce(&Arc<Engine>) + '_>,
+        prepare: Prepare<'_>,
     ) -> Result<Vec<u8>, Stopped> {
         leaving::check_start(owns_process, leaving::has_communicator(&self)).map_err(Stopped::alone)?;
         let settings = self.settings.clone();
@@ -582,6 +582,9 @@ fn serve(
     let sources = Sources { recorder, tally, client: engine.client(settings), lines, host };
     Dashboard::start(listener, sources).map(Some)
 }
+
+/// What is called on the own rank before anything runs there.
+type Prepare<'a> = Box<dyn FnOnce(&Arc<Engine>) + 'a>;
 
 /// One rank of a run, in its process.
 struct Member {

@@ -3,7 +3,7 @@
 //! What is generic over all values finds these types in a table that is made once: written into the generic functions,
 //! the list of types would be compiled again for each type of value in each program.
 
-use super::{Shared, Wire};
+use super::{Packet, Shared, Wire};
 use crate::{
     comm::{Body, Buffer},
     device::{DeviceArray, DeviceVec, Truth},
@@ -26,6 +26,8 @@ pub(super) const ARRAY: u8 = 2;
 pub(super) const ON_DEVICE: u8 = 3;
 pub(super) const TRUTHS: u8 = 4;
 
+type Boxed = Box<dyn Any>;
+
 /// What can be done with the values of one such type. Each function panics if the value is of another type.
 pub(super) struct Raw {
     /// Brings the elements into C order, as the other functions expect them.
@@ -35,11 +37,11 @@ pub(super) struct Raw {
     /// The head and the body.
     pub(super) wire: fn(Shared) -> Wire,
     /// The value, in a box, of this head and body; `None` if these do not fit each other.
-    pub(super) read: fn(&[u8], Buffer) -> Option<Box<dyn Any>>,
+    pub(super) read: fn(&[u8], Buffer) -> Option<Boxed>,
     /// Another owner of the same elements, if these are shared and never changed.
-    pub(super) share: fn(&dyn Any) -> Option<Box<dyn Any>>,
+    pub(super) share: fn(&dyn Any) -> Option<Boxed>,
     /// The head and the body of a part that is cut out where the value lies, if it can be.
-    pub(super) part: fn(&dyn Any, &Cut) -> Option<(Vec<u8>, Body)>,
+    pub(super) part: fn(&dyn Any, &Cut) -> Option<Packet>,
     /// The value of another type as this one, if it is the same array in another place.
     pub(super) of_other: fn(&dyn Any) -> Option<Result<Shared, String>>,
 }
@@ -127,7 +129,7 @@ trait Elements: Any + Send + Sync + Sized {
     fn share(&self) -> Option<Self> {
         None
     }
-    fn part(&self, _cut: &Cut) -> Option<(Vec<u8>, Body)> {
+    fn part(&self, _cut: &Cut) -> Option<Packet> {
         None
     }
     fn of_other(_other: &dyn Any) -> Option<Result<Self, String>> {
@@ -245,7 +247,7 @@ impl<E: Number> Elements for DeviceArray<E> {
     fn read(head: &[u8], body: Buffer) -> Option<Self> {
         Some(Self::from(array(head, body.into_vec::<E>().ok()?)?))
     }
-    fn part(&self, cut: &Cut) -> Option<(Vec<u8>, Body)> {
+    fn part(&self, cut: &Cut) -> Option<Packet> {
         let part = Arc::new(Self::part(self, &cut.assembly)?);
         let body = Body::of(part, align_of::<E>(), |part| bytemuck::cast_slice(part));
         Some((head_of_array(ARRAY, &cut.assembly.shape()), body))
