@@ -1,4 +1,4 @@
-//! Bytes that say whether they are whole.
+//! Checksums, by which a receiver or reader detects truncated or changed bytes.
 //!
 //! A rank that dies while it sends may leave the receiver with a message that MPI takes for complete though
 //! parts of it never came (seen under MPICH on UCX). So runs that survive losses have what travels carry

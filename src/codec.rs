@@ -1,4 +1,4 @@
-//! The encoding of the runtime's own data: messages, heads of values, records.
+//! Binary encoding of the runtime's own data: messages, value headers, records.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Where a task finds out about itself: who runs it, and how it submits more.
+//! The context of the running task: its rank, worker and client.
 
 mod scratch;
 

@@ -1,4 +1,4 @@
-//! What can go wrong, sorted by who can mend it.
+//! Error types, grouped by who can fix the cause.
 
 use serde::{Deserialize, Serialize};
 use std::{

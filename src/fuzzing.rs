@@ -1,4 +1,4 @@
-//! Everything that makes something of bytes, each as a function that must take any.
+//! Fuzz targets: each decoder as a function that must accept any bytes.
 //!
 //! `cargo test fuzzing` gives them what is broken in small ways for a moment; `fuzz/` gives them whatever a
 //! fuzzer comes upon. None may panic, run for long, or ask for memory because a length says so.

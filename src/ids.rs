@@ -1,4 +1,4 @@
-//! The names of things that cross ranks: tasks, functions, and the sizes of values.
+//! Identifiers that are sent between ranks: tasks, functions, and the sizes of values.
 
 use crate::rank::Rank;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! One way to lock.
+//! Mutex locking that ignores poisoning.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-//! Lines on standard error about what goes on, where `MANIPLE_LOG` asks for them.
+//! Logging to standard error, enabled by `MANIPLE_LOG`.
 //!
 //! Each begins with the time since the process first logged, the level, and the rank with its role and host.
 //! What happened is said by `tracing`'s macros where it happens, with the field `rank`; a program that has

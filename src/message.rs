@@ -1,4 +1,4 @@
-//! The protocol: everything that crosses ranks, in one file.
+//! The protocol: all messages between ranks.
 //!
 //! One enum a receiver. A role collects what it has to say, and one frame a peer carries it
 //! ([`encode`], [`decode`]). Values are not in here: small ones ride as bytes in [`Packed`], the bytes

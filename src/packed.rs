@@ -1,4 +1,4 @@
-//! Many byte strings in one piece of memory: the encoded values of many tasks cost a few bytes each.
+//! Many byte strings in one allocation: the encoded values of many tasks, at a few bytes of overhead each.
 
 use serde::{Deserialize, Serialize};
 

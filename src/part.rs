@@ -1,5 +1,4 @@
-//! Parts of arrays: which elements are put together to one block, and which of them a rank asks
-//! another for. Pure.
+//! Regions of arrays: which elements make up a block, and which of them a rank requests from another. Pure.
 //!
 //! A task that takes little of each of many blocks names what it takes ([`Assembly`]); a block that
 //! lies on another rank is not moved: the rank that has it cuts the part out ([`Cut`]) and sends that.

@@ -1,4 +1,4 @@
-//! Pictures of graphs: what is computed from what, as DOT or SVG.
+//! Drawings of task graphs, as DOT or SVG.
 
 use crate::{
     error::{Error, Result},

@@ -1,4 +1,4 @@
-//! Which task runs on this thread.
+//! The task that runs on the current thread.
 
 use crate::ids::TaskId;
 use std::cell::Cell;

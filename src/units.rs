@@ -1,4 +1,4 @@
-//! Amounts of memory and time as users write and read them.
+//! Parsing and formatting of memory sizes and durations.
 //!
 //! Whatever amount a user passes, calculating with it saturates: it neither panics nor wraps around.
 

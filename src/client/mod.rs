@@ -1,4 +1,4 @@
-//! The client: how the driver, and tasks themselves, have functions run.
+//! The client: submits tasks, from the driver or from other tasks.
 
 pub mod arguments;
 pub mod delayed;

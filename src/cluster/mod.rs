@@ -1,4 +1,4 @@
-//! The role table: who does what, where, with what.
+//! The role table: role, host, cores, memory and device of each rank.
 
 mod device;
 

@@ -1,4 +1,4 @@
-//! How bytes cross ranks.
+//! Transports: how messages and values are sent between ranks.
 //!
 //! A [`Transport`] carries two kinds of things. *Frames* are control messages, small or large, that
 //! arrive whole and unasked. *Bodies* are the bytes of one value: the receiver makes room first

@@ -1,4 +1,4 @@
-//! A page on which a run is watched while it goes on, served by rank 0 where that was asked for.
+//! The dashboard: a web page about the live run, optionally served by rank 0.
 //!
 //! - [`address`](Address): where it listens. - `access`: who may see it. - `board`: what is known of the run,
 //!   and how that is said. - `server`: connections. - `page/`: what the browser runs.

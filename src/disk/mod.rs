@@ -1,4 +1,4 @@
-//! Bytes of values on a disk of the node.
+//! Spilled values on a disk of the node.
 //!
 //! A [`Disk`] keeps ranges of bytes. A [`DiskCopy`] is one value's body there, with its checksum, and
 //! goes from the disk when it is dropped. [`SpillFile`] is the real disk: one file a rank, which has no

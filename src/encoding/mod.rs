@@ -1,4 +1,4 @@
-//! The encoding of values: self-describing, so that any type that `serde` can write is read as it was.
+//! Self-describing binary encoding of values, for any type that `serde` supports.
 //!
 //! Each item begins with a tag ([`tag`]) that names its kind; struct fields and enum variants travel by
 //! name. So attributes of `serde` that leave fields out or renumber variants do no harm, and types that ask

@@ -1,4 +1,4 @@
-//! What this process finds on its host: cores, memory, file systems; and how the workers of a host share its cores.
+//! Properties of the host: cores, memory, file systems, and the assignment of cores to its workers.
 
 pub(crate) mod affinity;
 pub(crate) mod machine;

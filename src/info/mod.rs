@@ -1,4 +1,4 @@
-//! What a program finds where it was started, and what is wrong there: `maniple info`.
+//! Diagnosis of the environment in which a program was started: `maniple info`.
 //!
 //! Every rank notes its [`Facts`], and all are put together in a [`Survey`]; what is wrong follows from
 //! that alone ([`findings`]). No task is run, so that a survey succeeds where a run could not start.

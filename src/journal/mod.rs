@@ -1,4 +1,4 @@
-//! Results that outlast a run.
+//! The journal: results on disk from which a later run resumes.
 //!
 //! In a directory that all ranks share, each rank appends the results of its tasks that are to last to a
 //! file of its own ([`record`]). Another run reads all files at its start, and knows a result by its task's

@@ -1,4 +1,4 @@
-//! What a run did and when: recorded on each rank, gathered by rank 0, told as a trace and a report.
+//! Records of what a run did and when: written by each rank, gathered by rank 0, exported as a trace and a report.
 //!
 //! - `ring`: what one thread has recorded and nobody has taken yet. - `recorder`: a rank's rings, and the
 //!   thread that empties them. - `clock`: how far the ranks' clocks are apart.

@@ -1,4 +1,4 @@
-//! A run from its start to its end: picks the transport and the role, and looks after both.
+//! A run from start to end: selects the transport and the role, and drives both.
 
 mod ending;
 mod engine;

@@ -1,4 +1,4 @@
-//! What a worker decides: which of its tasks can begin, and what is fetched for them.
+//! The worker's decisions: which of its tasks can begin, and which values it fetches for them.
 //!
 //! [`Worker`] is told what arrives and answers with [`Action`]s. It knows tasks and the numbers of
 //! values, not the values; [`execute`] runs the functions on the worker's threads.
