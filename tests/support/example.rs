@@ -19,9 +19,12 @@ pub(crate) fn example(name: &str) -> PathBuf {
         cargo.arg("--target-dir").arg(folder.parent().unwrap());
         if cfg!(not(feature = "mpi")) {
             cargo.arg("--no-default-features");
-            if cfg!(feature = "linear-algebra") {
-                cargo.args(["--features", "linear-algebra"]);
-            }
+        }
+        // The features of this program: with others the whole library would be built once more.
+        let features =
+            [("linear-algebra", cfg!(feature = "linear-algebra")), ("zarr", cfg!(feature = "zarr"))];
+        for (feature, _) in features.into_iter().filter(|(_, is_on)| *is_on) {
+            cargo.args(["--features", feature]);
         }
         if folder.ends_with("release") {
             cargo.arg("--release");
