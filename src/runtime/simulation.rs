@@ -36,7 +36,8 @@ use crate::{
     value::Value,
     worker::{
         Execute,
-        execute::{Ended, run_until},
+        call::run_until,
+        execute::Ended,
         queue::{Batch, Queue},
     },
 };

@@ -5,6 +5,7 @@
 
 mod admission;
 mod begun;
+pub(crate) mod call;
 pub mod execute;
 mod overflow;
 mod patrol;
