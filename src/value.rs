@@ -451,9 +451,8 @@ pub fn encode<T: Data>(mut value: T, limit: usize, small: &mut Vec<u8>) -> Resul
     let (live_bytes, has_skipped) = (writer.memory_bytes(), writer.has_skipped());
     let total = sink.bytes.len() - start + sink.beyond;
     let is_small = total <= limit;
-    let is_own = raw_size.is_some();
     let outcome = match outcome {
-        Ok(()) if is_own || total > CHECKED_BYTES_MAX => Ok(()),
+        Ok(()) if raw_size.is_some() || total > CHECKED_BYTES_MAX => Ok(()),
         Ok(()) => examine(&value, is_small.then(|| &small[start..]), has_skipped),
         Err(error) => Err(error),
     };
@@ -467,7 +466,7 @@ pub fn encode<T: Data>(mut value: T, limit: usize, small: &mut Vec<u8>) -> Resul
     small.truncate(start);
     // Numbers travel as they are even where their encoding is the longer one.
     let size = raw_size.unwrap_or(Size { bytes: total as u64, align: 1 });
-    Ok(Some(Value::live(Arc::new(value), size, if is_own { size.bytes } else { live_bytes })))
+    Ok(Some(Value::live(Arc::new(value), size, raw_size.map_or(live_bytes, |size| size.bytes))))
 }
 
 /// Reads a value back if it is the first of its type, or if its type may take one value for another.

@@ -10,7 +10,7 @@ use crate::{
     ids::Size,
     part::{Cut, PartBytes},
 };
-use bytemuck::Pod;
+use bytemuck::{NoUninit, Pod};
 use ndarray::{Array, ArrayD, Dimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
 use num_complex::Complex;
 use rustc_hash::FxHashMap;
@@ -153,8 +153,22 @@ fn array<E>(head: &[u8], elements: Vec<E>) -> Option<ArrayD<E>> {
     ArrayD::from_shape_vec(shape, elements).ok()
 }
 
-fn in_order<E, D: Dimension>(array: &Array<E, D>) -> &[E] {
-    array.as_slice().expect("it was brought into C order")
+fn to_c_order<E: Clone, D: Dimension>(array: &mut Array<E, D>) {
+    if !array.is_standard_layout() {
+        *array = array.as_standard_layout().into_owned();
+    }
+}
+
+/// The head and the body of an array in C order; its head begins with `first`.
+fn wire_of_array<E: NoUninit + Send + Sync, D: Dimension + 'static>(
+    first: u8,
+    array: Arc<Array<E, D>>,
+) -> Wire {
+    let head = head_of_array(first, array.shape());
+    let body = Body::of(array, align_of::<E>(), |array| {
+        bytemuck::cast_slice(array.as_slice().expect("it was brought into C order"))
+    });
+    Ok((head, body))
 }
 
 impl<E: Number> Elements for Vec<E> {
@@ -171,16 +185,13 @@ impl<E: Number> Elements for Vec<E> {
 
 impl<E: Number, D: Dimension + 'static> Elements for Array<E, D> {
     fn order(&mut self) {
-        if !self.is_standard_layout() {
-            *self = self.as_standard_layout().into_owned();
-        }
+        to_c_order(self);
     }
     fn size(&self) -> Size {
         size_of_numbers::<E>(self.len())
     }
     fn wire(this: Arc<Self>) -> Wire {
-        let head = head_of_array(ARRAY, this.shape());
-        Ok((head, Body::of(this, align_of::<E>(), |array| bytemuck::cast_slice(in_order(array)))))
+        wire_of_array(ARRAY, this)
     }
     fn read(head: &[u8], body: Buffer) -> Option<Self> {
         array(head, body.into_vec().ok()?)?.into_dimensionality().ok()
@@ -197,16 +208,13 @@ impl<E: Number, D: Dimension + 'static> Elements for Array<E, D> {
 
 impl Elements for ArrayD<bool> {
     fn order(&mut self) {
-        if !self.is_standard_layout() {
-            *self = self.as_standard_layout().into_owned();
-        }
+        to_c_order(self);
     }
     fn size(&self) -> Size {
         size_of_numbers::<bool>(self.len())
     }
     fn wire(this: Arc<Self>) -> Wire {
-        let head = head_of_array(TRUTHS, this.shape());
-        Ok((head, Body::of(this, 1, |array| bytemuck::cast_slice(in_order(array)))))
+        wire_of_array(TRUTHS, this)
     }
     fn read(head: &[u8], body: Buffer) -> Option<Self> {
         let truths = body.into_vec::<u8>().ok()?.into_iter().map(|byte| byte != 0);
