@@ -207,11 +207,12 @@ impl Scheduler {
                 return;
             }
             let worker = self.blocked.pop_front().expect("counted above");
-            let is_next = |source: (Urgency, Source)| source.0.depth > 0;
             while self.workers[worker as usize].nested_room() > 0
-                && self.first_source(worker, true).is_some_and(is_next)
-                && self.give_next(worker, 1, 1).0 > 0
-            {}
+                && let Some((urgency, source)) = self.first_source(worker, true)
+                && urgency.depth > 0
+            {
+                self.give_from(worker, source, 1, 1);
+            }
             let record = &mut self.workers[worker as usize];
             record.in_blocked = record.nested_room() > 0;
             if record.in_blocked {
@@ -271,28 +272,32 @@ impl Scheduler {
     /// what is common. Returns how many tasks, and whether these were common.
     fn give_next(&mut self, worker: WorkerIndex, room: u32, share: u32) -> (u32, bool) {
         while let Some((_, source)) = self.first_source(worker, share > 0) {
-            let slot = match source {
-                Source::Own(class) => self.workers[worker as usize].queue.pop(class),
-                Source::Ready(class) => {
-                    self.ready -= 1;
-                    self.classes[class].ready.pop()
-                }
-                Source::Roots(class) => {
-                    let given = self.give_roots(worker, class, room.min(share));
-                    // Nobody may want what was left of a layer; then the next one's turn comes.
-                    if given > 0 {
-                        return (given, true);
-                    }
-                    continue;
-                }
-            };
-            let slot = slot.expect("the first source is not empty");
-            if self.leave_queue(slot) {
-                self.assign(slot, worker);
-                return (1, !matches!(source, Source::Own(_)));
+            // Nobody may want what was left there; then the next one's turn comes.
+            let given = self.give_from(worker, source, room, share);
+            if given > 0 {
+                return (given, !matches!(source, Source::Own(_)));
             }
         }
         (0, false)
+    }
+
+    /// Gives a worker what comes first in a source, which is not empty. Returns how many tasks: none if nobody wants
+    /// these any more.
+    fn give_from(&mut self, worker: WorkerIndex, source: Source, room: u32, share: u32) -> u32 {
+        let slot = match source {
+            Source::Own(class) => self.workers[worker as usize].queue.pop(class),
+            Source::Ready(class) => {
+                self.ready -= 1;
+                self.classes[class].ready.pop()
+            }
+            Source::Roots(class) => return self.give_roots(worker, class, room.min(share)),
+        };
+        let slot = slot.expect("the source is not empty");
+        let is_wanted = self.leave_queue(slot);
+        if is_wanted {
+            self.assign(slot, worker);
+        }
+        u32::from(is_wanted)
     }
 
     /// Where what comes first of all that the worker can start now waits.
@@ -388,7 +393,7 @@ impl Scheduler {
         let index = (id.0 - record.layer.tasks.first.0) as u32;
         let worker = &mut self.workers[worker as usize];
         worker.outstanding += 1;
-        worker.nested += u32::from(record.layer.depth > 0);
+        worker.nested += u32::from(record.is_nested());
         worker.take(self.classes[record.class].resources());
         let joins =
             |run: &&mut Assigned| run.layer == layer && run.attempt == attempt && !run.is_alone && !is_alone;

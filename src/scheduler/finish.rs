@@ -160,7 +160,7 @@ impl Scheduler {
 
     /// A worker has a task less.
     pub(super) fn count_out(&mut self, slot: Slot, worker: WorkerIndex) {
-        let is_nested = self.layers[self.tasks[slot].layer].layer.depth > 0;
+        let is_nested = self.layers[self.tasks[slot].layer].is_nested();
         let record = &mut self.workers[worker as usize];
         record.outstanding -= 1;
         record.nested -= u32::from(is_nested);

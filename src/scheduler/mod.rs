@@ -350,7 +350,7 @@ impl Scheduler {
                 table::State::Assigned => {
                     let (all, nested) = &mut outstanding[task.worker as usize];
                     *all += 1;
-                    *nested += u32::from(self.layers[task.layer].layer.depth > 0);
+                    *nested += u32::from(self.layers[task.layer].is_nested());
                 }
                 table::State::Failed => {
                     assert!(self.errors.contains_key(&slot), "{:?} has an error", task.id)

@@ -137,6 +137,11 @@ impl LayerRecord {
         Urgency { priority: self.priority(), depth: self.layer.depth }
     }
 
+    /// Whether tasks have submitted it, which may wait for its tasks.
+    pub(super) fn is_nested(&self) -> bool {
+        self.layer.depth > 0
+    }
+
     /// Its place among the layers of its class.
     pub(super) fn root_key(&self) -> (Reverse<Urgency>, u64) {
         (Reverse(self.urgency()), self.order)
