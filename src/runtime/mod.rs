@@ -762,15 +762,13 @@ impl Member {
                 resume_unwind(panic)
             }
             Some(Ending::Error(error)) => {
-                let status = match &error {
-                    Error::Interrupted { .. } => Some(signals::STATUS_INTERRUPTED),
-                    error => error.is_stopping().then_some(STATUS_STOPPING),
-                };
-                if let Some(status) = status.filter(|_| self.owns_process) {
-                    if error.is_stopping() {
-                        tell(error);
-                    }
-                    process::exit(status);
+                if self.owns_process && matches!(error, Error::Interrupted { .. }) {
+                    // The user was told before MPI ended.
+                    process::exit(signals::STATUS_INTERRUPTED);
+                }
+                if self.owns_process && error.is_stopping() {
+                    tell(error);
+                    process::exit(STATUS_STOPPING);
                 }
                 return Err(Stopped { error, rank, told: false, status: 0 });
             }
