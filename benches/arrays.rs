@@ -2,12 +2,14 @@
 //!
 //! `mpirun -n 4 <this> [part...]`, or without `mpirun` in one process with `MANIPLE_THREADS=2`; parts:
 //! floor transpose elementwise generated rechunk matmul qr pi graph. `--scale 0.1` takes a tenth of the
-//! elements. Prints a line a figure: median, least and most of the repetitions, in seconds, and how far the
-//! memory of the workers rose above what it was before, which includes the input where it is resident.
+//! elements; `--philox` has generated and pi draw with Philox. Prints a line a figure: median, least and
+//! most of the repetitions, in seconds, and how far the memory of the workers rose above what it was before,
+//! which includes the input where it is resident.
 
-#[cfg(feature = "linear-algebra")]
-use maniple::array::persist;
-use maniple::{Array, Client, Result, array::chunks};
+use maniple::{
+    Array, Client, Result,
+    array::{BitGenerator, chunks},
+};
 use ndarray::Array2;
 use std::{fs, hint::black_box, time::Instant};
 
@@ -203,15 +205,15 @@ fn elementwise(client: &Client, scale: f64) -> Result<()> {
         Ok(())
     })?;
     time(client, &format!("x.std(), {rows} x 1000, resident"), || {
-        black_box(x.std(0.0).compute()?);
+        black_box(x.std().compute()?);
         Ok(())
     })?;
     Ok(())
 }
 
-fn generated(client: &Client, scale: f64) -> Result<()> {
+fn generated(client: &Client, scale: f64, bits: BitGenerator) -> Result<()> {
     let rows = (1_000_000.0 * scale) as usize;
-    let x = || client.random(7).random::<f64>([rows, 1000], chunks([10_000, 1000]));
+    let x = || client.random_with(bits, 7).random::<f64>([rows, 1000], chunks([10_000, 1000]));
     time(client, &format!("x.mean(axis=0), {rows} x 1000, generated"), || {
         black_box(x().mean_axis(0).compute()?);
         Ok(())
@@ -221,7 +223,7 @@ fn generated(client: &Client, scale: f64) -> Result<()> {
         Ok(())
     })?;
     time(client, &format!("x.std(), {rows} x 1000, generated"), || {
-        black_box(x().std(0.0).compute()?);
+        black_box(x().std().compute()?);
         Ok(())
     })?;
     Ok(())
@@ -257,7 +259,7 @@ fn qr(client: &Client, scale: f64) -> Result<()> {
     let x = held(&client.random(7).random([rows, 32], chunks([rows.div_ceil(20), 32])))?;
     time(client, &format!("QR of {rows} x 32, resident"), || {
         // Both are made by the same tasks.
-        let (q, r) = persist(&x.qr())?;
+        let (q, r) = client.persist(&x.qr())?;
         q.wait()?;
         r.wait()
     })?;
@@ -270,10 +272,10 @@ fn qr(_: &Client, _: f64) -> Result<()> {
     Ok(())
 }
 
-fn pi(client: &Client, scale: f64) -> Result<()> {
+fn pi(client: &Client, scale: f64, bits: BitGenerator) -> Result<()> {
     let points = (625_000_000.0 * scale) as usize;
     time(client, &format!("the lesson's pi, {points} points in 40 chunks"), || {
-        let xy = client.random(0).uniform::<f64>(0.0, 1.0, [points, 2], points.div_ceil(40));
+        let xy = client.random_with(bits, 0).uniform::<f64>(0.0, 1.0, [points, 2], points.div_ceil(40));
         let inside = xy.square().sum_axis(1).lt(1.0);
         let pi = 4.0 * inside.count_nonzero().compute()? as f64 / points as f64;
         assert!((pi - std::f64::consts::PI).abs() < 1e-2);
@@ -303,6 +305,11 @@ fn main() -> Result<()> {
         scale = parts.get(place + 1).and_then(|word| word.parse().ok()).ok_or("--scale wants a number")?;
         parts.drain(place..place + 2);
     }
+    let mut bits = BitGenerator::default();
+    if let Some(place) = parts.iter().position(|word| word == "--philox") {
+        bits = BitGenerator::Philox;
+        parts.remove(place);
+    }
     let wants = |part: &str| parts.is_empty() || parts.iter().any(|word| word == part);
     maniple::run(|client| {
         println!("{}", client.cluster());
@@ -317,7 +324,7 @@ fn main() -> Result<()> {
             elementwise(client, scale)?;
         }
         if wants("generated") {
-            generated(client, scale)?;
+            generated(client, scale, bits)?;
         }
         if wants("rechunk") {
             rechunk(client, scale)?;
@@ -329,7 +336,7 @@ fn main() -> Result<()> {
             qr(client, scale)?;
         }
         if wants("pi") {
-            pi(client, scale)?;
+            pi(client, scale, bits)?;
         }
         if wants("graph") {
             graph(client, scale)?;

@@ -1,6 +1,6 @@
 //! What it costs a run to be watched: the same tasks without a dashboard, with one, and with 200 open streams.
 //!
-//! `cargo bench --no-default-features --bench dashboard`. The runs are processes of their own, of two workers;
+//! `cargo bench --no-default-features --features dashboard --bench dashboard`. The runs are processes of their own, of two workers;
 //! the three kinds are taken in turns, so that what else the machine does concerns all of them.
 
 use maniple::{Result, Runtime};

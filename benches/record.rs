@@ -47,7 +47,7 @@ fn main() -> Result<()> {
     let folder = tempfile::tempdir().map_err(maniple::Error::other)?;
     let path = folder.path().join("run.json");
     let (clock, recording): (Vec<f64>, Vec<f64>) =
-        (0..REPETITIONS).map(|_| (clock(), maniple::Recorder::nanoseconds_a_task(TASKS))).unzip();
+        (0..REPETITIONS).map(|_| (clock(), maniple::internals::Recorder::nanoseconds_a_task(TASKS))).unzip();
     let more = clock.iter().zip(&recording).map(|(clock, recording)| recording - clock).collect();
     report("recording alone", recording);
     report("the look at the clock within that", clock);

@@ -7,11 +7,12 @@
 
 use maniple::{
     Rank,
-    ids::Code,
-    ids::{TaskId, Tasks},
-    message::{Argument, Column, Finished, Layer, Message, ToScheduler, ToWorker, decode, encode},
-    packed::Packed,
-    scheduler::{Backlog, Scheduler, WorkerSpec},
+    internals::{
+        ids::{Code, TaskId, Tasks},
+        message::{Column, Finished, Given, Layer, Message, ToScheduler, ToWorker, decode, encode},
+        packed::Packed,
+        scheduler::{Backlog, Scheduler, WorkerSpec},
+    },
 };
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -58,7 +59,7 @@ fn layer(first: u64, count: u32, columns: Vec<Column>) -> Layer {
 }
 
 fn ids(ids: impl Iterator<Item = u64>) -> Column {
-    Column::Values(ids.map(|id| TaskId::new(DRIVER, id)).collect())
+    Column::values(ids.map(|id| TaskId::new(DRIVER, id)).collect())
 }
 
 fn independent() -> Graph {
@@ -129,7 +130,7 @@ fn run(graph: &Graph, workers: u32, codec: bool) -> (f64, usize) {
         most = most.max(ALLOCATED.load(Ordering::Relaxed).saturating_sub(before));
         for (rank, message) in said {
             if let Message::ToWorker(ToWorker::Run(run)) = pass(message) {
-                debug_assert!(run.arguments.iter().all(|argument| matches!(argument, Argument::Each(_))));
+                debug_assert!(run.arguments.iter().all(|argument| matches!(argument, Given::Each(_))));
                 let values: Packed = (0..run.tasks.count).map(|_| [7u8].as_slice()).collect();
                 ended += u64::from(run.tasks.count);
                 answers.push((rank, Finished { first: run.tasks.first, values }));

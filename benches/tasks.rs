@@ -93,10 +93,10 @@ fn transfer(client: &Client) -> Result<f64> {
     const BYTES: u64 = 64 << 20;
     let workers: Vec<u32> = client.cluster().workers().map(|worker| worker.rank.0).collect();
     let on = |rank: u32| maniple::SubmitOptions::new().workers([rank]);
-    let made = client.submit_with(&on(workers[0]), |seed: u64| vec![seed as f64; (BYTES / 8) as usize], 7);
+    let made = client.with(&on(workers[0])).submit(|seed: u64| vec![seed as f64; (BYTES / 8) as usize], 7);
     made.wait(None)?;
     let start = Instant::now();
-    let read = client.submit_with(&on(workers[1]), |values: &[f64]| values[values.len() - 1], &made);
+    let read = client.with(&on(workers[1])).submit(|values: &[f64]| values[values.len() - 1], &made);
     assert_eq!(read.result()?, 7.0);
     Ok(BYTES as f64 / seconds(start.elapsed()))
 }

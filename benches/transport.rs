@@ -1,11 +1,11 @@
 //! Moving a body from rank to rank: this library's transport beside raw MPI, from and to the same kind
 //! of buffers, and beside what a segment shared by both ranks would give.
 //!
-//! `mpirun -n 2 <this>`; `jobs/bench.sh` builds and runs it.
+//! `mpirun -n 2 <this>`; `scripts/bench.sh` builds and runs it.
 
 use maniple::{
     Rank, Result,
-    comm::{
+    internals::comm::{
         Arrival, Body, Buffer, Transport,
         mpi::{MpiConfig, MpiTransport},
     },

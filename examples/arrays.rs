@@ -2,9 +2,6 @@
 //!
 //! `mpirun -n 4 target/release/examples/arrays`
 
-#[path = "support/watch.rs"]
-mod watch;
-
 use clap::Parser;
 use maniple::{array::map_blocks, prelude::*};
 use ndarray::{ArrayD, s};
@@ -16,13 +13,11 @@ struct Options {
     /// Where to draw the graph of the last sum: an SVG file, or a DOT file.
     #[arg(long)]
     visualize: Option<PathBuf>,
-    #[command(flatten)]
-    watch: watch::Watch,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    options.watch.builder().run(|client| {
+    maniple::run(|client| {
         let a = client.arange(1, 50, 3, 5);
         println!("{a}");
         println!("{}\n{:?}\n{:?}\n{:?}", a.dtype(), a.shape(), a.chunks(), a.chunk_size());

@@ -3,9 +3,6 @@
 //! `mpirun -n 6 target/release/examples/arrays_on_devices --device gpu`; on a machine without a GPU, with
 //! PoCL: `MANIPLE_DEVICE_TYPE=cpu target/release/examples/arrays_on_devices --device gpu`
 
-#[path = "support/watch.rs"]
-mod watch;
-
 use clap::Parser;
 use maniple::{Array, array::chunks, device::Binding, prelude::*};
 use std::time::Instant;
@@ -22,13 +19,11 @@ struct Options {
     /// How many rows and columns a block has.
     #[arg(long, default_value_t = 2_000)]
     chunk: usize,
-    #[command(flatten)]
-    watch: watch::Watch,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    options.watch.builder().device(options.device).run(|client| {
+    Runtime::builder().device(options.device).run(|client| {
         for (place, client) in [("processors", client.clone()), ("devices", client.on_devices())] {
             println!("on {place}:");
             let size = [options.length; 2];

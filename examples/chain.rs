@@ -2,12 +2,6 @@
 //!
 //! `mpirun -n 6 target/release/examples/chain`, or without `mpirun`.
 
-#[path = "support/watch.rs"]
-mod watch;
-
-use clap::Parser;
-use watch::Watch;
-
 fn multiply(x: i32) -> i32 {
     x * 2
 }
@@ -17,7 +11,7 @@ fn neg(x: i32) -> i32 {
 }
 
 fn main() -> maniple::Result<()> {
-    Watch::parse().builder().run(|client| {
+    maniple::run(|client| {
         let a = client.map(multiply, vec![1; 48]);
         println!("{:?}", a[0]);
         let b = client.map(neg, &a);

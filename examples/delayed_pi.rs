@@ -3,9 +3,6 @@
 //!
 //! `mpirun -n 7 target/release/examples/delayed_pi --size 1e9`
 
-#[path = "support/watch.rs"]
-mod watch;
-
 use clap::Parser;
 use maniple::prelude::*;
 use rand_xoshiro::{
@@ -23,8 +20,6 @@ struct Options {
     /// Where to draw the graph: an SVG file, or a DOT file.
     #[arg(long)]
     visualize: Option<PathBuf>,
-    #[command(flatten)]
-    watch: watch::Watch,
 }
 
 /// The words that an estimate prints, and the estimate.
@@ -48,7 +43,7 @@ fn main() -> Result<()> {
     if !(16.0..=1e15).contains(&options.size) {
         return Err("--size wants from 16 bytes, which is one point, to 1e15".into());
     }
-    options.watch.builder().run(|client| {
+    maniple::run(|client| {
         let sizes: Vec<u64> = (1..=5).map(|factor| factor * options.size as u64).collect();
         let start = Instant::now();
         let plain: Vec<(String, f64)> = sizes.iter().copied().map(calculate_pi).collect();

@@ -2,11 +2,8 @@
 //!
 //! `mpirun -n 10 target/release/examples/device_uuid --device gpu` on a node with 8 GPUs
 
-#[path = "support/watch.rs"]
-mod watch;
-
 use clap::Parser;
-use maniple::{Result, device::Binding};
+use maniple::{Result, Runtime, device::Binding};
 
 /// Prints the device of each worker.
 #[derive(Parser)]
@@ -14,8 +11,6 @@ struct Options {
     /// What each worker binds to: gpu or tile.
     #[arg(long, default_value = "gpu")]
     device: Binding,
-    #[command(flatten)]
-    watch: watch::Watch,
 }
 
 fn device_uuid() -> String {
@@ -26,7 +21,7 @@ fn device_uuid() -> String {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    options.watch.builder().device(options.device).run(|client| {
+    Runtime::builder().device(options.device).run(|client| {
         println!("{} workers", client.cluster().worker_count());
         let devices = client.gather(&client.run_on_workers(device_uuid, ()))?;
         for ((number, worker), device) in client.cluster().workers().enumerate().zip(devices) {

@@ -4,16 +4,11 @@
 //!
 //! `mpirun -n 6 target/release/examples/embed`
 
-#[path = "support/watch.rs"]
-mod watch;
-
-use clap::Parser;
+use maniple::Runtime;
 use mpi::{collective::SystemOperation, environment::Threading, traits::*};
 use ndarray::{ArrayD, IxDyn};
-use watch::Watch;
 
 fn main() -> maniple::Result<()> {
-    let watch = Watch::parse();
     // Driver and workers use MPI from several threads, one at a time.
     let (universe, _) = mpi::initialize_with_threading(Threading::Serialized)
         .ok_or_else(|| maniple::Error::other("MPI is initialised already"))?;
@@ -29,7 +24,7 @@ fn main() -> maniple::Result<()> {
     let part = world.split_by_color(mpi::topology::Color::with_value(i32::from(is_member)));
     if let Some(part) = part.filter(|_| is_member) {
         for round in 1..=2u64 {
-            let sum = watch.builder().communicator(&part).execute(|client| {
+            let sum = Runtime::builder().communicator(&part).execute(|client| {
                 let squares = client.map(|x: u64, round: u64| x * x * round, (0..100).map(|x| (x, round)));
                 Ok(client.gather(&squares)?.iter().sum::<u64>())
             })?;
@@ -40,7 +35,7 @@ fn main() -> maniple::Result<()> {
         let rows = part.rank() as usize + 1;
         let mine = ArrayD::from_elem(IxDyn(&[rows, 3]), rows as f64);
         let scaled =
-            watch.builder().communicator(&part).execute_with_parts(mine.clone(), |client, blocks| {
+            Runtime::builder().communicator(&part).execute_with_parts(mine.clone(), |client, blocks| {
                 let x = client.from_rank_blocks(&blocks, [blocks.len(), 1])?;
                 (&x / x.sum_axis(0)).to_rank_blocks()
             })?;

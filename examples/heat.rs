@@ -2,9 +2,6 @@
 //!
 //! `mpirun -n 4 target/release/examples/heat --side 1000 --steps 200 --picture plate.pgm`
 
-#[path = "support/watch.rs"]
-mod watch;
-
 use clap::Parser;
 use maniple::{array::Boundary, prelude::*};
 use ndarray::{Array2, ArrayD, Ix2, s};
@@ -25,8 +22,6 @@ struct Options {
     /// Where to write the picture, a portable graymap.
     #[arg(long)]
     picture: Option<PathBuf>,
-    #[command(flatten)]
-    watch: watch::Watch,
 }
 
 /// One step: each point comes nearer to the mean of its four neighbours. Points of the outer rim of a
@@ -44,7 +39,7 @@ fn spread(block: &ArrayD<f64>) -> ArrayD<f64> {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    options.watch.builder().run(|client| {
+    maniple::run(|client| {
         let (side, chunk) = (options.side as usize, options.chunk as usize);
         let row = client.arange(0, side as i64, 1, chunk).cast::<f64>() - (side - 1) as f64 / 2.0;
         let column = row.expand_dims(1);

@@ -3,9 +3,6 @@
 //!
 //! `mpirun -n 4 target/release/examples/larger_than_memory --memory-limit 200MB`
 
-#[path = "support/watch.rs"]
-mod watch;
-
 use clap::Parser;
 use maniple::{MemoryLimit, RankRecord, current, prelude::*};
 use std::time::Instant;
@@ -22,8 +19,6 @@ struct Options {
     /// Where the random numbers start.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    #[command(flatten)]
-    watch: watch::Watch,
 }
 
 /// The most bytes that this process had in memory so far.
@@ -45,7 +40,7 @@ fn lengths(options: &Options, client: &Client) -> (usize, usize) {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    options.watch.builder().memory_limit(options.memory_limit).run(|client| {
+    Runtime::builder().memory_limit(options.memory_limit).run(|client| {
         println!("{}", client.cluster());
         let (side, block_side) = lengths(&options, client);
         let lazy = client.random(options.seed).uniform::<f64>(0.0, 1.0, [side, side], block_side);

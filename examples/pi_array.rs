@@ -3,9 +3,6 @@
 //!
 //! `mpirun -n 6 target/release/examples/pi_array --size 100e9 --chunks 40`
 
-#[path = "support/watch.rs"]
-mod watch;
-
 use clap::Parser;
 use maniple::prelude::*;
 use std::time::Instant;
@@ -22,8 +19,6 @@ struct Options {
     /// Where the random numbers start.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    #[command(flatten)]
-    watch: watch::Watch,
 }
 
 fn size(text: &str) -> Result<f64, String> {
@@ -57,7 +52,7 @@ fn calculate_pi(client: &Client, options: &Options) -> Result<f64> {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    options.watch.builder().run(|client| {
+    maniple::run(|client| {
         let start = Instant::now();
         println!("{}", client.cluster());
         calculate_pi(client, &options)?;

@@ -3,9 +3,6 @@
 //! `mpirun -n 6 target/release/examples/pi_resume --journal counts`; after a kill, with as many ranks or with
 //! others, the same with `--resume`. The count is that of a run that nobody disturbed.
 
-#[path = "support/watch.rs"]
-mod watch;
-
 use clap::Parser;
 use maniple::{Resume, SubmitOptions, prelude::*};
 use std::path::PathBuf;
@@ -26,8 +23,6 @@ struct Options {
     /// MANIPLE_RESUME].
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "1")]
     resume: Option<Resume>,
-    #[command(flatten)]
-    watch: watch::Watch,
 }
 
 /// The number from 0 to 1 that follows from another: SplitMix64's.
@@ -46,7 +41,7 @@ fn count_inside(first: u64, points: u64) -> u64 {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let mut builder = options.watch.builder();
+    let mut builder = Runtime::builder();
     if let Some(journal) = &options.journal {
         builder = builder.journal(journal);
     }
@@ -55,7 +50,7 @@ fn main() -> Result<()> {
     }
     builder.run(|client| {
         let parts = (0..options.tasks).map(|task| (task * options.points, options.points));
-        let counts = client.map_with(&SubmitOptions::new().checkpoint(), count_inside, parts);
+        let counts = client.with(&SubmitOptions::new().checkpoint()).map(count_inside, parts);
         let inside: u64 = client.gather(&counts)?.iter().sum();
         let points = options.tasks * options.points;
         println!(

@@ -5,9 +5,6 @@
 //! Every answer is compared with what it must be, and at the end the workers' memory with what they had
 //! after the first tenth of the time.
 
-#[path = "support/watch.rs"]
-mod watch;
-
 use clap::Parser;
 use maniple::{MemoryLimit, SubmitOptions, Thresholds, prelude::*};
 use std::{
@@ -30,8 +27,6 @@ struct Options {
     /// An empty directory of the node for what does not fit into memory; at the end it must be empty again.
     #[arg(long, value_name = "DIRECTORY")]
     local_directory: Option<PathBuf>,
-    #[command(flatten)]
-    watch: watch::Watch,
 }
 
 /// SplitMix64.
@@ -74,7 +69,7 @@ fn graph(client: &Client, random: &mut Random) -> Result<()> {
             .map(|_| (random.below(lists.len() as u64) as usize, random.below(lists.len() as u64) as usize))
             .collect();
         let options = SubmitOptions::new().retries(1).priority(random.below(3) as i32);
-        lists = client.map_with(&options, add, pairs.iter().map(|(a, b)| (&lists[*a], &lists[*b])));
+        lists = client.with(&options).map(add, pairs.iter().map(|(a, b)| (&lists[*a], &lists[*b])));
         known = pairs.iter().map(|(a, b)| (known[*a].0 + known[*b].0, known[*a].1 + known[*b].1)).collect();
         if random.below(4) == 0 {
             // Some are not wanted after all.
@@ -150,7 +145,7 @@ fn soak(client: &Client, options: &Options) -> Result<()> {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let mut builder = options.watch.builder().memory_limit(options.memory_limit);
+    let mut builder = Runtime::builder().memory_limit(options.memory_limit);
     builder = builder.memory_thresholds(Thresholds { target: 0.3, spill: 0.9, pause: 0.9 });
     if let Some(directory) = &options.local_directory {
         builder = builder.local_directory(directory);

@@ -3,14 +3,8 @@
 //!
 //! `mpirun -n 4 target/release/examples/svd --rows 4000000 --columns 32 --rank 10`
 
-#[path = "support/watch.rs"]
-mod watch;
-
 use clap::Parser;
-use maniple::{
-    array::{self, Array, chunks},
-    prelude::*,
-};
+use maniple::prelude::*;
 use std::time::Instant;
 
 /// Finds the singular values of a random matrix of known rank.
@@ -31,8 +25,6 @@ struct Options {
     /// What the random numbers come of.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    #[command(flatten)]
-    watch: watch::Watch,
 }
 
 fn main() -> Result<()> {
@@ -42,7 +34,7 @@ fn main() -> Result<()> {
     if rank > rows.min(columns) {
         return Err(format!("a matrix of {rows} x {columns} has no rank of {rank}").into());
     }
-    options.watch.builder().run(|client| {
+    maniple::run(|client| {
         let random = client.random(options.seed);
         let left: Array<f64> = random.normal(0.0, 1.0, [rows, rank], chunks([block, rank]));
         let right: Array<f64> = random.normal(0.0, 1.0, [rank, columns], chunks([rank, columns]));
@@ -51,7 +43,7 @@ fn main() -> Result<()> {
 
         let report = |name: &str, factors: (Array<f64>, Array<f64>, Array<f64>)| -> Result<()> {
             let start = Instant::now();
-            let (u, s, v) = array::persist(&factors)?;
+            let (u, s, v) = client.persist(&factors)?;
             u.wait()?;
             let seconds = start.elapsed().as_secs_f64();
             let values = s.compute()?;

@@ -2,9 +2,6 @@
 //!
 //! `mpirun -n 6 target/release/examples/tree_sum --leaves 1024 --fan-in 8`
 
-#[path = "support/watch.rs"]
-mod watch;
-
 use clap::Parser;
 use maniple::prelude::*;
 
@@ -17,8 +14,6 @@ struct Options {
     /// How many sums are summed by one task.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(2..))]
     fan_in: u64,
-    #[command(flatten)]
-    watch: watch::Watch,
 }
 
 fn sum(parts: &[u64]) -> u64 {
@@ -27,7 +22,7 @@ fn sum(parts: &[u64]) -> u64 {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    options.watch.builder().run(|client| {
+    maniple::run(|client| {
         let mut level: Vec<Future<u64>> = client.map(|leaf: u64| leaf, 0..options.leaves);
         while level.len() > 1 {
             level = client.map(sum, level.chunks(options.fan_in as usize));

@@ -3,11 +3,8 @@
 //! `mpirun -n 6 target/release/examples/vadd_opencl --device gpu`; on a machine without a GPU, with PoCL:
 //! `MANIPLE_DEVICE_TYPE=cpu target/release/examples/vadd_opencl --device gpu`
 
-#[path = "support/watch.rs"]
-mod watch;
-
 use clap::Parser;
-use maniple::{Error, Result, SubmitOptions, device::Binding};
+use maniple::{Error, Result, Runtime, SubmitOptions, device::Binding};
 
 /// Adds vectors on devices.
 #[derive(Parser)]
@@ -18,8 +15,6 @@ struct Options {
     /// How many numbers a vector has.
     #[arg(long, default_value_t = 1_000_000)]
     length: u32,
-    #[command(flatten)]
-    watch: watch::Watch,
 }
 
 const SOURCE: &str = "
@@ -48,10 +43,10 @@ fn check(length: u32, worker: u32) -> u64 {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    options.watch.builder().device(options.device).run(|client| {
+    Runtime::builder().device(options.device).run(|client| {
         let workers = client.cluster().worker_count() as u32;
         let gpu = SubmitOptions::new().resource("GPU", 1);
-        let right = client.map_with(&gpu, check, (0..workers).map(|worker| (options.length, worker)));
+        let right = client.with(&gpu).map(check, (0..workers).map(|worker| (options.length, worker)));
         for (rank, right) in client.cluster().workers().zip(client.gather(&right)?) {
             println!("{right} of {} sums are right; worker of rank {}", options.length, rank.rank);
         }

@@ -2,13 +2,8 @@
 //!
 //! `mpirun -n 6 target/release/examples/worker_info`
 
-#[path = "support/watch.rs"]
-mod watch;
-
-use clap::Parser;
 use maniple::current;
 use serde::{Deserialize, Serialize};
-use watch::Watch;
 
 #[derive(Serialize, Deserialize)]
 struct Place {
@@ -31,7 +26,7 @@ fn where_am_i() -> Place {
 }
 
 fn main() -> maniple::Result<()> {
-    Watch::parse().builder().run(|client| {
+    maniple::run(|client| {
         println!("{:#}", client.cluster());
         println!("{} workers", client.cluster().worker_count());
         let futures = client.run_on_workers(where_am_i, ());

@@ -1,11 +1,12 @@
 //! The context of the running task: its rank, worker and client.
 
+pub(crate) mod call;
 mod scratch;
 
 use crate::{
     client::Client,
     device::Device,
-    error::{Error, Result},
+    error::{Error, Result, panic_words},
     ids::TaskId,
     rank::Rank,
     running::{self, Running, running},
@@ -21,7 +22,7 @@ use std::{
 
 /// What is the same for all tasks of a worker.
 #[derive(Clone)]
-pub struct Context(Arc<Surroundings>);
+pub(crate) struct Context(Arc<Surroundings>);
 
 /// Knows which running tasks nobody waits for any more.
 pub(crate) trait Watch: Send + Sync {
@@ -258,7 +259,7 @@ pub(crate) fn rank() -> Option<Rank> {
 }
 
 /// The words of the panic that was caught last on this thread.
-pub(crate) fn take_panic_words() -> Option<String> {
+fn take_panic_words() -> Option<String> {
     PANIC_WORDS.take()
 }
 
@@ -271,12 +272,7 @@ pub(crate) fn catch_panics() {
             if !is_in_task() {
                 return print(info);
             }
-            let payload = info.payload();
-            let words = payload
-                .downcast_ref::<&str>()
-                .map(ToString::to_string)
-                .or_else(|| payload.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "a panic without words".into());
+            let words = panic_words(info.payload()).unwrap_or("a panic without words").to_string();
             let place = info.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
             let backtrace = backtrace::of_task().map(|frames| format!("\n{frames}"));
             let place = place.unwrap_or_default();

@@ -1,7 +1,9 @@
 //! Error types, grouped by who can fix the cause.
 
+use crate::rank::Rank;
 use serde::{Deserialize, Serialize};
 use std::{
+    any::Any,
     fmt,
     io::{self, Write},
     path::PathBuf,
@@ -31,10 +33,23 @@ pub enum Error {
     #[error("MPI call {call} failed on rank {rank}: {message}")]
     Mpi {
         /// The rank that called.
-        rank: u32,
+        rank: Rank,
         /// The name of the call.
         call: &'static str,
         /// MPI's words.
+        message: String,
+    },
+    /// Shapes, axes, chunks or indices do not fit an operation on arrays.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// A block of an array is larger than the memory limit of every worker, so nothing was submitted.
+    #[error("{message}")]
+    BlockTooLarge {
+        /// Size of the block.
+        block_bytes: u64,
+        /// The largest memory limit of a worker.
+        limit_bytes: u64,
+        /// Names the block and its array, and what to change.
         message: String,
     },
     /// A file or directory could not be used.
@@ -47,9 +62,9 @@ pub enum Error {
         /// The system's words.
         source: Arc<io::Error>,
     },
-    /// Bytes that should hold a value or a message do not.
-    #[error("{0}")]
-    Decode(String),
+    /// Bytes that should hold a value or a message do not, or a value cannot become bytes.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
     /// A device is not there, or does not do what it was told.
     #[error("{0}")]
     Device(String),
@@ -59,7 +74,7 @@ pub enum Error {
         /// The signal's name.
         signal: &'static str,
         /// The rank that got it.
-        rank: u32,
+        rank: Rank,
         /// Its host.
         host: String,
     },
@@ -81,6 +96,92 @@ pub enum Error {
     Other(Arc<dyn std::error::Error + Send + Sync>),
 }
 
+/// Shapes, axes, chunks or indices that do not fit an operation on arrays. The message names them.
+///
+/// ```
+/// use maniple::{Runtime, ShapeErrorKind};
+///
+/// # Runtime::builder().execute(|client| {
+/// let x = client.ones::<f64>([4, 3], 2);
+/// let error = x.try_add(client.ones::<f64>([5], 5)).unwrap_err();
+/// assert_eq!(error.kind(), ShapeErrorKind::Mismatch);
+/// # Ok(()) }).unwrap();
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+#[non_exhaustive]
+pub struct ShapeError {
+    kind: ShapeErrorKind,
+    message: String,
+}
+
+/// What does not fit in a [`ShapeError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ShapeErrorKind {
+    /// The shapes of several arrays, or of an array and of what it is to become.
+    Mismatch,
+    /// An axis does not exist, or is named twice.
+    Axis,
+    /// An index is out of bounds, there are too many of them, or a step is zero.
+    Index,
+    /// The sizes of chunks.
+    Chunks,
+    /// The array has more bytes than memory can have.
+    TooLarge,
+    /// There are no elements, or no arrays.
+    Empty,
+    /// The subscripts of `einsum`, `tensordot` or `blockwise`.
+    Subscripts,
+    /// The operation does not exist for an array of this shape.
+    Unsupported,
+}
+
+impl ShapeError {
+    pub(crate) fn new(kind: ShapeErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// What does not fit.
+    pub fn kind(&self) -> ShapeErrorKind {
+        self.kind
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// Bytes that do not hold what they should, or a value that cannot become bytes. The message names it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+#[non_exhaustive]
+pub struct DecodeError {
+    kind: DecodeErrorKind,
+    message: String,
+}
+
+/// What could not be encoded or decoded in a [`DecodeError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DecodeErrorKind {
+    /// The bytes of a value: they do not hold one of its type.
+    Value,
+    /// A value that was to become bytes: its `Serialize` failed, or it is too large.
+    Encode,
+    /// A message from another rank: the ranks run different builds, or the bytes are broken.
+    Message,
+    /// A record: a trace, what the ranks of a killed run left, or a file of the runtime's own.
+    Record,
+}
+
+impl DecodeError {
+    /// What could not be encoded or decoded.
+    pub fn kind(&self) -> DecodeErrorKind {
+        self.kind
+    }
+}
+
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -88,6 +189,10 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
+    pub(crate) fn decode(kind: DecodeErrorKind, message: impl Into<String>) -> Self {
+        Self::Decode(DecodeError { kind, message: message.into() })
+    }
+
     /// Wraps an error of another kind, to be returned from a closure.
     pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Other(error.into().into())
@@ -176,7 +281,7 @@ pub struct TaskError {
     /// The number of the task, as the scheduler counts.
     pub task: u64,
     /// The rank it ran on, if it ran.
-    pub rank: Option<u32>,
+    pub rank: Option<Rank>,
     /// The host of that rank.
     pub host: String,
     /// The panic's message, or the like. Of a long one, the first [`MESSAGE_BYTES_MAX`](Self::MESSAGE_BYTES_MAX)
@@ -269,6 +374,17 @@ pub(crate) fn tell(words: impl fmt::Display) {
     write_line(&format!("Error: {words}\n"));
 }
 
+/// What a panic says, if it says anything.
+pub(crate) fn panic_words(panic: &(dyn Any + Send)) -> Option<&str> {
+    let words = panic.downcast_ref::<String>().map(String::as_str);
+    words.or_else(|| panic.downcast_ref::<&str>().copied())
+}
+
+/// Shows the user something on standard error. The run goes on if nobody reads it.
+pub(crate) fn show(words: impl fmt::Display) {
+    write_line(&format!("{words}\n"));
+}
+
 /// Writes a line as one piece: launchers mix what ranks write in several.
 fn write_line(line: &str) {
     // Nobody can be told that nobody can be told.
@@ -285,7 +401,7 @@ mod tests {
             reason: Reason::Panic,
             function: "pi::count_inside".into(),
             task: 41,
-            rank: Some(5),
+            rank: Some(Rank(5)),
             host: "node03".into(),
             message: TaskError::message("index out of bounds (pi.rs:7)"),
             attempts: 2,

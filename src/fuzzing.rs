@@ -5,7 +5,13 @@
 
 use crate::{
     array::read_npy_header,
-    comm::Buffer,
+    comm::{
+        Buffer,
+        relay::{
+            packet::{Header, Kind, Trailer},
+            pieces::Pieces,
+        },
+    },
     disk::{Compression, Disk, DiskCopy, Extent},
     journal::record,
     lock::lock,
@@ -13,6 +19,10 @@ use crate::{
     part::Cut,
     rank::Rank,
     record as record_of_a_run,
+    session::handshake::{
+        ANSWER_BYTES, CHALLENGE_BYTES, ClusterSide, HELLO_BYTES, Identity, Purpose, SessionSide, Token,
+        Verdict,
+    },
     value::{self, Value},
 };
 use ndarray::{Array2, ArrayD};
@@ -25,7 +35,7 @@ use std::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("messages", messages),
     ("values", values),
     ("parts", parts),
@@ -33,6 +43,8 @@ pub const TARGETS: [Target; 7] = [
     ("journal", journal),
     ("npy", npy),
     ("traces", traces),
+    ("packets", packets),
+    ("handshake", handshake),
 ];
 
 /// A frame of the protocol. What can be read says the same when it is written and read again.
@@ -116,6 +128,45 @@ pub fn journal(mut bytes: &[u8]) {
     }
 }
 
+/// What comes over the connection of a session: packets of which the headers are checked, and pieces of bodies that
+/// some rank waits for. What a rank passes on has a trailer.
+pub fn packets(bytes: &[u8]) {
+    let mut pieces = Pieces::default();
+    pieces.post(Rank(2), 0, Buffer::unfilled(100, 8));
+    let mut rest = bytes;
+    while let Some((head, after)) = rest.split_first_chunk::<{ Header::BYTES }>() {
+        let Ok(header) = Header::read(*head) else { break };
+        assert_eq!(Header::read(header.to_bytes()), Ok(header));
+        let Some((payload, after)) = after.split_at_checked(header.length as usize) else { break };
+        rest = after;
+        match header.kind {
+            Kind::Piece => drop(pieces.take(header.peer, header.tag, payload)),
+            Kind::Credit => drop(pieces.credit(header.peer, header.tag, u32::MAX)),
+            _ => drop(message::decode(header.peer, payload)),
+        }
+    }
+    let mut frame = bytes.to_vec();
+    if let Some(trailer) = Trailer::open(&mut frame) {
+        trailer.seal(&mut frame);
+        assert_eq!(Trailer::open(&mut frame), Some(trailer));
+    }
+}
+
+/// What a stranger says to a cluster, and what one says that is no cluster.
+pub fn handshake(bytes: &[u8]) {
+    let own = Identity { build: 7, version: "0.1.0".into() };
+    let token = Token::new([1; 32]);
+    if let Some((hello, rest)) = bytes.split_first_chunk::<{ HELLO_BYTES }>()
+        && let Some(side) = ClusterSide::new(&token, &own, [2; 32], hello)
+        && let Some((answer, _)) = rest.split_first_chunk::<{ ANSWER_BYTES }>()
+    {
+        assert_eq!(side.verdict(answer), Verdict::WrongToken, "nobody guesses the answer");
+    }
+    if let Some((challenge, _)) = bytes.split_first_chunk::<{ CHALLENGE_BYTES }>() {
+        SessionSide::new(token, &own, [3; 32], Purpose::Session).answer(challenge).unwrap_err();
+    }
+}
+
 /// The header of an `.npy` file.
 pub fn npy(bytes: &[u8]) {
     let _ = read_npy_header::<f64>(&mut Cursor::new(bytes), bytes.len() as u64);
@@ -189,6 +240,32 @@ mod tests {
                 let head = record::FileHead { build: 1, salt: 2 };
                 let one = record::RecordHead::new(record::Key([3; 16]), 7, &[], &[4; 20], 1).encode(2);
                 vec![[head.encode().as_slice(), &one, &[4; 20], &one, &[4; 20]].concat()]
+            }
+            "packets" => {
+                let packet = |kind: Kind, payload: &[u8]| {
+                    let header = Header { kind, tag: 0, peer: Rank(2), length: payload.len() as u32 };
+                    [header.to_bytes().as_slice(), payload].concat()
+                };
+                let frame = seeds("messages").remove(0);
+                vec![
+                    [
+                        packet(Kind::Frame, &frame),
+                        packet(Kind::Piece, &[7; 50]),
+                        packet(Kind::Piece, &[7; 50]),
+                    ]
+                    .concat(),
+                    [
+                        packet(Kind::Credit, &[1, 0, 0, 0]),
+                        packet(Kind::End, b"over"),
+                        packet(Kind::Ping, &[]),
+                    ]
+                    .concat(),
+                ]
+            }
+            "handshake" => {
+                let own = Identity { build: 7, version: "0.1.0".into() };
+                let side = SessionSide::new(Token::new([1; 32]), &own, [3; 32], Purpose::Session);
+                vec![[side.hello().as_slice(), &[0; ANSWER_BYTES]].concat(), vec![5; CHALLENGE_BYTES]]
             }
             "npy" => vec![crate::array::npy_header(&[3, 4])],
             _ => record_of_a_run::samples().to_vec(),

@@ -41,6 +41,7 @@ impl TaskId {
     }
 
     /// The task `count` further on.
+    #[must_use]
     pub fn plus(self, count: u32) -> Self {
         Self(self.0 + u64::from(count))
     }
@@ -77,6 +78,13 @@ impl Tasks {
         task >= self.first && task < self.first.plus(self.count)
     }
 
+    /// The tasks that are among both, if there are any.
+    pub fn common(self, other: Self) -> Option<Self> {
+        let end = |tasks: Self| tasks.first.0 + u64::from(tasks.count);
+        let (start, end) = (self.first.0.max(other.first.0), end(self).min(end(other)));
+        (start < end).then(|| Self { first: TaskId(start), count: (end - start) as u32 })
+    }
+
     /// Adds `task` at the end of the last range in `list`, or as a new one.
     pub fn push(list: &mut Vec<Self>, task: TaskId) {
         match list.last_mut() {
@@ -87,7 +95,7 @@ impl Tasks {
 }
 
 /// Where the descriptor of a function is, the same on every rank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Code {
     /// The module; 0 is the one that holds this library.
     pub module: u64,

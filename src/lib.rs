@@ -1,8 +1,8 @@
 //! Maniple is an MPI-native SPMD task runtime, modelled on dask-mpi.
 //!
 //! One program is started by `mpirun`, `mpiexec` or `srun`. **Rank 0 schedules, rank 1 runs the driver,
-//! ranks 2 and up work.** Tasks and their values travel as MPI messages; nothing listens on a socket,
-//! but for a dashboard that was asked for.
+//! ranks 2 and up work.** Tasks and their values are sent as MPI messages; nothing listens on a socket,
+//! unless a dashboard or a cluster that [serves](Builder::serve) was asked for.
 //! Started without a launcher, the same program runs in one process.
 //!
 //! ```
@@ -35,77 +35,93 @@
 //!
 //! `ARCHITECTURE.md` in the repository describes the source, and `docs/guide` is the guide.
 
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, reason = "what only tests of the repository use")
+)]
+#![cfg_attr(
+    not(all(feature = "arrays", feature = "dashboard", feature = "testing")),
+    allow(
+        dead_code,
+        reason = "what only arrays, the dashboard, or tests and benchmarks of the repository use"
+    )
+)]
+#![cfg_attr(not(feature = "arrays"), allow(unused_imports, reason = "what only arrays use"))]
+
 mod allocator;
+#[cfg(feature = "arrays")]
 pub mod array;
 mod checksum;
-pub mod client;
+mod client;
 mod cluster;
+pub mod clusters;
 mod codec;
-#[doc(hidden)]
-pub mod comm;
+mod comm;
 mod current;
 mod dashboard;
 pub mod device;
-#[doc(hidden)]
-pub mod disk;
+mod disk;
 mod encoding;
 mod error;
 mod files;
-#[cfg(any(test, fuzzing))]
-pub mod fuzzing;
+#[cfg(all(feature = "testing", feature = "arrays"))]
+mod fuzzing;
 mod host;
-#[doc(hidden)]
-pub mod ids;
+mod ids;
+mod image;
 pub mod info;
-pub mod job;
+#[cfg(feature = "testing")]
 #[doc(hidden)]
-pub mod journal;
+pub mod internals;
+mod journal;
 mod lock;
 mod log;
-#[doc(hidden)]
-pub mod message;
-#[doc(hidden)]
-pub mod packed;
+mod message;
+mod module;
+mod pace;
+mod packed;
 mod part;
 mod picture;
 pub mod prelude;
-#[doc(hidden)]
-pub mod rank;
+mod rank;
 mod record;
 mod running;
 mod runtime;
-#[doc(hidden)]
-pub mod scheduler;
-#[doc(hidden)]
-pub mod store;
-#[doc(hidden)]
-pub mod task;
+mod scheduler;
+mod session;
+mod store;
+mod task;
 mod units;
-#[doc(hidden)]
-pub mod value;
-#[doc(hidden)]
-pub mod worker;
+mod value;
+mod worker;
 
 pub use allocator::Allocator;
+#[cfg(feature = "arrays")]
 pub use array::Array;
 pub use client::{
-    Client, Delayed, Future, Place, Status, SubmitOptions, WaitFor,
+    AsCompleted, Client, Completions, Delayed, Each, EachWith, Future, Place, Publish, Status, SubmitOptions,
+    WaitFor,
     arguments::{Arguments, IntoArgument},
-    delayed,
+    delayed, each,
 };
 pub use cluster::{Cluster, RankRecord};
 pub use current::{Current, FAILURE_DETAIL_BYTES_MAX, cancelled, current, device, fail, is_in_task};
 pub use disk::{Compression, SpillPlace};
-pub use error::{Error, Reason, Result, TaskError};
+pub use error::{DecodeError, DecodeErrorKind, Error, Reason, Result, ShapeError, ShapeErrorKind, TaskError};
 pub use journal::{JournalSync, Resume};
+pub use message::Published;
+/// What [`module!`] uses.
+#[doc(hidden)]
+pub use module::offer as __module;
+pub use module::{Module, ModuleFunction};
+/// The version of `ndarray` whose arrays are arguments and results.
+pub use ndarray;
 pub use rank::{Rank, Role};
 #[doc(hidden)]
-pub use record::{Recorder, report_again};
-#[doc(hidden)]
-pub use runtime::simulation;
+pub use record::report_again;
 pub use runtime::{Builder, Runtime, run};
 pub use store::Thresholds;
-pub use task::{Shared, TaskFunction};
+pub use task::{Fallible, FallibleFunction, Shared, TaskFunction, fallible};
 pub use units::MemoryLimit;
 pub use value::Data;
 
@@ -126,5 +142,6 @@ mod documents {
         Devices: "../docs/guide/src/devices.md",
         Checkpoint: "../docs/guide/src/checkpoint.md",
         Embedding: "../docs/guide/src/embedding.md",
+        Connecting: "../docs/guide/src/connecting.md",
     }
 }

@@ -78,6 +78,7 @@ impl Kept {
     const LINES_MAX: usize = 500;
 
     /// The lines since the last call.
+    #[cfg(feature = "dashboard")]
     pub(crate) fn take(&self) -> Vec<String> {
         lock(&self.0).drain(..).collect()
     }

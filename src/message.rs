@@ -9,7 +9,7 @@
 
 use crate::{
     codec::append,
-    error::{Error, Result, TaskError},
+    error::{DecodeErrorKind, Error, Result, TaskError},
     ids::{Code, Size, TaskId, Tasks},
     packed::Packed,
     part::Cut,
@@ -18,37 +18,11 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// One argument of each task of a layer, as the client describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Column {
-    /// The same encoded value for every task.
-    Same(#[serde(with = "serde_bytes")] Vec<u8>),
-    /// An encoded value for each task.
-    Each(Packed),
-    /// Task `i` takes the value of task `first + i * stride`.
-    Stride {
-        /// The task whose value the first task takes.
-        first: TaskId,
-        /// 0: all take the same value; 1: each takes the next one.
-        stride: u32,
-    },
-    /// Task `i` takes the value of the `i`th of these.
-    Values(Vec<TaskId>),
-    /// Task `i` takes the values of the `i`th of these lists of tasks, as one list.
-    Lists {
-        /// The lists, one a task.
-        lists: Vec<Vec<Tasks>>,
-        /// How to make a list of them.
-        collect: Code,
-    },
-    /// As `Lists`, where of each value on another rank only a part comes.
-    Parts {
-        /// The lists, one a task.
-        lists: Vec<Vec<Tasks>>,
-        /// What each task takes of its list: an encoded [`Cut`].
-        cuts: Packed,
-    },
-}
+mod argument;
+mod permitted;
+mod publication;
+pub use argument::{Column, Given, Ids, PerTask};
+pub use publication::{CatalogAnswer, CatalogRequest, Publication, Published};
 
 /// Where tasks may run and how often; what `submit` and `map` were told besides the arguments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,28 +73,19 @@ impl Layer {
     /// The tasks from the one at `first` on, so many, with their arguments.
     pub(crate) fn slice(&self, first: u32, count: u32) -> Self {
         let range = first as usize..(first + count) as usize;
-        let slice = |column: &Column| match column {
-            Column::Same(bytes) => Column::Same(bytes.clone()),
-            Column::Each(values) => Column::Each(values.slice(range.start, range.len())),
-            Column::Stride { first: start, stride } => {
-                let start = TaskId(start.0 + u64::from(first) * u64::from(*stride));
-                Column::Stride { first: start, stride: *stride }
-            }
-            Column::Values(tasks) => Column::Values(tasks[range.clone()].to_vec()),
-            Column::Lists { lists, collect } => {
-                Column::Lists { lists: lists[range.clone()].to_vec(), collect: *collect }
-            }
-            Column::Parts { lists, cuts } => Column::Parts {
-                lists: lists[range.clone()].to_vec(),
-                cuts: cuts.slice(range.start, range.len()),
-            },
-        };
         Self {
             tasks: Tasks { first: self.tasks.first.plus(first), count },
-            columns: self.columns.iter().map(slice).collect(),
+            columns: self.columns.iter().map(|column| column.slice(range.clone())).collect(),
             options: self.options.clone(),
             ..*self
         }
+    }
+
+    /// What each of its tasks weighs among those that have not ended: one, and one more for each KiB of its
+    /// arguments.
+    pub(crate) fn weight(&self) -> u64 {
+        let bytes: usize = self.columns.iter().map(Column::byte_count).sum();
+        1 + bytes as u64 / (1024 * u64::from(self.tasks.count.max(1)))
     }
 
     /// What its tasks are called.
@@ -139,6 +104,25 @@ pub enum Need {
     Held(Held),
     /// A part of it, from the store of another rank.
     Part(Held),
+    /// A task that the worker has been given makes it.
+    Own(TaskId),
+    /// A task that another worker has been given makes it, and that worker sends it, or says where it is.
+    Sent(TaskId),
+}
+
+/// A value that a task waited for which was given to its worker early: before the value existed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Made {
+    /// A small one, encoded.
+    Small {
+        /// Whose.
+        task: TaskId,
+        /// The encoding.
+        #[serde(with = "serde_bytes")]
+        value: Vec<u8>,
+    },
+    /// A large one.
+    Large(Held),
 }
 
 /// A value that some rank holds.
@@ -152,31 +136,6 @@ pub struct Held {
     pub size: Size,
 }
 
-/// One argument of each task of a [`Run`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Argument {
-    /// The same encoded value for every task.
-    Same(#[serde(with = "serde_bytes")] Vec<u8>),
-    /// An encoded value for each task.
-    Each(Packed),
-    /// A value for each task, from here or there.
-    Needs(Vec<Need>),
-    /// A list of values for each task.
-    Lists {
-        /// The lists, one a task.
-        lists: Vec<Vec<Need>>,
-        /// How to make a list of them.
-        collect: Code,
-    },
-    /// A list of values for each task, some of which come as parts.
-    Parts {
-        /// The lists, one a task.
-        lists: Vec<Vec<Need>>,
-        /// What each task takes of its list: an encoded [`Cut`].
-        cuts: Packed,
-    },
-}
-
 /// Tasks of one layer that a worker is to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -187,7 +146,7 @@ pub struct Run {
     /// How often they were tried before, so that an answer to an older attempt is known.
     pub attempt: u32,
     /// Their arguments.
-    pub arguments: Vec<Argument>,
+    pub arguments: Vec<Given>,
     /// What to call them in errors, where it is not the function's name.
     pub label: Option<String>,
     /// How long each may run; 0 if that was not said.
@@ -196,6 +155,9 @@ pub struct Run {
     pub is_kept: bool,
     /// How many tasks are above them: 0 if the driver submitted them, 1 if a task of the driver did.
     pub depth: u32,
+    /// If other workers send some of their values ([`Need::Sent`]): how many such runs the worker has been given, this
+    /// one included. Otherwise 0.
+    pub order: u64,
 }
 
 /// Tasks that ended with small values.
@@ -261,6 +223,15 @@ pub enum ToScheduler {
     Failed(Box<TaskError>),
     /// A worker gives back tasks that it had not begun.
     Yielded(Vec<Tasks>),
+    /// A worker does not have this task any more, whose value a run needs.
+    Missed {
+        /// The task.
+        task: TaskId,
+        /// The rank that was given the run.
+        target: Rank,
+        /// The run.
+        order: u64,
+    },
     /// So many bytes of a worker's values are on its disk only.
     Spilled {
         /// How many.
@@ -269,11 +240,23 @@ pub enum ToScheduler {
     /// So many more tasks of a worker now wait for others, and need no thread; fewer, if negative. Tasks
     /// whose time is over are counted against these as long as they still take a thread.
     Blocked(i32),
+    /// All threads of a worker have run their tasks for so long, and others are queued behind these: tasks take longer
+    /// than before.
+    Behind {
+        /// How long, at least.
+        nanoseconds: u64,
+    },
     /// So much time is left for tasks to run in: what is expected to take as long, or longer, is not begun
     /// any more. Zero: nothing is.
     TimeLeft {
         /// How much; the least that was said counts.
         nanoseconds: u64,
+    },
+    /// A client wants to be told when its tasks that have not ended weigh no more than this
+    /// ([`ToClient::Room`]).
+    AskRoom {
+        /// The most that they may weigh.
+        open_max: u64,
     },
     /// A rank's process has ended, or nothing is heard of it: it is lost.
     Died {
@@ -281,6 +264,20 @@ pub enum ToScheduler {
         rank: Rank,
         /// How, as far as that is known: "was ended by signal 9".
         how: String,
+    },
+    /// A client asks something of the catalog of published values.
+    Catalog {
+        /// The number of the question.
+        question: u64,
+        /// What it asks.
+        request: CatalogRequest,
+    },
+    /// A session begins, which is a client.
+    Connected,
+    /// A session has ended: its futures are dropped.
+    Disconnected {
+        /// Its rank.
+        session: Rank,
     },
     /// A worker has heard that a rank is lost, and counts on nothing any more that was to come from there.
     Lacks {
@@ -309,6 +306,22 @@ pub enum ToWorker {
     Yield(u32),
     /// Forget these values.
     Free(Vec<Tasks>),
+    /// When this task of yours has its value, send that to a worker for a run.
+    Forward {
+        /// The task.
+        task: TaskId,
+        /// The worker's rank.
+        target: Rank,
+        /// The run.
+        order: u64,
+    },
+    /// A value for a run. Another worker sends it, or the scheduler if that one had it before it was asked.
+    Made {
+        /// The run.
+        order: u64,
+        /// The value.
+        made: Made,
+    },
 }
 
 /// What a client is told.
@@ -330,6 +343,18 @@ pub enum ToClient {
     Stopping,
     /// Nothing will ever be made again of these values of the client's own.
     Forgotten(Vec<Tasks>),
+    /// A client's tasks that have not ended weigh no more than it asked for.
+    Room {
+        /// What they weigh.
+        open: u64,
+    },
+    /// What the catalog answers.
+    Catalog {
+        /// The number of the question.
+        question: u64,
+        /// The answer.
+        answer: CatalogAnswer,
+    },
     /// What a rank was asked.
     Answer {
         /// The number of the question.
@@ -374,8 +399,10 @@ pub struct Running {
 pub struct WaitingTask {
     /// Which.
     pub task: TaskId,
-    /// The values.
+    /// Those that it fetches.
     pub values: Vec<Held>,
+    /// The tasks that have yet to make others.
+    pub unmade: Vec<TaskId>,
 }
 
 /// How a task stands.
@@ -401,6 +428,8 @@ pub enum Standing {
         /// How many tasks wait for a worker.
         before: u64,
     },
+    /// It needs nothing, and all tasks that need it wait for others: it is not run long before them.
+    Aside,
     /// It waits for values.
     Waiting {
         /// For how many.
@@ -515,13 +544,13 @@ pub enum ToStore {
     },
 }
 
-/// A part of a value, wanted by a rank.
+/// A part of a value, or the whole under another name, wanted by a rank.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WantedPart {
     /// What the rank that wants it calls it: the answer names it so.
     pub name: TaskId,
-    /// Which elements.
-    pub cut: Cut,
+    /// Which elements, if not all.
+    pub cut: Option<Cut>,
 }
 
 /// How the driver's closure ended.
@@ -573,6 +602,17 @@ pub enum Message {
     Gathered,
     /// To rank 0: what a rank does now, where somebody looks.
     Live(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// To the rank that holds the connections: end that of a session, for this reason.
+    Dismiss {
+        /// The session.
+        session: Rank,
+        /// What it did.
+        reason: String,
+    },
+    /// To every rank, from the one that holds the connections: a session has ended, and nothing follows from it.
+    SessionEnded(Rank),
+    /// To every rank, from the scheduler: it knows no task of an ended session any more.
+    SessionForgotten(Rank),
 }
 
 /// Appends a message to a frame.
@@ -588,10 +628,17 @@ pub fn encode(message: &Message, frame: &mut Vec<u8>) {
 pub fn decode(source: Rank, mut frame: &[u8]) -> Result<Vec<Message>> {
     let mut messages = Vec::new();
     while !frame.is_empty() {
-        let (message, rest) = postcard::take_from_bytes::<Message>(frame)
-            .map_err(|error| Error::Decode(format!("a frame from {source:?} holds no message: {error}")))?;
+        let (message, rest) = postcard::take_from_bytes::<Message>(frame).map_err(|error| {
+            Error::decode(
+                DecodeErrorKind::Message,
+                format!("a frame from {source:?} holds no message: {error}"),
+            )
+        })?;
         if !is_valid(&message) {
-            return Err(Error::Decode(format!("a frame from {source:?} holds a broken message")));
+            return Err(Error::decode(
+                DecodeErrorKind::Message,
+                format!("a frame from {source:?} holds a broken message"),
+            ));
         }
         messages.push(message);
         frame = rest;
@@ -617,16 +664,7 @@ impl Layer {
         let count = self.tasks.count as usize;
         let is_kept = self.options.as_ref().is_some_and(|options| options.is_kept);
         let has_keys = !is_kept || matches!(self.columns.last(), Some(Column::Each(_)));
-        has_keys
-            && self.columns.iter().all(|column| match column {
-                Column::Same(_) | Column::Stride { .. } => true,
-                Column::Each(values) => values.is_valid() && values.len() == count,
-                Column::Values(tasks) => tasks.len() == count,
-                Column::Lists { lists, .. } => lists.len() == count,
-                Column::Parts { lists, cuts } => {
-                    lists.len() == count && cuts.is_valid() && cuts.len() == count
-                }
-            })
+        has_keys && self.columns.iter().all(|column| column.is_valid(count))
     }
 }
 
@@ -638,17 +676,8 @@ impl Run {
 
     fn is_valid(&self) -> bool {
         let count = self.tasks.count as usize;
-        let has_keys = !self.is_kept || matches!(self.arguments.last(), Some(Argument::Each(_)));
-        has_keys
-            && self.arguments.iter().all(|argument| match argument {
-                Argument::Same(_) => true,
-                Argument::Each(values) => values.is_valid() && values.len() == count,
-                Argument::Needs(needs) => needs.len() == count,
-                Argument::Lists { lists, .. } => lists.len() == count,
-                Argument::Parts { lists, cuts } => {
-                    lists.len() == count && cuts.is_valid() && cuts.len() == count
-                }
-            })
+        let has_keys = !self.is_kept || matches!(self.arguments.last(), Some(Given::Each(_)));
+        has_keys && self.arguments.iter().all(|argument| argument.is_valid(count))
     }
 }
 

@@ -105,6 +105,7 @@ impl Packed {
     }
 
     /// The strings from `first` on.
+    #[must_use]
     pub fn slice(&self, first: usize, count: usize) -> Self {
         let (start, end) = (self.start(first), self.start(first + count));
         let ends = match &self.ends {

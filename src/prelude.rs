@@ -1,9 +1,10 @@
 //! What most programs need: `use maniple::prelude::*;`.
 
+#[cfg(feature = "arrays")]
+pub use crate::{Array, array::chunks};
 pub use crate::{
-    Array, Cluster, Delayed, Error, Future, MemoryLimit, Result, Runtime, Shared, Status, SubmitOptions,
-    TaskError, WaitFor,
-    array::chunks,
-    client::{Client, delayed},
-    current,
+    Cluster, Delayed, Error, Future, MemoryLimit, Result, Runtime, Shared, Status, SubmitOptions, TaskError,
+    WaitFor,
+    client::{Client, delayed, each},
+    current, fallible,
 };

@@ -33,6 +33,7 @@ impl fmt::Debug for Rank {
 
 /// What one rank does. A rank can do several things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Role {
     /// It decides which worker runs which task.
     pub scheduler: bool,
@@ -67,7 +68,7 @@ impl Role {
 }
 
 /// The rank that runs the closure in a world of `size` ranks.
-pub fn driver_of(size: u32) -> Rank {
+pub(crate) fn driver_of(size: u32) -> Rank {
     Rank(u32::from(size > 1))
 }
 

@@ -14,10 +14,11 @@ use crate::{
     disk::{Compression, Disk, DiskCopy},
     encoding::{self, EncodingError, Sink, Writer},
     ids::{Size, TaskId},
+    image::{self, Image},
     lock::lock,
     part::{Cut, PartBytes},
 };
-use raw::{part_of, raw};
+use raw::{part_of, raw, raw_of};
 use rustc_hash::FxHashMap;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{
@@ -33,6 +34,12 @@ use std::{
 /// What can be an argument or a result of a task.
 ///
 /// Implemented for everything that `serde` can write and read and that can cross threads.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent between ranks",
+    label = "`{Self}` is not a value that tasks can take or return",
+    note = "it must own what it holds, be `Send` and `Sync`, and implement serde's traits: \
+            `#[derive(serde::Serialize, serde::Deserialize)]`"
+)]
 pub trait Data: Serialize + DeserializeOwned + Send + Sync + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {}
@@ -49,6 +56,8 @@ type Counted = (Shared, u64);
 struct Kind {
     id: TypeId,
     name: fn() -> &'static str,
+    /// Whether all images of the process have the same type under this number.
+    is_shared: bool,
     /// Makes it of a head and a body.
     decode: fn(&[u8], Buffer) -> Result<Counted, String>,
     encode: fn(Shared) -> Wire,
@@ -75,13 +84,31 @@ struct Inner {
 
 enum State {
     /// As its type, with the way to make bytes of it.
-    Live { value: Shared, encode: fn(Shared) -> Wire, copy: Option<DiskCopy> },
+    Live { value: Shared, form: Form, copy: Option<DiskCopy> },
     /// As it arrived, until somebody asks for it as its type.
     Wire { head: Vec<u8>, body: Arc<Buffer>, copy: Option<DiskCopy> },
     /// On a disk only.
     Spilled(DiskCopy),
     /// It could not be decoded, or read back.
     Broken(String),
+}
+
+/// How bytes are made of a value in memory, and the image that made it.
+#[derive(Clone, Copy)]
+struct Form {
+    encode: fn(Shared) -> Wire,
+    image: &'static Image,
+}
+
+impl Form {
+    /// The form of values that this image makes.
+    fn own(encode: fn(Shared) -> Wire) -> Self {
+        Self { encode, image: &image::OWN }
+    }
+
+    fn wire(self, value: Shared) -> Wire {
+        self.image.call(|| (self.encode)(value))?
+    }
 }
 
 /// How many bytes of values are in memory, and how many on a disk only.
@@ -192,7 +219,7 @@ impl Value {
 
     /// A value whose body has the given size, and that has about so many bytes in memory.
     fn live<T: Data>(value: Arc<T>, size: Size, live_bytes: u64) -> Self {
-        Self::new(size, live_bytes, State::Live { value, encode: encode_shared::<T>, copy: None })
+        Self::new(size, live_bytes, State::Live { value, form: Form::own(encode_shared::<T>), copy: None })
     }
 
     /// A value as it came from another rank.
@@ -220,7 +247,8 @@ impl Value {
         let decode = |head: &[u8], body| {
             decode_body::<T>(head, body).map(|(value, size)| (Arc::new(value) as Shared, size))
         };
-        let kind = Kind { id: TypeId::of::<T>(), name: type_name::<T>, decode, encode: encode_shared::<T> };
+        let (id, is_shared) = (TypeId::of::<T>(), is_shared_by_images::<T>());
+        let kind = Kind { id, name: type_name::<T>, is_shared, decode, encode: encode_shared::<T> };
         self.get_as(&kind).map(|value| value.downcast().expect("the type that was asked for"))
     }
 
@@ -229,18 +257,14 @@ impl Value {
         let mut state = self.state();
         self.read_back(&mut state);
         match std::mem::replace(&mut *state, State::Broken("its decoding panicked".into())) {
-            State::Live { value, encode, copy } => {
-                let (result, value, encode) = if (*value).type_id() == kind.id {
-                    (Ok(Arc::clone(&value)), value, encode)
-                } else {
-                    // It has the form from now on in which it was asked for last.
-                    match raw(kind.id).and_then(|raw| (raw.of_other)(&*value)) {
-                        Some(Ok(other)) => (Ok(Arc::clone(&other)), other, kind.encode),
-                        Some(Err(words)) => (Err(words), value, encode),
-                        None => (Err(format!("the value is no {}", (kind.name)())), value, encode),
-                    }
+            State::Live { value, form, copy } => {
+                // It has the form from now on in which it was asked for last.
+                let (result, value, form) = match as_kind(&value, form, kind) {
+                    Ok(None) => (Ok(Arc::clone(&value)), value, form),
+                    Ok(Some(other)) => (Ok(Arc::clone(&other)), other, Form::own(kind.encode)),
+                    Err(words) => (Err(words), value, form),
                 };
-                *state = State::Live { value, encode, copy };
+                *state = State::Live { value, form, copy };
                 result
             }
             State::Wire { head, body, copy } => {
@@ -249,7 +273,8 @@ impl Value {
                     .unwrap_or_else(|body| Buffer::copy_of(body.as_slice(), body.align()));
                 match (kind.decode)(&head, body) {
                     Ok((value, live_bytes)) => {
-                        *state = State::Live { value: Arc::clone(&value), encode: kind.encode, copy };
+                        *state =
+                            State::Live { value: Arc::clone(&value), form: Form::own(kind.encode), copy };
                         self.0.live_bytes.store(live_bytes, Ordering::Relaxed);
                         self.0.recount(&state);
                         Ok(value)
@@ -274,7 +299,7 @@ impl Value {
     ///
     /// Says what is wrong if the value is not a `T`.
     pub fn to_owned_value<T: Data>(&self) -> Result<T, String> {
-        if let Some(raw) = raw(TypeId::of::<T>())
+        if let Some(raw) = raw::<T>()
             && let Some(same) = (raw.share)(&*self.get::<T>()?)
         {
             return Ok(*same.downcast().expect("the type that was asked for"));
@@ -295,7 +320,7 @@ impl Value {
         let mut state = self.state();
         self.read_back(&mut state);
         if let State::Live { value, .. } = &*state
-            && let Some(raw) = raw((**value).type_id())
+            && let Some(raw) = raw_of((**value).type_id())
             && let Some(part) = (raw.part)(&**value, cut)
         {
             return Ok(part);
@@ -401,10 +426,32 @@ impl Value {
     }
 }
 
+/// Whether all images of the process have the same type under this name: it and what it contains are this library's.
+pub(crate) fn is_shared_by_images<T: 'static>() -> bool {
+    raw::<T>().is_some()
+}
+
+/// A value in memory as the type that it is asked for; `None` if it is that already.
+fn as_kind(value: &Shared, form: Form, kind: &Kind) -> Result<Option<Shared>, String> {
+    let is_same = (**value).type_id() == kind.id;
+    if is_same && (form.image.is_own() || kind.is_shared) {
+        return Ok(None);
+    }
+    if let Some(other) = raw_of(kind.id).and_then(|raw| (raw.of_other)(&**value)) {
+        return other.map(Some);
+    }
+    if form.image.is_own() {
+        return Err(format!("the value is no {}", (kind.name)()));
+    }
+    let (head, body) = form.wire(Arc::clone(value))?;
+    let (value, _) = (kind.decode)(&head, Buffer::copy_of(body.as_slice(), body.align()))?;
+    Ok(Some(value))
+}
+
 /// The head and the body of a value that is in memory.
 fn wire_of(state: &State) -> Wire {
     match state {
-        State::Live { value, encode, .. } => encode(Arc::clone(value)),
+        State::Live { value, form, .. } => form.wire(Arc::clone(value)),
         State::Wire { head, body, .. } => {
             Ok((head.clone(), Body::of(Arc::clone(body), body.align(), Buffer::as_slice)))
         }
@@ -434,8 +481,12 @@ thread_local! {
 /// # Errors
 ///
 /// The message of the value's own `Serialize`, and one if it would arrive as another value.
-pub fn encode<T: Data>(mut value: T, limit: usize, small: &mut Vec<u8>) -> Result<Option<Value>, String> {
-    let raw_size = raw(TypeId::of::<T>()).map(|raw| {
+pub(crate) fn encode<T: Data>(
+    mut value: T,
+    limit: usize,
+    small: &mut Vec<u8>,
+) -> Result<Option<Value>, String> {
+    let raw_size = raw::<T>().map(|raw| {
         (raw.order)(&mut value);
         (raw.size)(&value)
     });
@@ -501,7 +552,7 @@ pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Vec<u8> {
 /// # Errors
 ///
 /// Says what is wrong if the bytes are no `T`.
-pub fn decode<T: Data>(bytes: &[u8]) -> Result<T, String> {
+pub(crate) fn decode<T: Data>(bytes: &[u8]) -> Result<T, String> {
     decode_counted(bytes).map(|(value, _)| value)
 }
 
@@ -534,7 +585,7 @@ impl Sink for Limited<'_> {
 }
 
 fn encode_shared<T: Data>(value: Shared) -> Wire {
-    if let Some(raw) = raw(TypeId::of::<T>()) {
+    if let Some(raw) = raw::<T>() {
         return (raw.wire)(value);
     }
     let value = value.downcast::<T>().expect("the type that it was made with");
@@ -549,7 +600,7 @@ fn decode_body<T: Data>(head: &[u8], body: Buffer) -> Result<(T, u64), String> {
         return decode_counted(body.as_slice());
     }
     let bytes = body.as_slice().len() as u64;
-    let Some(raw) = raw(TypeId::of::<T>()) else {
+    let Some(raw) = raw::<T>() else {
         return Err(format!("a {} does not travel as elements", type_name::<T>()));
     };
     let broken = || format!("the elements of a {} do not fit its shape", type_name::<T>());

@@ -7,8 +7,6 @@
 
 mod device;
 mod points;
-#[path = "../support/watch.rs"]
-mod watch;
 
 use clap::Parser;
 use maniple::{SubmitOptions, device::Binding, prelude::*};
@@ -27,9 +25,9 @@ struct Options {
     /// How many runs are made and timed.
     #[arg(long, default_value_t = 5)]
     runs: u64,
-    /// Where the points come from.
-    #[arg(long, default_value_t)]
-    generator: Generator,
+    /// Where the points come from [default: xoshiro256++, and splitmix64 on devices].
+    #[arg(long)]
+    generator: Option<Generator>,
     /// What the points of the first run follow from; each next run takes the next number.
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -51,8 +49,13 @@ struct Options {
     /// Let ranks 0 and 1 work, too [env: MANIPLE_INCLUSIVE].
     #[arg(long)]
     inclusive: bool,
-    #[command(flatten)]
-    watch: watch::Watch,
+}
+
+impl Options {
+    fn generator(&self, is_on_devices: bool) -> Generator {
+        let default = if is_on_devices { Generator::SplitMix64 } else { Generator::Xoshiro256PlusPlus };
+        self.generator.unwrap_or(default)
+    }
 }
 
 /// Reads a number such as `1000000` or `1.04e10`.
@@ -121,14 +124,15 @@ fn estimate(client: &Client, options: &Options, seed: u64) -> Result<Estimate> {
     let devices = device_count(client) as u64;
     let parts = if devices > 0 { devices } else { client.cluster().worker_count() as u64 };
     let each = options.samples / parts;
+    let generator = options.generator(devices > 0);
     let points_of = |part: u64| {
         let rest = if part == parts - 1 { options.samples % parts } else { 0 };
-        (options.generator, seed, part * each, each + rest)
+        (generator, seed, part * each, each + rest)
     };
     let points = (0..parts).map(points_of);
     let counts = match devices {
         0 => client.map(count_inside_circle, points),
-        _ => client.map_with(&SubmitOptions::new().resource("GPU", 1), count_on_device, points),
+        _ => client.with(&SubmitOptions::new().resource("GPU", 1)).map(count_on_device, points),
     };
     let Count { inside, seconds: kernel_seconds } = client.submit(sum, &counts).result()?;
     let seconds = start.elapsed().as_secs_f64();
@@ -142,11 +146,9 @@ fn device_count(client: &Client) -> usize {
 
 fn run(client: &Client, options: &Options) -> Result<()> {
     let devices = device_count(client);
-    if devices > 0 && options.generator != Generator::SplitMix64 {
-        return Err(Error::Option(format!(
-            "devices count points of splitmix64 only, not of {}",
-            options.generator
-        )));
+    let generator = options.generator(devices > 0);
+    if devices > 0 && generator != Generator::SplitMix64 {
+        return Err(Error::Option(format!("devices count points of splitmix64 only, not of {generator}")));
     }
     if !options.json {
         println!("{}", client.cluster());
@@ -174,7 +176,7 @@ fn run(client: &Client, options: &Options) -> Result<()> {
     if options.json {
         let cluster = client.cluster();
         let report = json!({
-            "samples": options.samples, "generator": options.generator.to_string(),
+            "samples": options.samples, "generator": generator.to_string(),
             "workers": cluster.worker_count(), "threads": cluster.thread_count(), "devices": devices,
             "warm_up_seconds": warm_up_seconds, "runs": runs,
         });
@@ -200,11 +202,12 @@ fn warm_up_all(client: &Client, options: &Options) -> Result<f64> {
 }
 
 fn time_kernel(options: &Options) {
+    let generator = options.generator(false);
     for run in 0..options.runs {
         let start = Instant::now();
-        black_box(options.generator.count_inside(options.seed.wrapping_add(run), 0, options.samples));
+        black_box(generator.count_inside(options.seed.wrapping_add(run), 0, options.samples));
         let seconds = start.elapsed().as_secs_f64();
-        println!("{}: {:.2e} points/s on one core", options.generator, options.samples as f64 / seconds);
+        println!("{generator}: {:.2e} points/s on one core", options.samples as f64 / seconds);
     }
 }
 
@@ -214,7 +217,7 @@ fn main() -> Result<()> {
         time_kernel(&options);
         return Ok(());
     }
-    let mut builder = options.watch.builder();
+    let mut builder = Runtime::builder();
     if let Some(threads) = options.threads {
         builder = builder.threads(threads);
     }

@@ -24,7 +24,7 @@ pub(crate) const LANES: usize = 32;
 pub(crate) const BLOCK: u64 = 1 << 22;
 
 /// Where the points come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum Generator {
     /// SplitMix64 (Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, 2014), by counter:
     /// the state after `i` draws is the first one plus `i` times a constant, so every point is reached at
@@ -32,7 +32,6 @@ pub(crate) enum Generator {
     ///
     /// All seeds walk one cycle of 2^64 states, each from a place of its own. Two seeds with 2^33 points
     /// each overlap with probability 2^-30.
-    #[default]
     #[value(name = "splitmix64", alias = "splitmix")]
     SplitMix64,
 

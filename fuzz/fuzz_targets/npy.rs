@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| maniple::fuzzing::npy(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| maniple::internals::fuzzing::npy(bytes));

@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| maniple::fuzzing::parts(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| maniple::internals::fuzzing::parts(bytes));

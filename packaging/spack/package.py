@@ -12,7 +12,6 @@ class Maniple(CargoPackage):
     version("0.1.0")
 
     variant("mpi", default=True, description="Ranks as MPI processes")
-    variant("zarr", default=False, description="Arrays in Zarr stores")
 
     depends_on("c", type="build")
     depends_on("rust@1.89:", type="build")
@@ -20,11 +19,12 @@ class Maniple(CargoPackage):
     depends_on("llvm+clang", type="build", when="+mpi")
     depends_on("pkgconfig", type="build", when="+mpi")
 
+    # The command `maniple`; the library is a dependency of programs, built with them.
+    build_directory = "command"
+
     @property
     def build_args(self):
-        features = ["linear-algebra"]
-        features += [name for name in ("mpi", "zarr") if self.spec.satisfies(f"+{name}")]
-        return ["--no-default-features", "--features", ",".join(features)]
+        return [] if self.spec.satisfies("+mpi") else ["--no-default-features"]
 
     def setup_build_environment(self, env):
         if self.spec.satisfies("+mpi"):

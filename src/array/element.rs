@@ -191,7 +191,7 @@ pub trait Float: Number + Element<Sum = Self> + Field {
 }
 
 /// The elements that are real floating-point numbers.
-pub trait Real: Float<Real = Self> + Ordered + Element<Sum = Self, Mean = Self> {}
+pub trait Real: Float<Real = Self> + Ordered + Element<Sum = Self, Mean = Self, Magnitude = Self> {}
 
 /// The elements that have an order: all but the complex ones.
 pub trait Ordered: Element + PartialOrd {}

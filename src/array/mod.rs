@@ -35,31 +35,35 @@ pub(crate) mod math;
 pub(crate) mod on_device;
 pub(crate) mod random;
 
+pub use crate::error::{ShapeError, ShapeErrorKind};
 #[cfg(feature = "linear-algebra")]
 pub use api::linear_algebra::{LeastSquares, Lu};
 pub use api::{
     blockwise::{BlockArgument, BlockArguments, BlockTuple, blockwise, map_blocks, try_blockwise},
     create::Random,
+    derived::{hstack, vstack},
+    groups::Groups,
     linear_algebra::{Norm, einsum, try_einsum},
     operators::{Operand, maximum, minimum, select},
     overlap::Boundary,
     reductions::Axes,
     search::Side,
     shape::{block, concatenate, stack, try_concatenate},
-    together::{Together, compute, compute_with, persist, persist_with},
+    together::Together,
+    unique::Unique,
 };
 pub use element::{DataType, Element, Float, Integer, Number, Ordered, Real};
-pub use error::ShapeError;
 pub use graph::chunks::{Chunks, chunks};
+pub use random::BitGenerator;
 
 pub(crate) use element::with_type;
 #[cfg(test)]
 pub(crate) use files::npy::npy_header;
-#[cfg(any(test, fuzzing))]
+#[cfg(feature = "testing")]
 pub(crate) use files::npy::read_npy_header;
 
 use crate::{
-    client::{Client, Future, SubmitOptions, WaitFor},
+    client::{Client, Future, WaitFor},
     error::Result,
 };
 use graph::{
@@ -186,25 +190,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// # Ok(()) }).unwrap();
     /// ```
     pub fn compute(&self) -> Result<D::Computed<T>> {
-        self.compute_with(&SubmitOptions::default())
-    }
-
-    /// As [`compute`](Self::compute), with options for its tasks.
-    ///
-    /// # Errors
-    ///
-    /// As [`compute`](Self::compute).
-    ///
-    /// ```
-    /// use maniple::SubmitOptions;
-    /// # maniple::Runtime::builder().execute(|client| {
-    /// let x = client.arange(0, 5, 1, 2).cumsum(0);
-    /// let x = x.compute_with(&SubmitOptions::new().priority(1).retries(2).label("running sums"))?;
-    /// assert_eq!(x[[4]], 10);
-    /// # Ok(()) }).unwrap();
-    /// ```
-    pub fn compute_with(&self, options: &SubmitOptions) -> Result<D::Computed<T>> {
-        let blocks = self.blocks(options)?;
+        let blocks = self.blocks()?;
         let values = self.client.gather(&blocks.typed::<T>())?;
         Ok(D::computed(assemble(&blocks, values)))
     }
@@ -216,16 +202,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     ///
     /// If a part of the work cannot be submitted.
     pub fn persist(&self) -> Result<Self> {
-        self.persist_with(&SubmitOptions::default())
-    }
-
-    /// As [`persist`](Self::persist), with options for its tasks.
-    ///
-    /// # Errors
-    ///
-    /// As [`persist`](Self::persist).
-    pub fn persist_with(&self, options: &SubmitOptions) -> Result<Self> {
-        Ok(self.of_blocks(self.blocks(options)?))
+        Ok(self.of_blocks(self.blocks()?))
     }
 
     /// The same array, of blocks that exist.
@@ -258,9 +235,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// }
     /// ```
     pub fn checkpoint(&self) -> Result<Self> {
-        let options = SubmitOptions::default();
-        let submit =
-            || -> Result<Blocks> { Ok(submit::checkpoint(&self.client, &options, self.blocks(&options)?)) };
+        let submit = || -> Result<Blocks> { Ok(submit::checkpoint(&self.client, self.blocks()?)) };
         Ok(self.of_blocks(self.client.submit_together(submit)?))
     }
 
@@ -270,7 +245,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     ///
     /// The error of a block's task, and as [`Client::wait`].
     pub fn wait(&self) -> Result<()> {
-        let blocks = self.blocks(&SubmitOptions::default())?;
+        let blocks = self.blocks()?;
         self.client.wait(&blocks.futures, WaitFor::All, None)?;
         match blocks.futures.iter().find_map(Future::error) {
             Some(error) => Err(error.into()),
@@ -284,12 +259,12 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     ///
     /// As [`persist`](Self::persist).
     pub fn to_futures(&self) -> Result<Vec<Future<ArrayD<T>>>> {
-        Ok(self.blocks(&SubmitOptions::default())?.typed())
+        Ok(self.blocks()?.typed())
     }
 
-    fn blocks(&self, options: &SubmitOptions) -> Result<Blocks> {
+    fn blocks(&self) -> Result<Blocks> {
         let plan = self.plan()?;
-        let mut blocks = submit::submit(&self.client, options, &plan)?;
+        let mut blocks = submit::submit(&self.client, &plan)?;
         Ok(blocks.pop().expect("the blocks of one array"))
     }
 

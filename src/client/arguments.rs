@@ -196,6 +196,20 @@ impl<'a> Columns<'a> {
         self.task(task);
     }
 
+    /// The argument of the task before, once more.
+    pub(crate) fn again(&mut self) {
+        let column = self.next;
+        self.next += 1;
+        match self.columns.get_mut(column).expect("the task before has one") {
+            Building::Each(values) => {
+                let bytes = values.at(values.len() - 1).to_vec();
+                values.push(&bytes);
+            }
+            Building::Values(tasks) => tasks.extend(tasks.last().copied()),
+            Building::Lists(lists, _) => lists.extend(lists.last().cloned()),
+        }
+    }
+
     fn future(&mut self, tracked: &Arc<Tracked>, index: u32, owned: bool) {
         if owned {
             tracked.add_reference(index);
@@ -248,7 +262,7 @@ impl<'a> Columns<'a> {
         let finish = |column: Building| match column {
             Building::Each(values) => Column::Each(values),
             Building::Values(tasks) if tasks.len() > 1 => strided(tasks),
-            Building::Values(tasks) => Column::Values(tasks),
+            Building::Values(tasks) => Column::values(tasks),
             Building::Lists(lists, collect) => Column::Lists { lists, collect },
         };
         std::mem::take(&mut self.columns).into_iter().map(finish).collect()
@@ -275,18 +289,18 @@ fn strided(tasks: Vec<TaskId>) -> Column {
     let steps =
         |stride: u64| tasks.iter().enumerate().all(|(index, task)| task.0 == first.0 + index as u64 * stride);
     match [0, 1].into_iter().find(|stride| steps(*stride)) {
-        Some(stride) => Column::Stride { first, stride: stride as u32 },
-        None => Column::Values(tasks),
+        Some(stride) => Column::stride(first, stride as u32),
+        None => Column::values(tasks),
     }
 }
 
-/// What may be passed where a task takes a `T`.
+/// What may be passed where a task takes a `T`. This trait is sealed: only this crate implements it.
 #[diagnostic::on_unimplemented(
     message = "expected a `{T}` or a `Future<{T}>`, found `{Self}`",
     label = "the task takes `{T}` here"
 )]
 pub trait IntoArgument<T> {
-    /// Adds it to the arguments of the task at hand.
+    #[doc(hidden)]
     fn into_argument(self, columns: &mut Columns<'_>);
 }
 
@@ -347,15 +361,16 @@ impl<T: Data> IntoArgument<Vec<T>> for &[Future<T>] {
     }
 }
 
-/// The arguments of one task: `()`, one bare argument, or a tuple of up to six.
+/// The arguments of one task: `()`, one bare argument, or a tuple of up to six. This trait is sealed: only this
+/// crate implements it.
 #[diagnostic::on_unimplemented(
-    message = "these arguments do not fit the task's parameters",
+    message = "`{Self}` does not fit the task's parameters, `{P}`",
     label = "the task takes `{P}`",
     note = "pass `()` for no parameter, the bare argument for one, a tuple for several; each a value, a \
             future, or for a list a list of futures"
 )]
 pub trait Arguments<P> {
-    /// Adds them, first to last.
+    #[doc(hidden)]
     fn add_to(self, columns: &mut Columns<'_>);
 }
 

@@ -50,21 +50,22 @@ impl<T> fmt::Debug for Delayed<T> {
 /// assert_eq!(client.compute_all(&[a, b, total])?, [2, 3, 5]);
 /// # Ok(()) }).unwrap();
 /// ```
-pub fn delayed<F, P, M>(_function: F, arguments: impl Arguments<P>) -> Delayed<F::Out>
+pub fn delayed<F, P, M>(function: F, arguments: impl Arguments<P>) -> Delayed<F::Out>
 where
-    F: TaskFunction<P, M>,
+    F: TaskFunction<P, M, Out: Data>,
 {
-    let code = Code::of(const { Descriptor::of::<F, P, M>() });
-    let call = Call { code, arguments: Columns::note(arguments), options: SubmitOptions::new() };
+    let (code, misfit) = function.place(const { Descriptor::of::<F, P, M>() });
+    let arguments = misfit.map_or_else(|| Columns::note(arguments), Err);
+    let call = Call { code, arguments, options: None };
     Delayed { call: Arc::new(call), marker: PhantomData }
 }
 
 impl<T: Data> Delayed<T> {
-    /// The same call with options for its task: a label, retries, where it may run.
-    pub fn with_options(self, options: &SubmitOptions) -> Self {
+    /// The same call with options for its task, instead of the [client's](Client::with): a label, retries, where it may run.
+    pub fn with(self, options: &SubmitOptions) -> Self {
         let arguments = self.call.arguments.as_ref().map(|noted| noted.iter().map(Noted::share).collect());
         let arguments = arguments.map_err(Clone::clone);
-        let call = Call { code: self.call.code, arguments, options: options.clone() };
+        let call = Call { code: self.call.code, arguments, options: Some(options.clone()) };
         Self { call: Arc::new(call), marker: PhantomData }
     }
 
@@ -88,18 +89,8 @@ impl<T: Data> Delayed<T> {
     ///
     /// [`Error::File`](crate::Error::File) if it cannot be written.
     pub fn visualize(&self, path: impl AsRef<Path>) -> Result<()> {
-        visualize(&[self], path)
+        picture(&[Arc::clone(&self.call)]).write(path.as_ref())
     }
-}
-
-/// Writes a picture of the graph of several calls; see [`Delayed::visualize`].
-///
-/// # Errors
-///
-/// [`Error::File`](crate::Error::File) if it cannot be written.
-pub fn visualize<T>(delayed: &[&Delayed<T>], path: impl AsRef<Path>) -> Result<()> {
-    let calls: Vec<Arc<Call>> = delayed.iter().map(|delayed| Arc::clone(&delayed.call)).collect();
-    picture(&calls).write(path.as_ref())
 }
 
 impl Client {
@@ -155,7 +146,8 @@ pub(crate) struct Call {
     code: Code,
     /// Or why they cannot be encoded.
     arguments: Result<Vec<Noted>, String>,
-    options: SubmitOptions,
+    /// Those of the client, if there are none.
+    options: Option<SubmitOptions>,
 }
 
 /// A long chain is dropped link by link, not each within the drop of the next.
@@ -178,7 +170,8 @@ impl Drop for Call {
 
 impl Call {
     fn name(&self) -> String {
-        let name = self.options.label_or(self.code);
+        let name =
+            self.options.as_ref().map_or_else(|| self.code.name(), |options| options.label_or(self.code));
         // `module::function` reads better than its whole path; a closure is named by its function.
         name.rsplit("::").take(if name.ends_with("}}") { 2 } else { 1 }).last().unwrap_or(name).to_string()
     }
@@ -215,7 +208,7 @@ impl Call {
                 Ok(arguments) => columns.push_noted(arguments, &result_of),
                 Err(words) => columns.failure = Some(words.clone()),
             }
-            let tracked = client.submit_call(call.code, &call.options, level, &mut columns);
+            let tracked = client.submit_call(call.code, call.options.as_ref(), level, &mut columns);
             let future = Future::new(client.clone(), &tracked, 0);
             known.borrow_mut().insert(Arc::as_ptr(call), future);
         }

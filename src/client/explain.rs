@@ -10,18 +10,14 @@ use crate::{
     ids::TaskId,
     message::{Message, RankState, Standing, Story},
     rank::Rank,
-    units::{self, human_bytes},
+    units::human_bytes,
 };
-use std::{
-    path::Path,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// How long a rank may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a thread that does not look after the rank looks for an answer.
+#[cfg(feature = "dashboard")]
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// How many tasks are named one by one.
 const NAMED_MAX: usize = 3;
@@ -55,8 +51,9 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::Timeout`] if a rank does not answer in time, [`Error::Ended`] if the run is over.
+    #[cfg(feature = "dashboard")]
     pub(crate) fn story_of(&self, task: TaskId, patience: Duration) -> Result<String> {
-        let deadline = units::after(Instant::now(), patience);
+        let deadline = crate::units::after(std::time::Instant::now(), patience);
         let ask = |rank| {
             let question = self.table().new_question();
             self.table().request(Request::Say(rank, Message::Ask { question, task: Some(task) }));
@@ -65,10 +62,10 @@ impl Client {
                 if let Some(state) = self.table().take_answer(question) {
                     return Ok(state);
                 }
-                if Instant::now() >= deadline {
+                if std::time::Instant::now() >= deadline {
                     return Err(Error::Timeout(patience));
                 }
-                thread::sleep(LOOK_EVERY);
+                std::thread::sleep(LOOK_EVERY);
             }
         };
         let unknown = || {
@@ -131,6 +128,9 @@ impl Client {
                 words.push_str(&format!(
                     "is queued: it needs no value that is not there, and {before} tasks wait for a worker"
                 ));
+            }
+            Standing::Aside => {
+                words.push_str("is not begun yet: every task that needs it waits for other values, too");
             }
             Standing::Waiting { count, inputs } => {
                 words.push_str(&format!("waits for {count} of its inputs: "));
@@ -198,6 +198,10 @@ fn on_worker(task: TaskId, state: &RankState) -> String {
                 held.holder
             )
         };
+        if waiting.values.is_empty() {
+            let tasks = waiting.unmade.iter().map(|task| format!("task {}", task.sequence()));
+            return format!(", where it waits for the values of {}", some(tasks, waiting.unmade.len()));
+        }
         return format!(", which fetches {}", some(waiting.values.iter().map(value), waiting.values.len()));
     }
     let before = state.queued.iter().take_while(|tasks| !tasks.contains(task));

@@ -5,7 +5,7 @@ use super::{
     table::{Progress, Tracked},
 };
 use crate::{
-    error::{Error, Reason, Result, TaskError},
+    error::{DecodeErrorKind, Error, Reason, Result, TaskError},
     ids::TaskId,
     running,
     value::{self, Data},
@@ -173,7 +173,10 @@ impl<T: Data> Future<T> {
     }
 
     fn decode_error(&self, words: String) -> Error {
-        Error::Decode(format!("the value of task {} cannot be read: {words}", self.task().sequence()))
+        Error::decode(
+            DecodeErrorKind::Value,
+            format!("the value of task {} cannot be read: {words}", self.task().sequence()),
+        )
     }
 }
 

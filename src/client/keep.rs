@@ -86,6 +86,8 @@ impl Client {
                 self.0.iter().for_each(|table| table.go_on());
             }
         }
+        // Later it could not wait, since what is held back does not begin.
+        self.wait_for_room();
         let table = self.shared.journal.as_ref().map(|_| Arc::clone(self.table()));
         table.iter().for_each(|table| table.hold_back());
         let _together = Together(table);

@@ -1,7 +1,8 @@
 //! The client: submits tasks, from the driver or from other tasks.
 
-pub mod arguments;
-pub mod delayed;
+pub(crate) mod arguments;
+pub(crate) mod delayed;
+pub(crate) mod each;
 mod explain;
 mod future;
 mod keep;
@@ -9,15 +10,17 @@ mod options;
 mod parked;
 pub(crate) mod process;
 mod progress;
+pub(crate) mod publish;
+pub(crate) mod room;
 pub(crate) mod table;
 
 use crate::{
     cluster::Cluster,
-    error::{Error, Reason, Result, TaskError},
+    error::{DecodeErrorKind, Error, Reason, Result, TaskError},
     ids::Code,
     ids::{TaskId, Tasks},
     journal::Journal,
-    message::{Column, Finished, Held, Layer, Message, Options, ToScheduler},
+    message::{Column, Finished, Held, Layer, Message, Options, Outcome, ToScheduler},
     packed::Packed,
     rank::Rank,
     running::running,
@@ -26,15 +29,18 @@ use crate::{
 };
 use arguments::{Arguments, Columns};
 pub use delayed::{Delayed, delayed};
+pub use each::{Each, EachWith, each};
 pub use future::{Future, Status};
 pub use options::{Place, SubmitOptions};
 use process::Process;
 pub use progress::{AsCompleted, Completions};
+pub(crate) use publish::Parts;
+pub use publish::Publish;
 use std::{
     borrow::Borrow,
     cell::Cell,
     sync::{
-        Arc, Weak,
+        Arc, LazyLock, Weak,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -43,6 +49,7 @@ use table::{Progress, Request, Table, Tracked};
 
 /// What [`Client::wait`] waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum WaitFor {
     /// Every one of the futures.
     All,
@@ -59,6 +66,10 @@ pub struct Client {
     process: Weak<dyn Process>,
     shared: Arc<Shared>,
     is_on_devices: bool,
+    /// The options of its tasks, if it has any.
+    options: Option<Arc<SubmitOptions>>,
+    /// How many of its tasks may be open before it is held back, if it is the driver's.
+    graph_limit: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -84,14 +95,14 @@ impl Client {
         let next_worker = AtomicUsize::new(0);
         let submitted = AtomicU64::new(0);
         let shared = Arc::new(Shared { table, cluster, small_bytes_max, next_worker, journal, submitted });
-        Self { process, shared, is_on_devices: false }
+        Self { process, shared, is_on_devices: false, options: None, graph_limit: None }
     }
 
     /// A client of the same run whose tasks are counted and not submitted.
     pub(crate) fn rehearsal(&self) -> Self {
         let (table, cluster) = (self.table().rehearsal(), Arc::clone(&self.shared.cluster));
         let own = Self::new(self.process.clone(), table, cluster, self.shared.small_bytes_max, None);
-        Self { is_on_devices: self.is_on_devices, ..own }
+        Self { is_on_devices: self.is_on_devices, options: self.options.clone(), ..own }
     }
 
     /// How many tasks were submitted by this client and its clones.
@@ -139,6 +150,49 @@ impl Client {
         self.is_on_devices
     }
 
+    /// The same client, whose tasks have these options instead: the tasks of [`submit`](Self::submit) and
+    /// [`map`](Self::map), and those of arrays that it [computes](Self::compute) or [persists](Self::persist).
+    ///
+    /// ```
+    /// use maniple::SubmitOptions;
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let patient = client.with(&SubmitOptions::new().retries(2).priority(-1));
+    /// let squares = patient.map(|x: u64| x * x, 0..4);
+    /// assert_eq!(client.gather(&squares)?, [0, 1, 4, 9]);
+    /// let x = client.arange(0, 5, 1, 2).cumsum(0);
+    /// let x = client.with(&SubmitOptions::new().label("running sums")).compute(&x)?;
+    /// assert_eq!(x[[4]], 10);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn with(&self, options: &SubmitOptions) -> Self {
+        Self { options: Some(Arc::new(options.clone())), ..self.clone() }
+    }
+
+    /// The same client, whose tasks are called so unless its options have a label.
+    pub(crate) fn labelled(&self, label: impl FnOnce() -> String) -> Self {
+        match self.options().has_label() {
+            true => self.clone(),
+            false => self.with(&self.options().clone().label(label())),
+        }
+    }
+
+    /// The same client, whose tasks use their worker's device.
+    pub(crate) fn on_own_device(&self) -> Self {
+        self.with(&self.options().on_device())
+    }
+
+    /// The options that it was given, if it was.
+    pub(crate) fn own_options(&self) -> Option<&SubmitOptions> {
+        self.options.as_deref()
+    }
+
+    /// The options of its tasks.
+    pub(crate) fn options(&self) -> &SubmitOptions {
+        static NONE: LazyLock<SubmitOptions> = LazyLock::new(SubmitOptions::new);
+        self.options.as_deref().unwrap_or(&NONE)
+    }
+
     /// How much time is left until the run must end: until its job's walltime is over, or its
     /// [`time_limit`](crate::Builder::time_limit). `None` if neither is known.
     pub fn time_left(&self) -> Option<Duration> {
@@ -169,7 +223,9 @@ impl Client {
         self.table().is_stopping()
     }
 
-    /// Has `function` called with these arguments, on a worker. Returns at once.
+    /// Has `function` called with these arguments, on a worker. Returns at once, unless the driver has more
+    /// than [`graph_limit`](crate::Builder::graph_limit) unfinished tasks: then it waits until half of them have
+    /// finished.
     ///
     /// A function is a `fn` or a closure that captures nothing. Its arguments are `()`, one bare
     /// argument, or a tuple; each a value, a future of one, or for a list, futures.
@@ -195,31 +251,21 @@ impl Client {
     pub fn submit<F, P, M>(&self, function: F, arguments: impl Arguments<P>) -> Future<F::Out>
     where
         F: TaskFunction<P, M>,
+        F::Out: Data,
     {
-        self.submit_with(&SubmitOptions::default(), function, arguments)
-    }
-
-    /// As [`submit`](Self::submit), with options.
-    pub fn submit_with<F, P, M>(
-        &self,
-        options: &SubmitOptions,
-        _function: F,
-        arguments: impl Arguments<P>,
-    ) -> Future<F::Out>
-    where
-        F: TaskFunction<P, M>,
-    {
-        let code = Code::of(const { Descriptor::of::<F, P, M>() });
+        let (code, misfit) = function.place(const { Descriptor::of::<F, P, M>() });
         let mut columns = Columns::new(self);
+        columns.failure = misfit;
         columns.push(arguments);
-        let tracked = self.submit_layer(code, options, 1, &mut columns);
+        let tracked = self.submit_layer(code, 1, &mut columns);
         Future::new(self.clone(), &tracked, 0)
     }
 
-    /// Has `function` called once for each of the items; all travel as one message. Returns at once.
+    /// Has `function` called once for each of the items; all travel as one message. Returns as
+    /// [`submit`](Self::submit) does.
     ///
     /// The items are what [`submit`](Self::submit) takes as arguments: values, futures, or, `zip`ped,
-    /// tuples of them.
+    /// tuples of them. What all tasks take alike follows in [`each(items).with(argument)`](super::each()).
     ///
     /// ```
     /// # maniple::Runtime::builder().execute(|client| {
@@ -234,41 +280,38 @@ impl Client {
         F: TaskFunction<P, M>,
         I: IntoIterator,
         I::Item: Arguments<P>,
+        F::Out: Data,
     {
-        self.map_with(&SubmitOptions::default(), function, items)
-    }
-
-    /// As [`map`](Self::map), with options.
-    pub fn map_with<F, P, M, I>(&self, options: &SubmitOptions, _function: F, items: I) -> Vec<Future<F::Out>>
-    where
-        F: TaskFunction<P, M>,
-        I: IntoIterator,
-        I::Item: Arguments<P>,
-    {
-        let code = Code::of(const { Descriptor::of::<F, P, M>() });
+        let (code, misfit) = function.place(const { Descriptor::of::<F, P, M>() });
         let mut columns = Columns::new(self);
+        columns.failure = misfit;
         let mut count = 0;
         for item in items {
             columns.push(item);
             count += 1;
         }
-        let tracked = self.submit_layer(code, options, count, &mut columns);
+        let tracked = self.submit_layer(code, count, &mut columns);
         (0..count).map(|index| Future::new(self.clone(), &tracked, index)).collect()
     }
 
-    /// Has `function` called with these arguments once on every worker, in rank order.
-    pub fn run_on_workers<F, P, M, A>(&self, _function: F, arguments: A) -> Vec<Future<F::Out>>
+    /// Has `function` called with these arguments once on every worker, in rank order, whatever
+    /// [`workers`](SubmitOptions::workers) says.
+    pub fn run_on_workers<F, P, M, A>(&self, function: F, arguments: A) -> Vec<Future<F::Out>>
     where
         F: TaskFunction<P, M>,
         A: Arguments<P> + Clone,
+        F::Out: Data,
     {
-        let code = Code::of(const { Descriptor::of::<F, P, M>() });
+        let (code, misfit) = function.place(const { Descriptor::of::<F, P, M>() });
         let mut columns = Columns::new(self);
+        columns.failure = misfit;
         let workers: Vec<Rank> = self.cluster().workers().map(|rank| rank.rank).collect();
         workers.iter().for_each(|_| columns.push(arguments.clone()));
         let count = workers.len() as u32;
-        let options = Options { workers, one_each: true, ..Options::default() };
-        let tracked = self.submit_resolved(code, code.name(), Ok(options), 0, count, &mut columns);
+        let own = self.options().resolve(self.cluster());
+        let options = own.map(|own| Options { workers, one_each: true, ..own });
+        let name = self.options().label_or(code);
+        let tracked = self.submit_resolved(code, name, options, 0, count, &mut columns);
         (0..count).map(|index| Future::new(self.clone(), &tracked, index)).collect()
     }
 
@@ -301,7 +344,7 @@ impl Client {
             large = value::encode(value, self.shared.small_bytes_max, bytes)?;
             Ok(())
         });
-        outcome.map_err(|words: String| Error::Decode(words))?;
+        outcome.map_err(|words: String| Error::decode(DecodeErrorKind::Encode, words))?;
         let tracked = match large {
             None => {
                 let bytes = smallvec::SmallVec::from_slice(small.at(0));
@@ -336,13 +379,8 @@ impl Client {
         all().filter(move |rank| !is_any_left || !lost.contains(rank))
     }
 
-    fn submit_layer(
-        &self,
-        code: Code,
-        options: &SubmitOptions,
-        count: u32,
-        columns: &mut Columns<'_>,
-    ) -> Arc<Tracked> {
+    fn submit_layer(&self, code: Code, count: u32, columns: &mut Columns<'_>) -> Arc<Tracked> {
+        let options = self.options();
         let name = options.label_or(code);
         self.submit_resolved(code, name, options.resolve(self.cluster()), 0, count, columns)
     }
@@ -351,10 +389,11 @@ impl Client {
     pub(crate) fn submit_call(
         &self,
         code: Code,
-        options: &SubmitOptions,
+        options: Option<&SubmitOptions>,
         level: u32,
         columns: &mut Columns<'_>,
     ) -> Arc<Tracked> {
+        let options = options.unwrap_or(self.options());
         let name = options.label_or(code);
         self.submit_resolved(code, name, options.resolve(self.cluster()), level, 1, columns)
     }
@@ -378,13 +417,8 @@ impl Client {
     }
 
     /// Has a function called `count` times with the values of these columns.
-    pub(crate) fn submit_layer_of<T>(
-        &self,
-        code: Code,
-        options: &SubmitOptions,
-        count: u32,
-        columns: Vec<Column>,
-    ) -> Vec<Future<T>> {
+    pub(crate) fn submit_layer_of<T>(&self, code: Code, count: u32, columns: Vec<Column>) -> Vec<Future<T>> {
+        let options = self.options();
         let tracked = match options.resolve(self.cluster()) {
             Ok(resolved) => self.submit_columns(code, resolved, 0, count, columns),
             Err(words) => self.fail_at_once(options.label_or(code), count, Reason::NoWorker, words),
@@ -401,6 +435,11 @@ impl Client {
         count: u32,
         columns: Vec<Column>,
     ) -> Arc<Tracked> {
+        self.wait_for_room();
+        // Ranks that run no tasks do not have the module.
+        if code.module != 0 {
+            options.label.get_or_insert_with(|| code.name().to_string());
+        }
         options.is_kept &= self.shared.journal.is_some();
         let options = (options != Options::default()).then(|| Box::new(options));
         let tracked = self.table().track(count, &Progress::Pending);
@@ -518,6 +557,25 @@ impl Client {
             WaitFor::All => Some(futures.get(at.get())?.borrow().task()),
         };
         self.wait_for_task(ready, awaited, timeout.into())
+    }
+
+    /// Ends the cluster that this session is connected to, and with it all other sessions. Elsewhere it does nothing:
+    /// a run ends with its driver.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let six = client.submit(|x: u32| 3 * x, 2);
+    /// assert_eq!(six.result()?, 6);
+    /// client.shutdown();
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn shutdown(&self) {
+        let Some(process) = self.process().filter(|process| process.is_session()) else { return };
+        let mut nothing = Vec::new();
+        value::encode((), usize::MAX >> 1, &mut nothing).expect("nothing can be encoded");
+        let message = ToScheduler::Shutdown(Outcome::Value(nothing));
+        self.table().request(Request::Say(Rank::SCHEDULER, Message::ToScheduler(message)));
+        process.send_soon(true);
     }
 
     /// Cancels tasks that have not ended, and what needs them.

@@ -37,8 +37,7 @@ impl From<String> for Place {
     }
 }
 
-/// Options of tasks, for [`Client::submit_with`](super::Client::submit_with) and
-/// [`Client::map_with`](super::Client::map_with).
+/// Options of tasks, for [`Client::with`](super::Client::with).
 ///
 /// ```
 /// use maniple::SubmitOptions;
@@ -108,8 +107,8 @@ impl SubmitOptions {
     ///
     /// Runtime::builder().time_limit(Duration::from_secs(3600)).execute(|client| {
     ///     let train = |epoch: u32| epoch + 1;
-    ///     let short = client.submit_with(&SubmitOptions::new().expected(Duration::from_secs(60)), train, 1);
-    ///     let long = client.submit_with(&SubmitOptions::new().expected(Duration::from_secs(7200)), train, 1);
+    ///     let short = client.with(&SubmitOptions::new().expected(Duration::from_secs(60))).submit(train, 1);
+    ///     let long = client.with(&SubmitOptions::new().expected(Duration::from_secs(7200))).submit(train, 1);
     ///     assert_eq!(short.result()?, 2);
     ///     assert!(matches!(long.result(), Err(Error::Task(error)) if error.reason == Reason::Stopping));
     ///     Ok(())
@@ -141,7 +140,7 @@ impl SubmitOptions {
     ///
     /// Runtime::builder().execute(|client| {
     ///     let options = SubmitOptions::new().timeout(Duration::from_millis(20));
-    ///     let found = client.submit_with(&options, search, ());
+    ///     let found = client.with(&options).submit(search, ());
     ///     assert!(matches!(found.result(), Err(Error::Task(error)) if error.reason == Reason::Timeout));
     ///     Ok(())
     /// })
@@ -166,7 +165,7 @@ impl SubmitOptions {
     /// # let journal = tempfile::tempdir().unwrap();
     /// for (resume, known) in [(Resume::No, 0), (Resume::Yes, 100)] {
     ///     Runtime::builder().journal(&journal).resume(resume).execute(|client| {
-    ///         let squares = client.map_with(&SubmitOptions::new().checkpoint(), |x: u64| x * x, 0..100);
+    ///         let squares = client.with(&SubmitOptions::new().checkpoint()).map(|x: u64| x * x, 0..100);
     ///         assert_eq!(client.gather(&squares)?.iter().sum::<u64>(), 328_350);
     ///         assert_eq!(client.restored_count(), known);
     ///         Ok(())
@@ -186,10 +185,14 @@ impl SubmitOptions {
     }
 
     /// The same, for tasks that use their worker's device.
-    pub(crate) fn on_device(&self) -> Self {
+    pub(super) fn on_device(&self) -> Self {
         let options = self.clone();
         let is_declared = options.options.resources.iter().any(|(name, _)| name == "GPU");
         if is_declared { options } else { options.resource("GPU", 1) }
+    }
+
+    pub(super) fn has_label(&self) -> bool {
+        self.options.label.is_some()
     }
 
     /// What errors call tasks of this function.

@@ -1,6 +1,12 @@
 //! What a client needs of the process that it belongs to.
 
-use crate::{error::Result, ids::TaskId, lock::lock, value::Data};
+use crate::{
+    error::Result,
+    ids::TaskId,
+    image::{self, Image},
+    lock::lock,
+    value::Data,
+};
 use std::{any::Any, fmt, sync::Mutex, time::Duration};
 
 /// The process of a client: drives the progress of its rank.
@@ -27,6 +33,10 @@ pub(crate) trait Process: fmt::Debug + Send + Sync {
     fn parts(&self) -> &Parts;
     /// Whether all ranks are threads of this process.
     fn is_one_process(&self) -> bool;
+    /// Whether it is a session of a cluster.
+    fn is_session(&self) -> bool;
+    /// Whether modules may be loaded here.
+    fn allows_modules(&self) -> bool;
 }
 
 /// What a rank has handed over, and what it is to get back.
@@ -38,15 +48,16 @@ pub(crate) struct Parts {
 
 /// Holds a part until it is taken.
 #[derive(Debug, Default)]
-pub(crate) struct Slot(Mutex<Option<Box<dyn Any + Send>>>);
+pub(crate) struct Slot(Mutex<Option<(Box<dyn Any + Send>, &'static Image)>>);
 
 impl Slot {
     pub(crate) fn put<V: Data>(&self, part: V) {
-        *lock(&self.0) = Some(Box::new(part));
+        *lock(&self.0) = Some((Box::new(part), &image::OWN));
     }
 
-    /// What was put, if it is a `V`.
+    /// What was put, if it is a `V` of the same image.
     pub(crate) fn take<V: Data>(&self) -> Option<V> {
-        lock(&self.0).take().and_then(|part| part.downcast().ok()).map(|part| *part)
+        let (part, _) = lock(&self.0).take().filter(|(_, image)| image.is_own())?;
+        part.downcast().ok().map(|part| *part)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Client, Future, table::Watcher};
 use crate::{
-    error::Result,
+    error::{Result, show},
     record::{FIRST_LINE, draw_target},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -134,7 +134,8 @@ impl Client {
                 next_line = Instant::now() + A_MINUTE;
                 let rate = f64::from(done) / start.elapsed().as_secs_f64();
                 let left = (futures.len() as f64 - f64::from(done)) / rate;
-                eprintln!("maniple: {done}/{} tasks done, {rate:.1}/s, {left:.0} s left", futures.len());
+                let count = futures.len();
+                show(format_args!("maniple: {done}/{count} tasks done, {rate:.1}/s, {left:.0} s left"));
             }
         }
         bar.finish_and_clear();

@@ -2,19 +2,22 @@
 //!
 //! All is under locks that are held for moments and under which nothing else is locked.
 
-use super::parked::ParkedThreads;
+mod shared;
+
+use super::{parked::ParkedThreads, room::Room};
 use crate::{
     comm::Bells,
     error::{Reason, TaskError},
     ids::{Size, TaskId, Tasks},
     journal::Key,
     lock::lock,
-    message::{Column, Finished, Held, Layer, Message, RankState, ToClient, ToScheduler, ToStore},
+    message::{Column, Finished, Held, Ids, Layer, Message, RankState, ToClient, ToScheduler, ToStore},
     rank::Rank,
     store::Claim,
     value::Value,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
+pub(crate) use shared::Answered;
 use smallvec::SmallVec;
 use std::{
     collections::{BTreeMap, VecDeque, hash_map::Entry},
@@ -83,11 +86,23 @@ impl Tracked {
         if self.references[index as usize].fetch_sub(1, Ordering::AcqRel) == 1
             && let Some(table) = self.table.upgrade()
         {
-            if self.is_pending(index) {
-                table.count_ended(self.set(index, Progress::Dropped));
-            }
-            table.release(self.tasks.first.plus(index));
+            table.count_ended(self.give_up(index));
+            table.release(self, index);
         }
+    }
+
+    /// Nobody will ask for it, unless it was looked up meanwhile. Returns whether it was pending.
+    fn give_up(&self, index: u32) -> bool {
+        let mut progress = lock(&self.progress);
+        let given_up = !self.has_references(index) && progress[index as usize].is_pending();
+        if given_up {
+            progress[index as usize] = Progress::Dropped;
+        }
+        given_up
+    }
+
+    fn has_references(&self, index: u32) -> bool {
+        self.references[index as usize].load(Ordering::Acquire) > 0
     }
 
     /// Returns whether it was pending.
@@ -100,7 +115,11 @@ impl Drop for Tracked {
     fn drop(&mut self) {
         // An empty one was not noted: its number is that of the one after it.
         if let Some(table) = self.table.upgrade().filter(|_| self.tasks.count > 0) {
-            lock(&table.state).tracked.remove(&self.tasks.first);
+            let mut state = lock(&table.state);
+            // Another one may have its place: it was looked up meanwhile.
+            if state.tracked.get(&self.tasks.first).is_some_and(|tracked| tracked.strong_count() == 0) {
+                state.tracked.remove(&self.tasks.first);
+            }
         }
     }
 }
@@ -166,6 +185,8 @@ struct State {
     tracked: BTreeMap<TaskId, Weak<Tracked>>,
     requests: Vec<Request>,
     released: Vec<Tasks>,
+    /// How much of what was submitted is open.
+    room: Room,
     /// How many want nothing said for now.
     held_back: u32,
     /// Values put for others, and which of them have not fetched theirs.
@@ -182,6 +203,8 @@ struct State {
     /// What ranks were asked, and have said.
     answers: FxHashMap<u64, RankState>,
     next_question: u64,
+    /// What the catalog of publications has answered.
+    catalog: FxHashMap<u64, Answered>,
 }
 
 impl State {
@@ -197,6 +220,17 @@ impl State {
     fn is_at_rest(&self, task: TaskId) -> bool {
         let is_coming = self.fetches.get(&task).is_some_and(|fetch| fetch.value.is_none());
         !is_coming && !self.lent.contains_key(&task)
+    }
+
+    /// Asks for a value, if nobody has.
+    fn fetch(&mut self, held: Held) -> &mut Fetch {
+        match self.fetches.entry(held.task) {
+            Entry::Occupied(occupied) => occupied.into_mut(),
+            Entry::Vacant(vacant) => {
+                self.requests.push(Request::Want(held));
+                vacant.insert(Fetch::default())
+            }
+        }
     }
 
     /// Releases a task without futures whose value is at rest.
@@ -217,6 +251,7 @@ impl State {
 
 /// A client's table. See the module.
 pub(crate) struct Table {
+    own: Weak<Self>,
     this: Rank,
     bells: Arc<Bells>,
     state: Mutex<State>,
@@ -232,7 +267,8 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(this: Rank, bells: Arc<Bells>, survives: bool) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new_cyclic(|own| Self {
+            own: own.clone(),
             this,
             bells,
             state: Mutex::default(),
@@ -268,12 +304,17 @@ impl Table {
     }
 
     /// Numbers for `count` tasks, which are `progress` at first.
-    pub(crate) fn track(self: &Arc<Self>, count: u32, progress: &Progress) -> Arc<Tracked> {
+    pub(crate) fn track(&self, count: u32, progress: &Progress) -> Arc<Tracked> {
         let mut state = self.state();
         let tasks = Tasks { first: TaskId::new(self.this, state.next_sequence), count };
         state.next_sequence += u64::from(count);
+        self.track_these(&mut state, tasks, progress)
+    }
+
+    fn track_these(&self, state: &mut State, tasks: Tasks, progress: &Progress) -> Arc<Tracked> {
+        let count = tasks.count;
         let tracked = Arc::new(Tracked {
-            table: Arc::downgrade(self),
+            table: self.own.clone(),
             tasks,
             references: (0..count).map(|_| AtomicU32::new(0)).collect(),
             progress: Mutex::new(vec![progress.clone(); count as usize]),
@@ -289,14 +330,14 @@ impl Table {
     }
 
     /// A number for a value that `held.holder` is to hold.
-    pub(crate) fn track_held(self: &Arc<Self>, held: Held) -> Arc<Tracked> {
+    pub(crate) fn track_held(&self, held: Held) -> Arc<Tracked> {
         let tracked = self.track(1, &Progress::Held(held));
         tracked.set(0, Progress::Held(Held { task: tracked.tasks.first, ..held }));
         tracked
     }
 
     /// Numbers for tasks that failed before they could be submitted.
-    pub(crate) fn track_failed(self: &Arc<Self>, count: u32, error: TaskError) -> Arc<Tracked> {
+    pub(crate) fn track_failed(&self, count: u32, error: TaskError) -> Arc<Tracked> {
         let error = Arc::new(error);
         let tracked = self.track(count, &Progress::Failed(Arc::clone(&error)));
         let message = ToScheduler::Refuse { tasks: tracked.tasks, error: Box::new((*error).clone()) };
@@ -307,6 +348,7 @@ impl Table {
     /// Submits a layer. Returns whether nothing else was waiting to be said.
     pub(crate) fn submit(&self, layer: Layer) -> bool {
         let mut state = self.state();
+        state.room.fill(u64::from(layer.tasks.count) * layer.weight());
         if let Some(Request::Say(_, Message::ToScheduler(ToScheduler::Submit(last)))) =
             state.requests.last_mut()
             && append(last, &layer)
@@ -370,13 +412,18 @@ impl Table {
     }
 
     /// The last future of a task is gone.
-    fn release(&self, task: TaskId) {
+    fn release(&self, tracked: &Tracked, index: u32) {
+        let task = tracked.tasks.first.plus(index);
         let mut state = self.state();
-        if !state.is_at_rest(task) {
+        if tracked.has_references(index) {
+            // It was looked up meanwhile, which counts for itself.
+            Tasks::push(&mut state.released, task);
+        } else if !state.is_at_rest(task) {
             state.release_later.insert(task);
             return;
+        } else {
+            state.release(task);
         }
-        state.release(task);
         if state.released.len() == RELEASED_MAX {
             drop(state);
             self.bells.ring_self();
@@ -423,6 +470,8 @@ impl Table {
             ToClient::Answer { question, state } => {
                 self.state().answers.insert(question, *state);
             }
+            ToClient::Catalog { question, answer } => self.catalog_answers(question, answer),
+            ToClient::Room { open } => self.state().room.learn(open),
             ToClient::Stopping => self.stopping.store(true, Ordering::Relaxed),
         }
     }
@@ -476,6 +525,17 @@ impl Table {
     pub(crate) fn key_of(&self, task: TaskId) -> Option<Key> {
         let (tracked, index) = self.find(task)?;
         *tracked.keys.get()?.get(index as usize)?
+    }
+
+    /// Whether more may be submitted, where `limit` may be open. What is held back is not sent, so it can't end.
+    pub(crate) fn has_room(&self, limit: u64) -> bool {
+        let mut state = self.state();
+        if let Some(open_max) = state.room.ask(limit) {
+            let message = Message::ToScheduler(ToScheduler::AskRoom { open_max });
+            state.requests.push(Request::Say(Rank::SCHEDULER, message));
+            self.bells.ring_self();
+        }
+        state.held_back > 0 || state.room.is_left(limit)
     }
 
     /// Holds back what is to be said until [`go_on`](Self::go_on).
@@ -569,20 +629,14 @@ impl Table {
 
     /// Asks for a value, if nobody has. It is kept until its last reader, or its last future, is gone.
     pub(crate) fn fetch(&self, held: Held) {
-        let mut state = self.state();
-        if let Entry::Vacant(vacant) = state.fetches.entry(held.task) {
-            vacant.insert(Fetch::default());
-            state.requests.push(Request::Want(held));
-        }
+        self.state().fetch(held);
     }
 
     /// As [`fetch`](Self::fetch), for a reader that will call [`read`](Self::read) until it has the
     /// value, and then [`has_read`](Self::has_read).
     pub(crate) fn fetch_to_read(&self, held: Held) {
-        self.fetch(held);
-        if let Some(fetch) = self.state().fetches.get_mut(&held.task) {
-            fetch.readers += 1;
-        }
+        // At once, or another reader that has finished would give the value up in between.
+        self.state().fetch(held).readers += 1;
     }
 
     /// A value that was asked for, if it has come.
@@ -664,7 +718,8 @@ fn append(last: &mut Layer, layer: &Layer) -> bool {
     const COUNT_MAX: u32 = 4096;
     let follows = last.tasks.first.plus(last.tasks.count) == layer.tasks.first;
     let like = |(a, b): (&Column, &Column)| match (a, b) {
-        (Column::Each(_), Column::Each(_)) | (Column::Values(_), Column::Values(_)) => true,
+        (Column::Each(_), Column::Each(_))
+        | (Column::Values(Ids::Listed(_)), Column::Values(Ids::Listed(_))) => true,
         (Column::Lists { collect: a, .. }, Column::Lists { collect: b, .. }) => a == b,
         _ => false,
     };
@@ -685,7 +740,7 @@ fn append(last: &mut Layer, layer: &Layer) -> bool {
     for (last, column) in last.columns.iter_mut().zip(&layer.columns) {
         match (last, column) {
             (Column::Each(last), Column::Each(values)) => last.push(values.at(0)),
-            (Column::Values(last), Column::Values(values)) => last.push(values[0]),
+            (Column::Values(Ids::Listed(last)), Column::Values(values)) => last.push(values.at(0)),
             (Column::Lists { lists: last, .. }, Column::Lists { lists, .. }) => last.push(lists[0].clone()),
             _ => unreachable!("checked above"),
         }
@@ -700,83 +755,4 @@ impl fmt::Debug for Table {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{comm::Transport, comm::threads, value::encode};
-
-    fn table() -> Arc<Table> {
-        Table::new(Rank(1), threads::world(2)[1].bells(), false)
-    }
-
-    /// A large value of the table's own, which rank 2 holds.
-    fn large(table: &Arc<Table>) -> (Arc<Tracked>, Held, Value) {
-        let value = encode(vec![1u64; 9], 0, &mut Vec::new()).unwrap().unwrap();
-        let held = Held { task: TaskId(0), holder: Rank(2), size: value.size() };
-        let tracked = table.track_held(held);
-        tracked.add_reference(0);
-        let held = Held { task: tracked.tasks.first, ..held };
-        (tracked, held, value)
-    }
-
-    fn drops(requests: &[Request]) -> usize {
-        requests.iter().filter(|request| matches!(request, Request::Drop(_))).count()
-    }
-
-    fn releases(requests: &[Request]) -> usize {
-        let release = |request: &&Request| {
-            matches!(request, Request::Say(_, Message::ToScheduler(ToScheduler::Release(_))))
-        };
-        requests.iter().filter(release).count()
-    }
-
-    #[test]
-    fn a_value_that_is_lent_and_read_stays_until_others_have_it() {
-        let table = table();
-        let (_tracked, held, value) = large(&table);
-        table.lend(held.task, value.clone(), &[Rank(2)]);
-        table.fetch_to_read(held);
-        table.arrived(held.task, &value);
-        table.has_read(held.task);
-        assert_eq!(drops(&table.take_requests()), 0);
-        table.pulled(Rank(2), held.task);
-        assert_eq!(drops(&table.take_requests()), 1);
-    }
-
-    #[test]
-    fn a_value_dropped_on_its_way_is_released_when_it_has_come() {
-        let table = table();
-        let (tracked, held, value) = large(&table);
-        table.fetch(held);
-        tracked.drop_reference(0);
-        assert_eq!(releases(&table.take_requests()), 0, "its holder is to send it yet");
-        table.arrived(held.task, &value);
-        let requests = table.take_requests();
-        assert_eq!((drops(&requests), releases(&requests)), (1, 1));
-        assert!(table.left_over().iter().all(|(what, count)| *count == 0 || what.contains("layers")));
-    }
-
-    #[test]
-    fn a_task_dropped_before_it_ends_is_not_pending() {
-        let table = table();
-        let tracked = table.track(2, &Progress::Pending);
-        for index in 0..2 {
-            tracked.add_reference(index);
-        }
-        tracked.drop_reference(0);
-        assert_eq!(table.pending_count(), 1);
-        let values = [[1u8].as_slice(), &[1]].into_iter().collect();
-        table.handle(ToClient::Finished(Finished { first: tracked.tasks.first, values }));
-        assert_eq!(table.pending_count(), 0);
-    }
-
-    #[test]
-    fn an_empty_layer_takes_no_others_place() {
-        let table = table();
-        let empty = table.track(0, &Progress::Pending);
-        let tracked = table.track(1, &Progress::Pending);
-        drop(empty);
-        let values = [[1u8].as_slice()].into_iter().collect();
-        table.handle(ToClient::Finished(Finished { first: tracked.tasks.first, values }));
-        assert!(!tracked.is_pending(0));
-    }
-}
+mod tests;

@@ -24,8 +24,8 @@ pub struct Buffer {
     pointer: NonNull<u8>,
     length: usize,
     align: usize,
-    /// Whether every byte has been written.
-    filled: bool,
+    /// The number of bytes at the front that have been written.
+    written: usize,
 }
 
 // SAFETY: a Buffer owns its memory alone, as a Vec does.
@@ -56,15 +56,16 @@ impl Buffer {
     fn allocate(length: usize, align: usize, filled: bool) -> Self {
         let layout =
             Layout::from_size_align(length, align).expect("a buffer's length and alignment are valid");
+        let written = if filled { length } else { 0 };
         if length == 0 {
-            return Self { pointer: NonNull::<u128>::dangling().cast(), length, align, filled };
+            return Self { pointer: NonNull::<u128>::dangling().cast(), length, align, written };
         }
         // SAFETY: the layout's size is not zero. Large fresh memory comes zeroed from the kernel and
         // is not touched here, so the advice below still decides its pages.
         let pointer = unsafe { if filled { alloc_zeroed(layout) } else { alloc(layout) } };
         let Some(pointer) = NonNull::new(pointer) else { handle_alloc_error(layout) };
         advise_huge_pages(pointer.as_ptr(), length);
-        Self { pointer, length, align, filled }
+        Self { pointer, length, align, written }
     }
 
     /// Copies bytes into a new buffer.
@@ -85,7 +86,7 @@ impl Buffer {
     ///
     /// Panics if they have not all been written.
     pub fn as_slice(&self) -> &[u8] {
-        assert!(self.filled, "a buffer is read after it is filled");
+        assert!(self.is_filled(), "a buffer is read after it is filled");
         // SAFETY: `pointer` is valid for `length` bytes while `self` lives, and all are written.
         unsafe { slice::from_raw_parts(self.pointer.as_ptr(), self.length) }
     }
@@ -96,7 +97,7 @@ impl Buffer {
     ///
     /// As [`as_slice`](Self::as_slice).
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        assert!(self.filled, "a buffer is read after it is filled");
+        assert!(self.is_filled(), "a buffer is read after it is filled");
         // SAFETY: as in `as_slice`, and nobody else has the buffer.
         unsafe { slice::from_raw_parts_mut(self.pointer.as_ptr(), self.length) }
     }
@@ -110,7 +111,28 @@ impl Buffer {
         assert_eq!(bytes.len(), self.length, "a buffer is filled with as many bytes as it has");
         // SAFETY: both are valid for `length` bytes, and memory that is owned does not overlap.
         unsafe { self.pointer.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), self.length) };
-        self.filled = true;
+        self.written = self.length;
+    }
+
+    /// Writes the bytes that follow those written so far. Returns whether there was room for them; otherwise
+    /// nothing is written.
+    pub fn append(&mut self, bytes: &[u8]) -> bool {
+        if bytes.len() > self.length - self.written {
+            return false;
+        }
+        // SAFETY: `written + bytes.len()` is at most `length`, for which the pointer is valid, and memory that is
+        // owned does not overlap.
+        unsafe {
+            let target = self.pointer.as_ptr().add(self.written);
+            target.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+        self.written += bytes.len();
+        true
+    }
+
+    /// Whether all bytes have been written.
+    pub fn is_filled(&self) -> bool {
+        self.written == self.length
     }
 
     /// Where the bytes are, for a transport to write them.
@@ -126,7 +148,7 @@ impl Buffer {
     ///
     /// They must have been.
     pub(super) unsafe fn set_filled(&mut self) {
-        self.filled = true;
+        self.written = self.length;
     }
 
     /// The alignment of the first byte.
@@ -139,7 +161,7 @@ impl Buffer {
     /// Returns the buffer if its length is no multiple of the element's size.
     pub fn into_vec<T: bytemuck::Pod>(self) -> Result<Vec<T>, Self> {
         let size = size_of::<T>();
-        if size == 0 || !self.length.is_multiple_of(size) || !self.filled {
+        if size == 0 || !self.length.is_multiple_of(size) || !self.is_filled() {
             return Err(self);
         }
         let count = self.length / size;
@@ -209,6 +231,7 @@ impl Body {
     /// # Panics
     ///
     /// Panics if there are none at `range`.
+    #[must_use]
     pub fn slice(self, range: Range<usize>) -> Self {
         let (pointer, length) = {
             let bytes = &self.as_slice()[range];
@@ -260,6 +283,15 @@ mod tests {
     fn a_large_buffer_starts_as_zeros() {
         let buffer = Buffer::new(3 * HUGE_PAGE_BYTES + 1, 1);
         assert!(buffer.as_slice().iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_buffer_is_filled_piece_by_piece_and_not_beyond_its_end() {
+        let mut buffer = Buffer::unfilled(4, 1);
+        assert!(buffer.append(b"ab") && !buffer.is_filled());
+        assert!(!buffer.append(b"cde"));
+        assert!(buffer.append(b"cd") && buffer.is_filled());
+        assert_eq!(buffer.as_slice(), b"abcd");
     }
 
     #[test]

@@ -32,13 +32,13 @@ impl Launcher {
     }
 
     /// Whether this is `srun` without a plug-in for MPI: then no library learns from it of other ranks.
-    pub fn is_without_pmi(self) -> bool {
+    pub(crate) fn is_without_pmi(self) -> bool {
         let mut names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         self.name == SRUN && !names.any(|name| name.starts_with("PMI_") || name.starts_with("PMIX_"))
     }
 
     /// How to start ranks so that they know of each other.
-    pub fn remedy(self) -> &'static str {
+    pub(crate) fn remedy(self) -> &'static str {
         match self.name {
             SRUN => {
                 "start it with srun --mpi=pmix for Open MPI, --mpi=pmi2 for MPICH (srun --mpi=list shows \
@@ -51,7 +51,7 @@ impl Launcher {
     /// The launcher that these variables announce.
     ///
     /// An inner launcher wins over an outer one: `mpirun` within a Slurm step counts as `mpirun`.
-    pub fn find(lookup: impl Fn(&str) -> Option<String>) -> Option<Self> {
+    pub(crate) fn find(lookup: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let number = |name: &str| lookup(name).and_then(|text| text.trim().parse::<u32>().ok());
         let in_slurm_step = lookup("SLURM_PROCID").is_some() && lookup("SLURM_STEP_ID").is_some();
         let pmi_name = match () {

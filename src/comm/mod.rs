@@ -12,7 +12,8 @@ pub mod buffer;
 pub mod launcher;
 #[cfg(feature = "mpi")]
 pub mod mpi;
-#[doc(hidden)]
+pub mod relay;
+#[cfg(feature = "testing")]
 pub mod simulated;
 pub mod threads;
 
@@ -90,6 +91,9 @@ pub trait Transport: Send {
 
     /// Whether something sent or posted is not complete, so that `poll` must be called soon.
     fn is_busy(&self) -> bool;
+
+    /// Ends the connection of a session, if this rank has it, and tells the session why.
+    fn dismiss(&mut self, _session: Rank, _reason: &str) {}
 
     /// What a thread of this rank sleeps on, and how other ranks wake it.
     fn bells(&self) -> Arc<Bells>;

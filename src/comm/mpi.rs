@@ -454,7 +454,7 @@ fn finish_body_piece(
     if length as usize != piece.length {
         let (source, tag) = piece.body;
         let message = format!("body {tag} of rank {source}: a piece of {length} bytes, not {}", piece.length);
-        body.fault = Some(Error::Mpi { rank: rank.0, call: "MPI_Irecv", message });
+        body.fault = Some(Error::Mpi { rank, call: "MPI_Irecv", message });
     }
     body.pieces_missing -= 1;
     if body.pieces_missing == 0 {

@@ -5,6 +5,9 @@
 //! bodies anything goes, after any delay. Frames may travel in small pieces, put together by the
 //! receiver. Nothing is lost or doubled.
 //!
+//! Sessions [join](Network::join) with ranks beyond those of the world. What they send and get is delivered like all
+//! else; when one [ends](Network::end_session), the ranks receive the frame that the rank which relays sends them.
+//!
 //! What the contract of [`Transport`] forbids ends the simulation with a panic: a body that was never
 //! posted, or does not fit its room, and a tag that is posted twice.
 
@@ -13,7 +16,7 @@ use crate::{Error, Result, rank::Rank};
 use rand_core::{RngCore, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -51,6 +54,11 @@ impl Random {
         let factor = if self.chance(1, 12) { 100 } else { 1 };
         self.below(typical.max(1) * factor)
     }
+
+    /// How long something takes: `typical` where all is steady, else a [delay](Self::delay).
+    pub fn time(&mut self, typical: u64, is_steady: bool) -> u64 {
+        if is_steady { typical } else { self.delay(typical) }
+    }
 }
 
 /// How a network behaves.
@@ -62,6 +70,8 @@ pub struct NetworkOptions {
     pub seed: u64,
     /// How long something mostly travels at most, in nanoseconds.
     pub delay_nanoseconds: u64,
+    /// Whether everything travels for just as long, rather than mostly at most.
+    pub is_steady: bool,
     /// The most bytes of a frame that travel in one piece.
     pub piece_bytes_max: usize,
 }
@@ -111,13 +121,18 @@ pub struct Network {
     random: Random,
     now: u64,
     next_number: u64,
-    lanes: Vec<Lane>,
+    /// By sender and receiver.
+    lanes: BTreeMap<(Rank, Rank), Lane>,
     /// What is under way, by the time of its arrival, then in the order sent.
     under_way: BTreeMap<(u64, u64), (Rank, Rank, Parcel)>,
     /// What has arrived at each rank and was not taken.
     arrived: Vec<VecDeque<Arrival>>,
     /// How many arrivals each rank may take before it must look after what follows from them.
     allowance: Vec<u32>,
+    /// The last number of what has arrived from each rank: what a session sends passes the relaying rank in order.
+    passed_on: Vec<u64>,
+    /// Sessions that have ended.
+    ended: BTreeSet<Rank>,
     sent: Vec<Sent>,
 }
 
@@ -129,22 +144,79 @@ impl Network {
             random: Random::new(options.seed),
             now: 0,
             next_number: 0,
-            lanes: (0..size * size).map(|_| Lane::default()).collect(),
+            lanes: BTreeMap::new(),
             under_way: BTreeMap::new(),
-            arrived: (0..size).map(|_| VecDeque::new()).collect(),
-            allowance: vec![u32::MAX; size as usize],
+            arrived: Vec::new(),
+            allowance: Vec::new(),
+            passed_on: Vec::new(),
+            ended: BTreeSet::new(),
             sent: Vec::new(),
             options,
         };
         let network = Arc::new(Mutex::new(network));
-        let end = |rank| SimulatedTransport::new(Rank(rank), size, &network);
-        let ends = (0..size).map(end).collect();
+        let ends = (0..size).map(|_| Self::join(&network)).collect();
         (network, ends)
+    }
+
+    /// The end of one rank more. Beyond the size of the network it is a session.
+    pub fn join(network: &Arc<Mutex<Self>>) -> SimulatedTransport {
+        let (rank, size) = {
+            let mut network = lock(network);
+            network.arrived.push(VecDeque::new());
+            network.allowance.push(u32::MAX);
+            network.passed_on.push(0);
+            (Rank(network.arrived.len() as u32 - 1), network.options.size)
+        };
+        SimulatedTransport::new(rank, size, network)
+    }
+
+    /// A session ends, and `relay` sends `frame` to all ranks after what it has passed on: all frames of the session, or
+    /// if it was killed maybe only the first of them. Bodies that are under way may not come whole.
+    pub fn end_session(&mut self, session: Rank, is_killed: bool, relay: Rank, frame: &[u8]) {
+        self.ended.insert(session);
+        self.arrived[session.index()].clear();
+        let passed_on = self.passed_on[session.index()];
+        let is_of_it = |source: &Rank, target: &Rank| [*source, *target].contains(&session);
+        let is_open = |((_, number), (source, ..)): (&(u64, u64), &(Rank, Rank, Parcel))| {
+            (*source == session && *number > passed_on).then_some(*number)
+        };
+        let mut open: Vec<u64> = self.under_way.iter().filter_map(is_open).collect();
+        open.sort_unstable();
+        let place = self.random.below(open.len() as u64 + 1) as usize;
+        let end = open.get(place).copied().filter(|_| is_killed).unwrap_or(u64::MAX);
+        let random = &mut self.random;
+        self.under_way.retain(|(_, number), (source, target, parcel)| {
+            let comes = |random: &mut Random| matches!(parcel, Parcel::Piece { .. }) || random.chance(1, 2);
+            !is_of_it(source, target) || *source == session && *number < end && comes(random)
+        });
+        for target in (0..self.options.size).map(Rank) {
+            let from_it =
+                self.under_way.iter().filter(|(_, (source, to, _))| (*source, *to) == (session, target));
+            let last = from_it.map(|((time, _), _)| *time).max().unwrap_or(0);
+            let delay = self.random.time(self.options.delay_nanoseconds, self.options.is_steady);
+            let lane = self.lanes.entry((relay, target)).or_default();
+            lane.last_arrival = lane.last_arrival.max(last).max(self.now + delay);
+            let time = lane.last_arrival;
+            self.dispatch(time, relay, target, Parcel::Piece { bytes: frame.to_vec(), is_last: true });
+            self.sent.push(Sent { source: relay, target, control: Some(frame.to_vec()), bytes: frame.len() });
+        }
+        // It has no room for anything any more.
+        self.lanes.retain(|(_, target), _| *target != session);
     }
 
     /// When the next thing arrives somewhere.
     pub fn next_arrival(&self) -> Option<u64> {
         self.under_way.first_key_value().map(|((time, _), _)| *time)
+    }
+
+    /// Lets time pass, in which nothing arrives.
+    ///
+    /// # Panics
+    ///
+    /// Panics if time would run backwards.
+    pub fn pass_to(&mut self, now: u64) {
+        assert!(now >= self.now, "time runs forwards");
+        self.now = now;
     }
 
     /// Lets the next thing arrive that does so by `now`.
@@ -153,11 +225,13 @@ impl Network {
     ///
     /// Panics if time would run backwards.
     pub fn advance(&mut self, now: u64) {
-        assert!(now >= self.now, "time runs forwards");
-        self.now = now;
+        self.pass_to(now);
         let Some(next) = self.under_way.first_entry().filter(|entry| entry.key().0 <= now) else { return };
+        let number = next.key().1;
         let (source, target, parcel) = next.remove();
-        let lane = lane(&mut self.lanes, self.options.size, source, target);
+        let passed_on = &mut self.passed_on[source.index()];
+        *passed_on = number.max(*passed_on);
+        let lane = self.lanes.entry((source, target)).or_default();
         let arrival = match parcel {
             Parcel::Piece { bytes, is_last } => {
                 lane.partial.extend_from_slice(&bytes);
@@ -187,7 +261,7 @@ impl Network {
 
     /// How many rooms were posted for bodies that have not come.
     pub fn posted_count(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.posted.len()).sum()
+        self.lanes.values().map(|lane| lane.posted.len()).sum()
     }
 
     /// What was sent since the last call, in order.
@@ -198,11 +272,15 @@ impl Network {
     fn send(&mut self, source: Rank, target: Rank, control: Vec<u8>) {
         assert_ne!(source, target, "a rank does not send to itself");
         assert!(!control.is_empty(), "a frame says something");
+        assert!(source.0.min(target.0) < self.options.size, "sessions do not reach each other");
+        if self.ended.contains(&target) {
+            return;
+        }
         let pieces = control.chunks(self.options.piece_bytes_max.max(1));
         let count = pieces.len();
         for (index, piece) in pieces.enumerate() {
-            let delay = self.random.delay(self.options.delay_nanoseconds);
-            let lane = lane(&mut self.lanes, self.options.size, source, target);
+            let delay = self.random.time(self.options.delay_nanoseconds, self.options.is_steady);
+            let lane = self.lanes.entry((source, target)).or_default();
             // Nothing overtakes what was sent before it.
             lane.last_arrival = lane.last_arrival.max(self.now + delay);
             let time = lane.last_arrival;
@@ -214,24 +292,30 @@ impl Network {
     }
 
     fn send_body(&mut self, source: Rank, target: Rank, tag: BodyTag, body: Body) {
-        let room = lane(&mut self.lanes, self.options.size, source, target).posted.get(&tag);
+        if self.ended.contains(&target) {
+            return;
+        }
+        let room = self.lanes.entry((source, target)).or_default().posted.get(&tag);
         let room = room.unwrap_or_else(|| panic!("{source} sends {target} a body with tag {tag}: no room"));
         let bytes = body.as_slice().len();
         assert_eq!(room.length(), bytes, "a body from {source} fits its room on {target}");
-        let time = self.now + self.random.delay(self.options.delay_nanoseconds);
+        let time = self.now + self.random.time(self.options.delay_nanoseconds, self.options.is_steady);
         self.dispatch(time, source, target, Parcel::Body { tag, body });
         self.sent.push(Sent { source, target, control: None, bytes });
     }
 
     fn post(&mut self, this: Rank, source: Rank, tag: BodyTag, buffer: Buffer) {
-        let lane = lane(&mut self.lanes, self.options.size, source, this);
+        let lane = self.lanes.entry((source, this)).or_default();
         let before = lane.posted.insert(tag, buffer);
         assert!(before.is_none(), "{this} posts tag {tag} for {source} while it is posted");
     }
 
     fn withdraw(&mut self, this: Rank, source: Rank, tag: BodyTag) {
-        let room = lane(&mut self.lanes, self.options.size, source, this).posted.remove(&tag);
-        assert!(room.is_some(), "{this} withdraws tag {tag} of {source}, which is not posted");
+        let room = self.lanes.entry((source, this)).or_default().posted.remove(&tag);
+        assert!(
+            room.is_some() || self.ended.contains(&source),
+            "{this} withdraws tag {tag} of {source}, which is not posted"
+        );
     }
 
     fn dispatch(&mut self, time: u64, source: Rank, target: Rank, parcel: Parcel) {
@@ -247,10 +331,6 @@ impl Network {
     }
 }
 
-fn lane(lanes: &mut [Lane], size: u32, source: Rank, target: Rank) -> &mut Lane {
-    &mut lanes[source.index() * size as usize + target.index()]
-}
-
 /// One rank's end.
 #[derive(Debug)]
 pub struct SimulatedTransport {
@@ -263,7 +343,7 @@ pub struct SimulatedTransport {
 impl SimulatedTransport {
     fn new(rank: Rank, size: u32, network: &Arc<Mutex<Network>>) -> Self {
         // Nobody sleeps here, so each end has bells of its own that nobody hears.
-        let bells: Arc<Vec<Bell>> = Arc::new((0..size).map(|_| Bell::default()).collect());
+        let bells: Arc<Vec<Bell>> = Arc::new((0..size.max(rank.0 + 1)).map(|_| Bell::default()).collect());
         let addresses = bells.iter().map(std::ptr::from_ref).collect();
         // SAFETY: the bells are in a vector that is never changed, kept by the box.
         let bells = unsafe { Bells::new(rank, addresses, Box::new(bells)) };
@@ -316,7 +396,15 @@ impl Transport for SimulatedTransport {
         Ok(self.network().poll(self.rank))
     }
 
-    fn lose(&mut self, _: Rank) {}
+    fn lose(&mut self, rank: Rank) {
+        if rank.0 >= self.size {
+            self.network().lanes.remove(&(rank, self.rank));
+        }
+    }
+
+    fn dismiss(&mut self, session: Rank, reason: &str) {
+        panic!("session {session} is dismissed: {reason}");
+    }
 
     fn is_busy(&self) -> bool {
         false
@@ -350,7 +438,7 @@ mod tests {
     use super::*;
 
     fn options(seed: u64) -> NetworkOptions {
-        NetworkOptions { size: 3, seed, delay_nanoseconds: 1000, piece_bytes_max: 2 }
+        NetworkOptions { size: 3, seed, delay_nanoseconds: 1000, is_steady: false, piece_bytes_max: 2 }
     }
 
     fn arrivals(network: &Mutex<Network>, end: &mut SimulatedTransport) -> Vec<Arrival> {

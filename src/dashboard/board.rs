@@ -2,11 +2,13 @@
 
 use crate::{
     cluster::RankRecord,
-    record::{Head, Kind, Live, Progress, Sample, Span},
+    ids::Tasks,
+    rank::driver_of,
+    record::{Acyclic, Estimate, Failure, Head, Kind, Live, Progress, Rates, Sample, SessionProgress, Span},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::{collections::VecDeque, fmt::Write};
+use std::{collections::VecDeque, fmt::Write, time::Duration};
 
 /// How many points the plots go back, and how many spans the task stream.
 const POINTS_MAX: usize = 900;
@@ -15,8 +17,10 @@ const SPANS_MAX: usize = 24_000;
 const SILENCES_MAX: u64 = 4;
 /// How many functions are told of; what a run has besides is in a sum.
 const FUNCTIONS_MAX: usize = 500;
-/// How many lines the log has.
+/// How many lines the log has, how many failures are listed, and how many letters of an error.
 const LINES_MAX: usize = 500;
+const FAILURES_MAX: usize = 200;
+const ERROR_LETTERS_MAX: usize = 600;
 
 /// A rank, as far as it has told.
 #[derive(Debug, Default)]
@@ -67,14 +71,18 @@ pub(super) struct Board {
     head: Head,
     ranks: Vec<RankNow>,
     points: VecDeque<Point>,
-    /// Spans as the page draws them, by rank, thread, function (or below), first task, tasks, and microseconds.
-    spans: VecDeque<[i64; 7]>,
+    /// Spans as the page draws them: rank, thread, function (or below), first task, tasks, start, length, and how
+    /// much of the length is a task's. In microseconds.
+    spans: VecDeque<[i64; 8]>,
     functions: Vec<Progress>,
     outstanding: Vec<u64>,
+    sessions: Vec<SessionProgress>,
     lines: VecDeque<String>,
-    /// How many points, spans and lines there were ever, and how many when news were last told.
-    ever: [u64; 3],
-    told: [u64; 3],
+    failures: VecDeque<Value>,
+    rates: Rates,
+    /// How many points, spans, lines and failures there were ever, and how many when news were last told.
+    ever: [u64; 4],
+    told: [u64; 4],
     number: u64,
     /// What was told last, without the lists.
     heading: Value,
@@ -94,9 +102,12 @@ impl Board {
             spans: VecDeque::new(),
             functions: Vec::new(),
             outstanding: Vec::new(),
+            sessions: Vec::new(),
             lines: VecDeque::new(),
-            ever: [0; 3],
-            told: [0; 3],
+            failures: VecDeque::new(),
+            rates: Rates::default(),
+            ever: [0; 4],
+            told: [0; 4],
             number: 0,
             heading: json!({}),
         }
@@ -138,6 +149,7 @@ impl Board {
                         numbers[1],
                         start,
                         (end - start).max(1),
+                        (span.busy / 1000) as i64,
                     ],
                 );
             }
@@ -152,9 +164,35 @@ impl Board {
         }
     }
 
-    /// Where the functions stand, and how many tasks each rank has.
-    pub(super) fn note_progress(&mut self, functions: Vec<Progress>, outstanding: Vec<u64>) {
+    /// Where the functions stand, and how many tasks each rank has. `at` is in nanoseconds since the run began.
+    pub(super) fn note_progress(&mut self, functions: Vec<Progress>, outstanding: Vec<u64>, at: u64) {
+        self.rates.note(&functions, Duration::from_nanos(at));
         (self.functions, self.outstanding) = (functions, outstanding);
+    }
+
+    pub(super) fn note_sessions(&mut self, sessions: Vec<SessionProgress>) {
+        self.sessions = sessions;
+    }
+
+    pub(super) fn note_failures(&mut self, failures: impl IntoIterator<Item = Failure>) {
+        for Failure { tasks, name, error } in failures {
+            let words: String = error.to_string().chars().take(ERROR_LETTERS_MAX).collect();
+            let failure = json!({
+                "task": self.called(tasks),
+                "count": tasks.count,
+                "name": name,
+                "rank": error.rank.map(|rank| rank.0),
+                "words": words,
+            });
+            push(&mut self.failures, FAILURES_MAX, &mut self.ever[3], failure);
+        }
+    }
+
+    /// What people call the first of these tasks: its number, after its rank if a task submitted it.
+    fn called(&self, tasks: Tasks) -> String {
+        let (owner, number) = (tasks.first.owner(), tasks.first.sequence());
+        let driver = driver_of(self.head.cluster.ranks().len() as u32);
+        if owner == driver { number.to_string() } else { format!("{owner}.{number}") }
     }
 
     pub(super) fn note_lines(&mut self, lines: impl IntoIterator<Item = String>) {
@@ -195,17 +233,25 @@ impl Board {
     pub(super) fn tell(&mut self, now: u64, is_over: bool, server: &Value) -> String {
         self.number += 1;
         let ranks = self.ranks.iter().enumerate().map(|(rank, told)| self.rank(rank, told, now));
+        let graph = self.graph();
         self.heading = json!({
             "number": self.number,
             "at": now / 1_000_000,
             "over": is_over,
             "ranks": ranks.collect::<Vec<_>>(),
-            "functions": self.functions.iter().take(FUNCTIONS_MAX).map(function).collect::<Vec<_>>(),
+            "functions": self.functions(graph.needs),
+            "sessions": self.sessions.iter().map(session).collect::<Vec<_>>(),
+            "leftOut": graph.left_out,
             "others": others(self.functions.get(FUNCTIONS_MAX..).unwrap_or_default()),
             "server": server,
         });
         let new = |at: usize, len: usize| len.saturating_sub((self.ever[at] - self.told[at]) as usize);
-        let from = [new(0, self.points.len()), new(1, self.spans.len()), new(2, self.lines.len())];
+        let from = [
+            new(0, self.points.len()),
+            new(1, self.spans.len()),
+            new(2, self.lines.len()),
+            new(3, self.failures.len()),
+        ];
         let news = self.with_lists(from).to_string();
         self.told = self.ever;
         news
@@ -218,18 +264,42 @@ impl Board {
 
     /// That number, and all of which that told the news.
     pub(super) fn all(&self) -> (u64, String) {
-        let mut all = self.with_lists([0; 3]);
+        let mut all = self.with_lists([0; 4]);
         all["run"] = self.run();
         (self.number, all.to_string())
     }
 
-    /// What was told last, with points, spans and lines from these places on.
-    fn with_lists(&self, from: [usize; 3]) -> Value {
+    /// The functions that are told of, and which need which, without cycles.
+    fn graph(&self) -> Acyclic {
+        let told = self.functions.iter().take(FUNCTIONS_MAX);
+        Acyclic::of(&told.map(|function| function.needs.clone()).collect::<Vec<_>>())
+    }
+
+    /// The functions that are told of, each with those that it needs.
+    fn functions(&self, needs: Vec<Vec<usize>>) -> Vec<Value> {
+        let estimates = self.rates.estimates(&self.functions);
+        let all = self.functions.iter().zip(needs).zip(estimates);
+        let function = |((progress, needs), estimate): ((&Progress, Vec<usize>), Estimate)| {
+            let Progress { name, total, done, failed, running, tasks, .. } = progress;
+            let left = estimate.left.filter(|_| !progress.is_over());
+            let tasks: Vec<Value> =
+                tasks.iter().map(|tasks| json!([self.called(*tasks), tasks.count])).collect();
+            json!({
+                "name": name, "total": total, "done": done, "failed": failed, "running": running,
+                "needs": needs, "left": left.map(|left| rounded(left.as_secs_f64())), "tasks": tasks,
+            })
+        };
+        all.map(function).collect()
+    }
+
+    /// What was told last, with points, spans, lines and failures from these places on.
+    fn with_lists(&self, from: [usize; 4]) -> Value {
         let points: Vec<&Point> = self.points.iter().skip(from[0]).collect();
         let spans: Vec<i64> = self.spans.iter().skip(from[1]).flatten().copied().collect();
         let lines: Vec<&String> = self.lines.iter().skip(from[2]).collect();
         let mut value = self.heading.clone();
         (value["points"], value["spans"], value["log"]) = (json!(points), json!(spans), json!(lines));
+        value["failures"] = self.failures.iter().skip(from[3]).cloned().collect();
         value
     }
 
@@ -251,6 +321,7 @@ impl Board {
         };
         json!({
             "program": head.program,
+            "command": head.command,
             "version": head.version,
             "started": head.started,
             "transport": head.cluster.ranks().first().map(|rank| &rank.transport),
@@ -262,7 +333,7 @@ impl Board {
         let memory: &Sample = &rank.live.memory;
         let running = rank.live.running.iter().map(|(lane, running)| {
             let microseconds = running.nanoseconds / 1000;
-            json!([lane, running.tasks.first.sequence(), running.tasks.count, running.name, microseconds])
+            json!([lane, self.called(running.tasks), running.tasks.count, running.name, microseconds])
         });
         json!({
             "heard": rank.heard.map(|heard| heard / 1_000_000),
@@ -351,6 +422,11 @@ impl Board {
     }
 }
 
+fn session(session: &SessionProgress) -> Value {
+    let SessionProgress { rank, total, done, failed } = session;
+    json!({"rank": rank.0, "total": total, "done": done, "failed": failed})
+}
+
 fn one(labels: String, value: f64) -> impl Iterator<Item = (String, f64)> {
     std::iter::once((labels, value))
 }
@@ -374,12 +450,6 @@ fn rounded(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
 }
 
-fn function(progress: &Progress) -> Value {
-    let Progress { name, total, done, failed, running, needs } = progress;
-    let needs: Vec<&usize> = needs.iter().filter(|needed| **needed < FUNCTIONS_MAX).collect();
-    json!({"name": name, "total": total, "done": done, "failed": failed, "running": running, "needs": needs})
-}
-
 fn others(progress: &[Progress]) -> Value {
     let sum = |of: fn(&Progress) -> u64| progress.iter().map(of).sum::<u64>();
     json!({
@@ -394,6 +464,11 @@ fn others(progress: &[Progress]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        error::{Reason, TaskError},
+        ids::TaskId,
+        rank::Rank,
+    };
 
     fn board() -> Board {
         let head = Head { program: "pi".into(), offsets: vec![0, 0, 500, 0], ..Head::default() };
@@ -421,6 +496,7 @@ mod tests {
         let news = board.tell(second, false, &json!({}));
         assert_eq!(value(&board.all().1)["points"], value(&news)["points"]);
         board.note_lines(["two".to_string()]);
+        board.note_sessions(vec![SessionProgress { rank: Rank(9), total: 10, done: 4, failed: 1 }]);
         let news = value(&board.tell(second, true, &json!({})));
         let (number, all) = board.all();
         let all = value(&all);
@@ -428,6 +504,8 @@ mod tests {
         assert_eq!((all["points"].as_array().unwrap().len(), news["points"].clone()), (1, json!([])));
         assert!(news["run"].is_null() && all["run"]["program"] == "pi" && news["over"] == true);
         assert_eq!((number, &news["number"]), (2, &json!(2)));
+        let session = json!([{"rank": 9, "total": 10, "done": 4, "failed": 1}]);
+        assert_eq!((&news["sessions"], &all["sessions"]), (&session, &session));
         let point = &all["points"][0];
         assert_eq!(
             (&point["memory"], &point["spilled"], &point["device"]),
@@ -462,7 +540,7 @@ mod tests {
             done: 1,
             ..Progress::default()
         });
-        board.note_progress(functions.collect(), vec![]);
+        board.note_progress(functions.collect(), vec![], 0);
         board.tell(0, false, &json!({}));
         let all = value(&board.all().1);
         assert_eq!(all["functions"].as_array().unwrap().len(), FUNCTIONS_MAX);
@@ -470,12 +548,70 @@ mod tests {
     }
 
     #[test]
+    fn failures_are_listed_with_what_people_call_their_tasks() {
+        let mut board = board();
+        let error = |message: &str| TaskError {
+            reason: Reason::Panic,
+            function: "load".into(),
+            task: 3,
+            rank: Some(Rank(2)),
+            host: "node2".into(),
+            message: TaskError::message(message),
+            attempts: 1,
+            dependents: vec![],
+        };
+        let long = "x".repeat(2 * ERROR_LETTERS_MAX);
+        for (owner, message) in [(Rank(0), "no such file"), (Rank(2), long.as_str())] {
+            let tasks = Tasks { first: TaskId::new(owner, 3), count: 2 };
+            board.note_failures([Failure { tasks, name: "load".into(), error: error(message).into() }]);
+        }
+        let failures = value(&board.tell(0, false, &json!({})))["failures"].clone();
+        assert_eq!((&failures[0]["task"], &failures[1]["task"]), (&json!("3"), &json!("2.3")));
+        assert_eq!(
+            (&failures[0]["name"], &failures[0]["rank"], &failures[0]["count"]),
+            (&json!("load"), &json!(2), &json!(2))
+        );
+        let words = |place: usize| failures[place]["words"].as_str().unwrap();
+        assert!(words(0).contains("no such file") && words(0).contains("node2"), "{}", words(0));
+        assert_eq!(words(1).chars().count(), ERROR_LETTERS_MAX);
+        assert_eq!(value(&board.tell(0, false, &json!({})))["failures"], json!([]));
+        assert_eq!(value(&board.all().1)["failures"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn functions_have_their_tasks_the_time_that_is_left_and_edges_without_cycles() {
+        let mut board = board();
+        let at = |done| {
+            let function = |name: &str, needs: &[usize], done| Progress {
+                name: name.into(),
+                total: 100,
+                done,
+                needs: needs.to_vec(),
+                tasks: vec![Tasks { first: TaskId::new(Rank(0), 7), count: 100 }],
+                ..Progress::default()
+            };
+            vec![function("load", &[1], done), function("sum", &[0], 2 * done)]
+        };
+        board.note_progress(at(0), vec![], 1_000_000_000);
+        board.note_progress(at(10), vec![], 2_000_000_000);
+        let told = value(&board.tell(0, false, &json!({})));
+        let of = |what: &str| [told["functions"][0][what].clone(), told["functions"][1][what].clone()];
+        assert_eq!(
+            of("left"),
+            [json!(9.0), json!(4.0)],
+            "load needs sum, and sum's need of load is left out"
+        );
+        assert_eq!((of("needs"), &told["leftOut"]), ([json!([1]), json!([])], &json!([[0, 1]])));
+        assert_eq!(of("tasks")[0], json!([["7", 100]]));
+    }
+
+    #[test]
     fn metrics_are_what_prometheus_reads() {
         let mut board = board();
         board.hear(vec![live(2, 0, 1_000_000_000)], 0, |_| vec![]);
         let name = "a::sum<\"x\">".to_string();
-        let progress = Progress { name, total: 9, done: 4, failed: 1, running: 2, needs: vec![] };
-        board.note_progress(vec![progress], vec![0, 0, 2]);
+        let progress = Progress { name, total: 9, done: 4, failed: 1, running: 2, ..Progress::default() };
+        board.note_progress(vec![progress], vec![0, 0, 2], 0);
         let text = board.metrics(2_500_000_000);
         for line in [
             "# TYPE maniple_run_seconds gauge",

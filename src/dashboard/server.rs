@@ -6,6 +6,7 @@ use super::{
     board::Board,
 };
 use crate::{
+    error,
     host::machine,
     ids::TaskId,
     lock::lock,
@@ -121,7 +122,7 @@ pub(super) fn serve(listener: TcpListener, access: Access, sources: Sources, is_
         served
     });
     if let Err(error) = served {
-        eprintln!("maniple: the dashboard has ended: {error}");
+        error::show(format_args!("maniple: the dashboard has ended: {error}"));
     }
 }
 
@@ -348,7 +349,9 @@ impl Shared {
         let mut guard = lock(&self.board);
         let (board, point_at) = &mut *guard;
         board.hear(told, self.start, |spans| tally.places(spans.iter().map(|span| span.task)));
-        board.note_progress(progress, outstanding);
+        board.note_progress(progress, outstanding, self.elapsed());
+        board.note_failures(tally.take_failures());
+        board.note_sessions(tally.sessions());
         board.note_lines(lines.take());
         if point_at.is_none_or(|at| at.elapsed() >= POINT_EVERY) {
             *point_at = Some(Instant::now());

@@ -125,6 +125,7 @@ pub(crate) trait AnyBuffer: Send + Sync {
     /// How many numbers it has.
     fn len(&self) -> usize;
     /// OpenCL's name for it.
+    #[cfg(feature = "opencl")]
     fn raw(&self) -> ocl::ffi::cl_mem;
     fn as_any(&self) -> &dyn Any;
 }
@@ -133,6 +134,7 @@ impl<T: Pod + Send + Sync> AnyBuffer for Buffer<T> {
     fn len(&self) -> usize {
         self.len()
     }
+    #[cfg(feature = "opencl")]
     fn raw(&self) -> ocl::ffi::cl_mem {
         self.raw()
     }

@@ -55,6 +55,15 @@ pub(super) struct Tile {
     pub record: DeviceRecord,
 }
 
+/// All devices, each followed by its tiles.
+pub(super) fn list() -> Result<Vec<DeviceRecord>> {
+    let with_tiles = |root: Root| {
+        let tiles: Vec<DeviceRecord> = root.tiles.into_iter().map(|tile| tile.record).collect();
+        std::iter::once(root.record).chain(tiles)
+    };
+    Ok(roots(DeviceType::All)?.into_iter().flat_map(with_tiles).collect())
+}
+
 /// All devices of these types, in the order of the platforms and of their drivers. A card that two
 /// platforms list comes once.
 ///

@@ -41,8 +41,8 @@ use std::{
 /// fn main() -> Result<()> {
 ///     maniple::Runtime::builder().device(Binding::Gpu).run(|client| {
 ///         let gpu = SubmitOptions::new().resource("GPU", 1);
-///         let squares = client.submit_with(&gpu, square, DeviceVec::from(vec![1f32, 2.0, 3.0]));
-///         let fourth = client.submit_with(&gpu, square, &squares); // nothing is copied in between
+///         let squares = client.with(&gpu).submit(square, DeviceVec::from(vec![1f32, 2.0, 3.0]));
+///         let fourth = client.with(&gpu).submit(square, &squares); // nothing is copied in between
 ///         assert_eq!(fourth.result()?.to_vec()?, [1.0, 16.0, 81.0]);
 ///         Ok(())
 ///     })

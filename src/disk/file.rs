@@ -45,7 +45,7 @@ impl std::str::FromStr for SpillPlace {
 
 /// The file that a rank spills values to; made when the first one is written.
 #[derive(Debug)]
-pub struct SpillFile {
+pub(crate) struct SpillFile {
     directory: PathBuf,
     place: SpillPlace,
     file: OnceLock<Result<File, String>>,
@@ -54,7 +54,7 @@ pub struct SpillFile {
 
 impl SpillFile {
     /// A file in this directory.
-    pub fn new(directory: PathBuf, place: SpillPlace) -> Self {
+    pub(crate) fn new(directory: PathBuf, place: SpillPlace) -> Self {
         Self { directory, place, file: OnceLock::new(), extents: Mutex::default() }
     }
 

@@ -8,8 +8,9 @@ mod extents;
 mod file;
 
 use crate::{comm::Buffer, ids::Size, units};
-pub use extents::Extent;
-pub use file::{SpillFile, SpillPlace};
+pub(crate) use extents::Extent;
+pub(crate) use file::SpillFile;
+pub use file::SpillPlace;
 use std::{cell::Cell, fmt, io, sync::Arc, time::Instant};
 
 /// Keeps ranges of bytes.
@@ -58,7 +59,7 @@ impl std::str::FromStr for Compression {
 
 /// A value's body on a disk.
 #[derive(Debug)]
-pub struct DiskCopy {
+pub(crate) struct DiskCopy {
     disk: Arc<dyn Disk>,
     extent: Extent,
     /// The value's head, which stays in memory.
@@ -74,7 +75,7 @@ impl DiskCopy {
     /// # Errors
     ///
     /// The disk's.
-    pub fn write(
+    pub(crate) fn write(
         disk: Arc<dyn Disk>,
         head: Vec<u8>,
         body: &[u8],
@@ -100,7 +101,7 @@ impl DiskCopy {
     /// # Errors
     ///
     /// Says what is wrong if the bytes cannot be read, or are not those that were written.
-    pub fn read(&self) -> Result<(Vec<u8>, Buffer), String> {
+    pub(crate) fn read(&self) -> Result<(Vec<u8>, Buffer), String> {
         let start = Instant::now();
         let read = self.read_and_unpack();
         let nanoseconds = units::nanoseconds(start.elapsed());

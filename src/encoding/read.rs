@@ -20,6 +20,24 @@ pub(crate) struct Reader<'de> {
     memory_bytes: u64,
 }
 
+/// A value without parts.
+enum Scalar {
+    Bool(bool),
+    I8(i8),
+    I16(i16),
+    I32(i32),
+    I64(i64),
+    I128(i128),
+    U8(u8),
+    U16(u16),
+    U32(u32),
+    U64(u64),
+    U128(u128),
+    F32(f32),
+    F64(f64),
+    Char(char),
+}
+
 fn broken() -> EncodingError {
     EncodingError::new("its bytes are broken")
 }
@@ -188,28 +206,48 @@ impl<'de> Reader<'de> {
         }
     }
 
+    /// Reads a scalar once for all visitors, of which there are many.
     #[inline]
-    fn scalar<V: Visitor<'de>>(&mut self, tag: u8, visitor: V) -> Result<V::Value, EncodingError> {
+    fn read_scalar(&mut self, tag: u8) -> Result<Scalar, EncodingError> {
         self.memory_bytes += size_in_memory(tag);
-        match tag {
-            tag::FALSE => visitor.visit_bool(false),
-            tag::TRUE => visitor.visit_bool(true),
-            tag::I8 => visitor.visit_i8(self.byte()? as i8),
-            tag::I16 => visitor.visit_i16(Self::narrow_signed(self.signed()?)?),
-            tag::I32 => visitor.visit_i32(Self::narrow_signed(self.signed()?)?),
-            tag::I64 => visitor.visit_i64(self.signed()?),
+        Ok(match tag {
+            tag::FALSE => Scalar::Bool(false),
+            tag::TRUE => Scalar::Bool(true),
+            tag::I8 => Scalar::I8(self.byte()? as i8),
+            tag::I16 => Scalar::I16(Self::narrow_signed(self.signed()?)?),
+            tag::I32 => Scalar::I32(Self::narrow_signed(self.signed()?)?),
+            tag::I64 => Scalar::I64(self.signed()?),
             tag::I128 => {
                 let value = self.varint_128()?;
-                visitor.visit_i128((value >> 1) as i128 ^ -((value & 1) as i128))
+                Scalar::I128((value >> 1) as i128 ^ -((value & 1) as i128))
             }
-            tag::U8 => visitor.visit_u8(self.byte()?),
-            tag::U16 => visitor.visit_u16(Self::narrow(self.varint()?)?),
-            tag::U32 => visitor.visit_u32(Self::narrow(self.varint()?)?),
-            tag::U64 => visitor.visit_u64(self.varint()?),
-            tag::U128 => visitor.visit_u128(self.varint_128()?),
-            tag::F32 => visitor.visit_f32(f32::from_bits(u32::from_le_bytes(self.array()?))),
-            tag::F64 => visitor.visit_f64(f64::from_bits(u64::from_le_bytes(self.array()?))),
-            _ => visitor.visit_char(char::from_u32(Self::narrow(self.varint()?)?).ok_or_else(broken)?),
+            tag::U8 => Scalar::U8(self.byte()?),
+            tag::U16 => Scalar::U16(Self::narrow(self.varint()?)?),
+            tag::U32 => Scalar::U32(Self::narrow(self.varint()?)?),
+            tag::U64 => Scalar::U64(self.varint()?),
+            tag::U128 => Scalar::U128(self.varint_128()?),
+            tag::F32 => Scalar::F32(f32::from_bits(u32::from_le_bytes(self.array()?))),
+            tag::F64 => Scalar::F64(f64::from_bits(u64::from_le_bytes(self.array()?))),
+            _ => Scalar::Char(char::from_u32(Self::narrow(self.varint()?)?).ok_or_else(broken)?),
+        })
+    }
+
+    fn scalar<V: Visitor<'de>>(&mut self, tag: u8, visitor: V) -> Result<V::Value, EncodingError> {
+        match self.read_scalar(tag)? {
+            Scalar::Bool(value) => visitor.visit_bool(value),
+            Scalar::I8(value) => visitor.visit_i8(value),
+            Scalar::I16(value) => visitor.visit_i16(value),
+            Scalar::I32(value) => visitor.visit_i32(value),
+            Scalar::I64(value) => visitor.visit_i64(value),
+            Scalar::I128(value) => visitor.visit_i128(value),
+            Scalar::U8(value) => visitor.visit_u8(value),
+            Scalar::U16(value) => visitor.visit_u16(value),
+            Scalar::U32(value) => visitor.visit_u32(value),
+            Scalar::U64(value) => visitor.visit_u64(value),
+            Scalar::U128(value) => visitor.visit_u128(value),
+            Scalar::F32(value) => visitor.visit_f32(value),
+            Scalar::F64(value) => visitor.visit_f64(value),
+            Scalar::Char(value) => visitor.visit_char(value),
         }
     }
 

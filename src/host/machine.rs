@@ -223,6 +223,7 @@ pub(crate) fn is_thread_asleep(number: i32) -> Option<bool> {
 }
 
 /// Lets all other threads that want a core have it before this one.
+#[cfg(feature = "dashboard")]
 pub(crate) fn give_way() {
     const NICENESS: libc::c_int = 10;
     // SAFETY: the call changes how this thread is scheduled, and touches no memory.

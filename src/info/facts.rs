@@ -32,6 +32,7 @@ const VARIABLES: [&str; 17] = [
 
 /// A family of MPI libraries: a program starts by the launcher of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Family {
     /// Open MPI.
     OpenMpi,
@@ -146,7 +147,7 @@ impl Facts {
             host: machine::host_name(),
             launcher: launcher.map(|launcher| (launcher.name.to_string(), launcher.size)),
             variables: variables.collect(),
-            library: library(),
+            library: Library::of_this_program(),
             cpus: machine::listed_cores().into_iter().collect(),
             core_count: machine::core_count(),
             memory: memory(),
@@ -155,6 +156,32 @@ impl Facts {
             devices: devices(),
             build_tools: launcher.is_none().then(build_tools),
         }
+    }
+}
+
+impl Library {
+    /// The MPI library of this program; `None` if it was built without. It need not be initialised.
+    #[cfg(feature = "mpi")]
+    pub fn of_this_program() -> Option<Self> {
+        let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+        let mut files = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+        let is_mpi = |file: &&str| file.rsplit('/').next().is_some_and(|name| name.starts_with("libmpi"));
+        Some(Self {
+            version: crate::comm::mpi::library_name(),
+            file: files.find(is_mpi).map(PathBuf::from),
+            thread_level: crate::comm::mpi::thread_level().map(String::from),
+        })
+    }
+
+    /// The MPI library of this program; `None` if it was built without. It need not be initialised.
+    #[cfg(not(feature = "mpi"))]
+    pub fn of_this_program() -> Option<Self> {
+        None
+    }
+
+    /// The family that it belongs to, if its version names one.
+    pub fn family(&self) -> Option<Family> {
+        Family::of(&self.version)
     }
 }
 
@@ -170,23 +197,6 @@ fn memory() -> Memory {
     let host_bytes = machine::host_memory_bytes().unwrap_or_else(machine::memory_bytes);
     // Without a limit some cgroups say the largest number that there is.
     Memory { host_bytes, cgroup_bytes: machine::cgroup_limit().filter(|limit| *limit < host_bytes) }
-}
-
-#[cfg(feature = "mpi")]
-fn library() -> Option<Library> {
-    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let mut files = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
-    let is_mpi = |file: &&str| file.rsplit('/').next().is_some_and(|name| name.starts_with("libmpi"));
-    Some(Library {
-        version: crate::comm::mpi::library_name(),
-        file: files.find(is_mpi).map(PathBuf::from),
-        thread_level: crate::comm::mpi::thread_level().map(String::from),
-    })
-}
-
-#[cfg(not(feature = "mpi"))]
-fn library() -> Option<Library> {
-    None
 }
 
 fn devices() -> Result<Vec<String>, String> {

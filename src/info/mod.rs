@@ -15,12 +15,27 @@
 mod facts;
 mod findings;
 
-pub use crate::host::affinity::list;
+pub use crate::{comm::launcher::Launcher, host::affinity::list};
 pub use facts::{BuildTools, Facts, Family, Library, Memory, Place};
 pub use findings::{Finding, findings};
 
-use crate::{cluster::Cluster, comm::launcher::Launcher, error::Result, rank::Rank, runtime};
+use crate::{cluster::Cluster, error::Result, rank::Rank, runtime};
 use std::time::Duration;
+
+/// The features that this library was built with.
+pub fn features() -> Vec<&'static str> {
+    let all = [
+        ("arrays", cfg!(feature = "arrays")),
+        ("dashboard", cfg!(feature = "dashboard")),
+        ("fourier", cfg!(feature = "fourier")),
+        ("linear-algebra", cfg!(feature = "linear-algebra")),
+        ("mpi", cfg!(feature = "mpi")),
+        ("opencl", cfg!(feature = "opencl")),
+        ("testing", cfg!(feature = "testing")),
+        ("zarr", cfg!(feature = "zarr")),
+    ];
+    all.into_iter().filter(|(_, is_on)| *is_on).map(|(feature, _)| feature).collect()
+}
 
 /// What all ranks of a program found.
 #[derive(Debug)]

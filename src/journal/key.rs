@@ -50,8 +50,11 @@ pub(crate) fn of_layer(layer: &Layer, key_of: impl Fn(TaskId) -> Option<Key>) ->
     let mut function = Hasher::new("task");
     let name = layer.code.name();
     function.add(1, name.as_bytes());
+    // A function may return another type in another build, or be made fallible.
+    function.add(4, layer.code.result_name().as_bytes());
     // All closures of one function have one name; so these are told apart within one build only.
-    if name.contains("{{closure}}") {
+    // What a module does may change while the program stays.
+    if name.contains("{{closure}}") || layer.code.module != 0 {
         function.add(2, &layer.code.module.to_le_bytes());
         function.add(3, &layer.code.offset.to_le_bytes());
     }
@@ -64,10 +67,7 @@ pub(crate) fn of_layer(layer: &Layer, key_of: impl Fn(TaskId) -> Option<Key>) ->
                 // Whether a value travels with the call, or is given before, depends on those beside it.
                 Column::Same(bytes) => hasher.add(5, &of_value(&[], bytes).0),
                 Column::Each(values) => hasher.add(5, &of_value(&[], values.at(place)).0),
-                Column::Stride { first, stride } => {
-                    of_task(&mut hasher, TaskId(first.0 + u64::from(index) * u64::from(*stride)))?;
-                }
-                Column::Values(tasks) => of_task(&mut hasher, tasks[place])?,
+                Column::Values(ids) => of_task(&mut hasher, ids.at(place))?,
                 Column::Lists { lists, .. } | Column::Parts { lists, .. } => {
                     if let Column::Parts { cuts, .. } = column {
                         hasher.add(6, cuts.at(place));
@@ -88,11 +88,15 @@ pub(crate) fn of_layer(layer: &Layer, key_of: impl Fn(TaskId) -> Option<Key>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ids::Code, message::Options, packed::Packed, rank::Rank};
+    use crate::{ids::Code, message::Options, packed::Packed, rank::Rank, task::fallible};
     use std::collections::BTreeSet;
 
     fn double(x: u64) -> u64 {
         2 * x
+    }
+
+    fn halved(x: u64) -> Result<u64, String> {
+        if x.is_multiple_of(2) { Ok(x / 2) } else { Err(format!("{x} is odd")) }
     }
 
     fn layer(first: u64, code: Code, count: u32, columns: Vec<Column>) -> Layer {
@@ -125,21 +129,22 @@ mod tests {
             layer(0, Code::of_function(double), 1, vec![bytes(&[b"a"]), bytes(&[b""]), bytes(&[b"b"])]),
             layer(0, Code::of_function(|x: u64| x), 1, vec![bytes(&[b"a"])]),
             layer(0, Code::of_function(|x: u64| x + 1), 1, vec![bytes(&[b"a"])]),
+            layer(0, Code::of_function(halved), 1, vec![bytes(&[b"a"])]),
+            layer(0, Code::of_function(fallible(halved)), 1, vec![bytes(&[b"a"])]),
             layer(0, Code::of_function(double), 1, vec![bytes(&[&key(3).0])]),
-            layer(0, Code::of_function(double), 1, vec![Column::Values(vec![task(3)])]),
+            layer(0, Code::of_function(double), 1, vec![Column::values(vec![task(3)])]),
             layer(0, Code::of_function(double), 1, vec![lists(vec![vec![Tasks::one(task(3))]])]),
-            layer(0, Code::of_function(double), 1, vec![lists(vec![vec![]]), Column::Values(vec![task(3)])]),
+            layer(0, Code::of_function(double), 1, vec![lists(vec![vec![]]), Column::values(vec![task(3)])]),
         ];
         let all: Vec<Key> = others.iter().flat_map(of).chain(two).map(Option::unwrap).collect();
-        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 11);
-        let stride =
-            of(&layer(0, Code::of_function(double), 2, vec![Column::Stride { first: task(2), stride: 1 }]));
-        assert_eq!(stride[1], of(&others[6])[0]);
+        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 13);
+        let stride = of(&layer(0, Code::of_function(double), 2, vec![Column::stride(task(2), 1)]));
+        assert_eq!(stride[1], of(&others[8])[0]);
     }
 
     #[test]
     fn what_needs_something_without_a_key_or_a_certain_worker_has_none() {
-        let need = Column::Values(vec![TaskId::new(Rank(1), 3)]);
+        let need = Column::values(vec![TaskId::new(Rank(1), 3)]);
         assert_eq!(of_layer(&layer(100, Code::of_function(double), 1, vec![need]), |_| None), [None]);
         let mut everywhere = layer(100, Code::of_function(double), 2, vec![bytes(&[b"a", b"a"])]);
         everywhere.options = Some(Box::new(Options { one_each: true, ..Options::default() }));

@@ -12,13 +12,13 @@ mod restore;
 
 use crate::{
     comm::Buffer,
-    error::{Error, Result, warn},
+    error::{DecodeErrorKind, Error, Result, warn},
     files,
     ids::Code,
     lock::lock,
 };
 pub(crate) use lease::Lease;
-pub use record::Key;
+pub(crate) use record::Key;
 use record::{FileHead, RecordHead};
 pub(crate) use restore::{Location, code};
 use rustc_hash::FxHashMap;
@@ -213,7 +213,7 @@ pub(crate) enum Kept {
 
 /// One rank's journal. See the module.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     start: Start,
     sync: JournalSync,
     build: u64,
@@ -259,8 +259,8 @@ impl Journal {
         let mut index = FxHashMap::default();
         let mut damaged = 0;
         for bytes in all_gather(bytes)? {
-            let share: Share =
-                postcard::from_bytes(&bytes).map_err(|error| Error::Decode(error.to_string()))?;
+            let share: Share = postcard::from_bytes(&bytes)
+                .map_err(|error| Error::decode(DecodeErrorKind::Message, error.to_string()))?;
             if let Some(words) = share.trouble {
                 return Err(Error::World(words));
             }

@@ -11,6 +11,20 @@ fn tasks_of(count: impl Strategy<Value = u32>) -> impl Strategy<Value = Tasks> {
     (task(), count).prop_map(|(first, count)| Tasks { first, count })
 }
 
+fn publication() -> impl Strategy<Value = Publication> {
+    (".{0,9}", bytes(), ranges()).prop_map(|(kind, head, tasks)| Publication { kind, head, tasks })
+}
+
+fn catalog_request() -> impl Strategy<Value = CatalogRequest> {
+    prop_oneof![
+        (".{0,9}", publication())
+            .prop_map(|(name, publication)| CatalogRequest::Publish { name, publication }),
+        ".{0,9}".prop_map(|name| CatalogRequest::Find { name }),
+        ".{0,9}".prop_map(|name| CatalogRequest::Unpublish { name }),
+        Just(CatalogRequest::List),
+    ]
+}
+
 fn ranges() -> impl Strategy<Value = Vec<Tasks>> {
     vec(tasks_of(any::<u32>()), 0..4)
 }
@@ -33,7 +47,13 @@ fn held() -> impl Strategy<Value = Held> {
 }
 
 fn need() -> impl Strategy<Value = Need> {
-    prop_oneof![bytes().prop_map(Need::Inline), held().prop_map(Need::Held), held().prop_map(Need::Part),]
+    prop_oneof![
+        bytes().prop_map(Need::Inline),
+        held().prop_map(Need::Held),
+        held().prop_map(Need::Part),
+        task().prop_map(Need::Own),
+        task().prop_map(Need::Sent),
+    ]
 }
 
 fn column(count: usize) -> impl Strategy<Value = Column> {
@@ -41,21 +61,21 @@ fn column(count: usize) -> impl Strategy<Value = Column> {
     prop_oneof![
         bytes().prop_map(Column::Same),
         packed(count).prop_map(Column::Each),
-        (task(), 0u32..3).prop_map(|(first, stride)| Column::Stride { first, stride }),
-        vec(task(), count).prop_map(Column::Values),
+        (task(), 0u32..3).prop_map(|(first, stride)| Column::stride(first, stride)),
+        vec(task(), count).prop_map(Column::values),
         (lists(), code()).prop_map(|(lists, collect)| Column::Lists { lists, collect }),
         (lists(), packed(count)).prop_map(|(lists, cuts)| Column::Parts { lists, cuts }),
     ]
 }
 
-fn argument(count: usize) -> impl Strategy<Value = Argument> {
+fn argument(count: usize) -> impl Strategy<Value = Given> {
     let lists = || vec(vec(need(), 0..3), count);
     prop_oneof![
-        bytes().prop_map(Argument::Same),
-        packed(count).prop_map(Argument::Each),
-        vec(need(), count).prop_map(Argument::Needs),
-        (lists(), code()).prop_map(|(lists, collect)| Argument::Lists { lists, collect }),
-        (lists(), packed(count)).prop_map(|(lists, cuts)| Argument::Parts { lists, cuts }),
+        bytes().prop_map(Given::Same),
+        packed(count).prop_map(Given::Each),
+        vec(need(), count).prop_map(Given::Values),
+        (lists(), code()).prop_map(|(lists, collect)| Given::Lists { lists, collect }),
+        (lists(), packed(count)).prop_map(|(lists, cuts)| Given::Parts { lists, cuts }),
     ]
 }
 
@@ -106,9 +126,17 @@ fn run() -> impl Strategy<Value = Run> {
                 timeout_nanoseconds,
                 is_kept: false,
                 depth: 0,
+                order: 0,
             },
         )
     })
+}
+
+fn made() -> impl Strategy<Value = Made> {
+    prop_oneof![
+        (task(), bytes()).prop_map(|(task, value)| Made::Small { task, value }),
+        held().prop_map(Made::Large),
+    ]
 }
 
 fn finished() -> impl Strategy<Value = Finished> {
@@ -140,8 +168,16 @@ fn to_scheduler() -> impl Strategy<Value = ToScheduler> {
         times.prop_map(|(finished, nanoseconds)| ToScheduler::Finished { finished, nanoseconds }),
         held().prop_map(|held| ToScheduler::Stored { task: held.task, size: held.size, nanoseconds: 7 }),
         ranges().prop_map(ToScheduler::Yielded),
+        (task(), 0u32..9, any::<u64>()).prop_map(|(task, target, order)| ToScheduler::Missed {
+            task,
+            target: Rank(target),
+            order
+        }),
         any::<i32>().prop_map(ToScheduler::Blocked),
+        any::<u64>().prop_map(|nanoseconds| ToScheduler::Behind { nanoseconds }),
         (any::<u32>(), ".{0,9}").prop_map(|(rank, how)| ToScheduler::Died { rank: Rank(rank), how }),
+        (any::<u64>(), catalog_request())
+            .prop_map(|(question, request)| ToScheduler::Catalog { question, request }),
         outcome().prop_map(ToScheduler::Shutdown),
     ]
 }
@@ -157,6 +193,10 @@ fn message() -> impl Strategy<Value = Message> {
         to_scheduler().prop_map(Message::ToScheduler),
         run().prop_map(|run| Message::ToWorker(ToWorker::Run(run))),
         ranges().prop_map(|tasks| Message::ToWorker(ToWorker::Free(tasks))),
+        (task(), 0u32..9, any::<u64>()).prop_map(|(task, target, order)| Message::ToWorker(
+            ToWorker::Forward { task, target: Rank(target), order }
+        )),
+        (any::<u64>(), made()).prop_map(|(order, made)| Message::ToWorker(ToWorker::Made { order, made })),
         finished().prop_map(|finished| Message::ToClient(ToClient::Finished(finished))),
         held().prop_map(|held| Message::ToClient(ToClient::Stored(held))),
         to_store.prop_map(Message::ToStore),
@@ -180,11 +220,11 @@ fn read(message: &Message) {
         Message::ToWorker(ToWorker::Run(run)) => {
             for task in 0..run.tasks.count.min(100) as usize {
                 run.arguments.iter().for_each(|argument| match argument {
-                    Argument::Same(_) => {}
-                    Argument::Each(values) => value(values, task),
-                    Argument::Needs(needs) => drop(needs[task].clone()),
-                    Argument::Lists { lists, .. } => drop(lists[task].clone()),
-                    Argument::Parts { lists, cuts } => {
+                    Given::Same(_) => {}
+                    Given::Each(values) => value(values, task),
+                    Given::Values(needs) => drop(needs[task].clone()),
+                    Given::Lists { lists, .. } => drop(lists[task].clone()),
+                    Given::Parts { lists, cuts } => {
                         drop(lists[task].clone());
                         value(cuts, task);
                     }
@@ -250,13 +290,15 @@ fn a_run_with_too_few_arguments_is_refused() {
         tasks: Tasks { first: TaskId(0), count: 2 },
         code: Code { module: 0, offset: 0 },
         attempt: 0,
-        arguments: vec![Argument::Each([[1u8].as_slice()].into_iter().collect())],
+        arguments: vec![Given::Each([[1u8].as_slice()].into_iter().collect())],
         label: None,
         timeout_nanoseconds: 0,
         is_kept: false,
         depth: 0,
+        order: 0,
     };
     let mut frame = Vec::new();
     encode(&Message::ToWorker(ToWorker::Run(run)), &mut frame);
-    assert!(matches!(decode(Rank(0), &frame), Err(Error::Decode(_))));
+    let error = decode(Rank(0), &frame).unwrap_err();
+    assert!(matches!(error, Error::Decode(error) if error.kind() == DecodeErrorKind::Message));
 }

@@ -407,7 +407,7 @@ pub(super) mod tests {
     use crate::{
         cluster::{Cluster, RankRecord},
         rank::{Rank, Role},
-        record::history::{Head, Needs, Sample},
+        record::history::{Head, Needs, RunEnd, Sample},
     };
 
     pub(in crate::record) fn head(ranks: u32, threads: u32) -> Head {
@@ -429,6 +429,7 @@ pub(super) mod tests {
         Head {
             version: "1".into(),
             program: "test".into(),
+            command: vec!["./test".into(), "-n 7".into()],
             started: 1.7e9,
             cluster: Cluster::new((0..ranks).map(rank).collect()),
             offsets: vec![0; ranks as usize],
@@ -464,6 +465,7 @@ pub(super) mod tests {
         let list = Needs::Lists(vec![vec![(10, 2)]]);
         History {
             head: head(4, 2),
+            end: Some(RunEnd { status: 1, words: "it was \"too large\"".into() }),
             ranks,
             layers: vec![
                 layer(10, 2, "load", vec![]),

@@ -3,8 +3,8 @@
 use crate::{
     cluster::Cluster,
     codec::to_bytes,
-    error::{Error, Result},
-    message::{Column, Layer},
+    error::{DecodeErrorKind, Error, Result},
+    message::{Column, Ids, Layer},
 };
 use serde::{Deserialize, Serialize};
 use std::{fs, path::Path, sync::Arc};
@@ -107,8 +107,12 @@ impl LayerRecord {
     pub(crate) fn new(layer: &Layer, at: u64) -> Self {
         let needs = |column: &Column| match column {
             Column::Same(_) | Column::Each(_) => None,
-            Column::Stride { first, stride } => Some(Needs::Stride { first: first.0, stride: *stride }),
-            Column::Values(tasks) => Some(Needs::Values(tasks.iter().map(|task| task.0).collect())),
+            Column::Values(Ids::Stride { first, stride }) => {
+                Some(Needs::Stride { first: first.0, stride: *stride })
+            }
+            Column::Values(Ids::Listed(tasks)) => {
+                Some(Needs::Values(tasks.iter().map(|task| task.0).collect()))
+            }
             Column::Lists { lists, .. } | Column::Parts { lists, .. } => {
                 let list = |list: &Vec<crate::ids::Tasks>| {
                     list.iter().map(|tasks| (tasks.first.0, tasks.count)).collect()
@@ -146,6 +150,9 @@ impl LayerRecord {
 pub(crate) struct Head {
     pub version: String,
     pub program: String,
+    /// The command line: the program's path and its arguments.
+    #[serde(default)]
+    pub command: Vec<String>,
     /// When it started, in seconds since 1970.
     pub started: f64,
     pub cluster: Cluster,
@@ -188,10 +195,21 @@ pub(crate) struct RankHistory {
     pub samples: Vec<Sample>,
 }
 
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunEnd {
+    /// The exit status that the run gives its program.
+    pub status: i32,
+    pub words: String,
+}
+
 /// What a run did. Times as in [`RankHistory`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct History {
     pub head: Head,
+    /// `None` of a run that was killed.
+    #[serde(default)]
+    pub end: Option<RunEnd>,
     /// By rank.
     pub ranks: Vec<RankHistory>,
     /// In the order rank 0 heard of them.
@@ -223,7 +241,7 @@ impl History {
         // A rank of which nothing is known was there all the same.
         let ended = ranks.iter().map(|rank| rank.ended).max().unwrap_or(0);
         ranks.iter_mut().filter(|rank| rank.ended == 0).for_each(|rank| rank.ended = ended);
-        Some(Self { head, ranks, layers })
+        Some(Self { head, end: None, ranks, layers })
     }
 
     /// How long the run took, in nanoseconds.
@@ -247,7 +265,8 @@ impl History {
             path: path.into(),
             source: Arc::new(source),
         };
-        let nothing = |words: &str| Error::Decode(format!("{}: {words}", path.display()));
+        let nothing =
+            |words: &str| Error::decode(DecodeErrorKind::Record, format!("{}: {words}", path.display()));
         if !fs::metadata(path).map_err(failed)?.is_dir() {
             let bytes = fs::read(path).map_err(failed)?;
             return super::trace::read(&bytes)

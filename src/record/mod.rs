@@ -5,13 +5,16 @@
 //! - [`history`]: the whole run as data, from ranks or from files. - `accounts`: what follows from it:
 //!   where the time went, which tasks the run could not have been shorter than.
 //! - `live`: what ranks tell while the run goes on, if somebody looks.
-//! - `tally`: how far functions have come. - `progress`: shows that.
+//! - `tally`: how far functions have come. - `estimate`: how long what is left will take. - `progress`: shows both.
+//! - `cycles`: the graph of functions as it is drawn.
 //! - `trace`, `report`: the files. - `outputs`: which files there shall be.
 //!
 //! Nothing here knows of schedulers, workers or stores: they say what happens.
 
 mod accounts;
 mod clock;
+mod cycles;
+mod estimate;
 mod history;
 mod live;
 mod outputs;
@@ -23,17 +26,27 @@ mod tally;
 mod trace;
 
 pub(crate) use clock::{align, now};
-pub(crate) use history::{Chunk, Head, History, Kind, Sample};
-pub(crate) use live::{Live, Pace, Span};
+pub(crate) use history::{Chunk, Head, History, RunEnd};
+pub(crate) use live::{Live, Pace};
 pub(crate) use outputs::Outputs;
 pub use outputs::report_again;
 pub(crate) use progress::{Display, FIRST_LINE, draw_target};
 pub use recorder::Recorder;
 pub(crate) use recorder::Start;
-pub(crate) use tally::{Progress, Tally};
+#[cfg(feature = "dashboard")]
+pub(crate) use tally::SessionProgress;
+pub(crate) use tally::Tally;
+#[cfg(feature = "dashboard")]
+pub(crate) use {
+    cycles::Acyclic,
+    estimate::{Estimate, Rates},
+    history::{Kind, Sample},
+    live::Span,
+    tally::{Failure, Progress},
+};
 
 /// Reads a trace, and what a rank has left.
-#[cfg(any(test, fuzzing))]
+#[cfg(all(feature = "testing", feature = "arrays"))]
 pub(crate) fn read_any(bytes: &[u8]) {
     let _ = trace::read(bytes);
     let mut chunks = Vec::new();

@@ -1,7 +1,10 @@
 //! Shows how far a run has come: bars in a terminal, a line a minute in a log, the first one sooner.
 
-use super::tally::{Progress, Tally};
-use crate::lock::lock;
+use super::{
+    estimate::{Estimate, Rates},
+    tally::{Progress, Tally},
+};
+use crate::{error::show, lock::lock};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustc_hash::FxHashMap;
 use std::{
@@ -49,14 +52,15 @@ impl Display {
                 pause = if is_terminal { REDRAW } else { every };
                 let (progress, elapsed) = (tally.progress(), start.elapsed());
                 rates.note(&progress, elapsed);
+                let shown = shown(&progress, &rates);
                 match (is_terminal, is_over) {
-                    (true, false) => bars.draw(&progress, &rates),
+                    (true, false) => bars.draw(&shown),
                     (true, true) => bars.clear(),
-                    (false, false) => eprintln!("{}", line(&progress, &rates, elapsed)),
+                    (false, false) => show(line(&progress, &shown, elapsed)),
                     (false, true) => {}
                 }
                 if is_over {
-                    return eprintln!("{}", last_line(&progress, elapsed));
+                    return show(last_line(&progress, elapsed));
                 }
             }
         };
@@ -73,41 +77,6 @@ impl Drop for Display {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-    }
-}
-
-/// How many tasks of each name end in a second, lately.
-#[derive(Debug, Default)]
-struct Rates {
-    /// By name: when and how many were done at the last look, and the rate.
-    looks: FxHashMap<String, (Duration, u64, f64)>,
-}
-
-impl Rates {
-    /// The weight of what happened half as long ago as this is half.
-    const MEMORY_SECONDS: f64 = 10.0;
-
-    fn note(&mut self, progress: &[Progress], at: Duration) {
-        for progress in progress {
-            let (before, done, rate) =
-                self.looks.entry(progress.name.clone()).or_insert((Duration::ZERO, 0, 0.0));
-            let seconds = (at - *before).as_secs_f64();
-            if seconds <= 0.0 {
-                continue;
-            }
-            let now = progress.done.saturating_sub(*done) as f64 / seconds;
-            let is_first = *rate == 0.0;
-            let weight = if is_first { 1.0 } else { 1.0 - (-seconds / Self::MEMORY_SECONDS).exp2() };
-            *rate += weight * (now - *rate);
-            (*before, *done) = (at, progress.done);
-        }
-    }
-
-    /// A second's tasks, and how long those that are left will take.
-    fn of(&self, progress: &Progress) -> (f64, Option<Duration>) {
-        let rate = self.looks.get(&progress.name).map_or(0.0, |(_, _, rate)| *rate);
-        let left = progress.total.saturating_sub(progress.done) as f64;
-        (rate, Duration::try_from_secs_f64(left / rate).ok().filter(|_| rate > 0.0 && left > 0.0))
     }
 }
 
@@ -132,17 +101,16 @@ impl Bars {
         Self { all: MultiProgress::with_draw_target(target), bars: Mutex::default() }
     }
 
-    fn draw(&self, progress: &[Progress], rates: &Rates) {
+    fn draw(&self, shown: &[(&Progress, Estimate)]) {
         let mut bars = lock(&self.bars);
-        let shown = shown(progress);
         bars.retain(|name, bar| {
-            let stays = shown.iter().any(|progress| progress.name == *name);
+            let stays = shown.iter().any(|(progress, _)| progress.name == *name);
             if !stays {
                 bar.finish_and_clear();
             }
             stays
         });
-        for progress in shown {
+        for (progress, estimate) in shown {
             let bar = bars.entry(progress.name.clone()).or_insert_with(|| {
                 let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
                 let bar = self.all.add(ProgressBar::new(progress.total));
@@ -150,7 +118,7 @@ impl Bars {
             });
             bar.set_length(progress.total);
             bar.set_position(progress.done);
-            bar.set_message(format!("{}, {}", progress.name, words(progress, rates)));
+            bar.set_message(format!("{}, {}", progress.name, words(progress, *estimate)));
         }
     }
 
@@ -160,12 +128,12 @@ impl Bars {
 }
 
 /// The functions to show: of those that are not over, the first ones.
-fn shown(progress: &[Progress]) -> Vec<&Progress> {
-    progress.iter().filter(|progress| !progress.is_over()).take(SHOWN_MAX).collect()
+fn shown<'a>(progress: &'a [Progress], rates: &Rates) -> Vec<(&'a Progress, Estimate)> {
+    let all = progress.iter().zip(rates.estimates(progress));
+    all.filter(|(progress, _)| !progress.is_over()).take(SHOWN_MAX).collect()
 }
 
-fn words(progress: &Progress, rates: &Rates) -> String {
-    let (rate, left) = rates.of(progress);
+fn words(progress: &Progress, Estimate { rate, left }: Estimate) -> String {
     let mut words = format!("{} on workers, {} waiting, {rate:.1}/s", progress.running, progress.waiting());
     if let Some(left) = left {
         words.push_str(&format!(", {} left", clock(left)));
@@ -181,12 +149,12 @@ fn sum(progress: &[Progress], of: fn(&Progress) -> u64) -> u64 {
 }
 
 /// Where all functions stand, for a log.
-fn line(progress: &[Progress], rates: &Rates, elapsed: Duration) -> String {
+fn line(progress: &[Progress], shown: &[(&Progress, Estimate)], elapsed: Duration) -> String {
     let (done, total) = (sum(progress, |of| of.done), sum(progress, |of| of.total));
     let mut line = format!("maniple: {} {done}/{total} tasks done", clock(elapsed));
-    for progress in shown(progress) {
+    for (progress, estimate) in shown {
         let Progress { name, done, total, .. } = progress;
-        line.push_str(&format!("; {name} {done}/{total}, {}", words(progress, rates)));
+        line.push_str(&format!("; {name} {done}/{total}, {}", words(progress, *estimate)));
     }
     line
 }
@@ -221,13 +189,9 @@ mod tests {
         rates.note(&at(0), Duration::from_secs(1));
         rates.note(&at(100), Duration::from_secs(11));
         assert_eq!(
-            line(&at(100), &rates, Duration::from_secs(71)),
+            line(&at(100), &shown(&at(100), &rates), Duration::from_secs(71)),
             "maniple: 1:11 200/1100 tasks done; sum 100/1000, 4 on workers, 896 waiting, 10.0/s, 1:30 left"
         );
-        rates.note(&at(400), Duration::from_secs(21));
-        let (rate, left) = rates.of(&at(400)[1]);
-        assert!((rate - 20.0).abs() < 1e-9, "half of what was, half of what is: {rate}");
-        assert_eq!(left, Some(Duration::from_secs(30)));
         assert_eq!(
             last_line(&at(1000), Duration::from_secs(3700)),
             "maniple: 1100/1100 tasks done in 1:01:40, 0.3/s"

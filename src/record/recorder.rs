@@ -63,6 +63,7 @@ pub struct Recorder {
     /// One for each thread that runs tasks, and one for the rank itself.
     rings: Vec<Ring>,
     began: u64,
+    #[cfg(feature = "dashboard")]
     head: Head,
     /// Bytes in the store, on disk and on the device.
     held: AtomicU64,
@@ -141,6 +142,7 @@ impl Recorder {
             rank: start.rank,
             rings: (0..=start.threads).map(|_| Ring::new()).collect(),
             began,
+            #[cfg(feature = "dashboard")]
             head: start.head.clone(),
             held: AtomicU64::new(0),
             spilled: AtomicU64::new(0),
@@ -339,6 +341,7 @@ impl Recorder {
     }
 
     /// What rank 0 was told of what ranks do, since the last call.
+    #[cfg(feature = "dashboard")]
     pub(crate) fn take_heard(&self) -> Vec<Live> {
         std::mem::take(&mut *lock(&self.heard))
     }
@@ -409,6 +412,7 @@ impl Recorder {
     }
 
     /// What is the same for all ranks.
+    #[cfg(feature = "dashboard")]
     pub(crate) fn head(&self) -> &Head {
         &self.head
     }
@@ -484,9 +488,9 @@ impl Recorder {
     }
 }
 
+#[cfg(feature = "testing")]
 impl Recorder {
     /// Records so many tasks that do nothing, and returns how many nanoseconds each took. For `benches/`.
-    #[doc(hidden)]
     pub fn nanoseconds_a_task(count: u64) -> f64 {
         let recorder = Self::start(Start {
             rank: Rank::SCHEDULER,

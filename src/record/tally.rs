@@ -2,13 +2,21 @@
 
 use super::history::LayerRecord;
 use crate::{
+    error::TaskError,
     ids::{TaskId, Tasks},
     lock::lock,
     message::{Layer, Message, ToClient, ToScheduler, ToWorker},
     rank::Rank,
 };
 use rustc_hash::FxHashMap;
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+/// How many ranges of tasks are known of a function, and how many failures until they are taken.
+const RANGES_MAX: usize = 8;
+const FAILURES_MAX: usize = 200;
 
 /// How far the tasks of one name have come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +30,26 @@ pub(crate) struct Progress {
     pub running: u64,
     /// The places of those whose values its tasks need.
     pub needs: Vec<usize>,
+    /// Its first tasks.
+    pub tasks: Vec<Tasks>,
+}
+
+/// Tasks that failed, or were cancelled, for one reason.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// The first of them, and how many.
+    pub tasks: Tasks,
+    pub name: String,
+    pub error: Arc<TaskError>,
+}
+
+/// How the tasks of a session stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SessionProgress {
+    pub rank: Rank,
+    pub total: u64,
+    pub done: u64,
+    pub failed: u64,
 }
 
 impl Progress {
@@ -46,9 +74,31 @@ struct Counts {
     layers: BTreeMap<TaskId, (u32, usize)>,
     /// By rank: how many tasks a worker has.
     outstanding: Vec<u64>,
+    /// The last failures that were not taken.
+    failures: VecDeque<Failure>,
+    /// The sessions that are connected, or of which tasks are known: how many tasks of each function they have
+    /// submitted, and how many of these are done and have failed.
+    sessions: BTreeMap<Rank, BTreeMap<usize, [u64; 3]>>,
 }
 
 impl Counts {
+    /// Adds to what is known of the tasks of a session, if it is one's.
+    fn add(&mut self, tasks: Tasks, numbers: [u64; 3]) {
+        let Some(place) = self.place(tasks.first) else { return };
+        if let Some(functions) = self.sessions.get_mut(&tasks.first.owner()) {
+            let sums = functions.entry(place).or_default();
+            sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
+        }
+    }
+
+    /// Nothing is known of a session any more: what it had and was not done will not be.
+    fn forget_session(&mut self, session: Rank) {
+        for (place, [total, done, _]) in self.sessions.remove(&session).into_iter().flatten() {
+            self.progress[place].total -= total.saturating_sub(done);
+        }
+        self.layers.retain(|first, _| first.owner() != session);
+    }
+
     fn place(&self, task: TaskId) -> Option<usize> {
         let (first, (count, place)) = self.layers.range(..=task).next_back()?;
         (task < first.plus(*count)).then_some(*place)
@@ -66,6 +116,7 @@ impl Counts {
             self.progress.push(Progress { name, ..Progress::default() });
         }
         self.progress[place].total += u64::from(layer.tasks.count);
+        note(&mut self.progress[place].tasks, layer.tasks);
         self.layers.insert(layer.tasks.first, (layer.tasks.count, place));
         // All tasks of a layer are of one shape, so that the first and the last tell.
         let needs = LayerRecord::new(layer, 0);
@@ -78,6 +129,23 @@ impl Counts {
                 }
             });
         }
+    }
+
+    fn failed(&mut self, tasks: &[Tasks], error: &Arc<TaskError>) {
+        for task in tasks.iter().copied().flat_map(Tasks::iter) {
+            if let Some(progress) = self.of(task) {
+                progress.done += 1;
+                progress.failed += 1;
+            }
+            self.add(Tasks::one(task), [0, 1, 1]);
+        }
+        let Some(first) = tasks.first().map(|tasks| tasks.first) else { return };
+        let count = tasks.iter().map(|tasks| tasks.count).fold(0, u32::saturating_add);
+        let name = self.of(first).map_or_else(|| error.function.clone(), |progress| progress.name.clone());
+        if self.failures.len() == FAILURES_MAX {
+            self.failures.pop_front();
+        }
+        self.failures.push_back(Failure { tasks: Tasks { first, count }, name, error: Arc::clone(error) });
     }
 
     fn outstanding(&mut self, rank: Rank) -> &mut u64 {
@@ -99,6 +167,7 @@ impl Counts {
         if let Some(progress) = self.left_workers(rank, tasks) {
             progress.done += u64::from(tasks.count);
         }
+        self.add(tasks, [0, tasks.count.into(), 0]);
     }
 }
 
@@ -107,7 +176,11 @@ impl Tally {
     pub(crate) fn hear(&self, source: Rank, message: &ToScheduler) {
         let mut counts = lock(&self.0);
         match message {
-            ToScheduler::Submit(layer) => counts.submitted(layer),
+            ToScheduler::Submit(layer) => {
+                counts.submitted(layer);
+                counts.add(layer.tasks, [layer.tasks.count.into(), 0, 0]);
+            }
+            ToScheduler::Connected => drop(counts.sessions.entry(source).or_default()),
             ToScheduler::Finished { finished, .. } => counts.done(source, finished.tasks()),
             ToScheduler::Stored { task, .. } => counts.done(source, Tasks::one(*task)),
             ToScheduler::Yielded(tasks) => {
@@ -133,14 +206,15 @@ impl Tally {
                     progress.running += u64::from(run.tasks.count);
                 }
             }
-            Message::ToClient(ToClient::Failed { tasks, .. }) => {
-                let mut counts = lock(&self.0);
-                for task in tasks.iter().copied().flat_map(Tasks::iter) {
-                    if let Some(progress) = counts.of(task) {
-                        progress.done += 1;
-                        progress.failed += 1;
-                    }
-                }
+            // Others may hold them, too, and are told as well.
+            Message::ToClient(ToClient::Failed { tasks, error })
+                if tasks.first().is_some_and(|tasks| tasks.first.owner() == target) =>
+            {
+                lock(&self.0).failed(tasks, error);
+            }
+            // Every rank is told.
+            Message::SessionForgotten(session) if target == Rank::SCHEDULER => {
+                lock(&self.0).forget_session(*session);
             }
             _ => {}
         }
@@ -151,15 +225,46 @@ impl Tally {
         lock(&self.0).progress.clone()
     }
 
+    /// The failures since the last call, of which there may have been more.
+    #[cfg(any(test, feature = "dashboard"))]
+    pub(crate) fn take_failures(&self) -> Vec<Failure> {
+        lock(&self.0).failures.drain(..).collect()
+    }
+
+    /// The sessions, by rank.
+    #[cfg(any(test, feature = "dashboard"))]
+    pub(crate) fn sessions(&self) -> Vec<SessionProgress> {
+        let counts = lock(&self.0);
+        let sums = |(rank, functions): (&Rank, &BTreeMap<usize, [u64; 3]>)| {
+            let sum = |at: usize| functions.values().map(|numbers| numbers[at]).sum();
+            SessionProgress { rank: *rank, total: sum(0), done: sum(1), failed: sum(2) }
+        };
+        counts.sessions.iter().map(sums).collect()
+    }
+
     /// How many tasks each rank has, those of the last ranks being none.
+    #[cfg(any(test, feature = "dashboard"))]
     pub(crate) fn outstanding(&self) -> Vec<u64> {
         lock(&self.0).outstanding.clone()
     }
 
     /// Which of what [`progress`](Self::progress) tells these tasks belong to.
+    #[cfg(any(test, feature = "dashboard"))]
     pub(crate) fn places(&self, tasks: impl Iterator<Item = u64>) -> Vec<Option<usize>> {
         let counts = lock(&self.0);
         tasks.map(|task| counts.place(TaskId(task))).collect()
+    }
+}
+
+/// Adds tasks to a list that has no more ranges than it may.
+fn note(list: &mut Vec<Tasks>, tasks: Tasks) {
+    let count = list.len();
+    match list.last_mut() {
+        Some(last) if last.first.plus(last.count) == tasks.first => {
+            last.count = last.count.saturating_add(tasks.count);
+        }
+        _ if count < RANGES_MAX => list.push(tasks),
+        _ => {}
     }
 }
 
@@ -191,7 +296,8 @@ mod tests {
         let tasks = Tasks { first: TaskId(first), count };
         let code = Code { module: 0, offset: 0 };
         let (attempt, arguments, label, timeout_nanoseconds, is_kept) = (0, vec![], None, 0, false);
-        let run = Run { tasks, code, attempt, arguments, label, timeout_nanoseconds, is_kept, depth: 0 };
+        let run =
+            Run { tasks, code, attempt, arguments, label, timeout_nanoseconds, is_kept, depth: 0, order: 0 };
         Message::ToWorker(ToWorker::Run(run))
     }
 
@@ -216,23 +322,64 @@ mod tests {
         assert_eq!((sum.total, sum.done, sum.running, sum.waiting()), (2, 1, 0, 1));
         assert_eq!(tally.outstanding(), [0, 0, 1]);
         assert_eq!(tally.places([9, 10, 16, 17].into_iter()), [Some(0), Some(1), Some(0), None]);
-        let error = crate::error::TaskError {
+        let error = TaskError {
             reason: crate::error::Reason::Panic,
             function: "load".into(),
             task: 3,
-            rank: Some(Rank(2).0),
+            rank: Some(Rank(2)),
             host: String::new(),
-            message: crate::error::TaskError::message(""),
+            message: TaskError::message(""),
             attempts: 1,
             dependents: vec![],
         };
         tally.hear(Rank(2), &ToScheduler::Failed(Box::new(error.clone())));
         tally.say(
-            Rank(2),
+            Rank(0),
             &Message::ToClient(ToClient::Failed { tasks: vec![Tasks::one(TaskId(3))], error: error.into() }),
         );
         let load = &tally.progress()[0];
         assert_eq!((load.done, load.failed, load.running), (4, 1, 0));
+        let ranges: Vec<(u64, u32)> = load.tasks.iter().map(|tasks| (tasks.first.0, tasks.count)).collect();
+        assert_eq!(ranges, [(0, 10), (12, 5)]);
+        let [failure] = &tally.take_failures()[..] else { panic!("one failed") };
+        assert_eq!((failure.tasks, failure.name.as_str()), (Tasks::one(TaskId(3)), "load"));
+        assert!(tally.take_failures().is_empty());
+    }
+
+    #[test]
+    fn sessions_have_their_tasks_until_nothing_is_known_of_them() {
+        let tally = Tally::default();
+        let tasks = |first, count| Tasks { first: TaskId::new(Rank(9), first), count };
+        let ToScheduler::Submit(submitted) = layer(0, 10, "load") else { unreachable!() };
+        tally.hear(Rank(1), &layer(0, 3, "load"));
+        tally.hear(Rank(9), &ToScheduler::Connected);
+        tally.hear(Rank(9), &ToScheduler::Submit(Layer { tasks: tasks(0, 10), ..submitted }));
+        let values: Packed = [&[1u8][..]; 3].into_iter().collect();
+        let finished = Finished { first: tasks(0, 1).first, values };
+        tally.hear(Rank(2), &ToScheduler::Finished { finished, nanoseconds: 1 });
+        let failed = ToClient::Failed {
+            tasks: vec![tasks(4, 1)],
+            error: TaskError {
+                reason: crate::error::Reason::Panic,
+                function: "load".into(),
+                task: 4,
+                rank: None,
+                host: String::new(),
+                message: TaskError::message(""),
+                attempts: 1,
+                dependents: vec![],
+            }
+            .into(),
+        };
+        // Another session that holds the task is told, too.
+        tally.say(Rank(9), &Message::ToClient(failed.clone()));
+        tally.say(Rank(8), &Message::ToClient(failed));
+        assert_eq!(tally.sessions(), [SessionProgress { rank: Rank(9), total: 10, done: 4, failed: 1 }]);
+        tally.say(Rank(0), &Message::SessionForgotten(Rank(9)));
+        tally.say(Rank(1), &Message::SessionForgotten(Rank(9)));
+        assert!(tally.sessions().is_empty());
+        let progress = &tally.progress()[0];
+        assert_eq!((progress.total, progress.done), (7, 4), "what will not be done is not awaited");
     }
 
     #[test]
@@ -243,9 +390,9 @@ mod tests {
             tally.hear(Rank(1), &ToScheduler::Submit(Layer { columns, ..layer }));
         };
         with(0, 4, "load", vec![]);
-        with(4, 4, "add", vec![Column::Stride { first: TaskId(0), stride: 1 }]);
-        with(8, 1, "add", vec![Column::Stride { first: TaskId(4), stride: 0 }]);
-        with(9, 1, "sum", vec![Column::Values(vec![TaskId(8)]), Column::Values(vec![TaskId(3)])]);
+        with(4, 4, "add", vec![Column::stride(TaskId(0), 1)]);
+        with(8, 1, "add", vec![Column::stride(TaskId(4), 0)]);
+        with(9, 1, "sum", vec![Column::values(vec![TaskId(8)]), Column::values(vec![TaskId(3)])]);
         let needs: Vec<Vec<usize>> = tally.progress().into_iter().map(|progress| progress.needs).collect();
         assert_eq!(needs, [vec![], vec![0], vec![1, 0]]);
     }

@@ -1,12 +1,13 @@
 //! How a run ended, as each rank tells it.
 
-use super::STATUS_FAILED;
+use super::{STATUS_FAILED, STATUS_PANICKED, STATUS_STOPPING, signals};
 use crate::{
     client::Client,
     comm::launcher::Launcher,
-    error::{Error, Result},
+    error::{DecodeErrorKind, Error, Result, panic_words},
     message::Outcome,
     rank::Rank,
+    record::RunEnd,
     value::{self, Data},
 };
 use std::{any::Any, thread};
@@ -42,9 +43,22 @@ pub(super) type Driver<'a> = Box<dyn FnOnce(&Client) -> Result<Vec<u8>> + Send +
 pub(super) fn erased<'a, T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send + 'a) -> Driver<'a> {
     Box::new(|client| {
         let mut bytes = Vec::new();
-        value::encode(driver(client)?, usize::MAX >> 1, &mut bytes).map_err(Error::Decode)?;
+        value::encode(driver(client)?, usize::MAX >> 1, &mut bytes)
+            .map_err(|words| Error::decode(DecodeErrorKind::Encode, words))?;
         Ok(bytes)
     })
+}
+
+/// How a run ended, for its report.
+pub(super) fn told(outcome: &Outcome) -> RunEnd {
+    let (status, words) = match outcome {
+        Outcome::Value(_) => (0, "the run completed"),
+        Outcome::Error(words) => (STATUS_FAILED, words.as_str()),
+        Outcome::Panic(words) => (STATUS_PANICKED, words.as_str()),
+        Outcome::Interrupted(words) => (signals::STATUS_INTERRUPTED, words.as_str()),
+        Outcome::Stopping => (STATUS_STOPPING, "the run stopped, as its time was over"),
+    };
+    RunEnd { status, words: words.into() }
 }
 
 impl Ending {
@@ -57,9 +71,7 @@ impl Ending {
             Ok(Err(error)) if error.is_stopping() => (Outcome::Stopping, Some(Self::Error(error))),
             Ok(Err(error)) => (Outcome::Error(error.to_string()), Some(Self::Error(error))),
             Err(panic) => {
-                let words = panic.downcast_ref::<String>().cloned();
-                let words = words.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-                let words = format!("the driver panicked: {}", words.unwrap_or_default());
+                let words = format!("the driver panicked: {}", panic_words(&*panic).unwrap_or_default());
                 (Outcome::Panic(words), Some(Self::Panic(panic)))
             }
         }

@@ -18,6 +18,7 @@ use crate::{
     client::{
         Client,
         process::{Parts, Process},
+        room::default_limit,
         table::{Request, Table},
     },
     cluster::{Cluster, RankRecord},
@@ -31,8 +32,8 @@ use crate::{
     ids::TaskId,
     journal::Journal,
     lock::lock,
-    message::{Message, Outcome, ToScheduler},
-    rank::Rank,
+    message::{Message, Outcome, ToClient, ToScheduler},
+    rank::{Rank, Role},
     record::{Chunk, Live, Pace, Recorder, Tally},
     running::running,
     scheduler::Scheduler,
@@ -59,10 +60,14 @@ const GATHER_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the others wait until it was told all, in case it never says so.
 const GATHERED_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// How many bodies are on their way to a session at a time: of each, rank 1 keeps a few MiB.
+pub(super) const SESSION_BODIES_MAX: usize = 16;
+
 /// One process of a run. See the module.
 pub(crate) struct Engine {
     this: Rank,
     cluster: Arc<Cluster>,
+    record: RankRecord,
     roles: Mutex<Roles>,
     bells: Arc<Bells>,
     table: Arc<Table>,
@@ -95,6 +100,7 @@ pub(crate) struct Engine {
     journal: Option<Arc<Journal>>,
     /// How far the run has come, on rank 0 if that is shown.
     tally: Option<Arc<Tally>>,
+    allows_modules: bool,
 }
 
 impl Engine {
@@ -114,7 +120,11 @@ impl Engine {
     ) -> Result<Arc<Self>> {
         let scratch = Arc::new(scratch);
         let this = transport.rank();
-        let record = &cluster.ranks()[this.index()];
+        let record = match cluster.ranks().get(this.index()) {
+            Some(record) => record.clone(),
+            None => session_record(this),
+        };
+        let record = &record;
         let pool = match record.role.worker {
             false => None,
             true => Some({
@@ -134,6 +144,11 @@ impl Engine {
         let bells = transport.bells();
         let main_thread_only = transport.main_thread_only();
         let mut roles = Roles::new(transport, scheduler, cluster.survives());
+        if cluster.ranks().len() <= this.index() {
+            roles.limit_coming(SESSION_BODIES_MAX);
+        }
+        let limits = cluster.workers().map(|worker| worker.memory_bytes);
+        roles.limit_sessions(limits.fold(machine::memory_bytes(), u64::max));
         let spiller = match record.role.worker {
             false => None,
             true => Some(limit_memory(&mut roles, record, &cluster, settings, &bells)?),
@@ -143,7 +158,7 @@ impl Engine {
             cores,
             only_thread: main_thread_only.then(|| thread::current().id()),
             roles: Mutex::new(roles),
-            table: Table::new(this, Arc::clone(&bells), watch.is_some()),
+            table: Table::new(this, Arc::clone(&bells), cluster.survives()),
             bells,
             pool,
             spiller,
@@ -151,9 +166,11 @@ impl Engine {
             watch: watch.map(Mutex::new),
             clock,
             cluster,
+            record: record.clone(),
             changes: Mutex::new(0),
             changed: Condvar::new(),
             waiters: AtomicU32::new(0),
+            allows_modules: settings.allow_modules,
             outcome: OnceLock::new(),
             failure: OnceLock::new(),
             interrupted: OnceLock::new(),
@@ -187,6 +204,12 @@ impl Engine {
         Client::new(Arc::downgrade(&process), table, cluster, settings.small_bytes_max, self.journal.clone())
     }
 
+    /// The client of the driver, which is held back where it submits more than can be run.
+    pub(crate) fn driver(self: &Arc<Self>, settings: &Settings) -> Client {
+        let limit = settings.graph_limit.unwrap_or_else(|| default_limit(&self.cluster));
+        self.client(settings).held_back(limit)
+    }
+
     /// How the driver's closure ended, once every rank is to end.
     pub(crate) fn outcome(&self) -> Option<&Outcome> {
         self.outcome.get()
@@ -194,7 +217,7 @@ impl Engine {
 
     /// This rank's line of the role table.
     pub(crate) fn record(&self) -> &RankRecord {
-        &self.cluster.ranks()[self.this.index()]
+        &self.record
     }
 
     /// Who counts how far the run has come, if it is shown.
@@ -290,6 +313,10 @@ impl Engine {
 
     /// Lets no more tasks begin, on any rank.
     pub(crate) fn stop_beginning(&self) {
+        if self.is_session() {
+            // The cluster goes on for others.
+            return self.table.handle(ToClient::Stopping);
+        }
         self.say_time_left(Duration::ZERO);
         self.send_soon(true);
     }
@@ -332,6 +359,22 @@ impl Engine {
             thread::sleep(Duration::from_micros(200));
         }
         true
+    }
+
+    /// Whether this process is a session of a cluster.
+    pub(crate) fn is_session(&self) -> bool {
+        self.this.index() >= self.cluster.ranks().len()
+    }
+
+    /// Wakes the thread that looks after the rank.
+    pub(crate) fn wake(&self) {
+        self.bells.ring_self();
+    }
+
+    /// Says to the scheduler that a session begins.
+    pub(crate) fn say_connected(&self) {
+        self.table.request(Request::Say(Rank::SCHEDULER, Message::ToScheduler(ToScheduler::Connected)));
+        self.send_soon(true);
     }
 
     /// What still runs here.
@@ -489,6 +532,22 @@ fn limit_memory(
     SpillThread::start(options, Arc::clone(bells)).map_err(|error| {
         Error::Option(format!("rank {} ({}) cannot start its threads: {error}", record.rank, record.host))
     })
+}
+
+/// This process, as a session of a cluster, which has no line in its role table.
+fn session_record(rank: Rank) -> RankRecord {
+    RankRecord {
+        rank,
+        role: Role { scheduler: false, driver: true, worker: false },
+        host: machine::host_name(),
+        pid: std::process::id(),
+        threads: 0,
+        cores: Vec::new(),
+        memory_bytes: 0,
+        resources: Vec::new(),
+        device: None,
+        transport: "session".into(),
+    }
 }
 
 /// Of a rank that runs no tasks.

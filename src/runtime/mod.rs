@@ -1,15 +1,19 @@
 //! A run from start to end: selects the transport and the role, and drives both.
 
+mod connecting;
 mod ending;
 mod engine;
 mod introduction;
 mod leaving;
 mod loss;
+mod misspelt;
 mod parts;
 mod roles;
+mod serving;
 mod settings;
 mod signals;
 #[doc(hidden)]
+#[cfg(feature = "testing")]
 pub mod simulation;
 mod spiller;
 mod start;
@@ -20,20 +24,18 @@ mod time;
 
 use crate::{
     client::Client,
-    cluster::Cluster,
     comm::{Transport, launcher::Launcher, threads},
     current,
     dashboard::{Address, Dashboard, Sources},
     device::{Binding, DeviceType},
     disk::{Compression, SpillPlace},
-    error::{Error, Result, tell},
-    files::claim::Claim,
+    error::{DecodeErrorKind, Error, Result, tell},
     host::machine,
     journal::{JournalSync, Resume},
     log,
     message::Outcome,
     rank::{Rank, driver_of},
-    record::{self, Display, Recorder},
+    record::{self, Display},
     scheduler::{Backlog, Scheduler, WorkerSpec},
     store::Thresholds,
     units::{self, MemoryLimit},
@@ -43,6 +45,7 @@ use ending::{Driver, Ending, Stopped};
 pub(crate) use engine::Engine;
 use introduction::{Introduction, introduce};
 use loss::Watch;
+use serving::Service;
 use settings::Settings;
 use start::Hello;
 use std::{
@@ -65,8 +68,7 @@ const STATUS_PANICKED: i32 = 101;
 const STATUS_STOPPING: i32 = 75;
 /// The exit status after a broken invariant of this library.
 const STATUS_BROKEN: i32 = 70;
-/// The exit status of ranks that can't go on since rank 0 or 1, or they themselves, were lost:
-/// `EX_UNAVAILABLE`.
+/// The exit status of ranks that cannot continue since rank 0, rank 1 or they failed: `EX_UNAVAILABLE`.
 const STATUS_LOST: i32 = 69;
 /// How long ranks wait for each other at the end, besides the grace for tasks.
 #[cfg(feature = "mpi")]
@@ -93,10 +95,11 @@ impl Runtime {
 }
 
 /// Runs `driver` on the ranks that the launcher started: rank 0 schedules, rank 1 runs the closure, the
-/// others work. Every rank calls this. Without a launcher, this one process does all three.
+/// others work. Without a launcher, this one process does all three.
 ///
-/// On the driver's rank this returns what the closure returns. If that is an error, or the closure
-/// panics, every other rank ends here, with the same exit status and without a word.
+/// Every rank calls this. **Code before and after it runs on every rank**, with the closure's value on each: print
+/// and write files within the closure. **It may exit the process**: if the closure returns an error or panics, only
+/// the driver's rank returns; the others exit with the same status. [`Builder::execute`] never does.
 ///
 /// # Errors
 ///
@@ -135,6 +138,7 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`share_device`](Self::share_device) | `MANIPLE_SHARE_DEVICE=1` | workers of a host have a device each |
 /// | [`device_memory_limit`](Self::device_memory_limit) | `MANIPLE_DEVICE_MEMORY_LIMIT` | `auto`: all that the device has |
 /// | [`backlog`](Self::backlog) | `MANIPLE_BACKLOG_MICROSECONDS`, `MANIPLE_BACKLOG_TASKS` | 2000, 4096 |
+/// | [`graph_limit`](Self::graph_limit) | `MANIPLE_GRAPH_LIMIT` | 65,536, or 1,024 for each thread of a worker if that is more |
 /// | [`small_bytes_max`](Self::small_bytes_max) | `MANIPLE_SMALL_BYTES` | 512 |
 /// | [`frame_bytes_max`](Self::frame_bytes_max) | `MANIPLE_FRAME_BYTES` | 256 MiB |
 /// | [`local_workers`](Self::local_workers) | `MANIPLE_LOCAL_WORKERS` | none: one process does all |
@@ -152,6 +156,11 @@ pub fn run<T: Data>(driver: impl FnOnce(&Client) -> Result<T> + Send) -> Result<
 /// | [`journal`](Self::journal) | `MANIPLE_JOURNAL` | none |
 /// | [`resume`](Self::resume) | `MANIPLE_RESUME=0`, `1` or `any-build` | 0: the journal must be empty |
 /// | [`journal_sync`](Self::journal_sync) | `MANIPLE_JOURNAL_SYNC=never`, or seconds | 5 s |
+/// | [`serve`](Self::serve) | `MANIPLE_SERVE=1`, `tcp`, `tcp:PORT` or a file | the driver runs on rank 1 |
+/// | [`idle_timeout`](Self::idle_timeout) | `MANIPLE_IDLE_TIMEOUT` in seconds | none |
+/// | [`allow_modules`](Self::allow_modules) | `MANIPLE_ALLOW_MODULES=1` | no module is loaded |
+/// | [`reconnect_timeout`](Self::reconnect_timeout) | `MANIPLE_RECONNECT_TIMEOUT` in seconds | 60 s to another host, none on one |
+/// | [`connect`](Self::connect) | `MANIPLE_CONNECT=1`, a name or a file | a run of its own |
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
@@ -245,6 +254,14 @@ impl Builder {
         self.set(|settings| settings.backlog = Backlog { nanoseconds, tasks_max: tasks_max.max(1) })
     }
 
+    /// Number of unfinished tasks that the driver may have submitted. Beyond it
+    /// [`submit`](Client::submit) and whatever else submits wait until half of them have finished, so that rank 0's
+    /// memory does not grow with the length of the run. Each KiB of arguments that are sent inline counts as another task. One call, such as
+    /// a [`map`](Client::map), is submitted whole; calls from within tasks do not wait.
+    pub fn graph_limit(self, tasks: u64) -> Self {
+        self.set(|settings| settings.graph_limit = Some(tasks.max(1)))
+    }
+
     /// Maximum encoded size, in bytes, of values that are sent inline with control messages.
     pub fn small_bytes_max(self, bytes: usize) -> Self {
         self.set(|settings| settings.small_bytes_max = bytes)
@@ -267,7 +284,7 @@ impl Builder {
     }
 
     /// Whether the run tolerates the failure of a worker, where the launcher keeps the other ranks running. Its
-    /// tasks run elsewhere, and values that only it held are recomputed. [`Cluster`], printed as `{:#}`, says whether
+    /// tasks run elsewhere, and values that only it held are recomputed. [`Cluster`](crate::Cluster), printed as `{:#}`, says whether
     /// this run does, and if not, why.
     ///
     /// Under MPICH's launcher and Slurm each rank then has a parent process, which is the same program: code before
@@ -381,7 +398,7 @@ impl Builder {
         self
     }
 
-    /// As [`run`](crate::run()), with these settings.
+    /// As [`run`](crate::run()), with these settings: other ranks than the driver's may exit here.
     ///
     /// # Errors
     ///
@@ -391,7 +408,7 @@ impl Builder {
             // An error here concerns the run around it, whose process is not ended for it.
             leaving::check_start(true, false)?;
         }
-        match self.start(driver, true) {
+        match self.with_arguments(std::env::args().skip(1)).start(driver, true) {
             // The driver's rank has told, and another error concerns all ranks: rank 0 tells.
             Err(Stopped { error, rank, told, status }) if told || rank != Rank::SCHEDULER && status != 0 => {
                 drop(error);
@@ -403,8 +420,8 @@ impl Builder {
         }
     }
 
-    /// Runs `driver` on the ranks of a communicator, from within an MPI program. Collective: every rank
-    /// of the communicator calls it, and every rank is given what the closure returned.
+    /// Runs `driver` on the ranks of a communicator, from within an MPI program. Collective: every rank of the
+    /// communicator calls it, and it returns on every rank, with the closure's value or an error; no process exits.
     ///
     /// MPI is not finalized, the communicator stays usable, and it can be called again, also on
     /// several disjoint communicators at a time. Without a `communicator` it
@@ -443,8 +460,10 @@ impl Builder {
         prepare: impl FnOnce(&Arc<Engine>),
     ) -> Result<T, Stopped> {
         let bytes = self.start_erased(ending::erased(driver), owns_process, Box::new(prepare))?;
-        let stop =
-            |words| Stopped { error: Error::Decode(words), rank: Rank::SCHEDULER, told: false, status: 0 };
+        let stop = |words: String| {
+            let error = Error::decode(DecodeErrorKind::Value, words);
+            Stopped { error, rank: Rank::SCHEDULER, told: false, status: 0 }
+        };
         value::decode(&bytes).map_err(stop)
     }
 
@@ -457,6 +476,9 @@ impl Builder {
     ) -> Result<Vec<u8>, Stopped> {
         leaving::check_start(owns_process, leaving::has_communicator(&self)).map_err(Stopped::alone)?;
         let settings = self.settings.clone();
+        if let Ok(settings @ Settings { connect: Some(file), .. }) = &settings {
+            return connecting::run(file.as_deref(), driver, settings, owns_process, prepare);
+        }
         let mut ends = self.transports().map_err(Stopped::alone)?;
         let size = ends[0].size();
         let has_all_ranks = ends.len() > 1;
@@ -543,31 +565,6 @@ pub(crate) fn singletons(launcher: Launcher) -> Error {
     ))
 }
 
-/// Begins to record, if rank 0 was told to. Collective, if so.
-fn start_recorder(
-    cluster: &Cluster,
-    hellos: &[Hello],
-    claim: Option<Claim>,
-    transport: &mut dyn Transport,
-) -> Result<Option<Arc<Recorder>>> {
-    if !start::is_recorded(hellos) {
-        return Ok(None);
-    }
-    let parts = hellos[0].parts.clone();
-    let offsets = record::align(transport)?;
-    let rank = transport.rank();
-    let program = std::env::args().next().unwrap_or_default();
-    let head = record::Head {
-        version: env!("CARGO_PKG_VERSION").into(),
-        program: program.rsplit('/').next().unwrap_or_default().into(),
-        started: time::now(),
-        cluster: cluster.clone(),
-        offsets,
-    };
-    let threads = cluster.ranks()[rank.index()].threads as usize;
-    Ok(Some(Recorder::start(record::Start { rank, threads, head, parts, claim })))
-}
-
 /// Begins to show the run to whoever has the token.
 fn serve(
     listener: TcpListener,
@@ -593,6 +590,9 @@ struct Member {
     owns_process: bool,
     rank: Rank,
     dashboard: Option<Dashboard>,
+    /// What this rank does instead of the driver, if it serves; and whether one does.
+    service: Option<Service>,
+    serves: bool,
 }
 
 impl Member {
@@ -605,7 +605,7 @@ impl Member {
         current::catch_panics();
         let (rank, size) = (transport.rank(), transport.size());
         let stop = |error: Error| Stopped { error, rank, told: false, status: STATUS_FAILED };
-        let Introduction { settings, scratch, hello, listener, lease, parts } =
+        let Introduction { settings, scratch, hello, listener, door, lease, parts } =
             introduce(&*transport, settings).map_err(stop)?;
         let bytes = crate::codec::to_bytes(&hello);
         let hellos = transport.all_gather(bytes).map_err(stop)?;
@@ -617,7 +617,7 @@ impl Member {
             start::join_nodes(&mut hellos);
             let mut cluster = start::agree(&hellos)?;
             let device = start::bind(&mut cluster, &hellos, &mut *transport, &settings)?;
-            let recorder = start_recorder(&cluster, &hellos, parts, &mut *transport)?;
+            let recorder = start::recorder(&cluster, &hellos, parts, &mut *transport)?;
             let journal = start::open_journal(&cluster, &hellos, lease, &mut *transport, &settings)?;
             let end = start::end_time(&hellos);
             Ok((Arc::new(cluster), device, end, recorder, hellos, journal))
@@ -647,6 +647,9 @@ impl Member {
         });
         let clock = end.map(|end| Clock::new(end, settings.time_margin));
         let cores = start::cores(&hellos, rank);
+        let serves = hellos[driver_of(size).index()].serves;
+        let (transport, gate) = if serves { serving::relay(transport, &cluster) } else { (transport, None) };
+        let door = door.zip(gate).map(|(door, gate)| Service { door, gate, ends: end });
         let engine = Engine::new(
             transport, scheduler, cluster, scratch, clock, device, recorder, journal, watch, cores, &settings,
         )
@@ -660,12 +663,14 @@ impl Member {
         if owns_process {
             signals::watch(&engine).map_err(stop)?;
         }
-        Ok(Self { engine, settings, owns_process, rank, dashboard })
+        Ok(Self { engine, settings, owns_process, rank, dashboard, service: door, serves })
     }
 
     /// Plays this rank's role to the end of the run. Returns the encoding of the closure's value.
     fn take_part(mut self, driver: Option<Driver<'_>>) -> Result<Vec<u8>, Stopped> {
         let dashboard = self.dashboard.take();
+        let service = self.service.take().map(|service| service.driver(&self.engine, &self.settings));
+        let driver = service.or(driver);
         let engine = &self.engine;
         let live = leaving::Live::new(engine);
         let tally = engine.tally().filter(|_| self.settings.progress).cloned();
@@ -695,7 +700,8 @@ impl Member {
         let chunks = engine.gather_records();
         drop(live);
         let write = || {
-            if let Some(history) = chunks.and_then(record::History::of) {
+            if let Some(mut history) = chunks.and_then(record::History::of) {
+                history.end = Some(ending::told(outcome));
                 self.settings.outputs.write(&history, engine.parts_of_record())?;
             }
             engine.remove_record();
@@ -708,6 +714,10 @@ impl Member {
         } else {
             (engine.close(), write())
         };
+        if self.serves && self.owns_process && went_well && written.is_ok() && closed.is_ok() {
+            // There is no value that the program could go on with.
+            process::exit(0);
+        }
         match written {
             Ok(()) => {}
             Err(error) if own.is_some() || !went_well => tell(error),
@@ -719,7 +729,7 @@ impl Member {
     /// Runs the closure, and tells all ranks how it ended. Returns its error, or its panic.
     fn drive(&self, driver: Driver<'_>) -> Option<Ending> {
         let engine = &self.engine;
-        let client = engine.client(&self.settings);
+        let client = engine.driver(&self.settings);
         let closure = || {
             let ended = engine.driving(|| catch_unwind(AssertUnwindSafe(|| driver(&client))));
             let (outcome, ending) = Ending::of(ended);

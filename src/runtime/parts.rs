@@ -87,7 +87,7 @@ fn hand_over<V: Data, R: Data>(
     }
     let given = results.iter().enumerate().map(|(rank, part)| {
         let options = SubmitOptions::new().workers([Rank(rank as u32)]);
-        client.submit_with(&options, give_part::<R>, part)
+        client.with(&options).submit(give_part::<R>, part)
     });
     let given: Vec<Future<()>> = given.collect();
     client.gather(&given).map(|_| ())

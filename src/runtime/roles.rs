@@ -8,16 +8,17 @@ use crate::{
     checksum,
     client::table::{Request, Table},
     comm::{Arrival, Transport},
-    error::{Error, Result},
-    ids::TaskId,
-    message::{Message, Outcome, RankState, ToClient, ToScheduler, ToStore, ToWorker, decode, encode},
-    rank::Rank,
+    error::{DecodeErrorKind, Error, Result},
+    ids::{TaskId, Tasks},
+    message::{Held, Message, Outcome, RankState, ToClient, ToScheduler, ToStore, ToWorker, decode, encode},
+    rank::{Rank, driver_of},
     record::{Recorder, Tally},
     scheduler::{Loss, Scheduler},
     store::{self, Claim, Store, Thresholds},
     value::{Account, Spill, Value},
     worker::{self, Execute, Worker, execute::Ended},
 };
+use rustc_hash::FxHashMap;
 use std::{
     collections::VecDeque,
     sync::{Arc, OnceLock},
@@ -85,29 +86,36 @@ pub(crate) struct Roles {
     /// Whether a rank has said that its program ends.
     was_left: bool,
     /// What was said to others: a frame a peer, and which have something in them.
-    frames: Vec<Vec<u8>>,
+    frames: FxHashMap<Rank, Vec<u8>>,
     filled: Vec<Rank>,
+    /// Sessions of which one of two things was heard: that they have ended, and that the scheduler knows nothing of
+    /// them any more.
+    ending: Vec<Rank>,
+    /// The maximum size of a value that a session announces, in bytes.
+    session_bytes_max: u64,
 }
 
 impl Roles {
     /// The roles of one rank. If the run survives losses, what travels carries checksums: of what a rank was
     /// sending when it died nothing is taken in that is not whole.
     pub(crate) fn new(transport: Box<dyn Transport>, scheduler: Option<Scheduler>, survives: bool) -> Self {
-        let this = transport.rank();
+        let (this, first_session) = (transport.rank(), Rank(transport.size()));
         Self {
             this,
             scheduler,
             is_undecided: false,
-            worker: Worker::default(),
-            store: Store::new(this).checking(survives),
+            worker: Worker::new(this),
+            store: Store::new(this).checking(survives).with_sessions_from(first_session),
             local: VecDeque::new(),
             checks: survives,
             lost: Vec::new(),
             heard: Vec::new(),
             gone: Vec::new(),
             was_left: false,
-            frames: vec![Vec::new(); transport.size() as usize],
+            frames: FxHashMap::default(),
             filled: Vec::new(),
+            ending: Vec::new(),
+            session_bytes_max: u64::MAX,
             transport,
         }
     }
@@ -129,6 +137,16 @@ impl Roles {
         self.store.limit_memory(limit_bytes, thresholds, account);
     }
 
+    /// Sets the maximum size of a value that a session announces, in bytes.
+    pub(crate) fn limit_sessions(&mut self, bytes_max: u64) {
+        self.session_bytes_max = bytes_max;
+    }
+
+    /// Sets how many bodies may be on their way here at a time.
+    pub(crate) fn limit_coming(&mut self, bodies_max: usize) {
+        self.store.limit_coming(bodies_max);
+    }
+
     /// How many bytes of values here are on the disk only.
     pub(crate) fn spilled_bytes(&self) -> u64 {
         self.store.spilled_bytes()
@@ -147,9 +165,19 @@ impl Roles {
             ("values in the store", self.store.len()),
             ("bytes in the store", self.store.bytes() as usize),
             ("values that are coming", self.store.coming_count()),
+            ("sessions that end", self.ending.len()),
         ];
+        left.extend(self.worker.left_early());
         left.extend(self.scheduler.iter().flat_map(Scheduler::left_over));
         left
+    }
+
+    /// The tasks of a session of which the rank holds a value or, if it schedules, a record.
+    #[cfg(feature = "testing")]
+    pub(crate) fn held_of(&self, session: Rank) -> Vec<TaskId> {
+        let mut held = self.store.names_of(session);
+        held.extend(self.scheduler.iter().flat_map(|scheduler| scheduler.records_of(session)));
+        held
     }
 
     /// Takes in what has arrived, decides, and sends. Returns whether anything happened.
@@ -168,10 +196,17 @@ impl Roles {
                 Arrival::Frame { source, mut control } => {
                     if self.checks && !checksum::open(&mut control, None) {
                         tracing::warn!(rank = self.this.0, source = source.0, "a frame did not come whole");
+                        if self.is_session(source) {
+                            self.dismiss(source, "it sent a frame that did not come whole".into());
+                        }
                         continue;
                     }
-                    for message in decode(source, &control)? {
-                        self.hear(source, message, around)?;
+                    match self.messages(source, &control) {
+                        Ok(messages) => {
+                            messages.into_iter().try_for_each(|message| self.hear(source, message, around))?
+                        }
+                        Err(error) if self.is_session(source) => self.dismiss(source, error.to_string()),
+                        Err(error) => return Err(error),
                     }
                 }
                 Arrival::Body { source, tag, buffer } => {
@@ -199,11 +234,40 @@ impl Roles {
             self.decide(around);
             self.settle(around)?;
         }
+        // The scheduler learns of values before those who are to fetch them, even if this rank fails in between.
+        self.filled.sort_unstable();
         for target in std::mem::take(&mut self.filled) {
-            let frame = std::mem::take(&mut self.frames[target.index()]);
+            let frame = self.frames.remove(&target).unwrap_or_default();
             self.send(target, frame)?;
         }
         Ok(true)
+    }
+
+    fn is_session(&self, rank: Rank) -> bool {
+        rank.0 >= self.transport.size()
+    }
+
+    /// The messages of a frame. Those of a session must be some that a session may send.
+    fn messages(&self, source: Rank, frame: &[u8]) -> Result<Vec<Message>> {
+        let messages = decode(source, frame)?;
+        let size = self.transport.size();
+        let is_refused = |message: &&Message| !message.is_permitted_of(source, size, self.session_bytes_max);
+        match messages.iter().find(is_refused).filter(|_| self.is_session(source)) {
+            None => Ok(messages),
+            Some(_) => Err(Error::decode(
+                DecodeErrorKind::Message,
+                format!(
+                    "rank {source} sent a message that no session may send, or a value larger than a worker's memory"
+                ),
+            )),
+        }
+    }
+
+    /// Has a session ended that has sent what it must not.
+    fn dismiss(&mut self, session: Rank, reason: String) {
+        tracing::warn!(rank = self.this.0, session = session.0, "ends a session: {reason}");
+        let reason = format!("the cluster has ended this session: {reason}");
+        self.say(driver_of(self.transport.size()), Message::Dismiss { session, reason });
     }
 
     /// Says what the scheduler decides.
@@ -265,7 +329,7 @@ impl Roles {
             self.local.push_back(message);
             return;
         }
-        let frame = &mut self.frames[target.index()];
+        let frame = self.frames.entry(target).or_default();
         if frame.is_empty() {
             self.filled.push(target);
         }
@@ -300,18 +364,26 @@ impl Roles {
         let ended = executor.map(Execute::take_ended).unwrap_or_default();
         let active = !ended.is_empty();
         for ended in ended {
-            let message = match ended {
-                Ended::Finished { finished, nanoseconds } => ToScheduler::Finished { finished, nanoseconds },
+            let (message, actions) = match ended {
+                Ended::Finished { finished, nanoseconds } => {
+                    let actions = self.worker.made_small(&finished);
+                    (ToScheduler::Finished { finished, nanoseconds }, actions)
+                }
                 Ended::Stored { task, value, nanoseconds } => {
                     let size = value.size();
                     self.store.put(task, value, Claim::Worker);
-                    ToScheduler::Stored { task, size, nanoseconds }
+                    let actions = self.worker.made_large(Held { task, holder: self.this, size });
+                    (ToScheduler::Stored { task, size, nanoseconds }, actions)
                 }
-                Ended::Failed(error) => ToScheduler::Failed(error),
-                Ended::NotBegun(tasks) => ToScheduler::Yielded(vec![tasks]),
-                Ended::RunsOn(count) => ToScheduler::Blocked(-count),
+                Ended::Failed(error) => {
+                    self.worker.ended_without(Tasks::one(TaskId(error.task)));
+                    (ToScheduler::Failed(error), Vec::new())
+                }
+                Ended::RunsOn(count) => (ToScheduler::Blocked(-count), Vec::new()),
+                Ended::Behind(nanoseconds) => (ToScheduler::Behind { nanoseconds }, Vec::new()),
             };
             self.tell_scheduler(message);
+            self.carry_out(actions, executor);
         }
         active
     }
@@ -424,6 +496,17 @@ impl Roles {
                 let _ = around.outcome.set(outcome);
             }
             Message::Lost(rank) => self.lose(rank, around)?,
+            Message::SessionEnded(session) => {
+                self.transport.lose(session);
+                self.store.end_session(session);
+                if let Some(scheduler) = &mut self.scheduler {
+                    scheduler.handle(source, ToScheduler::Disconnected { session });
+                    self.is_undecided = true;
+                }
+                self.note_ending(session);
+            }
+            Message::Dismiss { session, reason } => self.transport.dismiss(session, &reason),
+            Message::SessionForgotten(session) => self.note_ending(session),
             Message::Left(rank) => {
                 self.was_left = true;
                 return Err(Error::World(format!("rank {rank} left the run before its end")));
@@ -447,6 +530,18 @@ impl Roles {
         Ok(())
     }
 
+    /// A session has ended, or the scheduler knows nothing of it any more. Once both are so, values of it that are
+    /// here are nobody's: it gave them without the scheduler's knowledge.
+    fn note_ending(&mut self, session: Rank) {
+        match self.ending.iter().position(|ending| *ending == session) {
+            None => self.ending.push(session),
+            Some(place) => {
+                self.ending.swap_remove(place);
+                self.store.forget_session(session);
+            }
+        }
+    }
+
     /// A rank is lost: nothing is expected from there, and nothing said to it.
     fn lose(&mut self, rank: Rank, around: Surroundings<'_>) -> Result<()> {
         if self.has_lost(rank) {
@@ -458,7 +553,7 @@ impl Roles {
             return Ok(());
         }
         // The last that it is told, among it that it is lost: it may only have been silent.
-        let frame = std::mem::take(&mut self.frames[rank.index()]);
+        let frame = self.frames.remove(&rank).unwrap_or_default();
         self.filled.retain(|filled| *filled != rank);
         if !frame.is_empty() {
             self.send(rank, frame)?;
@@ -466,6 +561,8 @@ impl Roles {
         self.transport.lose(rank);
         around.table.lose(rank);
         let (lacking, orphaned) = self.store.lose(rank);
+        let unmade = self.worker.give_up_unmade();
+        self.carry_out(unmade, around.executor);
         let actions = self.worker.lose(&lacking);
         if around.executor.is_some() {
             let values = lacking.into_iter().filter(|value| !value.is_part()).collect();
@@ -500,13 +597,19 @@ impl Roles {
                 worker::Action::WantPart { name, held, cut } => self.store.want_part(name, held, cut),
                 worker::Action::Free(task) => self.store.free(task, Claim::Worker),
                 worker::Action::Say(message) => self.tell_scheduler(message),
+                worker::Action::Send { target, order, made } => {
+                    self.say(target, Message::ToWorker(ToWorker::Made { order, made }));
+                }
                 worker::Action::TakeBack(count) => {
-                    self.tell_scheduler(ToScheduler::Yielded(executor.take_back(count)));
+                    let back = executor.take_back(count);
+                    back.iter().for_each(|tasks| self.worker.ended_without(*tasks));
+                    self.tell_scheduler(ToScheduler::Yielded(back));
                 }
                 worker::Action::Cancel(tasks) => executor.cancel(&tasks),
                 worker::Action::TakeBackThese(tasks) => {
                     let back = executor.take_back_these(&tasks);
                     if !back.is_empty() {
+                        back.iter().for_each(|tasks| self.worker.ended_without(*tasks));
                         self.tell_scheduler(ToScheduler::Yielded(back));
                     }
                 }

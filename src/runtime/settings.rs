@@ -11,6 +11,7 @@ use crate::{
     log,
     record::Outputs,
     scheduler::Backlog,
+    session::Serve,
     store::Thresholds,
     units::{self, MemoryLimit},
     worker::threads::SPARE_MAX,
@@ -37,6 +38,8 @@ pub(crate) struct Settings {
     pub share_device: bool,
     pub device_memory_limit: MemoryLimit,
     pub backlog: Backlog,
+    /// How many tasks that have not ended the driver may have, if that was said.
+    pub graph_limit: Option<u64>,
     pub small_bytes_max: usize,
     pub frame_bytes_max: usize,
     pub local_workers: Option<u32>,
@@ -63,6 +66,15 @@ pub(crate) struct Settings {
     pub dashboard: Option<Address>,
     /// Where results outlast the run.
     pub journal: JournalSettings,
+    /// Whether rank 1 serves sessions, and how; and after which time without one it ends.
+    pub serve: Option<Serve>,
+    pub idle_timeout: Option<Duration>,
+    /// Whether modules may be loaded.
+    pub allow_modules: bool,
+    /// How long a session may be without a connection.
+    pub reconnect_timeout: Option<Duration>,
+    /// Whether this program is a session, and of which connection file, if that was said.
+    pub connect: Option<Option<PathBuf>>,
 }
 
 impl Settings {
@@ -90,6 +102,7 @@ impl Settings {
                 nanoseconds: microseconds.map_or(default.nanoseconds, |us: u64| us.saturating_mul(1000)),
                 tasks_max: at_least_one(&read, "MANIPLE_BACKLOG_TASKS")?.unwrap_or(default.tasks_max),
             },
+            graph_limit: positive(&read, "MANIPLE_GRAPH_LIMIT")?,
             small_bytes_max: number(&read, "MANIPLE_SMALL_BYTES")?.unwrap_or(512),
             frame_bytes_max: number(&read, "MANIPLE_FRAME_BYTES")?.unwrap_or(256 << 20),
             local_workers: at_least_one(&read, "MANIPLE_LOCAL_WORKERS")?,
@@ -118,6 +131,11 @@ impl Settings {
                 resume: word(&read, "MANIPLE_RESUME")?,
                 sync: word(&read, "MANIPLE_JOURNAL_SYNC")?,
             },
+            serve: serve(&read)?,
+            idle_timeout: seconds(&read, "MANIPLE_IDLE_TIMEOUT")?,
+            allow_modules: flag(&read, "MANIPLE_ALLOW_MODULES")?,
+            reconnect_timeout: seconds(&read, "MANIPLE_RECONNECT_TIMEOUT")?,
+            connect: connect(&read),
         })
     }
 
@@ -215,8 +233,17 @@ fn word<T: std::str::FromStr<Err = Error> + Default>(
 }
 
 fn at_least_one(read: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<u32>> {
+    positive(read, name)
+}
+
+fn positive<T>(read: &impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<T>>
+where
+    T: std::str::FromStr + From<u8> + PartialEq,
+{
     match number(read, name)? {
-        Some(0) => Err(Error::Option(format!("{name}=0: it must be at least 1"))),
+        Some(number) if number == T::from(0) => {
+            Err(Error::Option(format!("{name}=0: it must be at least 1")))
+        }
         other => Ok(other),
     }
 }
@@ -229,13 +256,35 @@ fn flag(read: &impl Fn(&str) -> Option<String>, name: &str) -> Result<bool> {
     }
 }
 
+/// How the cluster serves: as a flag, or words.
+fn serve(read: &impl Fn(&str) -> Option<String>) -> Result<Option<Serve>> {
+    const NAME: &str = "MANIPLE_SERVE";
+    match flag(read, NAME) {
+        Ok(asked) => Ok(asked.then(Serve::default)),
+        Err(_) => read(NAME)
+            .map(|text| text.parse().map_err(|error| Error::Option(format!("{NAME}: {error}"))))
+            .transpose(),
+    }
+}
+
+/// Which cluster a session connects to: as a flag, a name, or the path of a connection file.
+fn connect(read: &impl Fn(&str) -> Option<String>) -> Option<Option<PathBuf>> {
+    match flag(read, "MANIPLE_CONNECT") {
+        Ok(asked) => asked.then_some(None),
+        Err(_) => read("MANIPLE_CONNECT").map(|path| Some(path.into())),
+    }
+}
+
 /// Where the dashboard listens: as a flag, or an address.
 fn dashboard(read: &impl Fn(&str) -> Option<String>) -> Result<Option<Address>> {
     const NAME: &str = "MANIPLE_DASHBOARD";
-    if let Ok(asked) = flag(read, NAME) {
-        return Ok(asked.then(Address::default));
-    }
-    word(read, NAME).map(Some)
+    let address = match flag(read, NAME) {
+        Ok(false) => return Ok(None),
+        Ok(true) => String::new(),
+        Err(_) => read(NAME).unwrap_or_default(),
+    };
+    let address = address.parse().map_err(|error| Error::Option(format!("{NAME}: {error}")))?;
+    Ok(Some(address))
 }
 
 /// Reads resources such as `GPU=1,licence=4`.
@@ -277,6 +326,8 @@ mod tests {
             ("MANIPLE_STACK_SIZE", "0.5"),
             ("MANIPLE_STACK_SIZE", "4096"),
             ("MANIPLE_SPARE_THREADS", "all"),
+            ("MANIPLE_GRAPH_LIMIT", "0"),
+            ("MANIPLE_GRAPH_LIMIT", "all"),
             ("MANIPLE_INCLUSIVE", "perhaps"),
             ("MANIPLE_RESOURCES", "GPU"),
             ("MANIPLE_TIME_LIMIT", "an hour"),
@@ -300,6 +351,10 @@ mod tests {
             ("MANIPLE_DASHBOARD", "here:there"),
             ("MANIPLE_RESUME", "perhaps"),
             ("MANIPLE_JOURNAL_SYNC", "-1"),
+            ("MANIPLE_SERVE", "tcp:everywhere"),
+            ("MANIPLE_IDLE_TIMEOUT", "never"),
+            ("MANIPLE_ALLOW_MODULES", "some"),
+            ("MANIPLE_RECONNECT_TIMEOUT", "-1"),
         ] {
             let error =
                 Settings::from_environment(|asked| (asked == name).then(|| value.to_string())).unwrap_err();

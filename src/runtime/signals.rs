@@ -76,7 +76,7 @@ fn interrupt(engine: &Weak<Engine>, signal: i32) {
     };
     let own = running.record().clone();
     let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-    running.interrupt(Error::Interrupted { signal: name, rank: own.rank.0, host: own.host.clone() });
+    running.interrupt(Error::Interrupted { signal: name, rank: own.rank, host: own.host.clone() });
     // Some launchers kill soon after they have passed a signal on.
     running.clean_up();
     let engine = engine.clone();

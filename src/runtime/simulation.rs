@@ -5,14 +5,18 @@
 //! they take is drawn, and when a rank looks at what has arrived. The same [`Options`] and the same
 //! calls give the same events, so whatever goes wrong can be replayed.
 //!
-//! For `tests/simulation/`; no part of the public interface.
+//! For `tests/local/simulation/`; no part of the public interface.
 
 mod calls;
+mod catalog;
 mod concerned;
+mod room;
+mod sessions;
 mod shelf;
 
 use super::{
     Engine,
+    engine::SESSION_BODIES_MAX,
     roles::{Roles, Spiller, Surroundings},
 };
 use crate::{
@@ -42,6 +46,7 @@ use crate::{
     },
 };
 pub use calls::{poll, prefetch, submit_parts, task_of};
+pub use catalog::{Question, find, publish, unpublish};
 use concerned::concerned;
 use rustc_hash::FxHasher;
 pub use shelf::DiskOptions;
@@ -77,12 +82,16 @@ pub struct Options {
     pub task_nanoseconds: u64,
     /// How long a rank mostly takes at most to look at what has arrived, in nanoseconds.
     pub wake_nanoseconds: u64,
+    /// Whether messages and tasks take just as long, rather than mostly at most.
+    pub is_steady: bool,
     /// The most bytes of a frame that travel in one piece.
     pub piece_bytes_max: usize,
     /// What the workers' disks are like.
     pub disk: DiskOptions,
     /// Whether the loss of workers is survived.
     pub survives: bool,
+    /// How many tasks for each thread that need nothing may begin before they are due, if not the usual number.
+    pub sources_ahead_max: Option<u64>,
 }
 
 /// What one rank is like.
@@ -122,9 +131,11 @@ impl Options {
             delay_nanoseconds: *random.choose(&[1_000, 20_000, 5_000_000]),
             task_nanoseconds: *random.choose(&[100, 10_000, 3_000_000]),
             wake_nanoseconds: *random.choose(&[1, 1_000, 100_000]),
+            is_steady: false,
             piece_bytes_max: *random.choose(&[13, 1 << 30, 1 << 30]),
             disk: DiskOptions::of_seed(seed),
             survives: false,
+            sources_ahead_max: None,
         }
     }
 }
@@ -280,11 +291,14 @@ impl fmt::Display for Line {
 /// A run. See the module.
 pub struct Simulation {
     options: Options,
+    cluster: Arc<Cluster>,
     network: Arc<Mutex<Network>>,
     nodes: Vec<Node>,
     events: BTreeMap<(u64, u64), Event>,
     next_number: u64,
     now: u64,
+    /// For how long the threads of all ranks have run tasks, in nanoseconds.
+    computed: u64,
     random: Random,
     /// Each task's attempts and how the last one stands.
     runs: BTreeMap<TaskId, (u32, Step)>,
@@ -308,16 +322,19 @@ impl Simulation {
             size,
             seed: options.seed ^ 0x5eed,
             delay_nanoseconds: options.delay_nanoseconds,
+            is_steady: options.is_steady,
             piece_bytes_max: options.piece_bytes_max,
         });
         let cluster = Arc::new(cluster(&options));
         let node = |end| node(Box::new(end), &cluster, &options);
         Self {
             nodes: ends.into_iter().map(node).collect(),
+            cluster: Arc::clone(&cluster),
             network,
             events: BTreeMap::new(),
             next_number: 0,
             now: 0,
+            computed: 0,
             random: Random::new(options.seed ^ 0xc10c),
             runs: BTreeMap::new(),
             fetches: BTreeMap::new(),
@@ -332,7 +349,11 @@ impl Simulation {
 
     /// The driver's client. Its calls that wait return [`Error::Ended`](crate::Error::Ended) here.
     pub fn client(&self) -> Client {
-        self.nodes[driver_of(self.nodes.len() as u32).index()].client.clone()
+        self.nodes[self.driver().index()].client.clone()
+    }
+
+    fn driver(&self) -> Rank {
+        driver_of(self.options.ranks.len() as u32)
     }
 
     /// Lets the next thing happen. Returns whether there was one.
@@ -353,6 +374,7 @@ impl Simulation {
             _ => {
                 let ((time, _), event) = self.events.pop_first().expect("one is there");
                 self.now = time;
+                lock(&self.network).pass_to(time);
                 match event {
                     Event::Died(rank) => self.say_died(rank),
                     Event::Look(rank)
@@ -385,6 +407,13 @@ impl Simulation {
     /// How many bytes of values are on the disks of workers only.
     pub fn spilled_bytes(&self) -> u64 {
         self.nodes.iter().map(|node| node.roles.spilled_bytes()).sum()
+    }
+
+    /// Which share of the time so far the threads of all workers have run tasks.
+    pub fn efficiency(&self) -> f64 {
+        let threads =
+            self.nodes.iter().filter_map(|node| node.machine.as_ref()).map(|machine| machine.threads);
+        self.computed as f64 / (self.now as f64 * f64::from(threads.sum::<u32>()))
     }
 
     /// How many messages and bodies were sent.
@@ -509,6 +538,9 @@ impl Simulation {
         loop {
             let Some(machine) = &mut self.nodes[rank.index()].machine else { return };
             if machine.busy >= machine.threads {
+                if machine.queue.get_mut().len() > 0 && self.random.chance(1, 16) {
+                    machine.ended.get_mut().push(Ended::Behind(self.options.task_nanoseconds));
+                }
                 return;
             }
             // As much as a real thread takes, or less.
@@ -526,7 +558,8 @@ impl Simulation {
         let node = &mut self.nodes[rank.index()];
         assert!(!node.table.is_stopping(), "task {first:?}: {rank:?} begins it though it is too late");
         let slowness = self.options.ranks[rank.index()].slowness;
-        let each = Duration::from_nanos(self.random.delay(self.options.task_nanoseconds) * slowness);
+        let each = self.random.time(self.options.task_nanoseconds, self.options.is_steady);
+        let each = Duration::from_nanos(each * slowness);
         let (context, attempt, limit) = (node.context.clone(), batch.attempt(), batch.timeout_nanoseconds());
         let name = batch.name();
         let stop = || WAITS.with_borrow(|waits| !waits.is_empty());
@@ -552,6 +585,7 @@ impl Simulation {
             assert_eq!(tasks.count, 1, "task {first:?}: its time is limited, so it goes alone");
             self.insert(limit, Event::Overdue(rank, first, attempt, name));
         }
+        self.computed += elapsed;
         self.insert(elapsed, Event::End(rank, Piece { tasks, attempt, ended, waits }));
     }
 
@@ -569,7 +603,7 @@ impl Simulation {
             reason: Reason::Timeout,
             function: name,
             task: task.0,
-            rank: Some(rank.0),
+            rank: Some(rank),
             host: String::new(),
             message: TaskError::message(""),
             attempts: attempt + 1,
@@ -621,7 +655,7 @@ impl Simulation {
             }
             machine.busy += 1;
             say_blocked(&node.table, -1);
-            let delay = self.random.delay(self.options.task_nanoseconds);
+            let delay = self.random.time(self.options.task_nanoseconds, self.options.is_steady);
             self.insert(delay, Event::End(rank, piece));
         }
     }
@@ -666,7 +700,8 @@ impl Simulation {
         let count = self.fetches.entry((rank, task)).or_default();
         *count += 1;
         // What rank 0 tells itself to free is not seen here; and what was lost comes again.
-        let may_again = task.owner() == rank || rank == Rank::SCHEDULER || self.loss_count > 0;
+        let is_worker = self.nodes[rank.index()].machine.is_some();
+        let may_again = task.owner() == rank || rank == Rank::SCHEDULER || !is_worker || self.loss_count > 0;
         assert!(*count == 1 || may_again, "task {task:?}: its value moves to {rank:?} again");
     }
 }
@@ -705,10 +740,15 @@ fn cluster(options: &Options) -> Cluster {
 
 fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> Node {
     let rank = end.rank();
-    let record = &cluster.ranks()[rank.index()];
-    let scheduler = record.role.scheduler.then(|| {
+    let record = cluster.ranks().get(rank.index());
+    let is_worker = record.is_some_and(|record| record.role.worker);
+    let scheduler = record.is_some_and(|record| record.role.scheduler).then(|| {
         let workers = cluster.workers().map(WorkerSpec::from);
         let scheduler = Scheduler::new(workers.collect(), end.size(), options.backlog);
+        let scheduler = match options.sources_ahead_max {
+            Some(per_thread) => scheduler.run_ahead_at_most(per_thread),
+            None => scheduler,
+        };
         if options.survives { scheduler.survive(ALLOWED_FAILURES) } else { scheduler }
     });
     let table = Table::new(rank, end.bells(), options.survives);
@@ -719,28 +759,32 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
         options.small_bytes_max,
         None,
     );
-    let scratch = Arc::new(Scratch::new(std::env::temp_dir(), rank, record.host.clone()));
+    let scratch = Arc::new(Scratch::new(std::env::temp_dir(), rank, format!("host{rank}")));
     let worker = cluster.workers().position(|worker| worker.rank == rank).unwrap_or(0);
     let machine = Machine {
         queue: RefCell::default(),
         ended: RefCell::default(),
-        threads: record.threads,
+        threads: record.map_or(0, |record| record.threads),
         busy: 0,
         waiting: Vec::new(),
         marks: Arc::default(),
     };
     let mut roles = Roles::new(end, scheduler, options.survives);
-    if record.role.worker {
-        roles.limit_memory(record.memory_bytes, Thresholds::default(), Arc::default());
+    if is_worker {
+        let memory_bytes = options.ranks[rank.index()].memory_bytes;
+        roles.limit_memory(memory_bytes, Thresholds::default(), Arc::default());
+    }
+    if record.is_none() {
+        roles.limit_coming(SESSION_BODIES_MAX);
     }
     Node {
         rank,
         roles,
-        shelf: record.role.worker.then(|| Shelf::new(options.seed ^ u64::from(rank.0), options.disk)),
+        shelf: is_worker.then(|| Shelf::new(options.seed ^ u64::from(rank.0), options.disk)),
         table,
         context: Context::new(client.clone(), machine.marks.clone(), rank, worker as u32, scratch, None),
         client,
-        machine: record.role.worker.then_some(machine),
+        machine: is_worker.then_some(machine),
         outcome: OnceLock::new(),
         is_called: false,
         is_dead: false,

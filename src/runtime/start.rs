@@ -9,12 +9,14 @@ use crate::{
         binding::{self, Bound},
     },
     error::{Error, Result},
+    files::claim::Claim,
     host::{
         affinity::{self, Seat, Seated},
         machine,
     },
     journal::{self, Journal, Lease, Opener},
     rank::{Rank, Role},
+    record::{self, Recorder},
     scheduler::WorkerSpec,
     task,
     units::MemoryLimit,
@@ -65,6 +67,8 @@ pub(super) struct Hello {
     pub survive: bool,
     pub mortal: Option<String>,
     pub place: Option<String>,
+    /// Whether sessions may connect. The driver's rank says so.
+    pub serves: bool,
     /// What kept this rank from starting.
     pub trouble: Option<String>,
 }
@@ -118,6 +122,7 @@ impl Hello {
             survive: settings.survive,
             mortal: settings.survive.then(why_mortal).flatten(),
             place: settings.survive.then(|| loss::watched_place(&machine::host_name())).flatten(),
+            serves: settings.serve.is_some(),
             trouble,
         }
     }
@@ -362,6 +367,33 @@ fn seat_workers(cluster: &mut Cluster, hellos: &[Hello], seats: Vec<(Rank, Seat)
 /// Whether ranks record what they do: rank 0 was asked for it.
 pub(super) fn is_recorded(hellos: &[Hello]) -> bool {
     hellos[0].parts.is_some() || hellos[0].live
+}
+
+/// Begins to record, if rank 0 was told to. Collective, if so.
+pub(super) fn recorder(
+    cluster: &Cluster,
+    hellos: &[Hello],
+    claim: Option<Claim>,
+    transport: &mut dyn Transport,
+) -> Result<Option<Arc<Recorder>>> {
+    if !is_recorded(hellos) {
+        return Ok(None);
+    }
+    let parts = hellos[0].parts.clone();
+    let offsets = record::align(transport)?;
+    let rank = transport.rank();
+    let command: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let program = command.first().map(String::as_str).unwrap_or_default();
+    let head = record::Head {
+        version: env!("CARGO_PKG_VERSION").into(),
+        program: program.rsplit('/').next().unwrap_or_default().into(),
+        command,
+        started: time::now(),
+        cluster: cluster.clone(),
+        offsets,
+    };
+    let threads = cluster.ranks()[rank.index()].threads as usize;
+    Ok(Some(Recorder::start(record::Start { rank, threads, head, parts, claim })))
 }
 
 /// Opens the journal, if rank 0 was told of one. Collective, if so.

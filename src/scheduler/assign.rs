@@ -18,11 +18,12 @@
 use super::{
     Assigned, Scheduler,
     class::ClassIndex,
-    table::{LayerSlot, NONE, Slot, State, Task, Urgency, WorkerIndex},
+    table::{LayerSlot, NONE, Slot, State, Task, WorkerIndex},
+    turns::First,
 };
 use crate::{
     ids::{TaskId, Tasks},
-    message::{Argument, Column, Held, Message, Need, Run, ToWorker},
+    message::{Column, Given, Held, Message, Need, Run, ToWorker},
     packed::Packed,
     rank::Rank,
 };
@@ -59,6 +60,7 @@ impl Scheduler {
         self.tasks[slot].queued = true;
         let record = &self.layers[layer];
         let (class, urgency, level) = (record.class, record.urgency(), record.layer.level);
+        let lane = self.lane(self.tasks[slot].id.owner());
         if record.layer.options.as_ref().is_some_and(|options| options.one_each) {
             let index = (self.tasks[slot].id.0 - record.layer.tasks.first.0) as usize;
             let rank = record.layer.options.as_ref().and_then(|options| options.workers.get(index).copied());
@@ -74,7 +76,7 @@ impl Scheduler {
         }
         match self.nearest_worker(slot) {
             Some(worker) => {
-                self.workers[worker as usize].queue.push(class, urgency, level, slot);
+                self.workers[worker as usize].queue.push(class, lane, urgency, level, slot);
                 if !self.workers[worker as usize].in_loaded {
                     self.workers[worker as usize].in_loaded = true;
                     self.loaded.push(worker);
@@ -83,7 +85,7 @@ impl Scheduler {
             }
             None => {
                 self.ready += 1;
-                self.classes[class].ready.push(urgency, level, slot);
+                self.classes[class].ready.push(lane, urgency, level, slot);
             }
         }
     }
@@ -142,11 +144,14 @@ impl Scheduler {
     /// Puts a worker among those with a thread to spare, or with room, if it is one.
     pub(super) fn offer(&mut self, worker: WorkerIndex) {
         let record = &mut self.workers[worker as usize];
+        if !record.early_queue.is_empty() && !std::mem::replace(&mut record.in_early, true) {
+            self.early.looks.push(worker);
+        }
         if record.nested_room() > 0 && !record.in_blocked {
             record.in_blocked = true;
             self.blocked.push_front(worker);
         }
-        if record.outstanding < record.threads() {
+        if record.busy() < record.threads() {
             if !record.in_idle {
                 record.in_idle = true;
                 self.idle.push(worker);
@@ -159,16 +164,21 @@ impl Scheduler {
     }
 
     pub(super) fn give_out_work(&mut self) {
+        self.run_ahead();
         self.give_suspects();
         self.fill_idle();
         self.fill_blocked();
         // Before backlogs are filled: what came back from one must not go there again.
         self.share();
-        self.fill_roomy();
+        if self.suspects.is_empty() {
+            // While some wait for a thread to be free, backlogs would keep all threads busy.
+            self.fill_roomy();
+        }
+        self.give_early();
         if self.common_work() == 0 && !self.idle.is_empty() {
             self.ask_back();
         }
-        self.forget_unneeded();
+        self.settle();
     }
 
     /// Gives each worker with a thread to spare its share, up to a task a thread.
@@ -177,7 +187,7 @@ impl Scheduler {
         while let Some(worker) = self.idle.pop() {
             let record = &mut self.workers[worker as usize];
             record.in_idle = false;
-            let spare = record.threads().saturating_sub(record.outstanding);
+            let spare = record.threads().saturating_sub(record.busy());
             if spare == 0 {
                 self.offer(worker);
                 continue;
@@ -185,7 +195,7 @@ impl Scheduler {
             let fair = self.common_work().div_ceil(self.idle.len() as u64 + 1).max(1);
             self.give(worker, spare, spare.min(fair.min(u64::from(u32::MAX)) as u32));
             let record = &mut self.workers[worker as usize];
-            if record.outstanding < record.threads() {
+            if record.busy() < record.threads() {
                 record.in_idle = true;
                 still_idle.push(worker);
             } else {
@@ -208,8 +218,8 @@ impl Scheduler {
             }
             let worker = self.blocked.pop_front().expect("counted above");
             while self.workers[worker as usize].nested_room() > 0
-                && let Some((urgency, source)) = self.first_source(worker, true)
-                && urgency.depth > 0
+                && let Some((first, source)) = self.first_source(worker, true)
+                && first.urgency.depth > 0
             {
                 self.give_from(worker, source, 1, 1);
             }
@@ -285,10 +295,10 @@ impl Scheduler {
     /// these any more.
     fn give_from(&mut self, worker: WorkerIndex, source: Source, room: u32, share: u32) -> u32 {
         let slot = match source {
-            Source::Own(class) => self.workers[worker as usize].queue.pop(class),
+            Source::Own(class) => self.workers[worker as usize].queue.pop(class, &self.turns),
             Source::Ready(class) => {
                 self.ready -= 1;
-                self.classes[class].ready.pop()
+                self.classes[class].ready.pop(&self.turns)
             }
             Source::Roots(class) => return self.give_roots(worker, class, room.min(share)),
         };
@@ -301,22 +311,26 @@ impl Scheduler {
     }
 
     /// Where what comes first of all that the worker can start now waits.
-    fn first_source(&self, worker: WorkerIndex, with_common: bool) -> Option<(Urgency, Source)> {
-        let record = &self.workers[worker as usize];
+    fn first_source(&self, worker: WorkerIndex, with_common: bool) -> Option<(First, Source)> {
+        let (record, turns) = (&self.workers[worker as usize], &self.turns);
         let can_start = |class: &ClassIndex| self.classes[*class].can_start_on(record);
-        let own = record.queue.first(can_start).map(|((urgency, _), class)| (urgency, Source::Own(class)));
+        let own = record.queue.first(turns, can_start).map(|(first, class)| (first, Source::Own(class)));
         if !with_common {
             return own;
         }
         let classes = || record.classes.iter().copied().filter(can_start);
-        let ready = classes().filter_map(|class| Some((self.classes[class].ready.first()?, class))).max();
-        let ready = ready.map(|((urgency, _), class)| (urgency, Source::Ready(class)));
-        let first_root = |class: ClassIndex| Some((*self.classes[class].roots.first_key_value()?.0, class));
+        let ready =
+            classes().filter_map(|class| Some((self.classes[class].ready.first(turns)?, class))).max();
+        let ready = ready.map(|(first, class)| (first, Source::Ready(class)));
+        let first_root = |class: ClassIndex| Some((self.classes[class].roots.first(turns)?.0, class));
         let root = if record.may_begin() { classes().filter_map(first_root).min() } else { None };
-        let root = root.map(|((Reverse(urgency), _), class)| (urgency, Source::Roots(class)));
-        // Of one urgency, those that come first here do so there.
+        let root = root.map(|((Reverse(urgency), turn, _), class)| {
+            (First { urgency, turn: Reverse(turn), level: 0 }, Source::Roots(class))
+        });
+        // Of one urgency and turn, those that come first here do so there.
         let sources = [own, ready, root].into_iter().flatten();
-        sources.reduce(|best, next| if next.0 > best.0 { next } else { best })
+        let order = |first: &First| (first.urgency, first.turn);
+        sources.reduce(|best, next| if order(&next.0) > order(&best.0) { next } else { best })
     }
 
     fn give_pinned(&mut self, worker: WorkerIndex) -> bool {
@@ -342,11 +356,9 @@ impl Scheduler {
 
     /// Gives up to `room` withheld tasks of the first layer of a class.
     fn give_roots(&mut self, worker: WorkerIndex, class: ClassIndex, room: u32) -> u32 {
-        let Some((key, layer)) =
-            self.classes[class].roots.first_key_value().map(|(key, layer)| (*key, *layer))
-        else {
-            return 0;
-        };
+        let Some((_, layer)) = self.classes[class].roots.first(&self.turns) else { return 0 };
+        // Where sessions take turns, each gets a part of the room.
+        let room = room.div_ceil(1 + self.sessions.len() as u32);
         let mut given = 0;
         let count = self.layers[layer].layer.tasks.count;
         while given < room
@@ -356,7 +368,7 @@ impl Scheduler {
             given += u32::from(self.give_root(worker, layer));
         }
         if self.layers[layer].cursor == count {
-            self.classes[class].roots.remove(&key);
+            self.leave_roots(layer);
         }
         given
     }
@@ -371,7 +383,7 @@ impl Scheduler {
             Some(slot) => slot,
             None => self.insert(id, layer, State::Withheld),
         };
-        if !self.leave_queue(slot) {
+        if !self.leave_queue(slot) || self.put_aside(slot) {
             return false;
         }
         self.assign(slot, worker);
@@ -382,17 +394,19 @@ impl Scheduler {
         let record = &mut self.workers[worker as usize];
         let task = &mut self.tasks[slot];
         let was_with_one = task.worker != NONE;
-        let waits = record.outstanding >= record.threads();
+        let waits = record.busy() >= record.threads();
         record.asked_in_vain_at = (was_with_one && waits).then_some(self.idled_count);
         task.state = State::Assigned;
         task.worker = worker;
         task.cancelled = false;
         let (layer, id, attempt, is_alone) = (task.layer, task.id, task.attempt, task.suspected > 0);
+        self.turns.serve(self.lane(id.owner()));
         self.touch(worker);
         let record = &self.layers[layer];
         let index = (id.0 - record.layer.tasks.first.0) as u32;
         let worker = &mut self.workers[worker as usize];
         worker.outstanding += 1;
+        worker.leaves += 1;
         worker.nested += u32::from(record.is_nested());
         worker.take(self.classes[record.class].resources());
         let joins =
@@ -406,6 +420,7 @@ impl Scheduler {
             }
             _ => worker.runs.push(Assigned { layer, first: index, count: 1, attempt, is_alone }),
         }
+        self.promise(slot);
     }
 
     /// Idle workers take from the queues of others.
@@ -427,12 +442,15 @@ impl Scheduler {
                 place -= 1;
                 continue;
             };
-            let slot = self.workers[victim as usize].queue.pop(class).expect("the class was found there");
+            let slot = self.workers[victim as usize]
+                .queue
+                .pop(class, &self.turns)
+                .expect("the class was found there");
             if self.leave_queue(slot) {
                 self.assign(slot, worker);
             }
             let record = &mut self.workers[worker as usize];
-            if record.outstanding >= record.threads() {
+            if record.busy() >= record.threads() {
                 record.in_idle = false;
                 place -= 1;
                 self.idle.remove(place);
@@ -447,20 +465,22 @@ impl Scheduler {
             let class = &self.classes[*class];
             class.may_run_on(worker) && class.can_start_on(&self.workers[worker as usize])
         };
-        self.workers[victim as usize].queue.first(can_start).map(|(_, class)| class)
+        self.workers[victim as usize].queue.first(&self.turns, can_start).map(|(_, class)| class)
     }
 
     /// Asks a worker that has more than its threads can run to give half of that back.
     fn ask_back(&mut self) {
         let count = self.workers.len();
+        let worth_min = self.yield_nanoseconds_min();
         for _ in 0..count.min(VICTIMS_MAX) {
             let victim = self.next_victim % count;
             self.next_victim = victim + 1;
             let record = &mut self.workers[victim];
-            let surplus = record.outstanding.saturating_sub(record.threads());
-            let worth = record.task_nanoseconds.is_none_or(|nanoseconds| {
-                nanoseconds.saturating_mul(u64::from(surplus)) >= YIELD_NANOSECONDS_MIN
-            });
+            let surplus = record.busy().saturating_sub(record.threads());
+            let worth = record
+                .pace
+                .nanoseconds()
+                .is_none_or(|nanoseconds| nanoseconds.saturating_mul(u64::from(surplus)) >= worth_min);
             let in_vain = record.asked_in_vain_at == Some(self.idled_count);
             if surplus > 0 && worth && !record.yielding && !in_vain {
                 record.yielding = true;
@@ -468,6 +488,18 @@ impl Scheduler {
                 self.out.push((rank, Message::ToWorker(ToWorker::Yield(surplus.div_ceil(2)))));
                 return;
             }
+        }
+    }
+
+    /// How much work is worth asking back for. Who waits for values of tasks that others have will soon have work
+    /// again, and what others wait for is better left where it is: only a good part of a backlog is worth it then.
+    fn yield_nanoseconds_min(&self) -> u64 {
+        let is_empty = |worker: &WorkerIndex| self.workers[*worker as usize].early == 0;
+        let has_empty = self.idle.iter().rev().take(VICTIMS_MAX).any(is_empty);
+        if has_empty {
+            YIELD_NANOSECONDS_MIN
+        } else {
+            YIELD_NANOSECONDS_MIN.max(self.backlog.nanoseconds / 2)
         }
     }
 
@@ -485,6 +517,7 @@ impl Scheduler {
                 let run = self.run(worker, &assigned);
                 self.out.push((rank, Message::ToWorker(ToWorker::Run(run))));
             }
+            self.write_forwards(worker);
             let messages = self.workers[worker as usize].messages();
             self.out.extend(messages.map(|message| (rank, Message::ToWorker(message))));
         }
@@ -517,6 +550,7 @@ impl Scheduler {
             timeout_nanoseconds,
             is_kept,
             depth,
+            order: self.order_sent(worker),
         }
     }
 
@@ -528,40 +562,34 @@ impl Scheduler {
         column: usize,
         first: u32,
         count: u32,
-    ) -> Argument {
+    ) -> Given {
         let range = first as usize..(first + count) as usize;
-        match &self.layers[layer].layer.columns[column] {
-            Column::Same(bytes) => Argument::Same(bytes.clone()),
-            Column::Each(values) => Argument::Each(values.slice(first as usize, count as usize)),
-            Column::Stride { first: start, stride } => {
-                let (start, stride) = (*start, u64::from(*stride));
-                let ids: SmallVec<[TaskId; 4]> =
-                    range.map(|index| TaskId(start.0 + index as u64 * stride)).collect();
-                self.needs(worker, &ids)
-            }
-            Column::Values(ids) => {
-                let ids: SmallVec<[TaskId; 4]> = SmallVec::from_slice(&ids[range]);
-                self.needs(worker, &ids)
-            }
+        let column = &self.layers[layer].layer.columns[column];
+        if let Column::Values(ids) = column {
+            let ids: SmallVec<[TaskId; 4]> = range.map(|index| ids.at(index)).collect();
+            return self.needs(worker, &ids);
+        }
+        match column.slice(range) {
+            Column::Same(bytes) => Given::Same(bytes),
+            Column::Each(values) => Given::Each(values),
+            Column::Values(_) => unreachable!("looked at above"),
             Column::Lists { lists, collect } => {
-                let (lists, collect) = (lists[range].to_vec(), *collect);
                 let need_list = |list: Vec<Tasks>| {
                     list.into_iter().flat_map(Tasks::iter).map(|id| self.need(worker, id)).collect()
                 };
-                Argument::Lists { lists: lists.into_iter().map(need_list).collect(), collect }
+                Given::Lists { lists: lists.into_iter().map(need_list).collect(), collect }
             }
             Column::Parts { lists, cuts } => {
-                let (lists, cuts) = (lists[range].to_vec(), cuts.slice(first as usize, count as usize));
                 let need_list = |list: Vec<Tasks>| {
                     list.into_iter().flat_map(Tasks::iter).map(|id| self.need_part(worker, id)).collect()
                 };
-                Argument::Parts { lists: lists.into_iter().map(need_list).collect(), cuts }
+                Given::Parts { lists: lists.into_iter().map(need_list).collect(), cuts }
             }
         }
     }
 
     /// Values for tasks one by one; all small, which is common, as one string.
-    fn needs(&mut self, worker: WorkerIndex, ids: &[TaskId]) -> Argument {
+    fn needs(&mut self, worker: WorkerIndex, ids: &[TaskId]) -> Given {
         let small: Option<Packed> = ids
             .iter()
             .map(|id| {
@@ -570,13 +598,13 @@ impl Scheduler {
             })
             .collect();
         match small {
-            Some(values) => Argument::Each(values),
-            None => Argument::Needs(ids.iter().map(|id| self.need(worker, *id)).collect()),
+            Some(values) => Given::Each(values),
+            None => Given::Values(ids.iter().map(|id| self.need(worker, *id)).collect()),
         }
     }
 
     /// Whether a worker has a value, or will.
-    fn holds(&self, worker: WorkerIndex, slot: Slot) -> bool {
+    pub(super) fn holds(&self, worker: WorkerIndex, slot: Slot) -> bool {
         let task = &self.tasks[slot];
         task.worker == worker || self.chains.iter(task.other_holders).any(|other| other == worker)
     }
@@ -586,11 +614,20 @@ impl Scheduler {
         self.workers.get(task.worker as usize).map_or(task.id.owner(), |worker| worker.spec.rank)
     }
 
+    /// Who a worker is told has a value: it itself, if it does.
+    pub(super) fn holder_for(&self, worker: WorkerIndex, slot: Slot) -> Rank {
+        if self.holds(worker, slot) {
+            self.workers[worker as usize].spec.rank
+        } else {
+            self.holder_of(&self.tasks[slot])
+        }
+    }
+
     /// Where the worker gets a value of which it needs a part: after that it holds no more than before.
     fn need_part(&mut self, worker: WorkerIndex, id: TaskId) -> Need {
         let slot = self.pages.get(id).expect("a needed value has a record");
         let task = &self.tasks[slot];
-        if task.state == State::Small || self.holds(worker, slot) {
+        if matches!(task.state, State::Small | State::Assigned) || self.holds(worker, slot) {
             return self.need(worker, id);
         }
         Need::Part(Held { task: id, holder: self.holder_of(task), size: task.size })
@@ -603,13 +640,13 @@ impl Scheduler {
         if task.state == State::Small {
             return Need::Inline(task.small.to_vec());
         }
-        let (size, first_holder) = (task.size, self.holder_of(task));
-        let holder = if self.holds(worker, slot) {
-            self.workers[worker as usize].spec.rank
-        } else {
+        if task.state == State::Assigned {
+            return self.need_unmade(worker, slot);
+        }
+        let held = Held { task: id, holder: self.holder_for(worker, slot), size: task.size };
+        if !self.holds(worker, slot) {
             self.fetched.push(slot);
-            first_holder
-        };
-        Need::Held(Held { task: id, holder, size })
+        }
+        Need::Held(held)
     }
 }

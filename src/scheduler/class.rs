@@ -5,10 +5,11 @@
 
 use super::{
     Worker,
-    table::{Arena, LayerSlot, Queue, Slot, Urgency, WorkerIndex},
+    table::{Arena, Queue, Slot, Urgency, WorkerIndex},
+    turns::{First, Lane, Roots, Turns},
 };
 use crate::{message::Options, rank::Rank};
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 /// The place of a class.
 pub(super) type ClassIndex = u32;
@@ -24,8 +25,8 @@ pub(super) struct Class {
     eligible: Option<Box<[bool]>>,
     /// Tasks that are ready, and no nearer to one worker than to another.
     pub ready: Queue,
-    /// Layers with withheld tasks: by urgency, then as they came.
-    pub roots: BTreeMap<(Reverse<Urgency>, u64), LayerSlot>,
+    /// Layers with withheld tasks.
+    pub roots: Roots,
     /// How many layers are of this class; not counted where all workers may run it.
     layers: usize,
 }
@@ -155,7 +156,7 @@ impl Classes {
         let mut taken = Vec::new();
         for class in classes {
             let ready = &mut self.classes[class].ready;
-            taken.extend(std::iter::from_fn(|| ready.pop()));
+            taken.extend(std::iter::from_fn(|| ready.pop(&Turns::default())));
         }
         taken
     }
@@ -216,28 +217,29 @@ pub(super) struct Queues {
 }
 
 impl Queues {
-    pub(super) fn push(&mut self, class: ClassIndex, urgency: Urgency, level: u32, slot: Slot) {
+    pub(super) fn push(&mut self, class: ClassIndex, lane: Lane, urgency: Urgency, level: u32, slot: Slot) {
         let place = self.queues.iter().position(|(known, _)| *known == class).unwrap_or_else(|| {
             self.queues.push((class, Queue::default()));
             self.queues.len() - 1
         });
-        self.queues[place].1.push(urgency, level, slot);
+        self.queues[place].1.push(lane, urgency, level, slot);
         self.len += 1;
     }
 
-    /// Urgency, level and class of what comes first among the classes that `can_start` lets pass.
+    /// What comes first among the classes that `can_start` lets pass, and its class.
     pub(super) fn first(
         &self,
+        turns: &Turns,
         can_start: impl Fn(&ClassIndex) -> bool,
-    ) -> Option<((Urgency, u32), ClassIndex)> {
+    ) -> Option<(First, ClassIndex)> {
         let startable = self.queues.iter().filter(|(class, _)| can_start(class));
-        startable.filter_map(|(class, queue)| Some((queue.first()?, *class))).max()
+        startable.filter_map(|(class, queue)| Some((queue.first(turns)?, *class))).max()
     }
 
     /// Takes what comes first in a class.
-    pub(super) fn pop(&mut self, class: ClassIndex) -> Option<Slot> {
+    pub(super) fn pop(&mut self, class: ClassIndex, turns: &Turns) -> Option<Slot> {
         let place = self.queues.iter().position(|(known, _)| *known == class)?;
-        let slot = self.queues[place].1.pop();
+        let slot = self.queues[place].1.pop(turns);
         if self.queues[place].1.is_empty() {
             self.queues.swap_remove(place);
         }
@@ -249,7 +251,7 @@ impl Queues {
     pub(super) fn take(&mut self) -> impl Iterator<Item = Slot> + use<> {
         let mut queues = std::mem::take(self).queues;
         std::iter::from_fn(move || {
-            let slot = queues.last_mut()?.1.pop();
+            let slot = queues.last_mut()?.1.pop(&Turns::default());
             if queues.last().is_some_and(|(_, queue)| queue.is_empty()) {
                 queues.pop();
             }

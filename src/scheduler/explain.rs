@@ -49,8 +49,11 @@ impl Scheduler {
         let task = &self.tasks[slot];
         let rank = self.rank_of(task.worker);
         match task.state {
+            State::Withheld if task.is_aside => Standing::Aside,
             State::Withheld => Standing::Withheld { before: self.load().0 },
-            State::Waiting => Standing::Waiting { count: task.missing, inputs: self.missing_inputs(slot) },
+            State::Waiting => self.waiting(slot),
+            // It was given out early.
+            State::Assigned if task.missing > 0 => self.waiting(slot),
             State::Ready => Standing::Ready { before: self.load().0 },
             State::Assigned => match rank {
                 Some(rank) => Standing::Assigned { rank, attempt: task.attempt.into() },
@@ -60,6 +63,10 @@ impl Scheduler {
             State::Held => Standing::Done { rank, bytes: task.size.bytes },
             State::Released | State::Failed | State::Abandoned => Standing::Failed,
         }
+    }
+
+    fn waiting(&self, slot: u32) -> Standing {
+        Standing::Waiting { count: self.tasks[slot].missing, inputs: self.missing_inputs(slot) }
     }
 
     /// The first inputs that a task waits for, and where they are.

@@ -2,6 +2,7 @@
 
 use super::{
     Scheduler,
+    early::End,
     table::{LayerSlot, NONE, Slot, State, WorkerIndex, for_each_need},
 };
 use crate::{
@@ -33,20 +34,33 @@ impl Scheduler {
                 self.end_cancelled(slot);
                 continue;
             }
+            if self.tasks[slot].missing > 0 {
+                unheard.push(index as u32);
+                self.early.outrun(slot, End::Small(SmallVec::from_slice(bytes)));
+                continue;
+            }
             if !self.tasks[slot].wanted {
                 unheard.push(index as u32);
             }
-            let task = &mut self.tasks[slot];
-            task.state = State::Small;
-            task.small = SmallVec::from_slice(bytes);
-            self.leave_worker(slot, worker);
-            self.ended(slot);
+            self.has_small(slot, SmallVec::from_slice(bytes));
         }
         self.tell_finished(finished, &unheard);
     }
 
+    /// A task has a small value.
+    pub(super) fn has_small(&mut self, slot: Slot, bytes: SmallVec<[u8; 16]>) {
+        // A small value takes no memory of a worker's.
+        self.is_not_ahead(slot);
+        let task = &mut self.tasks[slot];
+        let worker = task.worker;
+        task.state = State::Small;
+        task.small = bytes;
+        self.leave_worker(slot, worker);
+        self.ended(slot);
+    }
+
     /// Tells the owner of tasks that they ended, but for those at the given places.
-    fn tell_finished(&mut self, finished: Finished, unheard: &[u32]) {
+    pub(super) fn tell_finished(&mut self, finished: Finished, unheard: &[u32]) {
         let owner = finished.first.owner();
         if unheard.is_empty() {
             return self.tell_client(owner, ToClient::Finished(finished));
@@ -68,24 +82,34 @@ impl Scheduler {
     pub(super) fn stored(&mut self, source: Rank, id: TaskId, size: Size, nanoseconds: u64) {
         let Some(worker) = self.worker_at(source) else { return };
         self.learn(worker, nanoseconds, 1);
-        let slot = self.pages.get(id).filter(|slot| self.has(worker, *slot));
-        let Some(slot) = slot.filter(|slot| !self.tasks[*slot].cancelled) else {
-            self.tell_to_free(worker, id);
-            if let Some(slot) = slot {
-                self.end_cancelled(slot);
-            }
-            return;
+        let Some(slot) = self.pages.get(id).filter(|slot| self.has(worker, *slot)) else {
+            return self.tell_to_free(worker, id);
         };
+        if self.tasks[slot].cancelled {
+            return self.end_cancelled_with_value(slot);
+        }
+        self.early.learn_large(self.layers[self.tasks[slot].layer].layer.code);
+        match self.tasks[slot].missing {
+            0 => self.has_large(slot, size),
+            _ => self.early.outrun(slot, End::Large(size)),
+        }
+    }
+
+    /// A task has a large value, which its worker keeps.
+    pub(super) fn has_large(&mut self, slot: Slot, size: Size) {
+        let worker = self.tasks[slot].worker;
         self.leave_worker(slot, worker);
         let task = &mut self.tasks[slot];
         task.state = State::Held;
         self.held_count += 1;
         task.worker = NONE;
         task.size = size;
-        let wanted = task.wanted;
+        let (id, wanted) = (task.id, task.wanted);
+        self.has_run_ahead(slot);
         self.add_holder(slot, worker);
         if wanted {
-            self.tell_client(id.owner(), ToClient::Stored(Held { task: id, holder: source, size }));
+            let holder = self.workers[worker as usize].spec.rank;
+            self.tell_client(id.owner(), ToClient::Stored(Held { task: id, holder, size }));
         }
         self.ended(slot);
     }
@@ -144,6 +168,14 @@ impl Scheduler {
         self.offer(worker);
     }
 
+    /// A worker's tasks take longer than before: what is queued behind them may be worth asking back for now.
+    pub(super) fn behind(&mut self, source: Rank, nanoseconds: u64) {
+        let Some(worker) = self.worker_at(source) else { return };
+        let record = &mut self.workers[worker as usize];
+        record.asked_in_vain_at = None;
+        record.pace.is_at_least(nanoseconds);
+    }
+
     /// Whether the worker has this task.
     fn has(&self, worker: WorkerIndex, slot: Slot) -> bool {
         let task = &self.tasks[slot];
@@ -151,19 +183,20 @@ impl Scheduler {
     }
 
     fn learn(&mut self, worker: WorkerIndex, nanoseconds: u64, count: u32) {
-        let mean = nanoseconds / u64::from(count.max(1));
         let record = &mut self.workers[worker as usize];
         record.asked_in_vain_at = None;
-        let old = record.task_nanoseconds.unwrap_or(mean);
-        record.task_nanoseconds = Some((old * 3 + mean) / 4);
+        record.pace.learn(nanoseconds, count);
     }
 
     /// A worker has a task less.
     pub(super) fn count_out(&mut self, slot: Slot, worker: WorkerIndex) {
-        let is_nested = self.layers[self.tasks[slot].layer].is_nested();
+        let task = &mut self.tasks[slot];
+        let is_nested = self.layers[task.layer].is_nested();
         let record = &mut self.workers[worker as usize];
         record.outstanding -= 1;
         record.nested -= u32::from(is_nested);
+        record.early -= u32::from(task.missing > 0);
+        record.leaves -= u32::from(!std::mem::take(&mut task.has_heir));
     }
 
     /// A worker no longer has a task: its thread and its resources are free.
@@ -176,7 +209,7 @@ impl Scheduler {
     }
 
     /// A cancelled task is off its worker: it has failed, or nobody wants it.
-    fn end_cancelled(&mut self, slot: Slot) {
+    pub(super) fn end_cancelled(&mut self, slot: Slot) {
         let worker = self.tasks[slot].worker;
         self.leave_worker(slot, worker);
         self.let_go(slot);
@@ -184,16 +217,32 @@ impl Scheduler {
 
     /// A task has its value: what waited for it comes nearer, what it needed is needed less.
     fn ended(&mut self, slot: Slot) {
+        self.close(slot);
+        self.tell_readers(slot);
+        let is_source = self.tasks[slot].is_source;
         let mut dependents = std::mem::replace(&mut self.tasks[slot].dependents, NONE);
         while let Some(dependent) = self.chains.pop(&mut dependents) {
+            self.wait_less(dependent, slot);
             let task = &mut self.tasks[dependent];
-            task.missing -= 1;
+            let are_due = !is_source && task.missing_others == 0 && task.has_sources;
             match task.state {
-                State::Waiting if task.missing == 0 => self.become_ready(dependent),
-                State::Waiting => {}
+                State::Waiting => {
+                    if task.missing == 0 {
+                        self.become_ready(dependent);
+                    }
+                    if are_due {
+                        self.sources_are_due(dependent);
+                    }
+                }
+                State::Assigned => {
+                    if task.missing == 0 {
+                        self.early.end_is_due(dependent);
+                    }
+                }
                 _ => self.unneeded.push(dependent),
             }
         }
+        self.tasks[slot].is_promised = false;
         self.release_needs_of_ended(slot);
         let task = &self.tasks[slot];
         if !task.wanted && task.needed_by == 0 {
@@ -247,25 +296,12 @@ impl Scheduler {
             // It needs what failed more than once.
             return;
         }
-        let task = &mut self.tasks[slot];
-        let (id, wanted) = (task.id, task.wanted);
-        let mut dependents = std::mem::replace(&mut task.dependents, NONE);
-        if task.state == State::Assigned {
-            self.cancel_assigned(slot);
-        } else {
-            task.state = State::Failed;
-            self.release_needs(slot);
-            self.unneeded.push(slot);
-        }
-        self.errors.insert(slot, Arc::clone(error));
-        if wanted {
-            self.tell_failed(id, error);
-        }
         let first = next.len();
+        let mut dependents = std::mem::replace(&mut self.tasks[slot].dependents, NONE);
         while let Some(dependent) = self.chains.pop(&mut dependents) {
-            let task = &mut self.tasks[dependent];
-            task.missing -= 1;
-            if task.state == State::Waiting {
+            self.wait_less(dependent, slot);
+            let task = &self.tasks[dependent];
+            if task.state == State::Waiting || task.state == State::Assigned && !task.cancelled {
                 let layer = task.layer;
                 next.push((dependent, self.inherited(error, layer)));
             } else {
@@ -273,6 +309,23 @@ impl Scheduler {
             }
         }
         next[first..].reverse();
+        let task = &mut self.tasks[slot];
+        let (id, wanted) = (task.id, task.wanted);
+        if task.state == State::Assigned {
+            self.cancel_assigned(slot);
+        } else {
+            task.state = State::Failed;
+            task.is_promised = false;
+            self.close(slot);
+            self.leave_sources(slot);
+            self.release_needs(slot);
+            self.unneeded.push(slot);
+        }
+        self.errors.insert(slot, Arc::clone(error));
+        if wanted {
+            self.tell_failed(id, error);
+            self.tell_readers(slot);
+        }
     }
 
     /// Tells a task's client of its error: in one message with those before it that failed for the same one.
@@ -305,7 +358,12 @@ impl Scheduler {
 
     /// Asks a worker to let go of a task, whose value nobody wants.
     pub(super) fn cancel_assigned(&mut self, slot: Slot) {
+        self.break_promise(slot);
         self.tasks[slot].cancelled = true;
+        if self.early.end_is_due(slot) {
+            // Its worker does not have it any more.
+            return;
+        }
         let (id, worker) = (self.tasks[slot].id, self.tasks[slot].worker);
         self.touch(worker);
         Tasks::push(&mut self.workers[worker as usize].cancelled, id);
@@ -354,11 +412,16 @@ impl Scheduler {
 
     /// Removes a record; its value goes from all its holders.
     fn forget(&mut self, slot: Slot) {
+        self.close(slot);
+        self.leave_sources(slot);
         let task = self.tasks.remove(slot);
         self.pages.remove(task.id);
         self.errors.remove(&slot);
         if task.state == State::Held {
             self.free_holders(task.id, task.size.bytes, task.worker, task.other_holders);
+        }
+        if let Some(worker) = self.early.take_leaving(slot) {
+            self.tell_to_free(worker, task.id);
         }
         self.forget_lineage(&task);
         if task.layer != NONE {

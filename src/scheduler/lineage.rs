@@ -85,6 +85,10 @@ impl Lineage {
         self.lost.contains_key(&rank)
     }
 
+    pub(super) fn lost_ranks(&self) -> impl Iterator<Item = Rank> + '_ {
+        self.lost.keys().copied()
+    }
+
     pub(super) fn has_lost_any(&self) -> bool {
         !self.lost.is_empty()
     }
@@ -141,7 +145,8 @@ impl Scheduler {
         }
         lineage.lost.insert(rank, how.clone());
         // Also to the rank itself, which may only have been silent: then it ends.
-        self.out.extend((0..size).map(|other| (Rank(other), Message::Lost(rank))));
+        let clients: Vec<Rank> = self.clients().collect();
+        self.out.extend(clients.into_iter().map(|other| (other, Message::Lost(rank))));
         let Some(worker) = self.worker_at(rank) else { return };
         self.worker_of[rank.index()] = NONE;
         self.retire(worker);
@@ -151,6 +156,7 @@ impl Scheduler {
         lineage.awaited.retain(|(_, other)| *other != worker);
         lineage.awaited.extend(awaited);
         self.disown(rank);
+        self.room.forget(rank);
         let (tasks, values) = self.take_from(worker);
         let host = self.workers[worker as usize].spec.host.clone();
         let lineage = self.lineage.as_deref_mut().expect("looked at above");
@@ -171,6 +177,8 @@ impl Scheduler {
         record.spare.clear();
         record.freed.clear();
         record.cancelled.clear();
+        record.early_queue.clear();
+        record.forwards.clear();
         for list in [&mut self.idle, &mut self.roomy, &mut self.loaded] {
             list.retain(|listed| *listed != worker);
         }
@@ -183,14 +191,12 @@ impl Scheduler {
         let own = |tasks: &Tasks| tasks.first.owner() == rank;
         let layers: Vec<Tasks> =
             self.layers.iter().map(|(_, record)| record.layer.tasks).filter(own).collect();
-        layers.into_iter().for_each(|tasks| self.release(tasks));
+        layers.into_iter().for_each(|tasks| self.release(rank, tasks));
+        self.let_go_of_others(rank);
         let is_given = |task: &Task| task.layer == NONE && task.id.owner() == rank;
         let given = self.tasks.iter().filter(|(_, task)| is_given(task));
-        let given: Vec<Slot> = given.map(|(slot, _)| slot).collect();
-        for slot in given {
-            self.tasks[slot].wanted = false;
-            self.unneeded.push(slot);
-        }
+        let given: Vec<TaskId> = given.map(|(_, task)| task.id).collect();
+        given.into_iter().for_each(|task| self.let_go_of(rank, task));
     }
 
     /// Takes all tasks and values from a lost worker. Returns how many tasks it had, and how many values that
@@ -202,13 +208,16 @@ impl Scheduler {
             let Some(task) = self.tasks.get_mut(slot) else { continue };
             match task.state {
                 State::Assigned if task.worker == worker && task.cancelled => {
+                    self.early.forget_end(slot);
                     self.count_out(slot, worker);
                     self.let_go(slot);
                 }
                 State::Assigned if task.worker == worker => {
                     tasks += 1;
                     task.state = State::Waiting;
+                    self.early.forget_end(slot);
                     self.count_out(slot, worker);
+                    self.break_promise(slot);
                     self.excuse(slot);
                     self.suspect(slot, worker);
                 }
@@ -260,7 +269,7 @@ impl Scheduler {
             reason: Reason::Lost,
             function,
             task: task.id.sequence(),
-            rank: rank.map(|rank| rank.0),
+            rank,
             host,
             message: TaskError::message(message),
             attempts,
@@ -314,7 +323,9 @@ impl Scheduler {
     /// All that has not ended is looked at anew, now that it is known who holds what.
     fn recover(&mut self) {
         self.empty_queues();
+        let aside = self.begin_ahead_anew();
         self.unlink_all();
+        self.take_outrun_ends();
         let mut failing = self.make_lost_again();
         let is_open = |task: &Task| matches!(task.state, State::Waiting | State::Ready);
         let open: Vec<Slot> =
@@ -330,6 +341,13 @@ impl Scheduler {
         for slot in open {
             let task = &self.tasks[slot];
             if task.state == State::Waiting && task.missing == 0 {
+                self.become_ready(slot);
+            } else {
+                self.may_be_early(slot);
+            }
+        }
+        for slot in aside {
+            if self.tasks[slot].state == State::Withheld && !self.put_aside(slot) {
                 self.become_ready(slot);
             }
         }
@@ -361,17 +379,19 @@ impl Scheduler {
             let mut dependents = std::mem::replace(&mut self.tasks[slot].dependents, NONE);
             while self.chains.pop(&mut dependents).is_some() {}
             let task = &mut self.tasks[slot];
+            (task.missing_others, task.unpromised) = (0, 0);
             if std::mem::take(&mut task.missing) > 0 {
                 self.unneeded.push(slot);
             }
         }
+        self.workers.iter_mut().for_each(|worker| worker.early = 0);
     }
 
     /// Has the values made again that nobody holds and somebody needs, and what these need for it. Returns those
     /// for which that can't be done.
     fn make_lost_again(&mut self) -> Vec<(Slot, Arc<TaskError>)> {
         let is_orphan = |task: &Task| {
-            let with_giver = task.layer == NONE && !self.is_lost(task.id.owner());
+            let with_giver = task.layer == NONE && !self.is_gone(task.id.owner());
             task.state == State::Held && task.worker == NONE && !with_giver
         };
         let orphans: Vec<Slot> =
@@ -429,8 +449,8 @@ impl Scheduler {
     /// A released value that a client gave is with that client, if it lives.
     fn take_from_giver(&mut self, slot: Slot) -> Option<Arc<TaskError>> {
         let id = self.tasks[slot].id;
-        if self.is_lost(id.owner()) {
-            let words = format!("rank {}, which gave it, was lost", id.owner());
+        if self.is_gone(id.owner()) {
+            let words = format!("rank {}, which gave it, is not there any more", id.owner());
             return Some(self.lost_error(id, "a value that was given".into(), words));
         }
         let task = &mut self.tasks[slot];
@@ -452,7 +472,7 @@ impl Scheduler {
         })
     }
 
-    fn needs_of(&self, slot: Slot) -> SmallVec<[TaskId; 8]> {
+    pub(super) fn needs_of(&self, slot: Slot) -> SmallVec<[TaskId; 8]> {
         let task = &self.tasks[slot];
         let mut needs = SmallVec::new();
         if task.layer != NONE {
@@ -471,22 +491,25 @@ impl Scheduler {
                 failed = Some(Arc::clone(error));
                 continue;
             }
-            let task = &mut self.tasks[needed];
-            if !task.is_ended() {
-                self.chains.push(&mut task.dependents, slot);
-                self.tasks[slot].missing += 1;
+            if !self.tasks[needed].is_ended() {
+                self.wait_for(slot, needed);
             }
         }
         let error = failed?;
         Some(self.inherited(&error, self.tasks[slot].layer))
     }
 
-    /// A task came back from a worker: it is ready, or waits for what was lost meanwhile.
+    /// A task came back from a worker: it is ready, or waits for what it was given out before, or for what was lost
+    /// meanwhile.
     pub(super) fn wait_again(&mut self, slot: Slot) {
+        self.break_promise(slot);
+        self.tasks[slot].state = State::Waiting;
+        if self.tasks[slot].missing > 0 {
+            return self.may_be_early(slot);
+        }
         if self.lineage.is_none() {
             return self.become_ready(slot);
         }
-        self.tasks[slot].state = State::Waiting;
         if !self.is_whole() {
             // It is looked at when all is known.
             return;
@@ -494,7 +517,7 @@ impl Scheduler {
         match self.link(slot) {
             Some(error) => self.fail(slot, error),
             None if self.tasks[slot].missing == 0 => self.become_ready(slot),
-            None => {}
+            None => self.may_be_early(slot),
         }
     }
 
@@ -502,6 +525,7 @@ impl Scheduler {
     pub(super) fn let_go(&mut self, slot: Slot) {
         self.tasks[slot].worker = NONE;
         if self.errors.contains_key(&slot) {
+            self.close(slot);
             self.release_needs(slot);
             self.tasks[slot].state = State::Failed;
             self.unneeded.push(slot);
@@ -517,12 +541,15 @@ impl Scheduler {
 
     /// A task that nobody needs is not run, or not again.
     pub(super) fn give_up(&mut self, slot: Slot) {
+        self.close(slot);
+        self.leave_sources(slot);
         let mut dependents = std::mem::replace(&mut self.tasks[slot].dependents, NONE);
         while let Some(dependent) = self.chains.pop(&mut dependents) {
             // It is unneeded too, or this task would not be.
-            self.tasks[dependent].missing -= 1;
+            self.wait_less(dependent, slot);
             self.unneeded.push(dependent);
         }
+        self.tasks[slot].is_promised = false;
         if self.tasks[slot].kept_by > 0 {
             self.need_less(slot, 1);
             self.note_released(slot);
@@ -542,6 +569,7 @@ impl Scheduler {
 
     /// Nobody needs a value but to make others again: it goes, and its record stays.
     pub(super) fn release_value(&mut self, slot: Slot) {
+        self.leave_sources(slot);
         let task = &mut self.tasks[slot];
         let (id, bytes, first) = (task.id, task.size.bytes, task.worker);
         let others = std::mem::replace(&mut task.other_holders, NONE);
@@ -618,6 +646,7 @@ impl Scheduler {
                 let (id, size) = (task.id, task.size);
                 let holder = self.holder_of(&self.tasks[slot]);
                 self.tell_client(id.owner(), ToClient::Stored(Held { task: id, holder, size }));
+                self.tell_readers(slot);
             }
         }
     }
@@ -633,7 +662,7 @@ impl Scheduler {
             let is_free = |worker: &&WorkerIndex| {
                 let (class, record) = (&self.classes[class], &self.workers[**worker as usize]);
                 let may_run = class.may_run_on(**worker) && class.can_start_on(record);
-                may_run && record.outstanding < record.threads()
+                may_run && record.busy() < record.threads()
             };
             match self.idle.iter().rev().find(is_free).copied() {
                 Some(worker) => self.assign(slot, worker),

@@ -10,6 +10,10 @@
 //! - [`submit`]: what clients say. - [`finish`]: what workers say, and what follows from it.
 //! - [`class`]: which layers which workers may run. - [`assign`]: who gets what, and the messages that
 //!   tell them. - [`stop`]: what is too late to begin. - [`lineage`]: what is made again when a worker is lost.
+//! - [`early`]: what is given to workers before all that it needs exists.
+//! - [`ahead`]: what needs nothing does not run far ahead of what needs it.
+//! - [`room`]: how many tasks of a client are open. - [`sessions`]: clients that come and go. - [`turns`]: which
+//!   of them is next. - [`catalog`]: what is published, and who holds it.
 //!
 //! Architecture invariant: the same messages in the same order give the same answers. No clock, no
 //! thread, no iteration over hashed tables.
@@ -17,26 +21,37 @@
 //! Architecture invariant: a value is freed only when no worker needs it or is fetching it. A worker
 //! gives a task back only with all its inputs there, so a task that ended or came back fetches nothing.
 
+mod ahead;
 mod assign;
+mod catalog;
 mod class;
+mod early;
 mod explain;
 mod finish;
 mod lineage;
+mod room;
+mod sessions;
 mod stop;
 mod submit;
 mod table;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use crate::{
     error::TaskError,
     ids::{TaskId, Tasks},
     message::{Message, ToClient, ToScheduler, ToWorker},
+    pace::Pace,
     rank::Rank,
 };
+use ahead::{Ahead, AheadLimits};
+use catalog::Catalog;
 use class::{ClassIndex, Classes, Queues};
+use early::Early;
 use lineage::Lineage;
 pub(crate) use lineage::Loss;
+use room::Room;
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::Arc,
@@ -44,6 +59,8 @@ use std::{
 use table::{
     Arena, Chains, Errors, LayerIndex, LayerRecord, LayerSlot, NONE, Pages, Slot, Task, WorkerIndex,
 };
+
+use turns::Turns;
 
 /// The share of a worker's memory that may be full when it is given tasks that need nothing: more than what
 /// its store moves to the disk at, so that such tasks go on while that can be done.
@@ -101,8 +118,18 @@ struct Worker {
     blocked: i32,
     /// Tasks among them that other tasks submitted, which may wait for them.
     nested: u32,
-    /// The mean time of its tasks, lately.
-    task_nanoseconds: Option<u64>,
+    /// Tasks among them that wait for values which do not exist yet, as far as was heard.
+    early: u32,
+    /// Tasks among them that no other of them was given early for: how wide the work before it is.
+    leaves: u32,
+    /// Tasks that are to be given to it early, when there is room; some need not any more.
+    early_queue: VecDeque<(Slot, TaskId)>,
+    /// How many runs it was given for which other workers send values.
+    orders: u64,
+    /// To whom it is to send values.
+    forwards: Vec<ToWorker>,
+    /// How long its tasks take.
+    pace: Pace,
     held_bytes: u64,
     /// How many of them are on its disk only.
     spilled_bytes: u64,
@@ -131,6 +158,7 @@ struct Worker {
     in_roomy: bool,
     in_blocked: bool,
     in_loaded: bool,
+    in_early: bool,
     /// Whether its messages are to be written.
     is_touched: bool,
     is_lost: bool,
@@ -149,6 +177,8 @@ pub struct Scheduler {
     layer_index: LayerIndex,
     chains: Chains,
     errors: Errors,
+    /// The tasks of each client that have not ended.
+    room: Room,
     /// The error that tasks of a layer were given last since they need what failed: of what, which layer, and that.
     last_inherited: Option<(Arc<TaskError>, LayerSlot, Arc<TaskError>)>,
     /// How many values are held by workers.
@@ -158,6 +188,11 @@ pub struct Scheduler {
     layers_ever: u64,
     /// How many tasks are withheld.
     withheld: u64,
+    /// Tasks that need nothing, as far as they are not due.
+    ahead: Ahead,
+    ahead_limits: AheadLimits,
+    /// What concerns tasks that are given out early.
+    early: Early,
     /// How many tasks are ready and no nearer to one worker than to another.
     ready: u64,
     /// How many tasks are pinned to workers.
@@ -185,6 +220,13 @@ pub struct Scheduler {
     unneeded: Vec<Slot>,
     /// What is kept to survive the loss of a worker, if the run can.
     lineage: Option<Box<Lineage>>,
+    /// The sessions that are connected, and those that have ended some of whose tasks are known.
+    sessions: BTreeSet<Rank>,
+    ended_sessions: BTreeSet<Rank>,
+    /// Whose turn it is.
+    turns: Turns,
+    /// What is published.
+    catalog: Catalog,
     /// Tasks that may be what a worker was lost by: each waits for a thread of its own.
     suspects: VecDeque<Slot>,
     out: Vec<(Rank, Message)>,
@@ -203,21 +245,27 @@ impl Scheduler {
         }
         let workers: Vec<Worker> = workers.into_iter().map(Worker::new).collect();
         let idle = (0..workers.len() as WorkerIndex).rev().collect();
+        let ahead_limits = AheadLimits::default();
+        let ahead = Ahead::of(&workers, ahead_limits);
         Self {
             backlog,
             workers,
             worker_of,
             tasks: Arena::default(),
-            pages: Pages::default(),
+            pages: Pages::new(size),
             layers: Arena::default(),
             layer_index: LayerIndex::default(),
             chains: Chains::default(),
             errors: Errors::new(),
+            room: Room::default(),
             last_inherited: None,
             held_count: 0,
             classes: Classes::default(),
             layers_ever: 0,
             withheld: 0,
+            ahead,
+            ahead_limits,
+            early: Early::default(),
             ready: 0,
             pinned: 0,
             time_left_nanoseconds: u64::MAX,
@@ -232,6 +280,10 @@ impl Scheduler {
             touched: Vec::new(),
             unneeded: Vec::new(),
             lineage: None,
+            sessions: BTreeSet::new(),
+            ended_sessions: BTreeSet::new(),
+            turns: Turns::default(),
+            catalog: Catalog::default(),
             suspects: VecDeque::new(),
             out: Vec::new(),
         }
@@ -247,24 +299,44 @@ impl Scheduler {
             ToScheduler::Give(given) => self.give_values(given),
             ToScheduler::Place { task, size, holders } => self.place_value(task, size, &holders),
             ToScheduler::Refuse { tasks, error } => self.refused(tasks, *error),
-            ToScheduler::Release(tasks) => tasks.into_iter().for_each(|tasks| self.release(tasks)),
+            ToScheduler::Release(tasks) => {
+                tasks.into_iter().for_each(|tasks| self.release(source, tasks));
+            }
             ToScheduler::Cancel(tasks) => tasks.into_iter().for_each(|tasks| self.cancel(tasks)),
             ToScheduler::Finished { finished, nanoseconds } => self.finished(source, finished, nanoseconds),
             ToScheduler::Stored { task, size, nanoseconds } => self.stored(source, task, size, nanoseconds),
             ToScheduler::Failed(error) => self.task_failed(source, *error),
             ToScheduler::Yielded(tasks) => self.yielded(source, tasks),
+            ToScheduler::Missed { task, target, order } => self.missed(task, target, order),
             ToScheduler::Spilled { bytes } => self.spilled(source, bytes),
             ToScheduler::Blocked(delta) => self.blocked(source, delta),
+            ToScheduler::Behind { nanoseconds } => self.behind(source, nanoseconds),
             ToScheduler::TimeLeft { nanoseconds } => self.time_left(nanoseconds),
             ToScheduler::Died { rank, how } => self.lose(rank, how),
+            ToScheduler::AskRoom { open_max } => self.ask_room(source, open_max),
             ToScheduler::Lacks { lost, values, orphaned } => self.lacks(source, lost, &values, &orphaned),
+            ToScheduler::Catalog { question, request } => self.ask_catalog(source, question, request),
+            ToScheduler::Connected => self.begin_session(source),
+            ToScheduler::Disconnected { session } => self.end_session(session),
             ToScheduler::Shutdown(outcome) => {
                 for rank in 0..self.worker_of.len() {
                     self.out.push((Rank(rank as u32), Message::Stop(outcome.clone())));
                 }
             }
         }
-        self.forget_unneeded();
+        self.settle();
+        self.forget_sessions();
+    }
+
+    /// Looks at what has come to its end by what was heard or decided.
+    fn settle(&mut self) {
+        loop {
+            self.take_due_ends();
+            self.forget_unneeded();
+            if !self.early.has_due_ends() {
+                return;
+            }
+        }
     }
 
     /// Gives out work, and returns all that is to be sent, in order.
@@ -273,6 +345,8 @@ impl Scheduler {
             self.give_out_work();
         }
         self.write_to_workers();
+        self.tell_room();
+        self.forget_sessions();
         #[cfg(any(test, debug_assertions))]
         self.validate();
         let lineage = self.lineage.as_deref();
@@ -291,9 +365,10 @@ impl Scheduler {
     }
 
     /// How much there is of what goes with the futures: all zero when every one was dropped.
-    pub(crate) fn left_over(&self) -> [(&'static str, usize); 10] {
+    pub(crate) fn left_over(&self) -> [(&'static str, usize); 19] {
         let sum = |of: fn(&Worker) -> u64| self.workers.iter().map(of).sum::<u64>() as usize;
         let (waiting, assigned) = self.load();
+        let (names, shared) = self.catalog.counts();
         [
             ("records", self.tasks.len()),
             ("layers", self.layers.len()),
@@ -304,6 +379,15 @@ impl Scheduler {
             ("tasks in queues", waiting as usize),
             ("tasks on workers", assigned as usize),
             ("bytes held by workers", sum(|worker| worker.held_bytes)),
+            ("tasks that run ahead", self.ahead.begun() as usize),
+            ("open tasks", self.room.total() as usize),
+            ("tasks that were given early", sum(|worker| u64::from(worker.early))),
+            ("tasks to be given early", sum(|worker| worker.early_queue.len() as u64)),
+            ("ends that overtook others", self.early.end_count()),
+            ("values of failed tasks", self.early.leaving_count()),
+            ("published names", names),
+            ("shared values", shared),
+            ("sessions of which something is known", self.ended_sessions.len()),
             ("blocked tasks", sum(|worker| u64::from(worker.blocked.unsigned_abs()))),
         ]
     }
@@ -312,7 +396,8 @@ impl Scheduler {
     pub fn load(&self) -> (u64, u64) {
         let queued: usize = self.workers.iter().map(|worker| worker.queue.len() + worker.pinned.len()).sum();
         let outstanding = self.workers.iter().map(|worker| u64::from(worker.outstanding)).sum();
-        (self.withheld + self.ready + (queued + self.suspects.len()) as u64, outstanding)
+        let waiting = queued + self.suspects.len() + self.ahead.aside();
+        (self.withheld + self.ready + waiting as u64, outstanding)
     }
 
     fn worker_at(&self, rank: Rank) -> Option<WorkerIndex> {
@@ -372,6 +457,11 @@ impl Scheduler {
             );
         }
         assert_eq!(cells, self.chains.len(), "every cell is in a chain");
+        if self.is_whole() && self.tasks.len() <= 512 {
+            // It looks at all that needs each of them.
+            self.validate_ahead();
+        }
+        self.validate_early();
         let pinned: usize = self.workers.iter().map(|worker| worker.pinned.len()).sum();
         assert_eq!(self.pinned, pinned, "pinned tasks");
         for (index, worker) in self.workers.iter().enumerate() {
@@ -393,7 +483,12 @@ impl Worker {
             outstanding: 0,
             blocked: 0,
             nested: 0,
-            task_nanoseconds: None,
+            early: 0,
+            leaves: 0,
+            early_queue: VecDeque::new(),
+            orders: 0,
+            forwards: Vec::new(),
+            pace: Pace::default(),
             held_bytes: 0,
             spare: BTreeSet::new(),
             spilled_bytes: 0,
@@ -410,9 +505,15 @@ impl Worker {
             in_roomy: false,
             in_blocked: false,
             in_loaded: false,
+            in_early: false,
             is_touched: false,
             is_lost: false,
         }
+    }
+
+    /// How many of its tasks can run, or do.
+    fn busy(&self) -> u32 {
+        self.outstanding - self.early
     }
 
     /// How many tasks keep its threads busy.
@@ -428,7 +529,7 @@ impl Worker {
 
     /// How many tasks it may have at a time.
     fn window(&self, backlog: Backlog) -> u32 {
-        let a_thread = match self.task_nanoseconds {
+        let a_thread = match self.pace.nanoseconds() {
             None => 2,
             Some(nanoseconds) => {
                 let tasks =
@@ -444,7 +545,7 @@ impl Worker {
         let in_memory = self.held_bytes.saturating_sub(self.spilled_bytes);
         let full = in_memory as f64 > ROOT_MEMORY_SHARE * self.spec.memory_bytes as f64;
         // Tasks that wait within may wait for these very ones, so they are no reason to hold them back.
-        !full || self.outstanding == 0 || self.blocked > 0
+        !full || self.busy() == 0 || self.blocked > 0
     }
 
     /// Whether what is left of its resources is enough.

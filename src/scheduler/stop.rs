@@ -30,9 +30,8 @@ impl Scheduler {
         }
         let all: Vec<LayerSlot> = self.layers.iter().map(|(slot, _)| slot).collect();
         all.into_iter().for_each(|layer| self.end_layer(layer, Self::fail_late));
-        for rank in 0..self.worker_of.len() {
-            self.tell_client(Rank(rank as u32), ToClient::Stopping);
-        }
+        let clients: Vec<Rank> = self.clients().collect();
+        clients.into_iter().for_each(|rank| self.tell_client(rank, ToClient::Stopping));
     }
 
     /// Whether it is too late to begin tasks of a layer.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 impl Scheduler {
     pub(super) fn submit(&mut self, layer: Layer) {
         let tasks = layer.tasks;
-        if tasks.count == 0 {
+        if tasks.count == 0 || !self.is_sound(&layer) {
             return;
         }
         let (class, refusal) = match self.classes.enter(layer.options.as_deref(), &mut self.workers) {
@@ -26,10 +26,20 @@ impl Scheduler {
         };
         let is_root =
             !needs_values(&layer) && !layer.options.as_ref().is_some_and(|options| options.one_each);
-        let record =
-            LayerRecord { layer, cursor: 0, live: tasks.count, early: 0, class, order: self.layers_ever };
+        let (weight, order) = (layer.weight(), self.layers_ever);
+        let record = LayerRecord {
+            layer,
+            cursor: 0,
+            live: tasks.count,
+            early: 0,
+            class,
+            is_source: is_root,
+            weight,
+            order,
+        };
         self.layers_ever += 1;
         let slot = self.layers.insert(record);
+        self.open(slot);
         self.layer_index.insert(tasks.first, slot);
         if let Some(words) = refusal.or_else(|| self.why_nobody()) {
             return self.refuse(slot, Reason::NoWorker, words);
@@ -43,7 +53,8 @@ impl Scheduler {
             self.timed.insert((expected, slot));
         }
         if is_root {
-            self.classes[class].roots.insert(self.layers[slot].root_key(), slot);
+            let lane = self.lane(tasks.first.owner());
+            self.classes[class].roots.insert(lane, self.layers[slot].root_key(), slot);
             self.withheld += u64::from(tasks.count);
         } else {
             self.layers[slot].cursor = tasks.count;
@@ -85,9 +96,18 @@ impl Scheduler {
             excused: 0,
             suspected: 0,
             wanted: true,
+            is_source: layer != NONE && self.layers[layer].is_source,
+            has_sources: false,
+            is_ahead: false,
+            is_aside: false,
+            is_open: layer != NONE,
             cancelled: false,
+            is_promised: false,
+            has_heir: false,
             queued: false,
             missing: 0,
+            missing_others: 0,
+            unpromised: 0,
             needed_by: 0,
             kept_by: 0,
             dependents: NONE,
@@ -101,7 +121,7 @@ impl Scheduler {
     }
 
     /// The record of a task, made now if its layer has not come to it.
-    fn record(&mut self, id: TaskId) -> Option<Slot> {
+    pub(super) fn record(&mut self, id: TaskId) -> Option<Slot> {
         if let Some(slot) = self.pages.get(id) {
             return Some(slot);
         }
@@ -126,6 +146,8 @@ impl Scheduler {
             self.fail(slot, error);
         } else if self.tasks[slot].missing == 0 {
             self.become_ready(slot);
+        } else {
+            self.may_be_early(slot);
         }
     }
 
@@ -135,7 +157,7 @@ impl Scheduler {
         let index = (id.0 - self.layers[layer].layer.tasks.first.0) as u32;
         let mut needs: SmallVec<[TaskId; 8]> = SmallVec::new();
         for_each_need(&self.layers[layer].layer, index, |need| needs.push(need));
-        let mut failed = None;
+        let (mut failed, mut has_sources, mut are_early) = (None, false, false);
         for need in needs {
             let Some(needed) = self.record(need) else {
                 // A client releases only after it has submitted what uses a value, so this is a bug.
@@ -143,17 +165,25 @@ impl Scheduler {
             };
             let task = &mut self.tasks[needed];
             task.needed_by += 1;
+            has_sources |= task.is_source;
+            are_early |= task.is_ahead || task.is_aside;
             if task.state == State::Failed || task.cancelled {
                 failed = failed.or_else(|| self.errors.get(&needed).cloned());
             } else if !task.is_ended() {
-                self.chains.push(&mut task.dependents, slot);
-                self.tasks[slot].missing += 1;
+                self.wait_for(slot, needed);
             }
+        }
+        self.tasks[slot].has_sources = has_sources;
+        if are_early && self.tasks[slot].missing_others == 0 {
+            self.sources_are_due(slot);
         }
         failed.map(|error| self.inherited(&error, layer))
     }
 
     pub(super) fn give_values(&mut self, given: Finished) {
+        if !self.are_new(given.tasks()) {
+            return;
+        }
         for (index, bytes) in given.values.iter().enumerate() {
             let slot = self.insert(given.first.plus(index as u32), NONE, State::Small);
             self.tasks[slot].small = SmallVec::from_slice(bytes);
@@ -161,6 +191,9 @@ impl Scheduler {
     }
 
     pub(super) fn place_value(&mut self, id: TaskId, size: Size, holders: &[Rank]) {
+        if !self.are_new(Tasks::one(id)) {
+            return;
+        }
         let slot = self.insert(id, NONE, State::Held);
         self.held_count += 1;
         self.tasks[slot].size = size;
@@ -173,6 +206,9 @@ impl Scheduler {
 
     /// A client's tasks failed before it could submit them: it knows, what needs them shall.
     pub(super) fn refused(&mut self, tasks: Tasks, error: TaskError) {
+        if !self.are_new(tasks) {
+            return;
+        }
         let error = Arc::new(error);
         for id in tasks.iter() {
             let slot = self.insert(id, NONE, State::Failed);
@@ -180,13 +216,11 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn release(&mut self, tasks: Tasks) {
+    /// A client has dropped its futures of these tasks.
+    pub(super) fn release(&mut self, source: Rank, tasks: Tasks) {
         let kept = self.release_withheld(tasks);
         for id in kept.iter() {
-            if let Some(slot) = self.record(id) {
-                self.tasks[slot].wanted = false;
-                self.unneeded.push(slot);
-            }
+            self.let_go_of(source, id);
         }
     }
 
@@ -205,6 +239,8 @@ impl Scheduler {
         record.cursor = all.count;
         record.live -= withheld;
         self.withheld -= u64::from(withheld);
+        self.close_many(slot, withheld);
+        let record = &self.layers[slot];
         let done = record.live == 0;
         self.leave_roots(slot);
         if done {
@@ -216,7 +252,8 @@ impl Scheduler {
     /// A layer has no withheld tasks any more.
     pub(super) fn leave_roots(&mut self, slot: LayerSlot) {
         let record = &self.layers[slot];
-        self.classes[record.class].roots.remove(&record.root_key());
+        let lane = self.lane(record.layer.tasks.first.owner());
+        self.classes[record.class].roots.remove(lane, &record.root_key());
     }
 
     /// Forgets a layer all of whose tasks are forgotten.

@@ -5,11 +5,15 @@
 //! of bytes and no allocation of its own. Tasks that need nothing have no record until a worker gets
 //! them: a million of them cost what their arguments cost.
 
-use super::class::ClassIndex;
+use super::{
+    class::ClassIndex,
+    turns::{First, Lane, Turns},
+};
 use crate::{
     error::TaskError,
     ids::{Size, TaskId, Tasks},
     message::{Column, Layer},
+    rank::Rank,
 };
 use smallvec::SmallVec;
 use std::{
@@ -72,12 +76,29 @@ pub(super) struct Task {
     pub suspected: u8,
     /// Whether its client holds a future of it.
     pub wanted: bool,
+    /// Whether it needs nothing.
+    pub is_source: bool,
+    /// Whether it needs a source.
+    pub has_sources: bool,
+    /// Whether it is a source that was given out before it was due, or that was put aside.
+    pub is_ahead: bool,
+    pub is_aside: bool,
+    /// Whether it counts among its client's tasks that have not ended.
+    pub is_open: bool,
     /// Whether the worker that has it was asked to let go of it.
     pub cancelled: bool,
+    /// Whether a worker has it and is to make its value, so that what needs it may be given out early.
+    pub is_promised: bool,
+    /// Whether that worker was given a task early that needs it.
+    pub has_heir: bool,
     /// Whether a queue, or its layer's cursor, has yet to come to it.
     pub queued: bool,
     /// How many of the values it needs do not exist yet.
     pub missing: u32,
+    /// How many of these are no sources.
+    pub missing_others: u32,
+    /// How many of the missing values no worker has promised.
+    pub unpromised: u32,
     /// How many tasks that need its value have not ended.
     pub needed_by: u32,
     /// How many tasks whose values may have to be made again need its value for that.
@@ -109,6 +130,10 @@ pub(super) struct LayerRecord {
     /// How many of its tasks have got a record before their time, because something needs them.
     pub early: u32,
     pub class: ClassIndex,
+    /// Whether its tasks need nothing.
+    pub is_source: bool,
+    /// What each of its tasks weighs while it is open.
+    pub weight: u64,
     /// How many layers came before it.
     pub order: u64,
 }
@@ -154,28 +179,13 @@ impl LayerRecord {
 
 /// Whether any task of the layer needs another task.
 pub(super) fn needs_values(layer: &Layer) -> bool {
-    layer.columns.iter().any(|column| match column {
-        Column::Same(_) | Column::Each(_) => false,
-        Column::Stride { .. } | Column::Values(_) => true,
-        Column::Lists { lists, .. } | Column::Parts { lists, .. } => {
-            lists.iter().any(|list| !list.is_empty())
-        }
-    })
+    layer.columns.iter().any(Column::takes_values)
 }
 
 /// Calls `visit` with each task that the layer's task at `index` needs, as often as it needs it.
 pub(super) fn for_each_need(layer: &Layer, index: u32, mut visit: impl FnMut(TaskId)) {
     for column in &layer.columns {
-        match column {
-            Column::Same(_) | Column::Each(_) => {}
-            Column::Stride { first, stride } => {
-                visit(TaskId(first.0 + u64::from(index) * u64::from(*stride)))
-            }
-            Column::Values(tasks) => visit(tasks[index as usize]),
-            Column::Lists { lists, .. } | Column::Parts { lists, .. } => {
-                lists[index as usize].iter().copied().flat_map(Tasks::iter).for_each(&mut visit);
-            }
-        }
+        column.for_each_need(index as usize, &mut visit);
     }
 }
 
@@ -205,6 +215,10 @@ impl<T> Arena<T> {
     pub(super) fn remove(&mut self, slot: u32) -> T {
         self.free.push(slot);
         self.records[slot as usize].take().expect("a record is removed once")
+    }
+
+    pub(super) fn get(&self, slot: u32) -> Option<&T> {
+        self.records.get(slot as usize)?.as_ref()
     }
 
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut T> {
@@ -302,13 +316,45 @@ struct Directory {
 /// From a task's number to its slot.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
-    /// By rank.
+    /// By rank, for the ranks of the cluster.
     directories: Vec<Directory>,
+    /// By rank, for sessions some of whose tasks are known: there may have been many.
+    of_sessions: BTreeMap<u32, Directory>,
 }
 
 impl Pages {
+    /// Of a cluster of so many ranks.
+    pub(super) fn new(size: u32) -> Self {
+        let directories = (0..size).map(|_| Directory::default()).collect();
+        Self { directories, of_sessions: BTreeMap::new() }
+    }
+
+    fn directory(&self, owner: Rank) -> Option<&Directory> {
+        self.directories.get(owner.index()).or_else(|| self.of_sessions.get(&owner.0))
+    }
+
+    /// The slots of all tasks that a rank has submitted, in order.
+    pub(super) fn of(&self, owner: Rank) -> impl Iterator<Item = Slot> + '_ {
+        let pages = self.directory(owner).into_iter().flat_map(|directory| directory.pages.iter().flatten());
+        pages.flat_map(|page| page.slots.iter().copied()).filter(|slot| *slot != NONE)
+    }
+
+    /// Whether any of these has a record.
+    pub(super) fn has_any(&self, tasks: Tasks) -> bool {
+        let Some(directory) = self.directory(tasks.first.owner()) else { return false };
+        let (first, end) = (tasks.first.sequence(), tasks.first.sequence() + u64::from(tasks.count));
+        let place =
+            |number: u64| (number.saturating_sub(directory.first) as usize).min(directory.pages.len());
+        let pages = place(first / PAGE)..place(end.div_ceil(PAGE).max(directory.first));
+        let numbers = directory.first + pages.start as u64..;
+        let mut slots = numbers
+            .zip(directory.pages.range(pages))
+            .flat_map(|(number, page)| (number * PAGE..).zip(page.iter().flat_map(|page| page.slots.iter())));
+        slots.any(|(at, slot)| (first..end).contains(&at) && *slot != NONE)
+    }
+
     pub(super) fn get(&self, id: TaskId) -> Option<Slot> {
-        let directory = self.directories.get(id.owner().index())?;
+        let directory = self.directory(id.owner())?;
         let (number, index) = (id.sequence() / PAGE, (id.sequence() % PAGE) as usize);
         let page = directory.pages.get(number.checked_sub(directory.first)? as usize)?.as_ref()?;
         let slot = page.slots[index];
@@ -316,11 +362,11 @@ impl Pages {
     }
 
     pub(super) fn insert(&mut self, id: TaskId, slot: Slot) {
-        let owner = id.owner().index();
-        if owner >= self.directories.len() {
-            self.directories.resize_with(owner + 1, Directory::default);
-        }
-        let directory = &mut self.directories[owner];
+        let owner = id.owner();
+        let directory = match self.directories.get_mut(owner.index()) {
+            Some(directory) => directory,
+            None => self.of_sessions.entry(owner.0).or_default(),
+        };
         let (number, index) = (id.sequence() / PAGE, (id.sequence() % PAGE) as usize);
         if directory.pages.is_empty() {
             directory.first = number;
@@ -340,7 +386,14 @@ impl Pages {
     }
 
     pub(super) fn remove(&mut self, id: TaskId) {
-        let Some(directory) = self.directories.get_mut(id.owner().index()) else { return };
+        let owner = id.owner();
+        let directory = match self.directories.get_mut(owner.index()) {
+            Some(directory) => directory,
+            None => match self.of_sessions.get_mut(&owner.0) {
+                Some(directory) => directory,
+                None => return,
+            },
+        };
         let (number, index) = (id.sequence() / PAGE, (id.sequence() % PAGE) as usize);
         let Some(place) = number.checked_sub(directory.first) else { return };
         let Some(entry) = directory.pages.get_mut(place as usize) else { return };
@@ -352,6 +405,9 @@ impl Pages {
             while let Some(None) = directory.pages.front() {
                 directory.pages.pop_front();
                 directory.first += 1;
+            }
+            if directory.pages.is_empty() {
+                self.of_sessions.remove(&owner.0);
             }
         }
     }
@@ -372,6 +428,12 @@ impl LayerIndex {
         self.by_first.remove(&first);
     }
 
+    /// The layers that a rank has submitted, in order.
+    pub(super) fn of(&self, owner: Rank) -> impl Iterator<Item = LayerSlot> + '_ {
+        let range = TaskId::new(owner, 0)..TaskId::new(Rank(owner.0 + 1), 0);
+        self.by_first.range(range).map(|(_, layer)| *layer)
+    }
+
     /// The layer that starts last before or at `id`: the only one that can hold it.
     pub(super) fn before(&self, id: TaskId) -> Option<LayerSlot> {
         self.by_first.range(..=id).next_back().map(|(_, layer)| *layer)
@@ -385,34 +447,57 @@ pub(super) struct Urgency {
     pub depth: u32,
 }
 
-/// Slots in the order they are to run: by urgency, then by level, then the latest first, so that
+/// Slots in the order they are to run: by urgency, then by turn, then by level, then the latest first, so that
 /// what has begun is finished before more is begun.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    buckets: BTreeMap<(Urgency, u32), Vec<Slot>>,
+    /// None of them is empty.
+    lanes: Vec<(Lane, Buckets)>,
 }
 
+/// Slots by urgency and level.
+type Buckets = BTreeMap<(Urgency, u32), Vec<Slot>>;
+
 impl Queue {
-    pub(super) fn push(&mut self, urgency: Urgency, level: u32, slot: Slot) {
-        self.buckets.entry((urgency, level)).or_default().push(slot);
+    pub(super) fn push(&mut self, lane: Lane, urgency: Urgency, level: u32, slot: Slot) {
+        let place = self.lanes.iter().position(|(known, _)| *known == lane).unwrap_or_else(|| {
+            self.lanes.push((lane, BTreeMap::new()));
+            self.lanes.len() - 1
+        });
+        self.lanes[place].1.entry((urgency, level)).or_default().push(slot);
     }
 
-    /// The urgency and the level of what is first.
-    pub(super) fn first(&self) -> Option<(Urgency, u32)> {
-        self.buckets.last_key_value().map(|(key, _)| *key)
+    /// What is first, and the place of its lane.
+    fn first_lane(&self, turns: &Turns) -> Option<(First, usize)> {
+        let lanes = self.lanes.iter().enumerate();
+        let first = |(place, (lane, buckets)): (usize, &(Lane, Buckets))| {
+            let ((urgency, level), _) = buckets.last_key_value()?;
+            Some((First { urgency: *urgency, turn: Reverse(turns.of(*lane)), level: *level }, place))
+        };
+        lanes.filter_map(first).max()
     }
 
-    pub(super) fn pop(&mut self) -> Option<Slot> {
-        let mut bucket = self.buckets.last_entry()?;
+    /// What is first.
+    pub(super) fn first(&self, turns: &Turns) -> Option<First> {
+        self.first_lane(turns).map(|(first, _)| first)
+    }
+
+    pub(super) fn pop(&mut self, turns: &Turns) -> Option<Slot> {
+        let (_, place) = self.first_lane(turns)?;
+        let buckets = &mut self.lanes[place].1;
+        let mut bucket = buckets.last_entry()?;
         let slot = bucket.get_mut().pop();
         if bucket.get().is_empty() {
             bucket.remove();
+        }
+        if buckets.is_empty() {
+            self.lanes.swap_remove(place);
         }
         slot
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.buckets.is_empty()
+        self.lanes.is_empty()
     }
 }
 

@@ -5,11 +5,14 @@ use crate::{
     error::{Reason, TaskError},
     ids::Code,
     ids::{Size, TaskId},
-    message::{Argument, Column, Finished, Held, Layer, Need, Options, Run, decode, encode},
+    message::{Column, Finished, Given, Held, Layer, Need, Options, Run, decode, encode},
     packed::Packed,
 };
 use std::collections::BTreeMap;
 
+mod early;
+mod room;
+mod sessions;
 mod time;
 mod values;
 
@@ -52,7 +55,7 @@ pub(super) fn roots(first: u64, count: u32) -> ToScheduler {
 
 /// Tasks each of which needs the one `distance` before it.
 pub(super) fn after(first: u64, count: u32, needs: u64) -> ToScheduler {
-    ToScheduler::Submit(layer(first, count, vec![Column::Stride { first: id(needs), stride: 1 }]))
+    ToScheduler::Submit(layer(first, count, vec![Column::stride(id(needs), 1)]))
 }
 
 pub(super) fn finished(first: u64, count: u32) -> ToScheduler {
@@ -67,12 +70,12 @@ pub(super) fn stored(task: u64, bytes: u64) -> ToScheduler {
     ToScheduler::Stored { task: id(task), size: Size { bytes, align: 8 }, nanoseconds: 1_000_000 }
 }
 
-fn failed(task: u64) -> ToScheduler {
+pub(super) fn failed(task: u64) -> ToScheduler {
     ToScheduler::Failed(Box::new(TaskError {
         reason: Reason::Panic,
         function: "f".into(),
         task: id(task).0,
-        rank: Some(2),
+        rank: Some(Rank(2)),
         host: String::new(),
         message: "no".into(),
         attempts: 1,
@@ -89,6 +92,12 @@ impl Story {
     fn with_specs(specs: Vec<WorkerSpec>) -> Self {
         let size = specs.len() as u32 + 2;
         Self { scheduler: Scheduler::new(specs, size, Backlog::default()), said: vec![] }
+    }
+
+    /// The same, where tasks are given out only when all that they need exists.
+    pub(super) fn without_early(mut self) -> Self {
+        self.scheduler.early = Early::switched_off();
+        self
     }
 
     pub(super) fn hear(&mut self, source: u32, messages: impl IntoIterator<Item = ToScheduler>) -> &mut Self {
@@ -214,14 +223,14 @@ fn short_tasks_earn_a_long_backlog() {
 
 #[test]
 fn a_dependent_gets_small_values_with_its_message() {
-    let mut story = Story::of(1);
+    let mut story = Story::of(1).without_early();
     story.hear(1, [roots(0, 1), after(1, 1, 0)]);
     assert_eq!(story.given(), [(2, 0, 1)]);
     story.hear(2, [finished(0, 1)]);
     assert!(matches!(story.told_client()[..], [ToClient::Finished(_)]));
     assert_eq!(story.given(), [(2, 1, 1)]);
     let expected: Packed = [[7u8].as_slice()].into_iter().collect();
-    assert_eq!(story.runs()[0].1.arguments, [Argument::Each(expected)]);
+    assert_eq!(story.runs()[0].1.arguments, [Given::Each(expected)]);
     story.hear(2, [finished(1, 1)]);
     story.hear(1, [ToScheduler::Release(vec![range(0, 2)])]);
     story.assert_empty();
@@ -229,7 +238,7 @@ fn a_dependent_gets_small_values_with_its_message() {
 
 #[test]
 fn a_failed_task_fails_what_needs_it() {
-    let mut story = Story::of(1);
+    let mut story = Story::of(1).without_early();
     story.hear(1, [roots(0, 1), after(1, 1, 0), after(2, 1, 1)]);
     story.hear(2, [failed(0)]);
     let errors: Vec<_> = story
@@ -251,10 +260,8 @@ fn a_failed_task_fails_what_needs_it() {
 
 #[test]
 fn what_a_thousand_tasks_need_fails_them_with_one_error() {
-    let all_of = |first, needs| {
-        ToScheduler::Submit(layer(first, 1000, vec![Column::Stride { first: id(needs), stride: 0 }]))
-    };
-    let mut story = Story::of(1);
+    let all_of = |first, needs| ToScheduler::Submit(layer(first, 1000, vec![Column::stride(id(needs), 0)]));
+    let mut story = Story::of(1).without_early();
     story.hear(1, [roots(0, 1), all_of(1, 0), after(1001, 1000, 1)]);
     story.hear(2, [failed(0)]);
     let told = story.told_client();
@@ -276,8 +283,8 @@ fn what_a_thousand_tasks_need_fails_them_with_one_error() {
 
 #[test]
 fn a_task_that_needs_a_failed_one_twice_fails_once() {
-    let mut story = Story::of(1);
-    let both = vec![Column::Values(vec![id(0)]), Column::Values(vec![id(0)])];
+    let mut story = Story::of(1).without_early();
+    let both = vec![Column::values(vec![id(0)]), Column::values(vec![id(0)])];
     story.hear(1, [roots(0, 1), ToScheduler::Submit(layer(1, 1, both))]);
     story.hear(2, [failed(0)]);
     assert_eq!(story.told_client().len(), 2, "one word for each of the two");
@@ -401,7 +408,7 @@ fn one_each_reaches_a_worker_under_others_that_idle() {
     let first = story.given()[0].0;
     let workers = vec![Rank(2), Rank(3), Rank(4)];
     let options = Options { workers: workers.clone(), one_each: true, ..Options::default() };
-    let needs = vec![Column::Stride { first: id(0), stride: 0 }];
+    let needs = vec![Column::stride(id(0), 0)];
     story.hear(1, [with(layer(1, 3, needs), options)]);
     // Only one of the three is left when they can run; whichever it is, its worker gets it.
     let kept = workers.iter().position(|rank| rank.0 != first).unwrap() as u64 + 1;
@@ -418,7 +425,7 @@ fn a_worker_may_run_what_comes_after_what_it_may_not_run() {
     // Ready, for rank 3 only, which is full: rank 2 goes on with what is withheld.
     let options = Options { workers: vec![Rank(3)], ..Options::default() };
     let values: Packed = [[1u8].as_slice()].into_iter().collect();
-    let needs = vec![Column::Values(vec![id(9)])];
+    let needs = vec![Column::values(vec![id(9)])];
     story.hear(1, [ToScheduler::Give(Finished { first: id(9), values })]);
     story.hear(1, [with(layer(10, 1, needs), options), roots(11, 2)]);
     let given: Vec<u64> = story
@@ -461,7 +468,7 @@ fn what_is_given_back_goes_to_who_idles_though_its_inputs_are_elsewhere() {
     let holder = story.given().iter().find(|given| given.1 == 0).unwrap().0;
     let other = 5 - holder;
     story.hear(holder, [stored(0, 100)]);
-    let needs = vec![Column::Stride { first: id(0), stride: 0 }];
+    let needs = vec![Column::stride(id(0), 0)];
     story.hear(1, [ToScheduler::Submit(layer(2, 2, needs))]);
     assert_eq!(story.given(), [(holder, 2, 2)]);
     story.hear(other, [finished(1, 1)]);
@@ -494,6 +501,37 @@ fn what_only_busy_workers_may_run_does_not_go_to_and_fro() {
     }
     assert!(asked_count > 0);
     assert_eq!(tasks_of.values().map(Vec::len).sum::<usize>(), 3, "{tasks_of:?}");
+}
+
+/// Tasks are short, so what is queued is not worth asking for; then one of them goes on and on.
+#[test]
+fn what_is_queued_behind_a_long_task_goes_to_who_idles() {
+    let mut story = Story::of(2);
+    let short = |first: u64, count: u32| match finished(first, count) {
+        ToScheduler::Finished { finished, .. } => ToScheduler::Finished { finished, nanoseconds: 1_000 },
+        message => message,
+    };
+    story.hear(1, [roots(0, 2)]);
+    for (rank, first, _) in story.given() {
+        story.hear(rank, [short(first, 1)]);
+    }
+    story.hear(1, [roots(2, 4)]);
+    let (mut behind, mut others): (Vec<_>, Vec<_>) =
+        story.given().into_iter().partition(|given| given.0 == 2);
+    let count = |given: &[(u32, u64, u32)]| given.iter().map(|(_, _, count)| count).sum::<u32>();
+    assert_eq!((count(&behind), count(&others)), (2, 2));
+    story.hear(3, others.drain(..).map(|(_, first, count)| short(first, count)));
+    assert_eq!(
+        story.said.iter().filter(|(rank, _)| *rank == Rank(2)).count(),
+        0,
+        "one short task is not worth it"
+    );
+    story.hear(2, [ToScheduler::Behind { nanoseconds: 1_000_000 }]);
+    assert_eq!(story.said, [(Rank(2), Message::ToWorker(ToWorker::Yield(1)))]);
+    let (_, first, count) = behind.pop().expect("counted above");
+    let last = first + u64::from(count) - 1;
+    story.hear(2, [ToScheduler::Yielded(vec![range(last, 1)])]);
+    assert_eq!(story.given(), [(3, last, 1)]);
 }
 
 #[test]
@@ -558,7 +596,7 @@ fn gpu() -> Options {
 fn many_that_wait_for_a_resource_hide_none_that_can_run() {
     let mut story = story_with_a_busy_gpu();
     let values: Packed = [[7u8].as_slice()].into_iter().collect();
-    let needs = || vec![Column::Stride { first: id(1), stride: 0 }];
+    let needs = || vec![Column::stride(id(1), 0)];
     // The latest come first: those that want the GPU would be met before the one that wants nothing.
     story.hear(
         1,
@@ -591,7 +629,7 @@ fn many_layers_for_another_worker_hide_none_that_can_run() {
 fn an_idle_worker_takes_what_it_may_from_behind_what_it_may_not() {
     let mut story = story_with_a_busy_gpu();
     story.hear(3, [stored(0, 100)]);
-    let needs = || vec![Column::Stride { first: id(0), stride: 0 }];
+    let needs = || vec![Column::stride(id(0), 0)];
     story.hear(1, [ToScheduler::Submit(layer(1, 3, needs())), with(layer(4, 100, needs()), gpu())]);
     let mut given = story.given();
     given.sort_unstable();
@@ -642,7 +680,7 @@ fn an_idle_worker_takes_from_anothers_queue() {
     story.hear(1, [roots(0, 1)]);
     let holder = story.given()[0].0;
     story.hear(holder, [stored(0, 100)]);
-    let needs = vec![Column::Stride { first: id(0), stride: 0 }];
+    let needs = vec![Column::stride(id(0), 0)];
     story.hear(1, [ToScheduler::Submit(layer(1, 8, needs))]);
     let count = |rank| story.given().iter().filter(|given| given.0 == rank).map(|given| given.2).sum::<u32>();
     assert_eq!((count(holder), count(5 - holder)), (2, 1));

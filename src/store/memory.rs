@@ -28,7 +28,7 @@ impl Default for Thresholds {
 
 /// How full a worker's memory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fullness {
+pub(crate) struct Fullness {
     /// How many more bytes may come.
     pub room_bytes: u64,
     /// Whether values are on their way to the disk, so that there will be more room.

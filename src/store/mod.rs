@@ -9,13 +9,17 @@
 //! Where a worker's memory has a limit, the store sees to it that values which were not used lately go to
 //! the disk ([`memory`]), and that no more come than there is room for.
 //!
-//! Architecture invariant: a value moves from one rank to another at most once.
+//! Architecture invariant: a value moves from one rank to another at most once under its own name. Parts, and copies
+//! for tasks that were given out early, move under names that only those who fetch them know.
 
+mod losses;
 mod memory;
+mod session;
 #[cfg(test)]
 mod tests;
 
-pub use memory::{Fullness, Thresholds};
+pub(crate) use memory::Fullness;
+pub use memory::Thresholds;
 
 use crate::{
     checksum,
@@ -27,12 +31,12 @@ use crate::{
     value::{Account, Spill, Value},
 };
 use memory::Memory;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::{collections::VecDeque, sync::Arc};
 
 /// Something the store wants done.
 #[derive(Debug)]
-pub enum Action {
+pub(crate) enum Action {
     /// Make room for a body.
     Post {
         /// Who will send it.
@@ -83,7 +87,7 @@ pub enum Action {
 
 /// On whose behalf a value is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub(crate) enum Claim {
     /// The worker's: until the scheduler frees it.
     Worker = 1,
     /// The client's: until it has read it, or others have fetched it.
@@ -136,6 +140,8 @@ struct Entry {
     claims: u8,
     /// Ranks that asked for it before it was here: under which tag, for which part.
     parked: Vec<(Rank, BodyTag, Option<Box<WantedPart>>)>,
+    /// Whether somebody was told that it is here, since its owner gives it.
+    is_owed: bool,
     /// Who told this rank to pull it, and wants to know when it is here.
     teller: Option<Rank>,
     /// Its place in the order of use; 0 if it has none.
@@ -163,6 +169,7 @@ impl Entry {
         Self {
             state,
             claims: 0,
+            is_owed: false,
             parked: Vec::new(),
             teller: None,
             place: 0,
@@ -189,7 +196,7 @@ impl UnderWay {
 
 /// A rank's values. See the module.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     this: Rank,
     entries: FxHashMap<TaskId, Entry>,
     /// Which value comes from which rank under which tag.
@@ -205,6 +212,12 @@ pub struct Store {
     under_way: UnderWay,
     /// Ranks that are lost.
     lost: Vec<Rank>,
+    /// Sessions that have ended; no other gets their rank.
+    ended: FxHashSet<Rank>,
+    /// The first rank that is a session's.
+    first_session: Rank,
+    /// Values of sessions that nobody needs any more, and that may still be sent here.
+    freed_early: FxHashSet<TaskId>,
     /// Whether heads carry the checksums of bodies.
     checks: bool,
     /// Values that are to be asked for when there is room, those that are asked for when fewer of their kind are
@@ -212,11 +225,13 @@ pub struct Store {
     deferred: VecDeque<TaskId>,
     deferred_given: VecDeque<TaskId>,
     to_load: VecDeque<TaskId>,
+    /// How many bodies may be on their way here at a time: see [`COMING_MAX`].
+    coming_max: usize,
 }
 
 impl Store {
     /// An empty store of this rank.
-    pub fn new(this: Rank) -> Self {
+    pub(crate) fn new(this: Rank) -> Self {
         Self {
             this,
             entries: FxHashMap::default(),
@@ -229,15 +244,19 @@ impl Store {
             memory: None,
             under_way: UnderWay::default(),
             lost: Vec::new(),
+            ended: FxHashSet::default(),
+            first_session: Rank(u32::MAX),
+            freed_early: FxHashSet::default(),
             checks: false,
             deferred: VecDeque::new(),
             deferred_given: VecDeque::new(),
             to_load: VecDeque::new(),
+            coming_max: COMING_MAX,
         }
     }
 
     /// Sets a limit: values are counted in the account, and more than the thresholds allow go to the disk.
-    pub fn limit_memory(&mut self, limit_bytes: u64, thresholds: Thresholds, account: Arc<Account>) {
+    pub(crate) fn limit_memory(&mut self, limit_bytes: u64, thresholds: Thresholds, account: Arc<Account>) {
         self.memory = Some(Memory::new(limit_bytes, thresholds, account));
     }
 
@@ -249,7 +268,7 @@ impl Store {
     }
 
     /// A value, if it is here.
-    pub fn get(&self, task: TaskId) -> Option<&Value> {
+    pub(crate) fn get(&self, task: TaskId) -> Option<&Value> {
         match &self.entries.get(&task)?.state {
             State::Here(value) => Some(value),
             _ => None,
@@ -257,17 +276,18 @@ impl Store {
     }
 
     /// How many values are here or on their way.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// How many bytes the values here have.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
@@ -277,7 +297,7 @@ impl Store {
     }
 
     /// Keeps a value that was made here.
-    pub fn put(&mut self, task: TaskId, value: Value, claim: Claim) {
+    pub(crate) fn put(&mut self, task: TaskId, value: Value, claim: Claim) {
         let entry = self.entries.entry(task).or_insert_with(|| Entry::new(State::Expected));
         entry.claims |= claim as u8;
         // The worker and the client of a rank may both put the same value.
@@ -291,7 +311,7 @@ impl Store {
     }
 
     /// Whether a value is here; if so it stays for this claim.
-    pub fn claim(&mut self, task: TaskId, claim: Claim) -> bool {
+    pub(crate) fn claim(&mut self, task: TaskId, claim: Claim) -> bool {
         match self.entries.get_mut(&task) {
             Some(entry @ Entry { state: State::Here(_), .. }) => {
                 entry.claims |= claim as u8;
@@ -303,15 +323,16 @@ impl Store {
     }
 
     /// Sees to it that a value comes here. Returns whether it is here; else there will be news.
-    pub fn want(&mut self, held: Held, claim: Claim) -> bool {
+    pub(crate) fn want(&mut self, held: Held, claim: Claim) -> bool {
         self.want_unless_full(held, claim, None)
     }
 
     /// As [`want`](Self::want); without regard to memory if another rank has told this one to, and waits for it.
     fn want_unless_full(&mut self, held: Held, claim: Claim, teller: Option<Rank>) -> bool {
         let this = self.this;
+        let was_freed = self.freed_early.remove(&held.task) && teller.is_some();
         let entry = self.entries.entry(held.task).or_insert_with(|| Entry::new(State::Expected));
-        entry.claims |= claim as u8;
+        entry.claims |= if was_freed { 0 } else { claim as u8 };
         match entry.state {
             State::Here(_) => {
                 self.touch(held.task);
@@ -319,9 +340,18 @@ impl Store {
             }
             // Of what was on a rank that is lost, it will be told where it is instead.
             State::Expected if self.lost.contains(&held.holder) => return false,
+            // It was with its session alone, and the scheduler did not know yet that this has ended.
+            State::Expected if self.ended.contains(&held.holder) => {
+                self.break_value(held.task);
+                return false;
+            }
             State::Expected if held.holder != this => {}
             State::Deferred(_) if teller.is_some() => {}
-            State::Expected | State::Deferred(_) | State::Coming { .. } => return false,
+            State::Expected => {
+                self.note_owed(held.task);
+                return false;
+            }
+            State::Deferred(_) | State::Coming { .. } => return false,
         }
         // No ring of waiting may close among those that pass a value on; who gives it waits for nobody.
         let is_given = teller == Some(held.holder);
@@ -329,12 +359,15 @@ impl Store {
         false
     }
 
-    /// Sees to it that a part of a value on another rank comes here, under a name that is new. There
+    /// Sees to it that a part of a value on another rank, or all of it, comes here under a name that is new. There
     /// will be news.
-    pub fn want_part(&mut self, name: TaskId, held: Held, cut: Cut) {
+    pub(crate) fn want_part(&mut self, name: TaskId, held: Held, cut: Option<Cut>) {
         let entry = Entry { claims: Claim::Worker as u8, ..Entry::new(State::Expected) };
         self.entries.insert(name, entry);
-        self.ask_or_defer(name, Wanted { held, cut: Some(cut), is_given: false }, false);
+        if self.ended.contains(&held.holder) {
+            return self.break_value(name);
+        }
+        self.ask_or_defer(name, Wanted { held, cut, is_given: false }, false);
     }
 
     fn ask_or_defer(&mut self, name: TaskId, wanted: Wanted, at_once: bool) {
@@ -351,12 +384,12 @@ impl Store {
     /// Whether there is room for it.
     fn may_come(&self, wanted: &Wanted) -> bool {
         if wanted.is_given {
-            return self.given_count < COMING_MAX;
+            return self.given_count < self.coming_max;
         }
         let UnderWay { coming_bytes, .. } = self.under_way;
         let admits =
             |memory: &Memory| memory.admits(wanted.size().bytes, self.under_way.total(), coming_bytes);
-        self.coming.len() - self.given_count < COMING_MAX && self.memory.as_ref().is_none_or(admits)
+        self.coming.len() - self.given_count < self.coming_max && self.memory.as_ref().is_none_or(admits)
     }
 
     /// Makes room for a value, or a part of one, and asks its holder for it.
@@ -376,14 +409,17 @@ impl Store {
         }
         let buffer = Buffer::unfilled(size.bytes as usize, usize::from(size.align).max(1));
         self.actions.push(Action::Post { source, tag, buffer });
-        let part = cut.map(|cut| Box::new(WantedPart { name, cut }));
+        let part = (name != held.task).then(|| Box::new(WantedPart { name, cut }));
         let message = ToStore::Fetch { task: held.task, tag, part };
         self.actions.push(Action::Say { target: source, message });
     }
 
     /// Gives a claim up. With the last one the value goes; one that is on its way, when it has come.
-    pub fn free(&mut self, task: TaskId, claim: Claim) {
-        let Some(entry) = self.entries.get_mut(&task) else { return };
+    pub(crate) fn free(&mut self, task: TaskId, claim: Claim) {
+        let Some(entry) = self.entries.get_mut(&task) else {
+            self.note_freed_early(task, claim);
+            return;
+        };
         entry.claims &= !(claim as u8);
         if entry.claims != 0 {
             return;
@@ -397,7 +433,13 @@ impl Store {
             State::Here(_) | State::Coming { .. } => {}
             // Another rank waits until it has come.
             State::Deferred(wanted) if wanted.is_given => {}
-            State::Expected | State::Deferred(_) => self.forget(task),
+            State::Expected | State::Deferred(_) => {
+                // Those that wait for it are told when it comes, or when its session has ended.
+                let is_for_others = !entry.parked.is_empty();
+                if !self.note_freed_early(task, claim) || !is_for_others {
+                    self.forget(task);
+                }
+            }
         }
     }
 
@@ -414,7 +456,7 @@ impl Store {
     }
 
     /// Takes in what another rank's store says.
-    pub fn handle(&mut self, source: Rank, message: ToStore) {
+    pub(crate) fn handle(&mut self, source: Rank, message: ToStore) {
         match message {
             ToStore::Pull(mut held) => {
                 if self.lost.contains(&held.holder) {
@@ -433,9 +475,13 @@ impl Store {
             ToStore::Fetch { task, tag, part } => {
                 let entry = self.entries.entry(task).or_insert_with(|| Entry::new(State::Expected));
                 entry.parked.push((source, tag, part));
-                if matches!(entry.state, State::Here(_)) {
-                    self.touch(task);
-                    self.answer_parked(task);
+                match entry.state {
+                    State::Here(_) => {
+                        self.touch(task);
+                        self.answer_parked(task);
+                    }
+                    State::Expected => self.note_owed(task),
+                    _ => {}
                 }
             }
             ToStore::Head { task, head } => {
@@ -451,83 +497,8 @@ impl Store {
         }
     }
 
-    /// A value that was asked for cannot be had: whoever wants it is told why.
-    fn will_not_come(&mut self, task: TaskId, reason: String) {
-        let Some(entry) = self.entries.get_mut(&task) else { return };
-        let State::Coming { source, size, .. } = entry.state else { return };
-        self.under_way.coming_bytes -= size.bytes;
-        entry.state = State::Here(Value::broken(reason));
-        let place = self.coming.iter().find(|((rank, _), coming)| *rank == source && coming.name == task);
-        if let Some((source, tag)) = place.map(|(place, _)| *place) {
-            let coming = self.coming.remove(&(source, tag));
-            self.given_count -= usize::from(coming.is_some_and(|coming| coming.is_given));
-            self.actions.push(Action::Withdraw { source, tag });
-        }
-        self.settle(task);
-        self.ask_for_deferred();
-    }
-
-    /// A rank is lost, and so is what was to come from there, but for what another rank can send instead.
-    /// Returns what the worker lacks of what it was told to get, and what it has that the rank had submitted.
-    pub fn lose(&mut self, rank: Rank) -> (Vec<TaskId>, Vec<TaskId>) {
-        self.lost.push(rank);
-        self.coming.retain(|(source, _), _| *source != rank);
-        self.given_count = self.coming.values().filter(|coming| coming.is_given).count();
-        let mut names: Vec<TaskId> = self.entries.keys().copied().collect();
-        names.sort_unstable();
-        let (mut lacking, mut orphaned) = (Vec::new(), Vec::new());
-        for name in names {
-            let Some(entry) = self.entries.get_mut(&name) else { continue };
-            entry.parked.retain(|(target, ..)| *target != rank);
-            let (source, size) = match &entry.state {
-                State::Here(_) => (None, Size::default()),
-                State::Expected => (None, Size::default()),
-                State::Deferred(wanted) => (Some(wanted.held.holder), wanted.size()),
-                State::Coming { source, size, .. } => (Some(*source), *size),
-            };
-            let is_here = matches!(entry.state, State::Here(_));
-            if is_here && name.owner() == rank {
-                orphaned.push(name);
-            }
-            if is_here || source != Some(rank) && name.owner() != rank {
-                self.forget_unexpected(name);
-                continue;
-            }
-            if matches!(entry.state, State::Coming { .. }) {
-                self.under_way.coming_bytes -= size.bytes;
-            }
-            entry.state = State::Expected;
-            if name.owner() == rank {
-                // Whoever has asked for it has given up, or will.
-                entry.parked.clear();
-            }
-            if let Some(teller) = entry.teller.filter(|teller| *teller != rank) {
-                // Who gave it keeps it until all have it.
-                let held = Held { task: name, holder: teller, size };
-                self.ask_for(name, Wanted { held, cut: None, is_given: true });
-                continue;
-            }
-            if entry.claims & Claim::Worker as u8 != 0 {
-                entry.claims &= !(Claim::Worker as u8);
-                lacking.push(name);
-            }
-            self.forget_unexpected(name);
-        }
-        (lacking, orphaned)
-    }
-
-    /// Forgets an entry that is there for nobody.
-    fn forget_unexpected(&mut self, name: TaskId) {
-        let is_for_nobody = |entry: &Entry| {
-            matches!(entry.state, State::Expected) && entry.claims == 0 && entry.parked.is_empty()
-        };
-        if self.entries.get(&name).is_some_and(is_for_nobody) {
-            self.forget(name);
-        }
-    }
-
     /// A body has arrived.
-    pub fn body_arrived(&mut self, source: Rank, tag: BodyTag, buffer: Buffer) {
+    pub(crate) fn body_arrived(&mut self, source: Rank, tag: BodyTag, buffer: Buffer) {
         let Some(Coming { name, is_given }) = self.coming.remove(&(source, tag)) else { return };
         self.given_count -= usize::from(is_given);
         self.ask_for_deferred();
@@ -538,17 +509,17 @@ impl Store {
     }
 
     /// What is to be done, in order.
-    pub fn take_actions(&mut self) -> Vec<Action> {
+    pub(crate) fn take_actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.actions)
     }
 
     /// Whether there is neither.
-    pub fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         self.actions.is_empty() && self.news.is_empty()
     }
 
     /// Which values that were wanted are here now, in order.
-    pub fn take_news(&mut self) -> Vec<TaskId> {
+    pub(crate) fn take_news(&mut self) -> Vec<TaskId> {
         std::mem::take(&mut self.news)
     }
 
@@ -603,23 +574,23 @@ impl Store {
         }
         let parked = std::mem::take(&mut entry.parked);
         // The encoding of a value that is not sent as it lies there serves all who want it.
-        let whole = parked.iter().any(|(_, _, part)| part.is_none()).then(|| value.to_wire());
+        let mut whole = None;
         for (target, tag, part) in parked {
-            let (task, wire) = match (part, &whole) {
-                (Some(part), _) => (part.name, value.part_to_wire(&part.cut)),
-                (None, Some(whole)) => (task, whole.clone()),
-                (None, None) => unreachable!("made above"),
+            let name = part.as_ref().map_or(task, |part| part.name);
+            let wire = match part.and_then(|part| part.cut) {
+                Some(cut) => value.part_to_wire(&cut),
+                None => whole.get_or_insert_with(|| value.to_wire()).clone(),
             };
             match wire {
                 Ok((mut head, body)) => {
                     if self.checks {
                         checksum::seal(&mut head, Some(body.as_slice()));
                     }
-                    self.actions.push(Action::Say { target, message: ToStore::Head { task, head } });
+                    self.actions.push(Action::Say { target, message: ToStore::Head { task: name, head } });
                     self.actions.push(Action::SendBody { target, tag, body });
                 }
                 Err(reason) => {
-                    self.actions.push(Action::Say { target, message: ToStore::Gone { task, reason } });
+                    self.actions.push(Action::Say { target, message: ToStore::Gone { task: name, reason } });
                 }
             }
         }
@@ -641,7 +612,7 @@ impl Store {
 
     /// Moves values to the disk while there are too many, or less room than is wanted, and lets come what
     /// there is room for. To be called when something has changed.
-    pub fn keep_within_memory(&mut self, wanted_bytes: u64) {
+    pub(crate) fn keep_within_memory(&mut self, wanted_bytes: u64) {
         let Some(memory) = &mut self.memory else { return };
         // Tasks that were queued before a value went to the disk have it read back.
         for task in memory.account().take_restored() {
@@ -682,7 +653,7 @@ impl Store {
     }
 
     /// What came of moving a value to the disk.
-    pub fn spilled(&mut self, task: TaskId, outcome: Spill) {
+    pub(crate) fn spilled(&mut self, task: TaskId, outcome: Spill) {
         let Some(memory) = &mut self.memory else { return };
         let Some(entry) = self.entries.get_mut(&task).filter(|entry| entry.on_disk == OnDisk::Writes) else {
             return;
@@ -706,7 +677,7 @@ impl Store {
     }
 
     /// A value was read back from the disk.
-    pub fn loaded(&mut self, task: TaskId) {
+    pub(crate) fn loaded(&mut self, task: TaskId) {
         let Some(entry) = self.entries.get_mut(&task).filter(|entry| entry.on_disk == OnDisk::Reads) else {
             return;
         };
@@ -719,22 +690,22 @@ impl Store {
     }
 
     /// The process was looked at: so many bytes it has, all in all.
-    pub fn observe(&mut self, process_bytes: u64) {
+    pub(crate) fn observe(&mut self, process_bytes: u64) {
         self.memory.iter_mut().for_each(|memory| memory.observe(process_bytes));
     }
 
     /// How many bytes are on the disk only.
-    pub fn spilled_bytes(&self) -> u64 {
+    pub(crate) fn spilled_bytes(&self) -> u64 {
         self.memory.as_ref().map_or(0, |memory| memory.account().spilled_bytes())
     }
 
     /// How many bytes are on the disk only, if that is worth telling.
-    pub fn spilled_news(&mut self) -> Option<u64> {
+    pub(crate) fn spilled_news(&mut self) -> Option<u64> {
         self.memory.as_mut()?.news()
     }
 
     /// How full the memory is, if it has a limit.
-    pub fn fullness(&self) -> Option<Fullness> {
+    pub(crate) fn fullness(&self) -> Option<Fullness> {
         self.memory.as_ref().map(|memory| memory.fullness(self.under_way.total()))
     }
 

@@ -154,12 +154,12 @@ fn a_part_comes_without_the_value() {
         Cut { element_bytes: 4, align: 4, assembly }
     };
     let names = [TaskId::of_part(0), TaskId::of_part(1), TaskId::of_part(2)];
-    stores[1].want_part(names[0], held(7, 0, &value), cut(4, 1));
+    stores[1].want_part(names[0], held(7, 0, &value), Some(cut(4, 1)));
     exchange(&mut stores, &mut posted);
     assert!(stores[1].take_news().is_empty(), "not made yet");
     stores[0].put(TaskId(7), value.clone(), Claim::Worker);
-    stores[1].want_part(names[1], held(7, 0, &value), cut(8, -4));
-    stores[1].want_part(names[2], held(7, 0, &value), cut(7, 1));
+    stores[1].want_part(names[1], held(7, 0, &value), Some(cut(8, -4)));
+    stores[1].want_part(names[2], held(7, 0, &value), Some(cut(7, 1)));
     exchange(&mut stores, &mut posted);
     assert_eq!(stores[1].take_news(), names);
     let part = |name| stores[1].get(name).unwrap().get::<Vec<u32>>();
@@ -179,7 +179,7 @@ fn more_parts_than_there_are_tags_come_one_after_the_other() {
     let (assembly, _) = Assembly::new(vec![vec![Run { piece: 0, from: 1, step: 1, count: 1 }]]);
     let cut = Cut { element_bytes: 8, align: 8, assembly };
     for part in 0..count {
-        stores[1].want_part(TaskId::of_part(part), held(7, 0, &value), cut.clone());
+        stores[1].want_part(TaskId::of_part(part), held(7, 0, &value), Some(cut.clone()));
     }
     assert_eq!(stores[1].coming_count(), COMING_MAX);
     exchange(&mut stores, &mut posted);
@@ -475,4 +475,104 @@ fn what_the_process_has_besides_leaves_less_room_for_values() {
     store.observe(900);
     store.keep_within_memory(0);
     assert_eq!(disk_actions(&mut store).0.len(), 1);
+}
+
+#[test]
+fn an_ended_session_leaves_no_room_no_request_and_in_the_end_no_value() {
+    let session = Rank(9);
+    let own = |sequence| TaskId::new(session, sequence);
+    let mut store = Store::new(Rank(2));
+    // It was to send one value to this rank, which passes it on, and had asked for another that is not there yet.
+    let held = Held { task: own(0), holder: session, size: value(10).size() };
+    store.handle(session, ToStore::Pull(held));
+    store.handle(Rank(3), ToStore::Fetch { task: own(0), tag: 1, part: None });
+    store.handle(session, ToStore::Fetch { task: own(7), tag: 4, part: None });
+    store.put(own(8), value(10), Claim::Worker);
+    store.take_actions();
+    store.end_session(session);
+    let actions = store.take_actions();
+    let withdrawn = |action: &Action| matches!(action, Action::Withdraw { source, .. } if *source == session);
+    assert!(actions.iter().any(withdrawn), "{actions:?}");
+    let refused = |action: &Action| matches!(action, Action::Say { target: Rank(3), message: ToStore::Gone { task, .. } } if *task == own(0));
+    assert!(actions.iter().any(refused), "{actions:?}");
+    assert!(!actions.iter().any(|action| matches!(action, Action::Say { target, .. } if *target == session)));
+    assert!(store.get(own(0)).is_some(), "whoever waits for it gets a broken one");
+    assert_eq!((store.coming_count(), store.len()), (0, 2));
+    store.forget_session(session);
+    assert!(store.is_empty());
+}
+
+#[test]
+fn what_an_ended_session_has_not_given_is_broken_for_whoever_waits_for_it() {
+    let session = Rank(9);
+    let own = |sequence| TaskId::new(session, sequence);
+    let mut store = Store::new(Rank(2));
+    // The scheduler has said that they are here: it has heard of them, and the session ended before this rank did.
+    let held = |sequence| Held { task: own(sequence), holder: Rank(2), size: value(10).size() };
+    assert!(!store.want(held(0), Claim::Worker));
+    store.handle(Rank(3), ToStore::Fetch { task: own(1), tag: 1, part: None });
+    assert_eq!((store.take_news(), store.take_actions().len()), (vec![], 0));
+    store.end_session(session);
+    // Word of this one comes later; and these were with the session alone.
+    assert!(!store.want(held(2), Claim::Worker));
+    let with_session = |sequence| Held { holder: session, ..held(sequence) };
+    assert!(!store.want(with_session(3), Claim::Worker));
+    store.want_part(own(5), with_session(4), None);
+    assert_eq!(store.take_news(), [own(0), own(2), own(3), own(5)]);
+    assert!([0, 2, 3, 5].iter().all(|sequence| store.get(own(*sequence)).is_some()), "broken values");
+    let actions = store.take_actions();
+    let refused = |action: &Action| matches!(action, Action::Say { target: Rank(3), message: ToStore::Gone { task, .. } } if *task == own(1));
+    assert!(actions.iter().any(refused), "{actions:?}");
+    store.forget_session(session);
+    assert!(store.is_empty());
+}
+
+/// The scheduler hears before this rank that a session has ended, and frees what this rank has not even heard of.
+#[test]
+fn what_is_freed_before_its_session_has_sent_it_waits_for_that_session_to_end() {
+    let session = Rank(9);
+    let own = |sequence| TaskId::new(session, sequence);
+    let value = value(10);
+    let held = |sequence| Held { task: own(sequence), holder: session, size: value.size() };
+    let mut store = Store::new(Rank(2)).with_sessions_from(Rank(4));
+    // Another rank was told to get one of them here.
+    store.handle(Rank(3), ToStore::Fetch { task: own(1), tag: 1, part: None });
+    for sequence in 0..3 {
+        store.free(own(sequence), Claim::Worker);
+    }
+    store.handle(session, ToStore::Pull(held(0)));
+    let actions = store.take_actions();
+    let Some(Action::Post { tag, mut buffer, .. }) =
+        actions.into_iter().find(|action| matches!(action, Action::Post { .. }))
+    else {
+        panic!("the session waits for word that it has come");
+    };
+    let (head, body) = value.to_wire().unwrap();
+    store.handle(session, ToStore::Head { task: own(0), head });
+    buffer.fill_from(body.as_slice());
+    store.body_arrived(session, tag, buffer);
+    assert!(store.get(own(0)).is_none(), "nobody needs it");
+    store.take_actions();
+    store.end_session(session);
+    let refused = |action: &Action| matches!(action, Action::Say { target: Rank(3), message: ToStore::Gone { task, .. } } if *task == own(1));
+    let actions = store.take_actions();
+    assert!(actions.iter().any(refused), "{actions:?}");
+    assert!(store.is_empty() && store.freed_early.is_empty());
+}
+
+/// A session has a value passed on from worker to worker; it ends, and the worker that has the value is lost.
+#[test]
+fn what_nobody_can_give_any_more_is_broken_for_those_who_wait_for_it() {
+    let (session, lost, waiting) = (Rank(9), Rank(3), Rank(4));
+    let (task, value) = (TaskId::new(session, 0), value(10));
+    let mut store = Store::new(Rank(2)).with_sessions_from(Rank(5));
+    store.handle(session, ToStore::Pull(Held { task, holder: lost, size: value.size() }));
+    store.handle(waiting, ToStore::Fetch { task, tag: 1, part: None });
+    store.end_session(session);
+    store.take_actions();
+    assert_eq!(store.lose(lost), (vec![task], vec![]));
+    let actions = store.take_actions();
+    let is_told = |action: &Action| matches!(action, Action::Say { target, message: ToStore::Gone { .. } } if *target == waiting);
+    assert!(actions.iter().any(is_told), "{actions:?}");
+    assert!(store.is_empty());
 }

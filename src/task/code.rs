@@ -6,8 +6,9 @@
 
 use super::inputs::{Collect, Inputs, Output, TaskFunction, collect, run};
 use crate::{
-    error::{Error, Result},
+    error::{DecodeErrorKind, Error, Result},
     ids::Code,
+    image::{self, Image, build_id},
     value::Data,
 };
 use std::{
@@ -17,7 +18,7 @@ use std::{
     marker::PhantomData,
     ops::Range,
     slice,
-    sync::OnceLock,
+    sync::{OnceLock, PoisonError, RwLock},
 };
 
 const MAGIC: u64 = 0x6d61_6e69_706c_6531;
@@ -31,20 +32,42 @@ pub struct Descriptor {
     pub(crate) run: fn(&mut Inputs<'_>, &mut Output<'_>) -> Result<(), String>,
     /// The function's name.
     pub(crate) name: fn() -> &'static str,
+    /// The name of the type of its value.
+    pub(crate) result: fn() -> &'static str,
     /// Makes a list of values of the type that a list descriptor is for.
     pub(crate) collect: Collect,
+    /// The copy of the library that made this.
+    pub(crate) image: &'static Image,
+}
+
+/// Fails to compile where a function has captures, with this message and the user's line in a note.
+// `track_caller`: else the compiler shows lines of the standard library first.
+#[track_caller]
+const fn assert_captures_nothing(bytes: usize) {
+    assert!(
+        bytes == 0,
+        "this closure captures variables, which are not sent to other ranks (with `move` neither): have it take them \
+         as parameters, and pass them as in `submit(f, (x, factor))` or `map(f, each(items).with(factor))`"
+    );
 }
 
 impl Descriptor {
     /// The descriptor of `F`.
     ///
     /// A function that captures something does not compile: its captures would not travel.
-    pub const fn of<F: TaskFunction<P, M>, P, M>() -> &'static Self {
+    pub const fn of<F: TaskFunction<P, M, Out: Data>, P, M>() -> &'static Self {
         struct Of<F, P, M>(PhantomData<(F, P, M)>);
-        impl<F: TaskFunction<P, M>, P, M> Of<F, P, M> {
+        impl<F: TaskFunction<P, M, Out: Data>, P, M> Of<F, P, M> {
             const DESCRIPTOR: Descriptor = {
-                assert!(size_of::<F>() == 0, "a task must capture nothing: pass what it needs as arguments");
-                Descriptor { magic: MAGIC, run: run::<F, P, M>, name: F::name, collect: collect::<F::Out> }
+                assert_captures_nothing(F::CAPTURED_BYTES);
+                Descriptor {
+                    magic: MAGIC,
+                    run: run::<F, P, M>,
+                    name: F::name,
+                    result: type_name::<F::Out>,
+                    collect: collect::<F::Out>,
+                    image: &image::OWN,
+                }
             };
         }
         &Of::<F, P, M>::DESCRIPTOR
@@ -55,7 +78,7 @@ impl Descriptor {
         run: fn(&mut Inputs<'_>, &mut Output<'_>) -> Result<(), String>,
         name: fn() -> &'static str,
     ) -> Self {
-        Self { magic: MAGIC, run, name, collect: collect::<()> }
+        Self { magic: MAGIC, run, name, result: type_name::<()>, collect: collect::<()>, image: &image::OWN }
     }
 
     /// A descriptor that stands for lists of `T`: it collects them, and runs nothing.
@@ -66,7 +89,9 @@ impl Descriptor {
                 magic: MAGIC,
                 run: |_, _| Err("a list is not a function".to_string()),
                 name: type_name::<Vec<T>>,
+                result: type_name::<Vec<T>>,
                 collect: collect::<T>,
+                image: &image::OWN,
             };
         }
         &Of::<T>::DESCRIPTOR
@@ -75,7 +100,7 @@ impl Descriptor {
 
 impl Code {
     /// The code of a function.
-    pub fn of_function<F: TaskFunction<P, M>, P, M>(_: F) -> Self {
+    pub fn of_function<F: TaskFunction<P, M, Out: Data>, P, M>(_: F) -> Self {
         Self::of(const { Descriptor::of::<F, P, M>() })
     }
 
@@ -86,16 +111,8 @@ impl Code {
     /// Panics if no module of this process holds it, which cannot be.
     pub fn of(descriptor: &'static Descriptor) -> Self {
         let address = std::ptr::from_ref(descriptor) as usize;
-        let found =
-            modules().iter().find(|module| module.constants.iter().any(|range| range.contains(&address)));
-        if let Some(module) = found {
-            return Self { module: module.id, offset: (address - module.base) as u64 };
-        }
-        // The module was opened after the table was made.
-        let found = read_modules()
-            .into_iter()
-            .find(|module| module.constants.iter().any(|range| range.contains(&address)))
-            .expect("a constant lies in some module");
+        let holds = |module: &Module| module.constants.iter().any(|range| range.contains(&address));
+        let found = find(holds).expect("a constant lies in some module");
         Self { module: found.id, offset: (address - found.base) as u64 }
     }
 
@@ -105,14 +122,14 @@ impl Code {
     ///
     /// [`Error::Decode`] if there is none: the ranks run different builds, or the bytes are broken.
     pub fn descriptor(self) -> Result<&'static Descriptor> {
-        let find = |modules: &[Module]| modules.iter().find(|module| module.id == self.module).cloned();
-        let module = find(modules()).or_else(|| find(&read_modules())).ok_or_else(|| {
-            Error::Decode(format!(
-                "no module {:016x} in this process: do all ranks run the same build, with the same plug-ins?",
+        let module = find(|module| module.id == self.module).ok_or_else(|| {
+            Error::decode(DecodeErrorKind::Message, format!(
+                "no module {:016x} in this process: do all ranks run the same build, with the same modules?",
                 self.module
             ))
         })?;
-        let broken = || Error::Decode(format!("no task at offset {:#x}", self.offset));
+        let broken =
+            || Error::decode(DecodeErrorKind::Message, format!("no task at offset {:#x}", self.offset));
         let address = (module.base as u64).checked_add(self.offset).ok_or_else(broken)? as usize;
         let end = address.checked_add(size_of::<Descriptor>()).ok_or_else(broken)?;
         let held = module.constants.iter().any(|range| range.contains(&address) && end <= range.end);
@@ -130,18 +147,23 @@ impl Code {
         Ok(unsafe { &*(address as *const Descriptor) })
     }
 
+    /// The name of the type of the function's value, as the compiler writes it.
+    pub(crate) fn result_name(self) -> &'static str {
+        self.descriptor().map_or("", |descriptor| (descriptor.result)())
+    }
+
     /// The function's name, as the compiler writes it.
     pub fn name(self) -> &'static str {
         self.descriptor().map_or("an unknown function", |descriptor| (descriptor.name)())
     }
 }
 
-/// What tells this build from any other: the build id of the image that holds this library.
-pub fn fingerprint() -> u64 {
+/// What tells this build from any other: the build id of the program.
+pub(crate) fn fingerprint() -> u64 {
     modules().iter().find(|module| module.id == 0).map_or(0, |module| module.build)
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Module {
     id: u64,
     build: u64,
@@ -155,6 +177,22 @@ fn modules() -> &'static [Module] {
     MODULES.get_or_init(read_modules)
 }
 
+/// Finds a module, also one that was opened after the table was made.
+fn find(is_wanted: impl Fn(&Module) -> bool) -> Option<&'static Module> {
+    static LATER: RwLock<&[Module]> = RwLock::new(&[]);
+    let search = |modules: &'static [Module]| modules.iter().find(|module| is_wanted(module));
+    let known = || search(*LATER.read().unwrap_or_else(PoisonError::into_inner));
+    search(modules()).or_else(known).or_else(|| {
+        let all = read_modules();
+        // A table is kept for good only where that has found something new.
+        all.iter().any(&is_wanted).then(|| {
+            let all = Vec::leak(all);
+            *LATER.write().unwrap_or_else(PoisonError::into_inner) = all;
+            search(all)
+        })?
+    })
+}
+
 fn read_modules() -> Vec<Module> {
     let mut modules: Vec<Module> = Vec::new();
     // SAFETY: the callback is called during the call only, with the pointer given here.
@@ -163,8 +201,7 @@ fn read_modules() -> Vec<Module> {
 }
 
 unsafe extern "C" fn add_module(info: *mut libc::dl_phdr_info, _size: usize, data: *mut c_void) -> c_int {
-    static ANCHOR: u8 = 0;
-    let anchor = &raw const ANCHOR as usize;
+    let home = image::home();
     // SAFETY: `dl_iterate_phdr` passes a valid info, and the vector given to it.
     let (info, modules) = unsafe { (&*info, &mut *data.cast::<Vec<Module>>()) };
     // SAFETY: the program headers of a mapped module are mapped.
@@ -188,9 +225,9 @@ unsafe extern "C" fn add_module(info: *mut libc::dl_phdr_info, _size: usize, dat
                 .for_each(|header| hasher.write(unsafe { bytes_of(range(header)) }));
             hasher.finish()
         });
-    let holds_us = loads().any(|header| range(header).contains(&anchor));
+    let is_home = loads().any(|header| range(header).contains(&home));
     modules.push(Module {
-        id: if holds_us { 0 } else { build.max(1) },
+        id: if is_home { 0 } else { build.max(1) },
         build,
         base,
         constants: loads()
@@ -209,23 +246,6 @@ unsafe fn bytes_of(range: Range<usize>) -> &'static [u8] {
     unsafe { slice::from_raw_parts(range.start as *const u8, range.len()) }
 }
 
-/// The GNU build id among the notes, hashed to 64 bits.
-fn build_id(mut notes: &[u8]) -> Option<u64> {
-    const NT_GNU_BUILD_ID: u32 = 3;
-    loop {
-        let word = |at: usize| Some(u32::from_ne_bytes(notes.get(at..at + 4)?.try_into().ok()?));
-        let (name_size, size, kind) = (word(0)? as usize, word(4)? as usize, word(8)?);
-        let start = 12 + name_size.next_multiple_of(4);
-        let content = notes.get(start..start + size)?;
-        if kind == NT_GNU_BUILD_ID && notes.get(12..16) == Some(b"GNU\0") {
-            let mut hasher = DefaultHasher::new();
-            hasher.write(content);
-            return Some(hasher.finish());
-        }
-        notes = notes.get(start + size.next_multiple_of(4)..)?;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,7 +254,7 @@ mod tests {
         x * 2
     }
 
-    fn code_of<F: TaskFunction<P, M>, P, M>(_: F) -> Code {
+    fn code_of<F: TaskFunction<P, M, Out: Data>, P, M>(_: F) -> Code {
         Code::of(const { Descriptor::of::<F, P, M>() })
     }
 
@@ -254,27 +274,6 @@ mod tests {
             assert!(Code { offset, ..code }.descriptor().is_err(), "{offset:#x}");
         }
         assert!(Code { module: 77, ..code }.descriptor().is_err());
-    }
-
-    /// A note of this kind by this owner, as it lies in an image.
-    fn note(kind: u32, content: &[u8]) -> Vec<u8> {
-        let mut note = Vec::new();
-        [4, content.len() as u32, kind].iter().for_each(|word| note.extend(word.to_ne_bytes()));
-        note.extend(b"GNU\0");
-        note.extend(content);
-        note.resize(note.len().next_multiple_of(4), 0);
-        note
-    }
-
-    #[test]
-    fn the_build_id_is_found_among_notes_and_differs_from_build_to_build() {
-        let other = note(1, &[9; 7]);
-        let id = |content: &[u8]| build_id(&[other.clone(), note(3, content)].concat());
-        assert!(id(&[1; 20]).is_some());
-        assert_eq!(id(&[1; 20]), build_id(&note(3, &[1; 20])), "what lies before it changes nothing");
-        assert_ne!(id(&[1; 20]), id(&[2; 20]));
-        assert_eq!(build_id(&other), None);
-        assert_eq!(build_id(&note(3, &[1; 20])[..20]), None, "it is cut off");
     }
 
     #[test]

@@ -3,7 +3,10 @@
 //! A parameter may take its value (`T`), borrow it from the store (`&T`, `&[T]`, `&str`, `&Path`), or share it
 //! ([`Shared<T>`], `Vec<Shared<T>>`), as the function is written; nothing is cloned for a borrow.
 
+use super::Descriptor;
 use crate::{
+    ids::Code,
+    image::Image,
     packed::Packed,
     part::{Assembly, Cut},
     value::{self, Data, Value},
@@ -12,6 +15,7 @@ use smallvec::SmallVec;
 use std::{
     any::Any,
     any::type_name,
+    error::Error,
     marker::PhantomData,
     ops::Deref,
     path::{Path, PathBuf},
@@ -19,7 +23,7 @@ use std::{
 };
 
 /// Makes a `Vec<T>`, boxed, of a list of inputs whose type the sender knew.
-pub type Collect = fn(Vec<Input<'_>>) -> Result<Box<dyn Any>, String>;
+pub(crate) type Collect = fn(Vec<Input<'_>>) -> Result<Box<dyn Any>, String>;
 
 /// A value that came with a call.
 #[derive(Debug)]
@@ -30,8 +34,8 @@ pub enum Input<'a> {
     Value(&'a Value),
     /// The wanted part of a value, from another rank.
     Part(&'a Value),
-    /// A list of values.
-    List(Vec<Self>, Collect),
+    /// A list of values, how to collect it, and the image whose function that is.
+    List(Vec<Self>, Collect, &'static Image),
     /// A list of values and parts, and which elements are wanted of them: an encoded [`Cut`].
     Parts(&'a [u8], Vec<Self>),
 }
@@ -58,7 +62,7 @@ impl<'a> Inputs<'a> {
 
 /// Where a call leaves its result.
 #[derive(Debug)]
-pub struct Output<'a> {
+pub(crate) struct Output<'a> {
     /// Takes the encoding of a small result.
     pub small: &'a mut Packed,
     /// The most bytes that are small.
@@ -191,7 +195,7 @@ impl<T: Data> Parameter<ByShares, Vec<T>> for Vec<Shared<T>> {
     type Get<'a> = Self;
     fn hold(input: Input<'_>) -> Result<Self, String> {
         match input {
-            Input::List(items, _) => items.into_iter().map(|item| shared(item).map(Shared)).collect(),
+            Input::List(items, ..) => items.into_iter().map(|item| shared(item).map(Shared)).collect(),
             whole => Ok(owned::<Vec<T>>(whole)?.into_iter().map(|item| Shared(Arc::new(item))).collect()),
         }
     }
@@ -237,7 +241,7 @@ impl Parameter<ByUntyped, Nothing> for Untyped {
     type Held = Self;
     type Get<'a> = Self;
     fn hold(input: Input<'_>) -> Result<Self, String> {
-        let Input::List(items, _) = input else { return Err("a list of values is due".into()) };
+        let Input::List(items, ..) = input else { return Err("a list of values is due".into()) };
         let untyped = |item| match item {
             Input::Bytes(bytes) => Ok(UntypedValue::Bytes(bytes.to_vec())),
             Input::Value(value) => Ok(UntypedValue::Value(value.clone())),
@@ -311,7 +315,13 @@ fn owned<T: Data>(input: Input<'_>) -> Result<T, String> {
     match input {
         Input::Bytes(bytes) => value::decode(bytes),
         Input::Value(value) => value.to_owned_value(),
-        Input::List(items, collect) => collect(items)?
+        Input::List(_, _, image) if !image.is_own() && !value::is_shared_by_images::<T>() => Err(format!(
+            "a list that the program and a module take as {} is not passed between them: have the function take a \
+             Vec<Shared<...>>, or pass one value",
+            type_name::<T>()
+        )),
+        Input::List(items, collect, image) => image
+            .call(|| collect(items))??
             .downcast::<T>()
             .map(|list| *list)
             .map_err(|_| format!("the list is no {}", type_name::<T>())),
@@ -327,35 +337,84 @@ fn shared<T: Data>(input: Input<'_>) -> Result<Arc<T>, String> {
 }
 
 /// Makes a `Vec<T>` of a list of inputs.
-pub fn collect<T: Data>(items: Vec<Input<'_>>) -> Result<Box<dyn Any>, String> {
+pub(crate) fn collect<T: Data>(items: Vec<Input<'_>>) -> Result<Box<dyn Any>, String> {
     let list: Vec<T> = items.into_iter().map(owned::<T>).collect::<Result<_, _>>()?;
     Ok(Box::new(list))
 }
 
 /// A function that can be a task: a `fn`, or a closure that captures nothing.
 ///
-/// `P` is the tuple of the values it takes, `M` is inferred.
+/// `P` is the tuple of the values it takes, `M` is inferred. This trait is sealed: only this crate implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a task function",
     note = "a task is a `fn` or a closure that captures nothing, of up to six parameters",
     note = "a parameter is a `T`, `&T`, `&[T]`, `&str`, `&Path`, `Shared<T>` or `Vec<Shared<T>>`, where `T`, like the result, \
-            implements serde's `Serialize` and `DeserializeOwned`, and `Send + Sync + 'static`"
+            implements serde's `Serialize` and `DeserializeOwned`, and `Send + Sync + 'static`",
+    note = "if it returns a `Result` whose error is to fail the task, submit `fallible(function)`"
 )]
 pub trait TaskFunction<P, M>: Copy + Send + 'static {
     /// The type of the task's value.
-    type Out: Data;
-    /// What errors call it.
+    type Out;
+    /// The size of what would have to travel with the call, in bytes.
+    #[doc(hidden)]
+    const CAPTURED_BYTES: usize = size_of::<Self>();
+    #[doc(hidden)]
     fn name() -> &'static str {
         type_name::<Self>()
     }
-    /// Calls it.
+    #[doc(hidden)]
     fn call(self, inputs: &mut Inputs<'_>) -> Result<Self::Out, String>;
+    /// The function, where a call of it has arrived.
+    #[doc(hidden)]
+    fn arrived() -> Self {
+        const { assert!(size_of::<Self>() == 0) }
+        // SAFETY: a type of size zero that is `Copy`: there is nothing to initialise or to drop, and a
+        // value of it existed when the task was submitted.
+        unsafe { std::mem::zeroed() }
+    }
+    /// Where the function is, and what is wrong with its types. `own` describes it, unless it is a module's.
+    #[doc(hidden)]
+    #[allow(private_interfaces, reason = "only this crate calls it")]
+    fn place(self, own: &'static Descriptor) -> (Code, Option<String>) {
+        (Code::of(own), None)
+    }
+}
+
+/// A function that [`fallible`](super::fallible()) takes: as [`TaskFunction`], but it returns a `Result`, whose error
+/// becomes a `Box<dyn Error + Send + Sync>` and need not be a value. This trait is sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a task function that returns a `Result`",
+    note = "it is a `fn` or a closure that captures nothing, and returns a `Result<T, E>`",
+    note = "`T` implements serde's `Serialize` and `DeserializeOwned`; `E` is an error, or a `String`"
+)]
+pub trait FallibleFunction<P, M>: Copy + Send + 'static {
+    /// The type of the task's value.
+    type Out;
+    #[doc(hidden)]
+    fn call(self, inputs: &mut Inputs<'_>)
+    -> Result<Result<Self::Out, Box<dyn Error + Send + Sync>>, String>;
 }
 
 macro_rules! task_functions {
     ($(($($A:ident $M:ident $O:ident $held:ident),*))*) => { $(
+        impl<Fun, R, Bad, $($A, $M, $O: Data),*>
+            FallibleFunction<($($O,)*), (PhantomData<(R, Bad)>, $($A, $M),*)> for Fun
+        where
+            Bad: Into<Box<dyn Error + Send + Sync>>,
+            $($A: Parameter<$M, $O>,)*
+            Fun: Fn($($A),*) -> Result<R, Bad> + for<'a> Fn($($A::Get<'a>),*) -> Result<R, Bad>
+                + Copy + Send + 'static,
+        {
+            type Out = R;
+            #[inline]
+            fn call(self, _inputs: &mut Inputs<'_>) -> Result<Result<R, Box<dyn Error + Send + Sync>>, String> {
+                $(let mut $held = Some($A::hold(_inputs.next()?)?);)*
+                Ok(self($($A::get(&mut $held)),*).map_err(Into::into))
+            }
+        }
+
         // The double bound lets the compiler see a parameter's type both as written and as borrowed.
-        impl<Fun, R: Data, $($A, $M, $O: Data),*> TaskFunction<($($O,)*), (PhantomData<R>, $($A, $M),*)> for Fun
+        impl<Fun, R, $($A, $M, $O: Data),*> TaskFunction<($($O,)*), (PhantomData<R>, $($A, $M),*)> for Fun
         where
             $($A: Parameter<$M, $O>,)*
             Fun: Fn($($A),*) -> R + for<'a> Fn($($A::Get<'a>),*) -> R + Copy + Send + 'static,
@@ -407,15 +466,11 @@ impl<F: Copy> Captureless<F> {
 }
 
 /// Calls the function of type `F` and encodes its result: what a descriptor points to.
-pub(super) fn run<F: TaskFunction<P, M>, P, M>(
+pub(super) fn run<F: TaskFunction<P, M, Out: Data>, P, M>(
     inputs: &mut Inputs<'_>,
     output: &mut Output<'_>,
 ) -> Result<(), String> {
-    const { assert!(size_of::<F>() == 0) }
-    // SAFETY: a type of size zero that is `Copy`: there is nothing to initialise or to drop, and a
-    // value of it existed when the task was submitted.
-    let function: F = unsafe { std::mem::zeroed() };
-    let result = function.call(inputs)?;
+    let result = F::arrived().call(inputs)?;
     let mut large = None;
     let limit = output.small_bytes_max;
     let small = &mut *output.small;
@@ -439,7 +494,7 @@ mod tests {
     use super::*;
     use crate::task::Descriptor;
 
-    fn call<F: TaskFunction<P, M>, P, M>(_: F, inputs: Vec<Input<'_>>) -> Result<Packed, String> {
+    fn call<F: TaskFunction<P, M, Out: Data>, P, M>(_: F, inputs: Vec<Input<'_>>) -> Result<Packed, String> {
         let mut small = Packed::default();
         let mut output = Output { small: &mut small, small_bytes_max: 64, large: None };
         (Descriptor::of::<F, P, M>().run)(&mut Inputs::new(inputs.into()), &mut output)?;
@@ -459,10 +514,10 @@ mod tests {
         assert_eq!(value::decode::<f64>(result.at(0)), Ok(200.0));
         let sum = |parts: Vec<Shared<Vec<f64>>>| parts.iter().map(|part| part.len() as u64).sum::<u64>();
         let list = || vec![Input::Value(&value), Input::Value(&value)];
-        let result = call(sum, vec![Input::List(list(), collect::<Vec<f64>>)]).unwrap();
+        let result = call(sum, vec![Input::List(list(), collect::<Vec<f64>>, &crate::image::OWN)]).unwrap();
         assert_eq!(value::decode::<u64>(result.at(0)), Ok(200));
         let count = |parts: Vec<Vec<f64>>| parts.len() as u64;
-        let result = call(count, vec![Input::List(list(), collect::<Vec<f64>>)]).unwrap();
+        let result = call(count, vec![Input::List(list(), collect::<Vec<f64>>, &crate::image::OWN)]).unwrap();
         assert_eq!(value::decode::<u64>(result.at(0)), Ok(2));
     }
 
@@ -473,7 +528,7 @@ mod tests {
     #[test]
     fn texts_bytes_and_paths_are_borrowed() {
         /// The types of what must be passed, found by the compiler from the arguments as `submit` does.
-        fn check<F: TaskFunction<P, M>, P, M>(function: F, _: P, inputs: Vec<Input<'_>>) -> u64 {
+        fn check<F: TaskFunction<P, M, Out: Data>, P, M>(function: F, _: P, inputs: Vec<Input<'_>>) -> u64 {
             value::decode(call(function, inputs).unwrap().at(0)).unwrap()
         }
         let arguments = (vec![1u8, 2], "three".to_string(), PathBuf::from("/a/b"));

@@ -9,9 +9,11 @@
 //! call. The sending side, what may be passed for them, is [`client::arguments`](crate::client).
 
 pub(crate) mod backtrace;
-pub mod code;
+pub(crate) mod code;
 pub(crate) mod failure;
-pub mod inputs;
+pub(crate) mod inputs;
 
-pub use code::{Descriptor, fingerprint};
-pub use inputs::{Input, Inputs, Output, Shared, TaskFunction};
+pub(crate) use code::{Descriptor, fingerprint};
+pub use failure::{Fallible, fallible};
+pub use inputs::{FallibleFunction, Shared, TaskFunction};
+pub(crate) use inputs::{Input, Inputs, Output};

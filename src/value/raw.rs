@@ -11,11 +11,12 @@ use crate::{
     part::{Cut, PartBytes},
 };
 use bytemuck::{NoUninit, Pod};
-use ndarray::{Array, ArrayD, Dimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
+use ndarray::{Array, ArrayD, ArrayViewD, Dimension, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn};
 use num_complex::Complex;
 use rustc_hash::FxHashMap;
 use std::{
     any::{Any, TypeId},
+    mem::needs_drop,
     sync::{Arc, LazyLock},
 };
 
@@ -47,7 +48,13 @@ pub(super) struct Raw {
 }
 
 /// What there is for this type, if its elements travel as they are.
-pub(super) fn raw(id: TypeId) -> Option<&'static Raw> {
+pub(super) fn raw<T: 'static>() -> Option<&'static Raw> {
+    // All of them own their elements: other types need not be looked up.
+    if needs_drop::<T>() { raw_of(TypeId::of::<T>()) } else { None }
+}
+
+/// As [`raw`], of a type that is known by its number only.
+pub(super) fn raw_of(id: TypeId) -> Option<&'static Raw> {
     TABLE.get(&id)
 }
 
@@ -79,12 +86,13 @@ fn add_number<E: Number>(table: &mut FxHashMap<TypeId, Raw>) {
     add::<Array<E, Ix4>>(table);
     add::<Array<E, Ix5>>(table);
     add::<Array<E, Ix6>>(table);
-    add::<Array<E, IxDyn>>(table);
+    let any_axes = add::<Array<E, IxDyn>>(table);
+    any_axes.of_other = host_of_device::<E>;
     add::<DeviceVec<E>>(table);
     add::<DeviceArray<E>>(table);
 }
 
-fn add<T: Elements>(table: &mut FxHashMap<TypeId, Raw>) {
+fn add<T: Elements>(table: &mut FxHashMap<TypeId, Raw>) -> &mut Raw {
     fn of<T: Any>(value: &dyn Any) -> &T {
         value.downcast_ref().expect("the type that it was found by")
     }
@@ -97,7 +105,7 @@ fn add<T: Elements>(table: &mut FxHashMap<TypeId, Raw>) {
         part: |value, cut| of::<T>(value).part(cut),
         of_other: |other| Some(T::of_other(other)?.map(|value| Arc::new(value) as Shared)),
     };
-    table.insert(TypeId::of::<T>(), raw);
+    table.entry(TypeId::of::<T>()).insert_entry(raw).into_mut()
 }
 
 /// A number that travels as it is.
@@ -148,15 +156,21 @@ fn head_of_array(first: u8, shape: &[usize]) -> Vec<u8> {
 }
 
 /// The array of which this is the head, with these elements.
-fn array<E>(head: &[u8], elements: Vec<E>) -> Option<ArrayD<E>> {
+fn array<E, D: Dimension>(head: &[u8], elements: Vec<E>) -> Option<Array<E, D>> {
     let shape: Vec<usize> = postcard::from_bytes(head.get(1..)?).ok()?;
-    ArrayD::from_shape_vec(shape, elements).ok()
+    Array::from_shape_vec(D::from_dimension(&IxDyn(&shape))?, elements).ok()
 }
 
 fn to_c_order<E: Clone, D: Dimension>(array: &mut Array<E, D>) {
     if !array.is_standard_layout() {
-        *array = array.as_standard_layout().into_owned();
+        let elements = in_c_order(array.view().into_dyn());
+        *array = Array::from_shape_vec(array.raw_dim(), elements).expect("an element for each place");
     }
+}
+
+/// The elements in C order: compiled once for each type of them rather than for each number of axes, too.
+fn in_c_order<E: Clone>(array: ArrayViewD<'_, E>) -> Vec<E> {
+    array.iter().cloned().collect()
 }
 
 /// The head and the body of an array in C order; its head begins with `first`.
@@ -194,16 +208,14 @@ impl<E: Number, D: Dimension + 'static> Elements for Array<E, D> {
         wire_of_array(ARRAY, this)
     }
     fn read(head: &[u8], body: Buffer) -> Option<Self> {
-        array(head, body.into_vec().ok()?)?.into_dimensionality().ok()
+        array(head, body.into_vec().ok()?)
     }
-    fn of_other(other: &dyn Any) -> Option<Result<Self, String>> {
-        if TypeId::of::<D>() != TypeId::of::<IxDyn>() {
-            return None;
-        }
-        let array = other.downcast_ref::<DeviceArray<E>>()?.to_host();
-        let same = |array: ArrayD<E>| array.into_dimensionality().expect("an array of any dimension");
-        Some(array.map(same).map_err(|error| error.to_string()))
-    }
+}
+
+/// The array of a device as the host's.
+fn host_of_device<E: Number>(other: &dyn Any) -> Option<Result<Shared, String>> {
+    let array = other.downcast_ref::<DeviceArray<E>>()?.to_host();
+    Some(array.map(|array| Arc::new(array) as Shared).map_err(|error| error.to_string()))
 }
 
 impl Elements for ArrayD<bool> {

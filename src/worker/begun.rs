@@ -3,6 +3,7 @@
 //! A thread begins and ends pieces of work, one within another where a task waits; this is all that costs
 //! anything. What is asked about limits and cancelled tasks is asked of all threads, and seldom.
 
+use super::{piece::SharedPiece, queue::Batch};
 use crate::{
     ids::{TaskId, Tasks},
     lock::lock,
@@ -21,6 +22,8 @@ pub(super) struct Begun {
     pub run: Arc<Run>,
     pub tasks: Tasks,
     pub since: Instant,
+    /// What waits there for the task that runs.
+    pub piece: SharedPiece,
     /// When its one task must have ended, if its time is limited and it has not.
     deadline: Option<Instant>,
     /// Whether that was too late.
@@ -29,11 +32,12 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    pub(super) fn new(run: Arc<Run>, tasks: Tasks, since: Instant) -> Self {
+    pub(super) fn new(batch: &Batch, piece: SharedPiece, since: Instant) -> Self {
+        let (run, tasks) = (Arc::clone(&batch.run), batch.tasks());
         let limit = (run.timeout_nanoseconds > 0).then(|| Duration::from_nanos(run.timeout_nanoseconds));
         // Beyond the end of time is no limit.
         let deadline = limit.and_then(|limit| since.checked_add(limit));
-        Self { run, tasks, since, deadline, is_overdue: false, cancelled: Vec::new() }
+        Self { run, tasks, since, piece, deadline, is_overdue: false, cancelled: Vec::new() }
     }
 
     /// How many of its tasks were told to end.
@@ -158,7 +162,7 @@ impl BegunTasks {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::piece::Piece, *};
     use crate::ids::Code;
 
     fn begun(first: u64, count: u32, attempt: u32, timeout: Duration, since: Instant) -> Begun {
@@ -172,8 +176,10 @@ mod tests {
             timeout_nanoseconds: timeout.as_nanos() as u64,
             is_kept: false,
             depth: 0,
+            order: 0,
         };
-        Begun::new(Arc::new(run), tasks, since)
+        let batch = Batch { run: Arc::new(run), values: Arc::default(), next: 0, end: count };
+        Begun::new(&batch, Arc::new(Mutex::new(Piece::new(batch.clone(), since))), since)
     }
 
     #[test]

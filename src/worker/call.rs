@@ -1,6 +1,4 @@
 //! Calls of tasks' functions: their inputs, and what came of them.
-//!
-//! A panic in a task is caught here and becomes its error.
 
 use super::{
     execute::Ended,
@@ -8,22 +6,20 @@ use super::{
     queue::Batch,
 };
 use crate::{
-    current::{self, Context},
+    current::{
+        self, Context,
+        call::{Failed, call_there, catch},
+    },
     error::{Reason, TaskError},
     ids::{Code, TaskId},
-    message::{Argument, Held, Need, Run},
+    message::{Given, Held, Need, Run},
+    module,
     packed::Packed,
-    running::running,
-    task::{Input, Inputs, Output, failure::Failure},
+    task::{Input, Inputs, Output},
     units::human_bytes,
 };
 use smallvec::SmallVec;
-use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 /// Runs the task at `index` of a run. `small` is emptied, and gets its value if that is small.
 pub(super) fn run_task(
@@ -37,22 +33,19 @@ pub(super) fn run_task(
     current::set_task(task, batch.run.attempt, batch.run.depth);
     small.truncate(0);
     let mut output = Output { small, small_bytes_max, large: None };
-    let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let descriptor = batch.run.code.descriptor().map_err(|error| error.to_string())?;
-        (descriptor.run)(&mut Inputs::new(inputs(batch, index as usize, collected)?), &mut output)
-    }));
-    let failed = |reason, message| Outcome::Failed(Box::new(task_error(&batch.run, task, reason, message)));
-    match outcome {
-        Ok(Ok(())) => output.large.take().map_or(Outcome::Small, Outcome::Large),
-        Ok(Err(words)) => failed(Reason::Decode, words),
-        // It could not go on without a task of its own that nobody begins any more.
-        Err(panic) if running().is_some_and(|running| running.was_too_late) => {
-            failed(Reason::Stopping, panic_words(&*panic))
+    let outcome = catch(|| {
+        let descriptor = batch.run.code.descriptor().map_err(|error| Failed::decode(error.to_string()))?;
+        let inputs = inputs(batch, index as usize, collected).map_err(Failed::decode)?;
+        match module::call_of(batch.run.code) {
+            None => (descriptor.run)(&mut Inputs::new(inputs), &mut output).map_err(Failed::decode),
+            Some(call) => call_there(call, descriptor, &mut Inputs::new(inputs), &mut output),
         }
-        Err(panic) => match panic.downcast::<Failure>() {
-            Ok(failure) => failed(Reason::Failed { detail: failure.detail }, failure.message),
-            Err(panic) => failed(Reason::Panic, panic_words(&*panic)),
-        },
+    });
+    match outcome {
+        Ok(()) => output.large.take().map_or(Outcome::Small, Outcome::Large),
+        Err(Failed { reason, message }) => {
+            Outcome::Failed(Box::new(task_error(&batch.run, task, reason, message)))
+        }
     }
 }
 
@@ -80,8 +73,8 @@ pub(crate) fn run_until(
 
 /// How to collect each argument that is a list.
 pub(super) fn collects(run: &Run) -> Vec<Option<Code>> {
-    let collect = |argument: &Argument| match argument {
-        Argument::Lists { collect, .. } => Some(*collect),
+    let collect = |argument: &Given| match argument {
+        Given::Lists { collect, .. } => Some(*collect),
         _ => None,
     };
     run.arguments.iter().map(collect).collect()
@@ -97,21 +90,23 @@ fn inputs<'a>(
         Need::Inline(bytes) => Ok(Input::Bytes(bytes)),
         Need::Held(held) => value(held).map(Input::Value),
         Need::Part(part) => value(part).map(Input::Part),
+        Need::Own(_) | Need::Sent(_) => Err("an input does not exist yet".to_string()),
     };
     let mut inputs = SmallVec::new();
     // The key by which the journal knows a task is no argument.
     let count = piece.run.arguments.len() - usize::from(piece.run.is_kept);
     for (argument, collect) in piece.run.arguments.iter().zip(collected).take(count) {
         inputs.push(match argument {
-            Argument::Same(bytes) => Input::Bytes(bytes),
-            Argument::Each(values) => Input::Bytes(values.at(index)),
-            Argument::Needs(needs) => input(&needs[index])?,
-            Argument::Lists { lists, .. } => {
+            Given::Same(bytes) => Input::Bytes(bytes),
+            Given::Each(values) => Input::Bytes(values.at(index)),
+            Given::Values(needs) => input(&needs[index])?,
+            Given::Lists { lists, .. } => {
                 let items = lists[index].iter().map(input).collect::<Result<_, _>>()?;
                 let code = collect.ok_or("a list without its type")?;
-                Input::List(items, code.descriptor().map_err(|error| error.to_string())?.collect)
+                let list = code.descriptor().map_err(|error| error.to_string())?;
+                Input::List(items, list.collect, list.image)
             }
-            Argument::Parts { lists, cuts } => {
+            Given::Parts { lists, cuts } => {
                 Input::Parts(cuts.at(index), lists[index].iter().map(input).collect::<Result<_, String>>()?)
             }
         });
@@ -124,7 +119,7 @@ pub(super) fn task_error(run: &Arc<Run>, task: TaskId, reason: Reason, message: 
         reason,
         function: run.name(),
         task: task.0,
-        rank: current::rank().map(|rank| rank.0),
+        rank: current::rank(),
         host: String::new(),
         message: TaskError::message(message),
         attempts: run.attempt + 1,
@@ -139,11 +134,4 @@ pub(super) fn no_memory(run: &Arc<Run>, task: TaskId, bytes: u64) -> TaskError {
         human_bytes(bytes)
     );
     task_error(run, task, Reason::Memory, words)
-}
-
-fn panic_words(panic: &(dyn Any + Send)) -> String {
-    current::take_panic_words().unwrap_or_else(|| {
-        let words = panic.downcast_ref::<String>().cloned();
-        words.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
-    })
 }

@@ -2,9 +2,9 @@
 //!
 //! A thread takes a piece of what is queued at a time, small when little is queued, and hands results
 //! over when the piece is done, when [`HAND_OVER_AFTER`] has passed or when one of its tasks waits; then
-//! the rest goes back: many short tasks cost one hand-over, and no result and no task waits long for
-//! others of its piece. A task that waits keeps its thread and gives its place to another one
-//! (`threads.rs`, `patrol.rs`).
+//! the rest goes back: many short tasks cost one hand-over. No result and no task waits long for others of its
+//! piece: what waits there for a task that takes long is taken from the thread. A task that waits keeps its thread
+//! and gives its place to another one (`threads.rs`, `patrol.rs`).
 
 use super::{
     Execute,
@@ -13,7 +13,7 @@ use super::{
     call::{collects, no_memory, run_task, task_error},
     overflow,
     patrol::Patrol,
-    piece::{Outcome, PIECE, Paused, Piece},
+    piece::{Outcome, PIECE, Piece, SharedPiece},
     queue::{Batch, Queue},
     threads::{Refused, ThreadOptions, Threads, note_runs},
 };
@@ -25,7 +25,8 @@ use crate::{
     ids::{TaskId, Tasks},
     journal::{Journal, Key},
     lock::lock,
-    message::{Argument, Finished, Run, Running},
+    message::{Finished, Given, Run, Running},
+    pace::Pace,
     packed::Packed,
     record::Recorder,
     store::Fullness,
@@ -43,6 +44,9 @@ use std::{
 
 /// The longest that a result waits for the other results of its piece.
 pub(super) const HAND_OVER_AFTER: Duration = Duration::from_micros(100);
+/// After this time a task has run for long: what waits for it in its piece goes elsewhere, and what is queued behind
+/// it may, too.
+const LONG_AFTER: Duration = Duration::from_millis(1);
 /// The most tasks that a thread takes at a time.
 const PIECE_MAX: u32 = 512;
 
@@ -55,7 +59,7 @@ const STACK_BYTES_MORE: usize = 8 << 20;
 
 /// How a task ended.
 #[derive(Debug)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// With small values, one task after the other.
     Finished {
         /// Which, and their values.
@@ -74,14 +78,26 @@ pub enum Ended {
     },
     /// Not.
     Failed(Box<TaskError>),
-    /// Not begun: they go back to the scheduler.
-    NotBegun(Tasks),
     /// So many more tasks have failed, as their time is over, and still take their threads; fewer, if negative.
     RunsOn(i32),
+    /// None, while others are queued: all threads have run theirs for so many nanoseconds, longer than was to be
+    /// expected.
+    Behind(u64),
+}
+
+impl Ended {
+    /// How long the functions ran, and how many, if they have given values.
+    fn took(&self) -> Option<(u64, u32)> {
+        match self {
+            Self::Finished { finished, nanoseconds } => Some((*nanoseconds, finished.values.len() as u32)),
+            Self::Stored { nanoseconds, .. } => Some((*nanoseconds, 1)),
+            Self::Failed(_) | Self::RunsOn(_) | Self::Behind(_) => None,
+        }
+    }
 }
 
 /// Told when something has ended, and asked what a task's surroundings are.
-pub trait Host: Send + Sync {
+pub(crate) trait Host: Send + Sync {
     /// Something waits in `take_ended`.
     fn ended(&self);
     /// A thread begins to run tasks, or (`false`) has run them.
@@ -100,15 +116,22 @@ fn count(tasks: &[Tasks]) -> usize {
     tasks.iter().map(|tasks| tasks.count as usize).sum()
 }
 
+/// What is known of how long tasks take.
+struct Watching {
+    /// When that was last looked at.
+    looked: Instant,
+    /// What the scheduler reckons with.
+    pace: Pace,
+}
+
 /// A worker's threads and what they are to do.
-pub struct Pool {
+pub(crate) struct Pool {
     threads: Arc<Threads>,
     small_bytes_max: usize,
     queue: Mutex<Queue>,
     queued: AtomicUsize,
-    /// How often tasks were asked back: a thread that took its piece before the last time gives back what
-    /// it has not begun, as it may have been asked for.
-    recalls: AtomicUsize,
+    /// How many pieces there are of more than one task.
+    pieces_of_several: AtomicUsize,
     /// How many threads look after the queue, but those whose tasks wait.
     pub(super) active: AtomicUsize,
     /// How many of them have no task, and look for one or are about to.
@@ -129,6 +152,7 @@ pub struct Pool {
     ended: Mutex<Vec<Ended>>,
     has_ended: AtomicBool,
     begun: Arc<BegunTasks>,
+    watch: Mutex<Watching>,
     admission: Admission,
     pub(super) stopped: AtomicBool,
     host: OnceLock<std::sync::Weak<dyn Host>>,
@@ -143,7 +167,7 @@ impl Pool {
     /// # Errors
     ///
     /// The system's, if the threads cannot be started.
-    pub fn new(
+    pub(crate) fn new(
         options: ThreadOptions,
         small_bytes_max: usize,
         recorder: Option<Arc<Recorder>>,
@@ -161,7 +185,7 @@ impl Pool {
             small_bytes_max,
             queue: Mutex::default(),
             queued: AtomicUsize::new(0),
-            recalls: AtomicUsize::new(0),
+            pieces_of_several: AtomicUsize::new(0),
             active: AtomicUsize::new(0),
             looking: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
@@ -175,6 +199,7 @@ impl Pool {
             ended: Mutex::default(),
             has_ended: AtomicBool::new(false),
             begun,
+            watch: Mutex::new(Watching { looked: Instant::now(), pace: Pace::default() }),
             admission: Admission::default(),
             stopped: AtomicBool::new(false),
             host: OnceLock::new(),
@@ -184,27 +209,27 @@ impl Pool {
     }
 
     /// Says whom to tell. Once, before the first task.
-    pub fn set_host(&self, host: std::sync::Weak<dyn Host>) {
+    pub(crate) fn set_host(&self, host: std::sync::Weak<dyn Host>) {
         assert!(self.host.set(host).is_ok(), "a pool has one host");
     }
 
     /// Whether tasks are queued, and may begin as far as is known.
-    pub fn has_queued(&self) -> bool {
+    pub(crate) fn has_queued(&self) -> bool {
         self.queued.load(Ordering::SeqCst) > 0 && !self.admission.holds_back()
     }
 
     /// Whether a thread has a task, or looks for one.
-    pub fn is_active(&self) -> bool {
+    pub(crate) fn is_active(&self) -> bool {
         self.active.load(Ordering::SeqCst) > 0 || self.waiting.load(Ordering::SeqCst) > 0
     }
 
     /// Whether something has ended that nobody has taken.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::SeqCst)
     }
 
     /// Forgets what is queued, and begins nothing more.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);
         let mut queue = self.queue();
         *queue = Queue::default();
@@ -213,9 +238,9 @@ impl Pool {
 
     /// The task on this thread begins to wait, and gives its place to another thread: what came before it in its
     /// piece is handed over, and what comes after it goes back, so that nothing waits for what this task waits for.
-    pub fn pause(self: &Arc<Self>) {
-        if let Some(paused) = PIECE.with_borrow_mut(|piece| piece.as_mut().map(Piece::pause)) {
-            self.put_aside(paused);
+    pub(crate) fn pause(self: &Arc<Self>) {
+        if let Some(piece) = PIECE.with_borrow(Clone::clone) {
+            self.hand_over(self.take_from(&piece));
         }
         self.admission.block(true);
         note_runs(false);
@@ -230,14 +255,14 @@ impl Pool {
 
     /// The task on this thread has waited, and goes on: at once, as others may wait for what it holds. One of those
     /// that came in its place leaves when its task has ended.
-    pub fn resume(&self) {
+    pub(crate) fn resume(&self) {
         self.active.fetch_add(1, Ordering::SeqCst);
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         self.leave_paused();
         self.steps.fetch_add(1, Ordering::Relaxed);
         note_runs(true);
         self.admission.block(false);
-        PIECE.with_borrow_mut(|piece| piece.iter_mut().for_each(|piece| piece.since = Instant::now()));
+        PIECE.with_borrow(|piece| piece.iter().for_each(|piece| lock(piece).resume()));
     }
 
     fn leave_paused(&self) {
@@ -255,7 +280,7 @@ impl Pool {
     }
 
     /// Whether the task on this thread, which waits, must [`help`](Self::help), since there are no more threads.
-    pub fn needs_help(&self) -> bool {
+    pub(crate) fn needs_help(&self) -> bool {
         self.is_exhausted.load(Ordering::SeqCst)
             && self.active.load(Ordering::SeqCst) < self.threads.count()
             && self.has_queued()
@@ -275,21 +300,22 @@ impl Pool {
     }
 
     /// How many tasks wait for others.
-    pub fn waiting_count(&self) -> usize {
+    pub(crate) fn waiting_count(&self) -> usize {
         self.waiting.load(Ordering::SeqCst)
     }
 
     /// Runs a task on this thread, on top of the one that waits there. Returns whether there was one.
     ///
     /// The latest, which is likely to be what is waited for; so fewer lie on each other.
-    pub fn help(&self) -> bool {
+    pub(crate) fn help(&self) -> bool {
         if !self.needs_help() {
             return false;
         }
         let Some(piece) = self.take_piece(false, |queue, _| queue.last_piece(false)) else { return false };
         self.active.fetch_add(1, Ordering::SeqCst);
         // Tasks that wait may lie a thousand deep on one thread's stack.
-        stacker::maybe_grow(STACK_BYTES_MIN, STACK_BYTES_MORE, || self.run_piece(piece));
+        stacker::maybe_grow(STACK_BYTES_MIN, STACK_BYTES_MORE, || self.run_piece(&piece));
+        self.hand_over(self.end_piece(&piece));
         self.active.fetch_sub(1, Ordering::SeqCst);
         note_runs(false);
         true
@@ -387,13 +413,22 @@ impl Pool {
         let count = self.threads.count();
         'looks: loop {
             while let Some(piece) = self.next_piece(number > 0) {
-                self.run_piece(piece);
+                self.run_piece(&piece);
+                // Before it hands over: so no other thread is called for the one task that may begin with that.
                 self.looking.fetch_add(1, Ordering::SeqCst);
+                self.hand_over(self.end_piece(&piece));
                 if self.active.load(Ordering::SeqCst) > count {
                     // A task that waited goes on.
                     break 'looks;
                 }
                 self.call_threads();
+            }
+            if self.pieces_of_several.load(Ordering::SeqCst) > 0
+                && self.take_rests(&mut self.queue(), |_| true)
+            {
+                self.host().iter().for_each(|host| host.ended());
+                self.call_threads();
+                continue;
             }
             let alone = self.active.load(Ordering::SeqCst) == 1 && self.waiting.load(Ordering::SeqCst) == 0;
             if !(alone && self.host().is_some_and(|host| host.linger())) {
@@ -419,7 +454,7 @@ impl Pool {
     }
 
     /// What a thread that looks is to run; it then looks no longer.
-    fn next_piece(&self, is_spare: bool) -> Option<Piece> {
+    fn next_piece(&self, is_spare: bool) -> Option<SharedPiece> {
         self.take_piece(true, |queue, queued| {
             if self.waiting.load(Ordering::SeqCst) > 0 {
                 let nested = queue.last_piece(true);
@@ -439,7 +474,7 @@ impl Pool {
         &self,
         looks: bool,
         take: impl FnOnce(&mut Queue, usize) -> Option<Batch>,
-    ) -> Option<Piece> {
+    ) -> Option<SharedPiece> {
         if !self.has_queued() || self.stopped.load(Ordering::SeqCst) {
             return None;
         }
@@ -448,41 +483,94 @@ impl Pool {
         self.looking.fetch_sub(usize::from(looks), Ordering::SeqCst);
         self.queued.fetch_sub(tasks.len() as usize, Ordering::SeqCst);
         self.steps.fetch_add(1, Ordering::Relaxed);
-        Some(Piece::new(tasks, self.recalls.load(Ordering::SeqCst)))
+        let now = Instant::now();
+        let piece = Piece::new(tasks.clone(), now);
+        self.pieces_of_several.fetch_add(usize::from(piece.has_several), Ordering::SeqCst);
+        let piece = Arc::new(Mutex::new(piece));
+        // Under the lock of the queue, so that tasks that are asked back are found here or there.
+        self.begun.begin(self.place_of_all(), Begun::new(&tasks, Arc::clone(&piece), now));
+        Some(piece)
     }
 
-    fn hand_over(&self, mut ended: Vec<Ended>) {
-        if ended.is_empty() {
-            return;
+    fn place_of_all(&self) -> Option<usize> {
+        self.threads.place().map(|place| place.of_all)
+    }
+
+    /// A thread is at the end of its piece: what is left goes back. Returns what has ended.
+    fn end_piece(&self, piece: &SharedPiece) -> Vec<Ended> {
+        let ended = self.take_from(piece);
+        self.begun.end(self.place_of_all());
+        self.pieces_of_several.fetch_sub(usize::from(lock(piece).has_several), Ordering::SeqCst);
+        self.steps.fetch_add(1, Ordering::Relaxed);
+        ended
+    }
+
+    /// Puts back what waits in a piece for the task that runs. Returns what has ended there.
+    fn take_from(&self, piece: &SharedPiece) -> Vec<Ended> {
+        let has_rest = lock(piece).rest().len() > 0;
+        if has_rest { self.take_to(&mut self.queue(), piece) } else { lock(piece).pause().1 }
+    }
+
+    /// As `take_from`, with the queue at hand.
+    fn take_to(&self, queue: &mut Queue, piece: &SharedPiece) -> Vec<Ended> {
+        let (rest, ended) = lock(piece).pause();
+        if rest.len() > 0 && !self.stopped.load(Ordering::SeqCst) {
+            self.queued.fetch_add(rest.len() as usize, Ordering::SeqCst);
+            queue.put_back(rest);
         }
-        lock(&self.ended).append(&mut ended);
-        self.has_ended.store(true, Ordering::SeqCst);
-        if let Some(host) = self.host() {
+        ended
+    }
+
+    /// Puts back what threads have taken and not begun, as far as it is wanted. Returns whether there was something.
+    fn take_rests(&self, queue: &mut Queue, wanted: impl Fn(Tasks) -> bool) -> bool {
+        let mut any = false;
+        for piece in self.begun.latest(|_, begun| Arc::clone(&begun.piece)) {
+            let rest = lock(&piece).rest().tasks();
+            if rest.count > 0 && wanted(rest) {
+                self.note_ended(self.take_to(queue, &piece));
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn hand_over(&self, ended: Vec<Ended>) {
+        if self.note_ended(ended)
+            && let Some(host) = self.host()
+        {
             host.ended();
         }
     }
 
-    fn run_piece(&self, piece: Piece) {
+    /// Keeps what has ended until it is asked for. Returns whether it is anything.
+    fn note_ended(&self, mut ended: Vec<Ended>) -> bool {
+        if ended.is_empty() {
+            return false;
+        }
+        lock(&self.ended).append(&mut ended);
+        self.has_ended.store(true, Ordering::SeqCst);
+        true
+    }
+
+    /// Runs a piece.
+    fn run_piece(&self, shared: &SharedPiece) {
         let Some(host) = self.host() else { return };
         host.works(true);
         let place = self.threads.place();
         let (lane_place, is_shared) =
             (place.map(|place| place.in_pool), place.is_some_and(|place| place.is_spare));
         let place = place.map(|place| place.of_all);
-        let batch = piece.rest.clone();
-        self.begun.begin(place, Begun::new(Arc::clone(&batch.run), batch.tasks(), piece.since));
-        let outer = PIECE.replace(Some(piece));
+        let batch = lock(shared).rest().clone();
+        let outer = PIECE.replace(Some(Arc::clone(shared)));
         let (collected, mut small) = (collects(&batch.run), Packed::default());
         let mut lane = self.recorder.as_deref().and_then(|recorder| recorder.lane(lane_place, is_shared));
         note_runs(true);
         let run = Arc::clone(&batch.run);
         current::enter(host.context(), || {
             overflow::named(&run, || {
-                while let Some((index, answer)) = PIECE.with_borrow_mut(|piece| {
-                    let recalls = self.recalls.load(Ordering::Relaxed);
-                    let elapsed = lane.as_ref().map(|lane| lane.elapsed());
-                    piece.as_mut()?.begin_next(recalls, elapsed, &self.admission)
-                }) {
+                let mut next =
+                    lock(shared).begin_next(lane.as_ref().map(|lane| lane.elapsed()), &self.admission);
+                while let Some((index, answer)) = next {
                     let task = batch.run.tasks.first.plus(index);
                     let outcome = match answer {
                         Answer::Never(bytes) => Outcome::Failed(Box::new(no_memory(&batch.run, task, bytes))),
@@ -498,27 +586,22 @@ impl Pool {
                     if let Answer::Begins(bytes) = answer {
                         self.admission.end(bytes);
                     }
-                    PIECE.with_borrow_mut(|piece| {
-                        let piece = piece.as_mut().expect("pieces within this one are over");
-                        piece.results.push(task, outcome, &small);
-                    });
+                    let mut piece = lock(shared);
+                    piece.push(task, outcome, &small);
+                    next = piece.begin_next(lane.as_ref().map(|lane| lane.elapsed()), &self.admission);
                 }
             })
         });
         note_runs(false);
-        self.steps.fetch_add(1, Ordering::Relaxed);
         drop(lane);
-        self.begun.end(place);
         host.works(false);
-        if let Some(mut piece) = PIECE.replace(outer) {
-            self.put_aside(piece.pause());
-        }
+        PIECE.set(outer);
     }
 
     /// Writes to the journal what is to last.
     fn keep(&self, run: &Run, index: u32, outcome: &Outcome, small: &Packed) {
         let Some(journal) = self.journal.as_ref().filter(|_| run.is_kept) else { return };
-        let Some(Argument::Each(keys)) = run.arguments.last() else { return };
+        let Some(Given::Each(keys)) = run.arguments.last() else { return };
         let Ok(key) = keys.at(index as usize).try_into().map(Key) else { return };
         match outcome {
             Outcome::Small => journal.append(key, run.code, &[], small.at(0), 1),
@@ -531,21 +614,32 @@ impl Pool {
         }
     }
 
-    /// What is left of a piece goes back, for others to take, or to the scheduler, which may have asked for
-    /// it; what ended is handed over.
-    fn put_aside(&self, Paused { rest, mut ended, recalls }: Paused) {
-        if rest.len() > 0 {
-            let mut queue = self.queue();
-            if self.stopped.load(Ordering::SeqCst) {
-                // Nobody asks for it any more.
-            } else if recalls == self.recalls.load(Ordering::SeqCst) {
-                self.queued.fetch_add(rest.len() as usize, Ordering::SeqCst);
-                queue.put_back(rest);
-            } else {
-                ended.push(Ended::NotBegun(rest.tasks()));
-            }
+    /// Looks, now and then, whether tasks run for long: what waits for them goes elsewhere.
+    fn look_at_long(self: &Arc<Self>) {
+        let now = Instant::now();
+        let mut watch = lock(&self.watch);
+        if now.duration_since(watch.looked) < LONG_AFTER {
+            return;
         }
-        self.hand_over(ended);
+        watch.looked = now;
+        let ages = self.begun.latest(|_, begun| {
+            let age = now.saturating_duration_since(begun.since);
+            (age, (age >= LONG_AFTER).then(|| Arc::clone(&begun.piece)))
+        });
+        let long = ages.iter().filter_map(|(_, piece)| piece.as_ref());
+        for piece in long.filter(|piece| !lock(piece).is_empty()) {
+            self.note_ended(self.take_from(piece));
+        }
+        if !self.has_queued() {
+            return;
+        }
+        self.call_threads();
+        let least = ages.iter().map(|(age, _)| *age).min().filter(|_| !self.has_free_place());
+        let expected = Duration::from_nanos(watch.pace.nanoseconds().unwrap_or(0)).saturating_mul(2);
+        if let Some(least) = least.filter(|least| *least >= LONG_AFTER.max(expected)) {
+            watch.pace.is_at_least(nanoseconds(least));
+            self.note_ended(vec![Ended::Behind(nanoseconds(least))]);
+        }
     }
 
     /// Fails the tasks whose time is over.
@@ -557,7 +651,7 @@ impl Pool {
             let limit = Duration::from_nanos(run.timeout_nanoseconds);
             let words = format!("it may run for {limit:?}");
             let mut error = task_error(&run, task, Reason::Timeout, words);
-            error.rank = Some(host.context().rank().0);
+            error.rank = Some(host.context().rank());
             ended.extend([Ended::RunsOn(1), Ended::Failed(Box::new(error))]);
         }
         self.has_ended.store(true, Ordering::SeqCst);
@@ -581,7 +675,7 @@ impl Pool {
     }
 
     /// The names of the functions that the threads run.
-    pub fn running_names(&self) -> Vec<String> {
+    pub(crate) fn running_names(&self) -> Vec<String> {
         self.begun.latest(|_, begun| begun.run.name())
     }
 }
@@ -628,14 +722,21 @@ impl Execute for Arc<Pool> {
         if self.begun.has_limits() {
             self.end_overdue();
         }
+        self.look_at_long();
         if !self.has_ended.swap(false, Ordering::SeqCst) {
             return Vec::new();
         }
-        std::mem::take(&mut *lock(&self.ended))
+        let ended = std::mem::take(&mut *lock(&self.ended));
+        let pace = &mut lock(&self.watch).pace;
+        ended.iter().filter_map(Ended::took).for_each(|(nanoseconds, count)| pace.learn(nanoseconds, count));
+        ended
     }
 
     fn take_back(&self, most: u32) -> Vec<Tasks> {
         let mut queue = self.queue();
+        if queue.len() < most {
+            self.take_rests(&mut queue, |_| true);
+        }
         let back = queue.take_back(most);
         self.queued.fetch_sub(count(&back), Ordering::SeqCst);
         back
@@ -643,8 +744,7 @@ impl Execute for Arc<Pool> {
 
     fn take_back_these(&self, tasks: &[Tasks]) -> Vec<Tasks> {
         let mut queue = self.queue();
-        // Under the lock, so that what a thread took before is known to be of before.
-        self.recalls.fetch_add(1, Ordering::SeqCst);
+        self.take_rests(&mut queue, |rest| tasks.iter().any(|tasks| tasks.common(rest).is_some()));
         let back = queue.take_back_these(tasks);
         self.queued.fetch_sub(count(&back), Ordering::SeqCst);
         back

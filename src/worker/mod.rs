@@ -6,21 +6,23 @@
 mod admission;
 mod begun;
 pub(crate) mod call;
-pub mod execute;
+mod early;
+pub(crate) mod execute;
 mod overflow;
 mod patrol;
 mod piece;
 pub(crate) mod queue;
-pub mod threads;
+pub(crate) mod threads;
 
 use crate::{
     ids::{TaskId, Tasks},
-    message::{Argument, Held, Need, Run, Running, ToScheduler, ToWorker, WaitingTask},
-    packed::Packed,
+    message::{Given, Held, Made, Need, Run, Running, ToScheduler, ToWorker, WaitingTask},
     part::Cut,
+    rank::Rank,
     store::Fullness,
     value::Value,
 };
+use early::Early;
 use execute::Ended;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -49,7 +51,7 @@ pub(crate) trait Execute {
 
 /// Something a worker wants done.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Begin these tasks: all they need is in the store.
     Begin(Run),
     /// Get this value; tell [`Worker::news`] when it is here, unless it is here already.
@@ -60,8 +62,17 @@ pub enum Action {
         name: TaskId,
         /// The value.
         held: Held,
-        /// Which elements of it.
-        cut: Cut,
+        /// Which elements of it, if not all.
+        cut: Option<Cut>,
+    },
+    /// Send this value to another worker, for a run.
+    Send {
+        /// Which worker.
+        target: Rank,
+        /// Which run.
+        order: u64,
+        /// The value.
+        made: Made,
     },
     /// Forget this value.
     Free(TaskId),
@@ -78,13 +89,17 @@ pub enum Action {
 #[derive(Debug)]
 struct Waiting {
     run: Run,
+    /// How many values it waits for.
     missing: u32,
+    /// How many of them do not exist yet.
+    unmade: u32,
     cancelled: bool,
 }
 
 /// A worker's decisions. See the module.
-#[derive(Debug, Default)]
-pub struct Worker {
+#[derive(Debug)]
+pub(crate) struct Worker {
+    this: Rank,
     /// Single tasks that wait for values, by their number.
     waiting: FxHashMap<TaskId, Waiting>,
     /// Which of them wait for a value.
@@ -93,55 +108,99 @@ pub struct Worker {
     wanted: FxHashSet<TaskId>,
     /// How many parts of values were asked for, ever.
     parts: u64,
+    /// What concerns values that do not exist yet.
+    early: Early,
 }
 
 impl Worker {
+    /// The worker on this rank, without a task.
+    pub(crate) fn new(this: Rank) -> Self {
+        Self {
+            this,
+            waiting: FxHashMap::default(),
+            waiting_for: FxHashMap::default(),
+            wanted: FxHashSet::default(),
+            parts: 0,
+            early: Early::default(),
+        }
+    }
+
     /// Takes one message in. `is_here` tells whether the store has a value, which it then keeps.
-    pub fn handle(&mut self, message: ToWorker, mut is_here: impl FnMut(TaskId) -> bool) -> Vec<Action> {
+    pub(crate) fn handle(
+        &mut self,
+        message: ToWorker,
+        mut is_here: impl FnMut(TaskId) -> bool,
+    ) -> Vec<Action> {
         match message {
             ToWorker::Run(run) => self.run(run, &mut is_here),
             ToWorker::Free(tasks) => tasks.into_iter().flat_map(Tasks::iter).map(Action::Free).collect(),
             ToWorker::Yield(count) => vec![Action::TakeBack(count)],
-            ToWorker::Recall(tasks) => vec![self.recall(tasks)],
-            ToWorker::Cancel(tasks) => vec![self.recall(tasks.clone()), Action::Cancel(tasks)],
+            ToWorker::Recall(tasks) => self.recall(tasks),
+            ToWorker::Cancel(tasks) => {
+                let mut actions = self.recall(tasks.clone());
+                actions.push(Action::Cancel(tasks));
+                actions
+            }
+            ToWorker::Forward { task, target, order } => self.forward(task, target, order),
+            ToWorker::Made { order, made } => self.take_in(order, made, &mut is_here),
         }
     }
 
-    /// Gives back tasks that have not begun: those that wait for values, when they have come.
-    fn recall(&mut self, tasks: Vec<Tasks>) -> Action {
+    /// Gives back tasks that have not begun: those that fetch values, when these have come.
+    fn recall(&mut self, tasks: Vec<Tasks>) -> Vec<Action> {
+        let mut actions = Vec::new();
         for task in tasks.iter().copied().flat_map(Tasks::iter) {
-            if let Some(waiting) = self.waiting.get_mut(&task) {
-                waiting.cancelled = true;
-            }
+            self.give_up(task, &mut actions);
         }
-        Action::TakeBackThese(tasks)
+        actions.push(Action::TakeBackThese(tasks));
+        actions
+    }
+
+    /// A task is not to begin: it is given back, at once if it fetches nothing.
+    fn give_up(&mut self, task: TaskId, actions: &mut Vec<Action>) {
+        if !self.waiting.contains_key(&task) {
+            return;
+        }
+        self.expect_no_more(task);
+        let waiting = self.waiting.get_mut(&task).expect("looked at above");
+        waiting.cancelled = true;
+        if waiting.missing == 0 {
+            self.end_waiting(task, actions);
+        }
     }
 
     /// A value that was wanted is here.
-    pub fn news(&mut self, value: TaskId) -> Vec<Action> {
+    pub(crate) fn news(&mut self, value: TaskId) -> Vec<Action> {
         self.wanted.remove(&value);
         let mut actions = Vec::new();
         for task in self.waiting_for.remove(&value).unwrap_or_default() {
             let Some(waiting) = self.waiting.get_mut(&task) else { continue };
             waiting.missing -= 1;
-            if waiting.missing > 0 {
-                continue;
+            if waiting.missing == 0 {
+                self.end_waiting(task, &mut actions);
             }
-            let Some(Waiting { run, cancelled, .. }) = self.waiting.remove(&task) else { continue };
-            // Parts came for this task only, which keeps them itself from its beginning on.
-            let mut parts = Vec::new();
-            for_each_part(&run, |part| parts.push(Action::Free(part.task)));
-            actions.push(match cancelled {
-                true => Action::Say(ToScheduler::Yielded(vec![run.tasks])),
-                false => Action::Begin(run),
-            });
-            actions.append(&mut parts);
         }
         actions
     }
 
+    /// A task waits for nothing any more: it begins, or is given back.
+    fn end_waiting(&mut self, task: TaskId, actions: &mut Vec<Action>) {
+        let Some(Waiting { run, cancelled, .. }) = self.waiting.remove(&task) else { return };
+        // Parts came for this task only, which keeps them itself from its beginning on.
+        let mut parts = Vec::new();
+        for_each_part(&run, |part| parts.push(Action::Free(part.task)));
+        self.leave_copies(&run, &mut parts);
+        if cancelled {
+            self.ended_without(run.tasks);
+            actions.push(Action::Say(ToScheduler::Yielded(vec![run.tasks])));
+        } else {
+            actions.push(Action::Begin(run));
+        }
+        actions.append(&mut parts);
+    }
+
     /// These values will not come. What waits for them is given back, when nothing else is on its way for it.
-    pub fn lose(&mut self, values: &[TaskId]) -> Vec<Action> {
+    pub(crate) fn lose(&mut self, values: &[TaskId]) -> Vec<Action> {
         let mut actions = Vec::new();
         for value in values {
             for task in self.waiting_for.get(value).cloned().unwrap_or_default() {
@@ -155,18 +214,18 @@ impl Worker {
     }
 
     /// The tasks that wait for values, in order, with the values.
-    pub fn waiting(&self) -> Vec<WaitingTask> {
+    pub(crate) fn waiting(&self) -> Vec<WaitingTask> {
         let mut tasks: Vec<WaitingTask> = self
             .waiting
             .iter()
             .map(|(task, waiting)| {
-                let mut values = Vec::new();
-                for_each_held(&waiting.run, |held| {
-                    if self.wanted.contains(&held.task) {
-                        values.push(*held);
-                    }
+                let (mut values, mut unmade) = (Vec::new(), Vec::new());
+                for_each_need(&waiting.run, |need| match need {
+                    Need::Held(held) if self.wanted.contains(&held.task) => values.push(*held),
+                    Need::Own(task) | Need::Sent(task) => unmade.push(*task),
+                    _ => {}
                 });
-                WaitingTask { task: *task, values }
+                WaitingTask { task: *task, values, unmade }
             })
             .collect();
         tasks.sort_unstable_by_key(|waiting| waiting.task);
@@ -174,7 +233,7 @@ impl Worker {
     }
 
     /// How many tasks wait for values.
-    pub fn waiting_count(&self) -> usize {
+    pub(crate) fn waiting_count(&self) -> usize {
         self.waiting.len()
     }
 
@@ -184,9 +243,17 @@ impl Worker {
     }
 
     fn run(&mut self, run: Run, mut is_here: impl FnMut(TaskId) -> bool) -> Vec<Action> {
+        self.early.given.insert(run.tasks);
+        let order = run.order;
+        self.early.order = self.early.order.max(order);
         let mut missing = false;
-        for_each_held(&run, |held| missing |= !is_here(held.task));
-        for_each_part(&run, |_| missing = true);
+        for_each_need(&run, |need| {
+            missing |= match need {
+                Need::Inline(_) => false,
+                Need::Held(held) => !is_here(held.task),
+                Need::Part(_) | Need::Own(_) | Need::Sent(_) => true,
+            }
+        });
         if !missing {
             return vec![Action::Begin(run)];
         }
@@ -194,6 +261,7 @@ impl Worker {
         for index in 0..run.tasks.count {
             self.wait(single(&run, index), &mut is_here, &mut actions);
         }
+        self.take_in_outrun(order, &mut is_here, &mut actions);
         actions
     }
 
@@ -210,23 +278,25 @@ impl Worker {
             }
         });
         self.want_parts(&mut run, &mut missing, actions);
+        let unmade = self.expect(&mut run, &mut is_here, actions);
         // A task may need a value more than once, and of a list very many.
         missing.sort_unstable();
         missing.dedup();
-        if missing.is_empty() {
+        if missing.is_empty() && unmade == 0 {
             actions.push(Action::Begin(run));
             return;
         }
         for value in &missing {
             self.waiting_for.entry(*value).or_default().push(task);
         }
-        self.waiting.insert(task, Waiting { run, missing: missing.len() as u32, cancelled: false });
+        let missing = missing.len() as u32 + unmade;
+        self.waiting.insert(task, Waiting { run, missing, unmade, cancelled: false });
     }
 
     /// Asks for the parts that a single task needs, each under a new name that the task then knows it by.
     fn want_parts(&mut self, run: &mut Run, missing: &mut SmallVec<[TaskId; 4]>, actions: &mut Vec<Action>) {
         for argument in &mut run.arguments {
-            let Argument::Parts { lists, cuts } = argument else { continue };
+            let Given::Parts { lists, cuts } = argument else { continue };
             let needs = lists.iter_mut().flatten().enumerate();
             let parts = needs.filter_map(|(place, need)| match need {
                 Need::Part(held) => Some((place, held)),
@@ -235,19 +305,24 @@ impl Worker {
             // A task whose cut cannot be read begins without its parts, and fails.
             let Ok(cut) = postcard::from_bytes::<Cut>(cuts.at(0)) else { continue };
             for (place, held) in parts.filter(|(place, _)| *place < cut.assembly.input_count()) {
-                let name = TaskId::of_part(self.parts);
-                self.parts += 1;
+                let name = new_name(&mut self.parts);
                 missing.push(name);
                 let cut = cut.part(place);
                 let part = Held { task: name, size: cut.size(), ..*held };
-                actions.push(Action::WantPart { name, held: std::mem::replace(held, part), cut });
+                actions.push(Action::WantPart { name, held: std::mem::replace(held, part), cut: Some(cut) });
             }
         }
     }
 }
 
+/// A name for a part of a value.
+fn new_name(parts: &mut u64) -> TaskId {
+    *parts += 1;
+    TaskId::of_part(*parts - 1)
+}
+
 /// Calls `visit` with each value from a store that the tasks need whole.
-pub fn for_each_held(run: &Run, mut visit: impl FnMut(&Held)) {
+pub(crate) fn for_each_held(run: &Run, mut visit: impl FnMut(&Held)) {
     for_each_need(run, |need| {
         if let Need::Held(held) = need {
             visit(held);
@@ -256,7 +331,7 @@ pub fn for_each_held(run: &Run, mut visit: impl FnMut(&Held)) {
 }
 
 /// Calls `visit` with each value of which the tasks need a part.
-pub fn for_each_part(run: &Run, mut visit: impl FnMut(&Held)) {
+pub(crate) fn for_each_part(run: &Run, mut visit: impl FnMut(&Held)) {
     for_each_need(run, |need| {
         if let Need::Part(part) = need {
             visit(part);
@@ -265,43 +340,22 @@ pub fn for_each_part(run: &Run, mut visit: impl FnMut(&Held)) {
 }
 
 fn for_each_need(run: &Run, mut visit: impl FnMut(&Need)) {
-    for argument in &run.arguments {
-        match argument {
-            Argument::Same(_) | Argument::Each(_) => {}
-            Argument::Needs(needs) => needs.iter().for_each(&mut visit),
-            Argument::Lists { lists, .. } | Argument::Parts { lists, .. } => {
-                lists.iter().flatten().for_each(&mut visit);
-            }
-        }
-    }
+    run.arguments.iter().for_each(|argument| argument.for_each_need(&mut visit));
 }
 
 /// The task at `index` of a run, on its own.
 fn single(run: &Run, index: u32) -> Run {
     let at = index as usize;
-    let argument = |argument: &Argument| match argument {
-        Argument::Same(bytes) => Argument::Same(bytes.clone()),
-        Argument::Each(values) => {
-            let value: Packed = [values.at(at)].into_iter().collect();
-            Argument::Each(value)
-        }
-        Argument::Needs(needs) => Argument::Needs(vec![needs[at].clone()]),
-        Argument::Lists { lists, collect } => {
-            Argument::Lists { lists: vec![lists[at].clone()], collect: *collect }
-        }
-        Argument::Parts { lists, cuts } => {
-            Argument::Parts { lists: vec![lists[at].clone()], cuts: cuts.slice(at, 1) }
-        }
-    };
     Run {
         tasks: Tasks::one(run.tasks.first.plus(index)),
         code: run.code,
         attempt: run.attempt,
-        arguments: run.arguments.iter().map(argument).collect(),
+        arguments: run.arguments.iter().map(|argument| argument.slice(at..at + 1)).collect(),
         label: run.label.clone(),
         timeout_nanoseconds: run.timeout_nanoseconds,
         is_kept: run.is_kept,
         depth: run.depth,
+        order: run.order,
     }
 }
 
@@ -323,7 +377,7 @@ mod tests {
     fn run(first: u64, needs: &[&[u64]]) -> Run {
         let arguments = needs
             .iter()
-            .map(|values| Argument::Needs(values.iter().map(|value| Need::Held(held(*value))).collect()))
+            .map(|values| Given::Values(values.iter().map(|value| Need::Held(held(*value))).collect()))
             .collect();
         let count = needs.first().map_or(1, |values| values.len() as u32);
         let tasks = Tasks { first: TaskId(first), count };
@@ -337,6 +391,7 @@ mod tests {
             timeout_nanoseconds: 0,
             is_kept: false,
             depth: 0,
+            order: 0,
         }
     }
 
@@ -350,13 +405,13 @@ mod tests {
 
     #[test]
     fn tasks_whose_values_are_here_begin_together() {
-        let mut worker = Worker::default();
+        let mut worker = Worker::new(Rank(2));
         assert_eq!(begun(&worker.handle(ToWorker::Run(run(0, &[&[50, 51]])), |_| true)), [(0, 2)]);
     }
 
     #[test]
     fn a_task_begins_when_its_last_value_has_come() {
-        let mut worker = Worker::default();
+        let mut worker = Worker::new(Rank(2));
         let is_here = |task: TaskId| task.0 == 50;
         let actions = worker.handle(ToWorker::Run(run(0, &[&[50, 51], &[52, 52]])), is_here);
         assert_eq!(actions, [Action::Want(held(52)), Action::Want(held(51))], "each is asked for once");
@@ -375,17 +430,17 @@ mod tests {
             false => Need::Held(held(*value)),
         };
         let lists = vec![values.iter().map(need).collect()];
-        let arguments = vec![Argument::Parts { lists, cuts: [bytes.as_slice()].into_iter().collect() }];
+        let arguments = vec![Given::Parts { lists, cuts: [bytes.as_slice()].into_iter().collect() }];
         Run { arguments, ..run(task, &[]) }
     }
 
     #[test]
     fn parts_come_for_one_task_and_go_when_it_begins() {
-        let mut worker = Worker::default();
+        let mut worker = Worker::new(Rank(2));
         let values = [(50, true), (51, false), (50, true)];
         let actions = worker.handle(ToWorker::Run(run_of_parts(0, &values)), |task| task.0 == 51);
         let wanted = actions.iter().map(|action| match action {
-            Action::WantPart { name, held, cut } => (*name, held.task.0, cut.size().bytes),
+            Action::WantPart { name, held, cut } => (*name, held.task.0, cut.as_ref().unwrap().size().bytes),
             other => panic!("{other:?}"),
         });
         let names = [TaskId::of_part(0), TaskId::of_part(1)];
@@ -402,7 +457,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_task_goes_back_when_its_fetches_are_done() {
-        let mut worker = Worker::default();
+        let mut worker = Worker::new(Rank(2));
         worker.handle(ToWorker::Run(run(0, &[&[50]])), |_| false);
         let tasks = vec![Tasks::one(TaskId(0))];
         let actions = worker.handle(ToWorker::Cancel(tasks.clone()), |_| false);

@@ -2,8 +2,10 @@
 //!
 //! The guard page below a stack turns an overflow into SIGSEGV, which is handled on the thread's alternate stack.
 //! Rust gives threads one, but not where a library has installed a handler before `main`, as UCX does below MPICH:
-//! there they are given one here. The handler does only what POSIX allows in one. Any other SIGSEGV goes to the handler that was
-//! installed before.
+//! there they are given one here. The handler does only what POSIX allows in one.
+//!
+//! Any other SIGSEGV or SIGBUS goes to the handler that was installed before. Where that leaves the process to end, the
+//! task is named, too, and a signal that the process sent to itself is raised again.
 
 use crate::{message::Run, units::human_bytes};
 use std::{cell::Cell, mem, ptr, sync::Once, sync::OnceLock};
@@ -139,28 +141,62 @@ fn install(stack_bytes: usize) {
 
 extern "C" fn handle(signal: libc::c_int, information: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the system gives a record of this signal.
-    let address = unsafe { (*information).si_addr() } as usize;
+    let (address, code, sender) =
+        unsafe { ((*information).si_addr() as usize, (*information).si_code, (*information).si_pid()) };
     let stack = STACK.get();
     if (stack.guard.0..stack.guard.1).contains(&address) {
-        let Name(name, length) = NAME.get();
-        let name: &[u8] = match name.is_null() {
-            true => b"a part of a task",
-            // SAFETY: the name lives as long as the task, which has not ended.
-            false => unsafe { std::slice::from_raw_parts(name, length) },
-        };
-        let remedy = REMEDY.get().map_or("", String::as_str).as_bytes();
-        let pieces = [b"Error: ", &stack.who[..stack.who_length], b": ", name, remedy];
-        let pieces =
-            pieces.map(|piece| libc::iovec { iov_base: piece.as_ptr() as *mut _, iov_len: piece.len() });
-        // SAFETY: both calls are allowed in a handler; the pieces are borrowed above.
-        unsafe {
-            libc::writev(libc::STDERR_FILENO, pieces.as_ptr(), pieces.len() as libc::c_int);
-            libc::abort();
-        }
+        say(&stack, REMEDY.get().map_or("", String::as_str));
+        // SAFETY: this is allowed in a handler.
+        unsafe { libc::abort() };
     }
+    // SAFETY: as the system would have called it.
+    unsafe { handle_as_before(signal, information, context) };
+    if is_ours(signal) {
+        return;
+    }
+    // That handler has given up: the process ends when this has returned and the access is tried again.
+    let is_task = stack.who_length > 0 && !NAME.get().0.is_null();
+    // SAFETY: this is allowed in a handler.
+    let is_own = code > 0 || sender == unsafe { libc::getpid() };
+    if is_task && is_own {
+        say(&stack, if signal == libc::SIGSEGV { ENDED_BY_SEGV } else { ENDED_BY_BUS });
+    }
+    // No access is tried again where the signal was sent.
+    if code <= 0 {
+        // SAFETY: this is allowed in a handler.
+        unsafe { libc::raise(signal) };
+    }
+}
+
+const ENDED_BY_SEGV: &str = " has ended its process by SIGSEGV\n";
+const ENDED_BY_BUS: &str = " has ended its process by SIGBUS\n";
+
+/// Tells of the task that runs on this thread, as handlers may.
+fn say(stack: &Stack, words: &str) {
+    let Name(name, length) = NAME.get();
+    let name: &[u8] = match name.is_null() {
+        true => b"a part of a task",
+        // SAFETY: the name lives as long as the task, which has not ended.
+        false => unsafe { std::slice::from_raw_parts(name, length) },
+    };
+    let pieces = [b"Error: ", &stack.who[..stack.who_length], b": ", name, words.as_bytes()];
+    let pieces = pieces.map(|piece| libc::iovec { iov_base: piece.as_ptr() as *mut _, iov_len: piece.len() });
+    // SAFETY: the call is allowed in a handler; the pieces are borrowed above.
+    unsafe { libc::writev(libc::STDERR_FILENO, pieces.as_ptr(), pieces.len() as libc::c_int) };
+}
+
+/// Calls the handler that was installed before; without one the default action is set.
+///
+/// # Safety
+///
+/// As for the handler of a signal.
+unsafe fn handle_as_before(
+    signal: libc::c_int,
+    information: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
     let before = BEFORE.get().zip(SIGNALS.iter().position(|known| *known == signal));
-    // SAFETY: as the system would have called it; the default action ends the process when this has returned and the
-    // access is tried again.
+    // SAFETY: the function is called with what its flags say.
     unsafe {
         match before.map(|(before, at)| before[at]) {
             Some(before) if ![libc::SIG_DFL, libc::SIG_IGN].contains(&before.sa_sigaction) => {
@@ -171,13 +207,18 @@ extern "C" fn handle(signal: libc::c_int, information: *mut libc::siginfo_t, con
                     mem::transmute::<usize, extern "C" fn(libc::c_int)>(before.sa_sigaction)(signal);
                 }
             }
-            _ => {
-                libc::signal(signal, libc::SIG_DFL);
-                // One that was sent is not raised again by itself.
-                if (*information).si_code <= 0 {
-                    libc::raise(signal);
-                }
-            }
+            _ => drop(libc::signal(signal, libc::SIG_DFL)),
         }
+    }
+}
+
+/// Whether a signal still comes here. Handlers that know nothing of a fault, as Rust's own and LLVM's, put the action
+/// that was there before themselves in place and return.
+fn is_ours(signal: libc::c_int) -> bool {
+    // SAFETY: the call is allowed in a handler, and writes the record, for which all zeros are valid.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        libc::sigaction(signal, ptr::null(), &raw mut action) != 0
+            || action.sa_sigaction == handle as *const () as usize
     }
 }

@@ -8,51 +8,61 @@ use super::{
 use crate::{error::TaskError, ids::TaskId, message::Finished, packed::Packed, value::Value};
 use std::{
     cell::RefCell,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 thread_local! {
     /// The piece whose task this thread runs.
-    pub(super) static PIECE: RefCell<Option<Piece>> = const { RefCell::new(None) };
+    pub(super) static PIECE: RefCell<Option<SharedPiece>> = const { RefCell::new(None) };
 }
+
+/// A piece in the hands of a thread: others may take from it what waits there for the task that runs.
+pub(super) type SharedPiece = Arc<Mutex<Piece>>;
 
 /// What a thread has before it, and what that has brought so far.
 pub(super) struct Piece {
     /// The tasks that have not begun.
-    pub(super) rest: Batch,
-    pub(super) results: Results,
+    rest: Batch,
+    results: Results,
     /// How long its tasks ran up to `since`.
     spent: Duration,
-    pub(super) since: Instant,
-    /// How often tasks had been asked back when it was taken.
-    pub(super) recalls: usize,
-}
-
-/// What a thread puts aside.
-pub(super) struct Paused {
-    /// The tasks that have not begun.
-    pub(super) rest: Batch,
-    pub(super) ended: Vec<Ended>,
-    /// How often tasks had been asked back when they were taken.
-    pub(super) recalls: usize,
+    since: Instant,
+    /// Whether it had more than one task.
+    pub(super) has_several: bool,
 }
 
 impl Piece {
-    pub(super) fn new(rest: Batch, recalls: usize) -> Self {
-        Self { rest, results: Results::default(), spent: Duration::ZERO, since: Instant::now(), recalls }
+    pub(super) fn new(rest: Batch, since: Instant) -> Self {
+        let has_several = rest.len() > 1;
+        Self { rest, results: Results::default(), spent: Duration::ZERO, since, has_several }
     }
 
-    /// The place of the next task, unless results are due, tasks were asked back by now, or it has to wait
-    /// for memory. `elapsed` is how long ago it was taken, if that is known without a look at the clock.
+    /// The tasks that have not begun.
+    pub(super) fn rest(&self) -> &Batch {
+        &self.rest
+    }
+
+    /// Whether nothing waits here for the task that runs, neither tasks nor results.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.len() == 0 && self.results.count == 0
+    }
+
+    /// What one of its tasks brought.
+    pub(super) fn push(&mut self, task: TaskId, outcome: Outcome, small: &Packed) {
+        self.results.push(task, outcome, small);
+    }
+
+    /// The place of the next task, unless results are due, or it has to wait for memory. `elapsed` is how long ago the
+    /// piece was taken, if that is known without a look at the clock.
     pub(super) fn begin_next(
         &mut self,
-        recalls: usize,
         elapsed: Option<Duration>,
         admission: &Admission,
     ) -> Option<(u32, Answer)> {
         let elapsed = || elapsed.unwrap_or_else(|| self.since.elapsed());
         let is_due = self.results.count > 0 && elapsed() >= HAND_OVER_AFTER;
-        if is_due || recalls != self.recalls || self.rest.len() == 0 {
+        if is_due || self.rest.len() == 0 {
             return None;
         }
         let index = self.rest.next;
@@ -64,16 +74,23 @@ impl Piece {
         Some((index, answer))
     }
 
-    /// Takes out the tasks that have not begun, and what the others brought.
-    pub(super) fn pause(&mut self) -> Paused {
+    /// The task that runs has waited, and goes on.
+    pub(super) fn resume(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// Takes out the tasks that have not begun, and what the others brought. If a task runs, the time that it has
+    /// taken so far counts as theirs.
+    pub(super) fn pause(&mut self) -> (Batch, Vec<Ended>) {
         self.spent += self.since.elapsed();
+        self.resume();
         let rest = self.rest.clone();
         self.rest.next = self.rest.end;
         let ended = match self.results.count {
             0 => Vec::new(),
             _ => self.results.close(std::mem::take(&mut self.spent)),
         };
-        Paused { rest, ended, recalls: self.recalls }
+        (rest, ended)
     }
 }
 
@@ -89,7 +106,7 @@ pub(super) enum Outcome {
 /// What some tasks brought.
 #[derive(Default)]
 pub(super) struct Results {
-    pub(super) ended: Vec<Ended>,
+    ended: Vec<Ended>,
     /// Small values, one task after the other.
     open: Option<Finished>,
     /// How many tasks there were.
@@ -131,7 +148,7 @@ impl Results {
                     *nanoseconds = each * finished.values.len() as u64
                 }
                 Ended::Stored { nanoseconds, .. } => *nanoseconds = each,
-                Ended::Failed(_) | Ended::NotBegun(_) | Ended::RunsOn(_) => {}
+                Ended::Failed(_) | Ended::RunsOn(_) | Ended::Behind(_) => {}
             }
         }
         self.count = 0;

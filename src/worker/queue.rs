@@ -3,7 +3,7 @@
 use super::{for_each_held, for_each_part};
 use crate::{
     ids::{TaskId, Tasks},
-    message::{Argument, Held, Need, Run},
+    message::{Given, Held, Need, Run},
     value::Value,
 };
 use rustc_hash::FxHashMap;
@@ -47,18 +47,16 @@ impl Batch {
             return 0;
         }
         let spilled = |need: &Need| match need {
-            Need::Inline(_) => 0,
+            Need::Inline(_) | Need::Own(_) | Need::Sent(_) => 0,
             Need::Held(held) | Need::Part(held) => {
                 let value = self.values.get(&held.task).filter(|value| value.is_spilled());
                 value.map_or(0, Value::live_bytes)
             }
         };
-        let of = |argument: &Argument| match argument {
-            Argument::Same(_) | Argument::Each(_) => 0,
-            Argument::Needs(needs) => spilled(&needs[index]),
-            Argument::Lists { lists, .. } | Argument::Parts { lists, .. } => {
-                lists[index].iter().map(spilled).sum()
-            }
+        let of = |argument: &Given| match argument {
+            Given::Same(_) | Given::Each(_) => 0,
+            Given::Values(needs) => spilled(&needs[index]),
+            Given::Lists { lists, .. } | Given::Parts { lists, .. } => lists[index].iter().map(spilled).sum(),
         };
         self.run.arguments.iter().map(of).sum()
     }
@@ -151,17 +149,13 @@ impl Queue {
         for wanted in tasks {
             let mut kept = VecDeque::with_capacity(self.0.len());
             for batch in self.0.drain(..) {
-                let here = batch.tasks();
-                let start = here.first.0.max(wanted.first.0);
-                let end =
-                    (here.first.0 + u64::from(here.count)).min(wanted.first.0 + u64::from(wanted.count));
-                if start >= end {
+                let Some(common) = batch.tasks().common(*wanted) else {
                     kept.push_back(batch);
                     continue;
-                }
-                back.push(Tasks { first: TaskId(start), count: (end - start) as u32 });
-                let base = batch.run.tasks.first.0;
-                for (next, end) in [(batch.next, (start - base) as u32), ((end - base) as u32, batch.end)] {
+                };
+                back.push(common);
+                let start = (common.first.0 - batch.run.tasks.first.0) as u32;
+                for (next, end) in [(batch.next, start), (start + common.count, batch.end)] {
                     if next < end {
                         kept.push_back(Batch { next, end, ..batch.clone() });
                     }

@@ -22,11 +22,11 @@ use std::{
 const WHOLE_POOLS: usize = 2;
 
 /// The maximum number of threads in place of those whose tasks wait, unless another one is set.
-pub const SPARE_MAX: usize = 1024;
+pub(crate) const SPARE_MAX: usize = 1024;
 
 /// What the threads of a worker are to be like.
 #[derive(Clone, Debug)]
-pub struct ThreadOptions {
+pub(crate) struct ThreadOptions {
     /// How many tasks run at a time.
     pub count: usize,
     /// The cores that the threads keep to, if any.
@@ -41,7 +41,8 @@ pub struct ThreadOptions {
 
 impl ThreadOptions {
     /// So many threads, with defaults for all else.
-    pub fn of(count: usize) -> Self {
+    #[cfg(test)]
+    pub(crate) fn of(count: usize) -> Self {
         Self {
             count,
             cores: Vec::new(),

@@ -435,3 +435,41 @@ def frequencies(random):
                 [wide] = run(given, [(*step, (), ())[:4] if len(step) < 4 else step])
                 meant = ("covariances-of-float32", [wide.astype(dtype)])
             yield entry(f"{step[0]} {dtype}", given, step, tolerance=tolerance, meant=meant)
+
+
+def sets(random):
+    for dtype, shape in itertools.product(["bool"] + ORDERED, SHAPES):
+        x = with_specials(random, dtype, shape, random.choice(["small", "nan", "inf"]))
+        if x.ndim:
+            yield entry(f"unique_all {dtype}", [x], ("unique_all", [0]), tolerance="value", variants=2)
+        for kind in ["small", "nan", "inf"]:
+            y = with_specials(random, dtype, SHAPES[random.integers(len(SHAPES))], kind)
+            if x.ndim and y.ndim:
+                for name in ["is_in", "union1d", "intersect1d", "setdiff1d"]:
+                    yield entry(f"{name} {dtype}", [x, y], (name, [0, 1]), tolerance="value")
+
+
+def groups(random):
+    for dtype, key_type in itertools.product(ORDERED, INTEGERS):
+        for shape in [(12,), (1,), (0,), (3, 4), (40,)]:
+            x = ordinary(random, dtype, shape)
+            first, second = (random.integers(0, 4, shape).astype(key_type) for _ in range(2))
+            if key_type.startswith("i"):
+                first = first - first.dtype.type(2)
+            tolerance = {"near": 1e-5 if dtype == "float32" else 1e-12}
+            yield entry(f"group_by {dtype}", [x, first], ("group_by", [0, 1]), tolerance=tolerance, variants=2)
+            given = [x, first, second]
+            yield entry(f"group_by two {dtype}", given, ("group_by", [0, 1, 2]), tolerance=tolerance, variants=2)
+
+
+def nan_quantiles(random):
+    for dtype in REALS:
+        for shape, kind in itertools.product([(5,), (1,), (3, 4), (2, 3, 2), (30,)], ["small", "normal", "nan"]):
+            for axis in range(len(shape)):
+                x = with_specials(random, dtype, shape, kind)
+                x[np.isinf(x)] = 0
+                quantile = float(random.choice([0.0, 0.1, 0.25, 0.3, 0.5, 0.77, 1.0]))
+                tolerance = {"near": 8 * float(np.finfo(dtype).eps) * 5}
+                yield entry(f"nanmedian {dtype}", [x], ("nanmedian", [0], [axis]), tolerance=tolerance)
+                for name, words in [("nanquantile", [quantile]), ("nanpercentile", [quantile * 100])]:
+                    yield entry(f"{name} {dtype}", [x], (name, [0], [axis], words), tolerance=tolerance)

@@ -29,6 +29,9 @@ def cases(seed):
         # A family of its own stays as it is when others change.
         yield from function(np.random.default_rng([seed, place]))
     yield from chains.chains(np.random.default_rng([seed, len(functions)]), CHAINS)
+    # Families after the chains leave these as they are.
+    for place, function in enumerate([families.sets, families.groups, families.nan_quantiles]):
+        yield from function(np.random.default_rng([seed, len(functions) + 1 + place]))
 
 
 def main():

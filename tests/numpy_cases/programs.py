@@ -68,6 +68,29 @@ def histogram(x, bins, low, high):
     return [counts, edges.astype("float64")]
 
 
+def unique_all(x):
+    values, first, inverse, counts = np.unique(x, return_index=True, return_inverse=True, return_counts=True)
+    return [values, first, inverse.reshape(x.shape), counts]
+
+
+def group_by(x, keys):
+    """The keys of groups in order, and the count, sum, mean, minimum, maximum and both variances of each."""
+    rows, inverse = np.unique(np.stack([each.ravel() for each in keys], axis=1), axis=0, return_inverse=True)
+    members = [x.ravel()[inverse.ravel() == group] for group in range(len(rows))]
+    total = np.sum(np.zeros(0, x.dtype)).dtype
+    exact = [each.astype("float64") for each in members]
+    return [
+        *[rows[:, place].copy() for place in range(len(keys))],
+        np.array([len(each) for each in members], "int64"),
+        np.array([each.sum() for each in members], total),
+        np.array([each.mean() for each in exact], "float64"),
+        np.array([each.min() for each in members], x.dtype),
+        np.array([each.max() for each in members], x.dtype),
+        np.array([each.var() for each in exact], "float64"),
+        np.array([each.var(ddof=1) for each in exact], "float64"),
+    ]
+
+
 def einsum(words, *arrays):
     return np.einsum(words, *arrays)
 
@@ -145,6 +168,15 @@ OPERATIONS = {
     "cov": lambda of, numbers, words: np.atleast_2d(np.cov(of[0], ddof=int(words[0]))),
     "corrcoef": lambda of, numbers, words: np.atleast_2d(np.corrcoef(of[0])),
     "unique": lambda of, numbers, words: list(np.unique(of[0], return_counts=True)),
+    "unique_all": lambda of, numbers, words: unique_all(of[0]),
+    "is_in": lambda of, numbers, words: np.isin(*of),
+    "union1d": lambda of, numbers, words: np.union1d(*of),
+    "intersect1d": lambda of, numbers, words: np.intersect1d(*of),
+    "setdiff1d": lambda of, numbers, words: np.setdiff1d(*of),
+    "group_by": lambda of, numbers, words: group_by(of[0], of[1:]),
+    "nanmedian": lambda of, numbers, words: np.nanmedian(of[0], axis=numbers[0]),
+    "nanquantile": lambda of, numbers, words: np.nanquantile(of[0], float(words[0]), axis=numbers[0]),
+    "nanpercentile": lambda of, numbers, words: np.nanpercentile(of[0], float(words[0]), axis=numbers[0]),
     "histogram": lambda of, numbers, words: histogram(of[0], numbers[0], float(words[0]), float(words[1])),
     "mask": lambda of, numbers, words: of[0][of[1]],
     "bincount": lambda of, numbers, words: np.bincount(of[0].ravel().astype("int64"), minlength=numbers[0]),

@@ -1,6 +1,17 @@
 //! Finds the examples, which tests run as users do.
 
-use std::{env, path::PathBuf, process::Command, sync::Once};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Once,
+};
+
+/// The repository, from a test of any of its packages.
+pub(crate) fn root() -> &'static Path {
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    folders.find(|folder| folder.join("tests/support/example.rs").is_file()).expect("tests run in a clone")
+}
 
 /// Where cargo puts an example, next to this program. Built first: `cargo test` does not build all.
 pub(crate) fn example(name: &str) -> PathBuf {
@@ -9,22 +20,11 @@ pub(crate) fn example(name: &str) -> PathBuf {
     let folder = this.parent().unwrap().parent().unwrap();
     BUILT.call_once(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args([
-            "build",
-            "--quiet",
-            "--examples",
-            "--manifest-path",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
-        ]);
+        cargo.current_dir(root()).args(["build", "--quiet", "--examples"]);
         cargo.arg("--target-dir").arg(folder.parent().unwrap());
-        if cfg!(not(feature = "mpi")) {
-            cargo.arg("--no-default-features");
-        }
-        // The features of this program: with others the whole library would be built once more.
-        let features =
-            [("linear-algebra", cfg!(feature = "linear-algebra")), ("zarr", cfg!(feature = "zarr"))];
-        for (feature, _) in features.into_iter().filter(|(_, is_on)| *is_on) {
-            cargo.args(["--features", feature]);
+        // The features of this program: with others the whole library would be built once more. `default` is one, too.
+        if !cfg!(feature = "default") {
+            cargo.args(["--no-default-features", "--features", &maniple::info::features().join(",")]);
         }
         if folder.ends_with("release") {
             cargo.arg("--release");

@@ -1,7 +1,5 @@
 //! A test program that starts itself again: only its test `program` then runs, and does what the environment says.
 
-#![allow(dead_code, reason = "no test uses all of it")]
-
 #[cfg(feature = "mpi")]
 use crate::support;
 use std::{env, process::Command};

@@ -1,12 +1,14 @@
 //! What tests need to know of the OpenCL that is installed: PoCL, in general.
 
-#![allow(dead_code, reason = "no test uses all of it")]
-
 use maniple::device::{self, DeviceKind};
 use std::{env, path::Path};
 
 /// Whether there is an OpenCL for CPUs. With `MANIPLE_REQUIRE_OPENCL` there must be.
 pub(crate) fn is_installed() -> bool {
+    if !maniple::info::features().contains(&"opencl") {
+        println!("skipped: built without the feature opencl");
+        return false;
+    }
     let found =
         device::list().is_ok_and(|devices| devices.iter().any(|device| device.kind == DeviceKind::Cpu));
     if !found {

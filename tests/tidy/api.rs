@@ -6,7 +6,9 @@
 use crate::modules::texts;
 use std::{collections::BTreeSet, env, fs, path::Path};
 
-const PATH: &str = "tests/tidy/public-api.txt";
+/// The folder of each library, and the file that has its public items.
+const LIBRARIES: [(&str, &str); 2] =
+    [("", "tests/tidy/public-api.txt"), ("command", "tests/tidy/public-api-command.txt")];
 
 /// A reader of one file's public items.
 struct Reader<'a> {
@@ -19,25 +21,26 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(mut self) -> BTreeSet<String> {
-        let mut is_hidden = false;
+        let (mut is_hidden, mut is_open) = (false, false);
         for place in 0..self.lines.len() {
             let line = self.lines[place];
             let text = line.trim_start();
             let indent = line.len() - text.len();
             if text.starts_with("#[") {
                 is_hidden |= text.starts_with("#[doc(hidden)]");
+                is_open |= text.starts_with("#[non_exhaustive]");
                 continue;
             }
             if text.is_empty() || text.starts_with("//") {
                 continue;
             }
-            self.item(place, indent, text, is_hidden);
-            is_hidden = false;
+            self.item(place, indent, text, (is_hidden, is_open));
+            (is_hidden, is_open) = (false, false);
         }
         self.found
     }
 
-    fn item(&mut self, place: usize, indent: usize, text: &str, is_hidden: bool) {
+    fn item(&mut self, place: usize, indent: usize, text: &str, (is_hidden, is_open): (bool, bool)) {
         if self.context.as_ref().is_some_and(|(outer, _)| indent <= *outer) {
             self.context = None;
         }
@@ -54,7 +57,8 @@ impl Reader<'_> {
             let is_enum = text.starts_with("pub enum ");
             let item = if is_enum { self.whole(place, indent) } else { self.signature(place).0 };
             let context = self.context.as_ref().map_or(String::new(), |(_, context)| format!("{context} | "));
-            self.found.insert(format!("{}: {context}{item}", self.module));
+            let open = if is_open { "#[non_exhaustive] " } else { "" };
+            self.found.insert(format!("{}: {context}{open}{item}", self.module));
         }
         let is_type = [" struct ", " trait "].iter().any(|word| format!(" {text}").contains(word));
         if is_type || text.starts_with("impl") {
@@ -138,18 +142,20 @@ fn name(item: &str) -> &str {
         });
         rest = &rest[end.map_or(0, |end| end + 1)..];
     }
-    for word in ["pub ", "struct ", "enum ", "trait ", "fn ", "type ", "const "] {
+    for word in ["#[non_exhaustive] ", "pub ", "struct ", "enum ", "trait ", "fn ", "type ", "const "] {
         rest = rest.trim_start().trim_start_matches(word);
     }
     rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
 }
 
-fn api() -> String {
-    let texts = texts();
+fn api(package: &str) -> String {
+    // What stands for a feature that was not built has the public items of the feature.
+    let mut texts = texts(package);
+    texts.retain(|(module, _)| module.last().is_none_or(|file| file != "absent"));
     let root = texts.iter().find(|(module, _)| module.is_empty()).map(|(_, text)| text.as_str()).unwrap();
     let is_open = |module: &str| {
         let place = root.find(&format!("\npub mod {module};"));
-        module != "fuzzing" && place.is_some_and(|place| !root[..place].ends_with("#[doc(hidden)]"))
+        place.is_some_and(|place| !root[..place].ends_with("#[doc(hidden)]"))
     };
     let mut exports = used(root, "pub use ");
     for (module, text) in &texts {
@@ -161,9 +167,9 @@ fn api() -> String {
     for (module, text) in &texts {
         let module = module.first().map_or("crate", String::as_str);
         let counts = |item: &String| match module {
-            "fuzzing" => false,
-            "crate" => !item.ends_with("pub mod fuzzing"),
+            "crate" => true,
             // What it uses is counted by its name, where it is.
+            _ if item.contains(": pub use absent::") => false,
             _ if item.contains(": pub use ") => is_open(module),
             _ => is_open(module) || exports.contains(name(item)),
         };
@@ -174,21 +180,46 @@ fn api() -> String {
 
 #[test]
 fn the_public_surface_is_that_of_the_file() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PATH);
-    let expected = api();
-    if env::var_os("MANIPLE_UPDATE").is_some() {
-        fs::write(&path, &expected).unwrap();
+    for (package, file) in LIBRARIES {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let expected = api(package);
+        if env::var_os("MANIPLE_UPDATE").is_some() {
+            fs::write(&path, &expected).unwrap();
+        }
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let known: BTreeSet<&str> = text.lines().collect();
+        let found: BTreeSet<&str> = expected.lines().collect();
+        let (gone, new): (Vec<_>, Vec<_>) =
+            (known.difference(&found).collect(), found.difference(&known).collect());
+        assert!(
+            gone.is_empty() && new.is_empty(),
+            "the public surface has changed: MANIPLE_UPDATE=1 cargo test --test tidy writes {file}\n\
+             gone: {gone:#?}\nnew: {new:#?}"
+        );
     }
-    let text = fs::read_to_string(&path).unwrap_or_default();
-    let known: BTreeSet<&str> = text.lines().collect();
-    let found: BTreeSet<&str> = expected.lines().collect();
-    let (gone, new): (Vec<_>, Vec<_>) =
-        (known.difference(&found).collect(), found.difference(&known).collect());
-    assert!(
-        gone.is_empty() && new.is_empty(),
-        "the public surface has changed: MANIPLE_UPDATE=1 cargo test --test tidy writes {PATH}\n\
-         gone: {gone:#?}\nnew: {new:#?}"
-    );
+}
+
+#[test]
+fn enums_can_have_more_variants_later() {
+    let api = api("");
+    let closed: Vec<&str> = api.lines().filter(|line| line.contains(": pub enum ")).collect();
+    assert!(closed.is_empty() && api.contains(": #[non_exhaustive] pub enum "), "{closed:#?}");
+}
+
+#[test]
+fn internals_are_hidden_in_one_module_that_users_do_not_build() {
+    let texts = texts("");
+    let (_, root) = texts.iter().find(|(module, _)| module.is_empty()).unwrap();
+    let places: Vec<usize> = root.match_indices("#[doc(hidden)]\npub mod ").map(|(place, _)| place).collect();
+    assert_eq!(places.len(), 1);
+    let (before, after) = root.split_at(places[0]);
+    assert!(before.ends_with("#[cfg(feature = \"testing\")]\n"));
+    assert!(after.starts_with("#[doc(hidden)]\npub mod internals;"));
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let features = manifest.split("[features]").nth(1).unwrap().split("\n[").next().unwrap();
+    let with_it: Vec<&str> =
+        features.lines().filter(|line| !line.starts_with('#') && line.contains("testing")).collect();
+    assert!(with_it.len() == 1 && with_it[0].starts_with("testing = "), "{with_it:?}");
 }
 
 #[test]

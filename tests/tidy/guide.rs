@@ -153,6 +153,7 @@ fn without_links(text: &str) -> String {
 /// The chapter on settings, from the table in the builder's documentation and its methods.
 fn settings() -> String {
     let source = read("src/runtime/mod.rs");
+    let methods = source.clone() + &read("src/runtime/serving.rs");
     let rows = source
         .lines()
         .skip_while(|line| *line != "/// | method | variable | default |")
@@ -161,7 +162,8 @@ fn settings() -> String {
     let mut text = String::from(
         "# Settings\n\n\
          Methods of `Runtime::builder()` and environment variables. A method takes precedence over its variable, and a \
-         variable\nover the default. Variables count on every rank unless their description says otherwise.\n\n\
+         variable\nover the default. Variables count on every rank unless their description says otherwise.\n\
+         A variable whose name is nearly one of these, such as `MANIPLE_REPROT`, is reported at the start.\n\n\
          | method | variable | default | meaning |\n|---|---|---|---|\n",
     );
     let mut count = 0;
@@ -170,7 +172,7 @@ fn settings() -> String {
         let [method, variable, default] = cells[..] else { panic!("three cells: {row}") };
         let method = without_links(method.trim());
         let name = method.trim_matches('`');
-        let meaning = if name.is_empty() { String::new() } else { summary_of(&source, name) };
+        let meaning = if name.is_empty() { String::new() } else { summary_of(&methods, name) };
         text += &format!("| {method} | {} | {} | {meaning} |\n", variable.trim(), default.trim());
         count += 1;
     }
@@ -185,4 +187,20 @@ fn the_chapter_on_settings_is_that_of_the_code() {
         fs::write(root().join(path), &expected).unwrap();
     }
     assert!(read(path) == expected, "{path} is old: MANIPLE_UPDATE=1 cargo test --test tidy writes it");
+}
+
+/// The examples are a crate on the public API alone, so a file that names no other compiles in another crate, too.
+#[test]
+fn examples_can_be_copied() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.extension().is_some_and(|end| end == "rs") && !entry.ends_with("build.rs") {
+            let text = fs::read_to_string(&entry).unwrap();
+            let other = text.lines().find(|line| line.starts_with("mod ") || line.contains("#[path"));
+            assert_eq!(other, None, "{} needs another file", entry.display());
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count} examples");
 }

@@ -16,7 +16,7 @@ fn main() -> Result<()> {
         println!("mean energy {:.3}", mean.result()?);
 
         let values = Array1::from(client.gather(&energies)?);
-        let (counts, edges) = client.from_ndarray(values, 250).histogram(4, 499.0, 501.0);
+        let (counts, edges) = client.from_ndarray(&values, 250)?.histogram(4, 499.0, 501.0);
         println!("{:?} in bins {edges:?}", counts.compute()?);
         Ok(())
     })

@@ -13,7 +13,7 @@ use crate::{
             generate::{Distribution, Generator, limits_f32},
             operators::{real_of, wide},
         },
-        random::Key,
+        random::{BitGenerator, Key},
     },
     client::{Client, Future},
     error::Result,
@@ -213,7 +213,20 @@ impl Client {
     /// # Ok(()) }).unwrap();
     /// ```
     pub fn random(&self, seed: u64) -> Random {
-        Random { client: self.clone(), seed, streams: AtomicU32::new(0) }
+        self.random_with(BitGenerator::default(), seed)
+    }
+
+    /// [`random`](Self::random), with the random bits of this generator.
+    ///
+    /// ```
+    /// # use maniple::array::BitGenerator;
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.random_with(BitGenerator::Philox, 7).random::<f64>([3], 3).compute()?;
+    /// assert_eq!(x[0], 0.7501522221031126);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn random_with(&self, generator: BitGenerator, seed: u64) -> Random {
+        Random { client: self.clone(), generator, seed, streams: AtomicU32::new(0) }
     }
 }
 
@@ -230,10 +243,11 @@ pub(crate) fn one<T: Element>() -> T {
     })
 }
 
-/// Makes random arrays: Philox4x32-10 (Salmon et al. 2011), counted by the index of the element.
+/// Makes random arrays, of the random bits of a [`BitGenerator`].
 #[derive(Debug)]
 pub struct Random {
     pub(crate) client: Client,
+    generator: BitGenerator,
     seed: u64,
     streams: AtomicU32,
 }
@@ -390,7 +404,7 @@ impl Random {
         chunks: Chunks,
     ) -> Array<T> {
         let stream = self.streams.fetch_add(1, Ordering::Relaxed);
-        let key = Key { seed: self.seed, stream };
+        let key = Key { generator: self.generator, seed: self.seed, stream };
         self.client.generated(Generator::Random { distribution, key }, shape, chunks)
     }
 }

@@ -84,7 +84,7 @@ fn list(steps: &[usize]) -> String {
 mod tests {
     use crate::{
         Array, Client, Runtime,
-        array::{Axes, Side, concatenate, select},
+        array::{Axes, Boundary, Side, concatenate, select},
     };
     use ndarray::{ArrayD, s};
 
@@ -131,8 +131,13 @@ mod tests {
                 check("reduced", &x.sum_axis(1), 6 + 3);
                 check("reduced in a tree", &x.sum_axis(Axes::all().fan_in(2)), 6 + 3 + 2 + 1);
                 check("shared", &(x.rechunk([6, 2]) + x.rechunk([6, 2]).sum_axis(0)), 2 * 2 + 2 * 2 + 2);
+                let beyond = Boundary::Constant(0.0);
+                check("with what its neighbours have", &x.map_overlap(ArrayD::clone, &[1, 1], beyond), 6 + 6);
                 check("running", &x.cumsum(0), 6 + 2 + 6);
-                check("sorted", &x.sort(0), 2 + 2);
+                // Each of 4 lanes in 2 blocks: sorted, two samples, narrowed, cuts, four pieces, merged.
+                check("sorted", &x.sort(0), 8 + 4 * (2 + 2 + 1 + 1 + 4 + 2) + 6);
+                check("sorted in whole lanes", &x.sort(1), 6 + 6 + 6);
+                check("quantiles in whole lanes", &x.quantile(0.5, 1), 6 + 6 + 3);
                 check("chosen", &select(&x.gt(0.0), &y, 0.0), 6);
                 check("of a product", &x.matmul(&x.t().rechunk(2)), 6 + 2 * 9 + 9);
                 check("diagonal", &x.slice(s![..4, ..]).diagonal(0), 2);

@@ -1,7 +1,7 @@
 //! Slices and lists of indices.
 
 use crate::array::{
-    Array, Dimensions, Element, ShapeError,
+    Array, Dimensions, Element, ShapeError, ShapeErrorKind,
     error::expect,
     graph::{
         chunks::{AxisChunks, Grid},
@@ -97,15 +97,19 @@ impl Slices {
                 continue;
             }
             let Some(length) = shape.get(axis).copied() else {
-                return Err(ShapeError::new(format!("too many indices for the shape {shape:?}")));
+                return Err(ShapeError::new(
+                    ShapeErrorKind::Index,
+                    format!("too many indices for the shape {shape:?}"),
+                ));
             };
             match *slice {
                 SliceInfoElem::Index(index) => {
                     let place = if index < 0 { index + length as isize } else { index };
                     if !(0..length as isize).contains(&place) {
-                        return Err(ShapeError::new(format!(
-                            "index {index} is out of bounds for axis {axis} of shape {shape:?}"
-                        )));
+                        return Err(ShapeError::new(
+                            ShapeErrorKind::Index,
+                            format!("index {index} is out of bounds for axis {axis} of shape {shape:?}"),
+                        ));
                     }
                     selections.push(Selection::Range { start: place as usize, step: 1, count: 1 });
                 }
@@ -126,7 +130,7 @@ impl Slices {
 
 fn range(start: isize, end: Option<isize>, step: isize, length: usize) -> Result<Selection, ShapeError> {
     if step == 0 {
-        return Err(ShapeError::new("a slice's step is not zero"));
+        return Err(ShapeError::new(ShapeErrorKind::Index, "a slice's step is not zero"));
     }
     let length = length as isize;
     let place = |index: isize| if index < 0 { index + length } else { index }.clamp(0, length);

@@ -1,15 +1,16 @@
-//! Percentiles: exact, and for a line of blocks without putting these together.
+//! Percentiles: exact, and for a lane of several blocks without putting these together.
 //!
-//! What is at a place in the order of a line is found a digit at a time, from the highest one, by how many
+//! What is at a place in the order of a lane is found a digit at a time, from the highest one, by how many
 //! elements have it: selection by radix. Each round counts in every block, so nothing but counts travels.
 
 use crate::{
     array::{
         Array, Real,
         api::{
+            order::{is_nan, order, ordered_bits, real_of_key},
             reduction::tree,
             reductions::FAN_IN,
-            statistics::{add_counts, is_nan, order},
+            statistics::add_counts,
         },
         graph::{
             custom::custom_node,
@@ -29,15 +30,18 @@ const KEY_BITS: u32 = u64::BITS;
 const DIGITS: usize = 1 << DIGIT_BITS;
 
 impl<T: Real> Array<T> {
-    /// The `percent`th percentile of each lane along an axis, between the two nearest elements where it
-    /// falls between; NaN of a lane with NaN.
+    /// Returns the `percent`th percentile of each lane along an axis, between the two nearest elements where it falls
+    /// between: NumPy's `percentile` with its default method. It is NaN for a lane with NaN, or without elements.
     ///
-    /// Exact. Where the axis is the only one its blocks stay where they are, and are read five times; an axis
-    /// among others is first joined to one piece.
+    /// Exact, and no block grows to the length of a cut axis. Where a block has several lanes, the array is
+    /// [rechunked](Self::rechunk) to blocks of as many elements with whole lanes. A lane that is larger than a block is
+    /// searched where its blocks are, which are read five times; nothing but counts is moved.
     ///
     /// # Panics
     ///
-    /// Panics if there is no such axis or it is empty, or `percent` is not from 0 to 100.
+    /// Panics if there is no such axis, or `percent` is not from 0 to 100.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # maniple::Runtime::builder().execute(|client| {
@@ -47,56 +51,122 @@ impl<T: Real> Array<T> {
     /// ```
     #[track_caller]
     pub fn percentile(&self, percent: f64, axis: usize) -> Self {
-        assert!(
-            (0.0..=100.0).contains(&percent),
-            "percentile: percent is {percent}, it must be from 0 to 100"
-        );
-        self.quantile_of(percent / 100.0, axis)
+        self.quantile_of("percentile", quantile_of_percent("percentile", percent), axis, Nan::Propagates)
     }
 
     /// As [`percentile`](Self::percentile), with `quantile` from 0 to 1.
     ///
     /// # Panics
     ///
-    /// Panics if there is no such axis or it is empty, or `quantile` is not from 0 to 1.
+    /// Panics if there is no such axis, or `quantile` is not from 0 to 1.
     #[track_caller]
     pub fn quantile(&self, quantile: f64, axis: usize) -> Self {
-        assert!((0.0..=1.0).contains(&quantile), "quantile: quantile is {quantile}, it must be from 0 to 1");
-        self.quantile_of(quantile, axis)
+        check_quantile("quantile", quantile);
+        self.quantile_of("quantile", quantile, axis, Nan::Propagates)
     }
 
-    /// The middle element of each lane along an axis; see [`percentile`](Self::percentile).
+    /// Returns the middle element of each lane along an axis; see [`percentile`](Self::percentile).
     ///
     /// # Panics
     ///
-    /// Panics if there is no such axis or it is empty.
+    /// Panics if there is no such axis.
     #[track_caller]
     pub fn median(&self, axis: usize) -> Self {
-        self.quantile_of(0.5, axis)
+        self.quantile_of("median", 0.5, axis, Nan::Propagates)
+    }
+
+    /// Returns the `percent`th percentile of the elements of each lane that are not NaN; NaN for a lane that has no
+    /// such element. See [`percentile`](Self::percentile).
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis, or `percent` is not from 0 to 100.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.linspace::<f64>(-2.0, 2.0, 5, 2).sqrt();
+    /// assert_eq!(x.nanpercentile(50.0, 0).compute()?.sum(), 1.0);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn nanpercentile(&self, percent: f64, axis: usize) -> Self {
+        self.quantile_of("nanpercentile", quantile_of_percent("nanpercentile", percent), axis, Nan::IsLeftOut)
+    }
+
+    /// As [`nanpercentile`](Self::nanpercentile), with `quantile` from 0 to 1.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis, or `quantile` is not from 0 to 1.
+    #[track_caller]
+    pub fn nanquantile(&self, quantile: f64, axis: usize) -> Self {
+        check_quantile("nanquantile", quantile);
+        self.quantile_of("nanquantile", quantile, axis, Nan::IsLeftOut)
+    }
+
+    /// Returns the middle one of the elements of each lane that are not NaN; see
+    /// [`nanpercentile`](Self::nanpercentile).
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis.
+    #[track_caller]
+    pub fn nanmedian(&self, axis: usize) -> Self {
+        self.quantile_of("nanmedian", 0.5, axis, Nan::IsLeftOut)
     }
 
     #[track_caller]
-    fn quantile_of(&self, quantile: f64, axis: usize) -> Self {
-        let length = self.length("quantile", axis);
+    fn quantile_of(&self, name: &'static str, quantile: f64, axis: usize, nan: Nan) -> Self {
+        let length = self.length(name, axis);
+        let mut wanted = self.node.grid.clone();
+        wanted.0.remove(axis);
         if length == 0 {
             // As NumPy: of no elements it is NaN.
-            let mut grid = self.node.grid.clone();
-            grid.0.remove(axis);
-            let nan = Kind::Constant(wide::<T>(f64::NAN).scalar());
-            return self.derive(Node::new(T::DATA_TYPE, grid, nan));
+            let constant = Kind::Constant(wide::<T>(f64::NAN).scalar());
+            return self.derive(Node::new(T::DATA_TYPE, wanted, constant));
         }
-        let is_line = self.ndim() == 1 && self.node.grid.count() > 1;
-        let input = if is_line { self.node.clone() } else { self.unsplit("quantile", axis) };
+        let input = self.along(name, axis);
         let mut grid = input.grid.clone();
         grid.0.remove(axis);
-        self.derive(custom_node("percentile", vec![input], grid, move |client, inputs| {
-            let blocks = inputs[0].typed::<T>();
-            if is_line {
-                return Ok(vec![select(client, &blocks, Place::new(quantile, length))]);
+        let node = custom_node(name, vec![input], grid, move |client, inputs| {
+            let (grid, blocks) = (&inputs[0].grid, inputs[0].typed::<T>());
+            if grid.0[axis].count() == 1 {
+                let blocks = blocks.into_iter().map(|block| (block, quantile, axis, nan));
+                return Ok(client.map(quantile_block::<T>, blocks));
             }
-            Ok(client.map(quantile_block::<T>, blocks.into_iter().map(|block| (block, quantile, axis))))
-        }))
+            let lines = grid.lines(axis).into_iter().map(|line| {
+                let mut shape = grid.region(line[0]).1;
+                shape.remove(axis);
+                if shape.contains(&0) {
+                    return client.submit(no_lanes::<T>, shape);
+                }
+                let line: Vec<_> = line.into_iter().map(|place| blocks[place].clone()).collect();
+                select(client, &line, quantile, nan, shape)
+            });
+            Ok(lines.collect())
+        });
+        self.derive(node.rechunk(&wanted))
     }
+}
+
+#[track_caller]
+fn quantile_of_percent(name: &str, percent: f64) -> f64 {
+    assert!((0.0..=100.0).contains(&percent), "{name}: percent is {percent}, it must be from 0 to 100");
+    percent / 100.0
+}
+
+#[track_caller]
+fn check_quantile(name: &str, quantile: f64) {
+    assert!((0.0..=1.0).contains(&quantile), "{name}: quantile is {quantile}, it must be from 0 to 1");
+}
+
+/// What NaN does to the quantile of its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Nan {
+    Propagates,
+    IsLeftOut,
 }
 
 /// Between which two elements in order a quantile lies, and how far from the first one.
@@ -109,7 +179,7 @@ struct Place {
 
 impl Place {
     fn new(quantile: f64, length: usize) -> Self {
-        let place = quantile * (length - 1) as f64;
+        let place = quantile * length.saturating_sub(1) as f64;
         Self { low: place.floor() as usize, high: place.ceil() as usize, fraction: place.fract() }
     }
 
@@ -136,22 +206,27 @@ fn between(low: f64, high: f64, fraction: f64) -> f64 {
     }
 }
 
-fn quantile_block<T: Real>(block: &ArrayD<T>, quantile: f64, axis: usize) -> ArrayD<T> {
+fn quantile_block<T: Real>(block: &ArrayD<T>, quantile: f64, axis: usize, nan: Nan) -> ArrayD<T> {
     block.map_axis(Axis(axis), |lane| {
         let mut values = lane.to_vec();
-        values.sort_unstable_by(order);
-        let last = values[values.len() - 1];
-        if is_nan(&last) {
-            return last;
+        if nan == Nan::IsLeftOut {
+            values.retain(|value| !is_nan(value));
         }
-        let place = Place::new(quantile, values.len());
-        place.between(real_of(values[place.low]), real_of(values[place.high]))
+        values.sort_unstable_by(order);
+        match values.last() {
+            Some(last) if !is_nan(last) => {
+                let place = Place::new(quantile, values.len());
+                place.between(real_of(values[place.low]), real_of(values[place.high]))
+            }
+            _ => wide(f64::NAN),
+        }
     })
 }
 
 /// What is known of two elements after some rounds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Search {
+    place: Place,
     known_bits: u32,
     elements: [Candidate; 2],
     has_nan: bool,
@@ -176,35 +251,35 @@ impl Search {
     }
 }
 
-/// Bits that are in the order of the numbers; those of NaN are the highest.
-fn key_of(value: f64) -> u64 {
-    const SIGN: u64 = 1 << 63;
-    match value.to_bits() {
-        _ if value.is_nan() => u64::MAX,
-        bits if bits & SIGN != 0 => !bits,
-        bits => bits | SIGN,
-    }
-}
-
-fn number_of(key: u64) -> f64 {
-    f64::from_bits(if key >> 63 == 0 { !key } else { key & !(1 << 63) })
-}
-
-fn select<T: Real>(client: &Submitter<'_>, blocks: &[Future<ArrayD<T>>], place: Place) -> Future<ArrayD<T>> {
-    let mut search = client.submit(begin, place);
+fn select<T: Real>(
+    client: &Submitter<'_>,
+    blocks: &[Future<ArrayD<T>>],
+    quantile: f64,
+    nan: Nan,
+    shape: Vec<usize>,
+) -> Future<ArrayD<T>> {
+    let add = |client: &Submitter<'_>, counts| {
+        tree(client, vec![counts], FAN_IN, |client, parts| client.map(add_counts::<i64>, parts)).remove(0)
+    };
+    let lengths = client.map(count_elements::<T>, blocks.iter().map(|block| (block, nan)));
+    let mut search = client.submit(begin, (add(client, lengths), quantile));
     for _ in 0..KEY_BITS.div_ceil(DIGIT_BITS) {
-        let counts =
-            client.map(count_digits::<T>, blocks.iter().map(|block| (block.clone(), search.clone())));
-        let add = |client: &Submitter<'_>, parts| client.map(add_counts::<i64>, parts);
-        let counts = tree(client, vec![counts], FAN_IN, add).remove(0);
-        search = client.submit(narrow, (search, counts));
+        let counts = client.map(count_digits::<T>, blocks.iter().map(|block| (block, &search)));
+        search = client.submit(narrow, (&search, add(client, counts)));
     }
-    client.submit(found::<T>, (search, place))
+    client.submit(found::<T>, (search, nan, shape))
 }
 
-fn begin(place: Place) -> Search {
+/// How many elements of a block a quantile is taken of.
+fn count_elements<T: Real>(block: &ArrayD<T>, nan: Nan) -> ArrayD<i64> {
+    let count = block.iter().filter(|value| nan == Nan::Propagates || !is_nan(*value)).count();
+    ArrayD::from_elem(IxDyn(&[1]), count as i64)
+}
+
+fn begin(length: &ArrayD<i64>, quantile: f64) -> Search {
+    let place = Place::new(quantile, length.sum() as usize);
     let elements = [place.low, place.high].map(|before| Candidate { bits: 0, before: before as i64 });
-    Search { known_bits: 0, elements, has_nan: false }
+    Search { place, known_bits: 0, elements, has_nan: false }
 }
 
 /// How many elements of a block that begin as the first one that is looked for go on with each digit; and the
@@ -214,7 +289,7 @@ fn count_digits<T: Real>(block: &ArrayD<T>, search: &Search) -> ArrayD<i64> {
     let candidates = &search.elements[..if search.is_one() { 1 } else { 2 }];
     let mut counts = vec![0; candidates.len() * DIGITS];
     for value in block {
-        let key = key_of(real_of(*value));
+        let key = ordered_bits(real_of(*value));
         let known = key.checked_shr(KEY_BITS - search.known_bits).unwrap_or(0);
         let digit = (key << search.known_bits) >> (KEY_BITS - digit_bits);
         for (candidate, counts) in candidates.iter().zip(counts.chunks_exact_mut(DIGITS)) {
@@ -243,10 +318,16 @@ fn narrow(search: &Search, counts: &ArrayD<i64>) -> Search {
     next
 }
 
-fn found<T: Real>(search: &Search, place: Place) -> ArrayD<T> {
-    let [low, high] = search.elements.map(|element| number_of(element.bits));
-    let value = if search.has_nan { wide(f64::NAN) } else { place.between(low, high) };
-    ArrayD::from_elem(IxDyn(&[]), value)
+/// The quantile, as a block of one element. Where all elements are NaN, so is the one that was searched.
+fn found<T: Real>(search: &Search, nan: Nan, shape: Vec<usize>) -> ArrayD<T> {
+    let [low, high] = search.elements.map(|element| real_of_key(element.bits));
+    let is_nan = search.has_nan && nan == Nan::Propagates;
+    let value = if is_nan { wide(f64::NAN) } else { search.place.between(low, high) };
+    ArrayD::from_elem(IxDyn(&shape), value)
+}
+
+fn no_lanes<T: Real>(shape: Vec<usize>) -> ArrayD<T> {
+    ArrayD::from_elem(IxDyn(&shape), T::default())
 }
 
 #[cfg(test)]
@@ -281,11 +362,11 @@ mod tests {
     fn keys_are_in_the_order_of_numbers() {
         let numbers = [f64::NEG_INFINITY, f64::MIN, -1.5, -f64::MIN_POSITIVE, -5e-324, -0.0, 0.0, 5e-324];
         let numbers = numbers.iter().chain(&[1.0, 1.5, f64::MAX, f64::INFINITY]);
-        let keys: Vec<u64> = numbers.clone().map(|number| key_of(*number)).collect();
+        let keys: Vec<u64> = numbers.clone().map(|number| ordered_bits(*number)).collect();
         assert!(keys.is_sorted_by(|a, b| a < b));
-        assert!(numbers.zip(&keys).all(|(number, key)| number_of(*key).to_bits() == number.to_bits()));
+        assert!(numbers.zip(&keys).all(|(number, key)| real_of_key(*key).to_bits() == number.to_bits()));
         let first_digit = |key: u64| key >> (KEY_BITS - DIGIT_BITS);
-        assert_eq!([f64::NAN, -f64::NAN].map(key_of).map(first_digit), [DIGITS as u64 - 1; 2]);
+        assert_eq!([f64::NAN, -f64::NAN].map(ordered_bits).map(first_digit), [DIGITS as u64 - 1; 2]);
         assert!(first_digit(keys[keys.len() - 1]) < DIGITS as u64 - 1);
     }
 }

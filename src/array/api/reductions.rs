@@ -1,7 +1,7 @@
 //! Reductions: sums, means, extremes, over all axes or some.
 
 use crate::array::{
-    Array, DataType, Dimensions, Element, Float, Number, Ordered, Real, ShapeError,
+    Array, DataType, Dimensions, Element, Float, Number, Ordered, Real, ShapeError, ShapeErrorKind,
     api::{
         create::one,
         operators::{binary_node, cast_node, constant, select_node},
@@ -63,10 +63,13 @@ impl Axes {
         let mut flags = vec![false; ndim];
         for axis in axes {
             let flag = flags.get_mut(*axis).ok_or_else(|| {
-                ShapeError::new(format!("axis {axis} is out of bounds for an array of {ndim} dimensions"))
+                ShapeError::new(
+                    ShapeErrorKind::Axis,
+                    format!("axis {axis} is out of bounds for an array of {ndim} dimensions"),
+                )
             })?;
             if std::mem::replace(flag, true) {
-                return Err(ShapeError::new(format!("axis {axis} is given twice")));
+                return Err(ShapeError::new(ShapeErrorKind::Axis, format!("axis {axis} is given twice")));
             }
         }
         Ok(flags)
@@ -132,10 +135,10 @@ fn reduce_node_as(
         .product();
     let shape = input.shape();
     if needs_element && count == 0 {
-        return Err(ShapeError::new(format!(
-            "{} of no elements: the array has shape {shape:?}",
-            reduction.name()
-        )));
+        return Err(ShapeError::new(
+            ShapeErrorKind::Empty,
+            format!("{} of no elements: the array has shape {shape:?}", reduction.name()),
+        ));
     }
     let grid = axes.result_grid(&input.grid, &reduced);
     if reduction == Reduction::Sum && count == 0 {
@@ -278,23 +281,40 @@ impl<T: Element, D: Dimensions> Array<T, D> {
 }
 
 macro_rules! spreads {
-    ($($(#[$doc:meta])* $name:ident $name_axis:ident, $skip_nan:expr, $is_deviation:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident $name_ddof:ident $name_axis:ident $name_axis_ddof:ident: $skip_nan:expr, $is_deviation:expr;)*) => {
         impl<T: Real, D: Dimensions> Array<T, D> { $(
             $(#[$doc])*
-            /// Over all axes; `ddof` degrees of freedom are taken off the count.
-            pub fn $name(&self, ddof: f64) -> Array<T, Ix0> {
+            /// Over all axes, divided by the count of elements, as NumPy does by default.
+            pub fn $name(&self) -> Array<T, Ix0> {
+                self.$name_ddof(0.0)
+            }
+
+            $(#[$doc])*
+            /// Over all axes; `ddof` degrees of freedom are subtracted from the count.
+            pub fn $name_ddof(&self, ddof: f64) -> Array<T, Ix0> {
                 let reduction = Reduction::Variance { ddof, skip_nan: $skip_nan, is_deviation: $is_deviation };
                 self.reduce(reduction, &Axes::all())
             }
 
             $(#[$doc])*
-            /// Over some axes; `ddof` degrees of freedom are taken off the count.
+            /// Over some axes, divided by the count of elements, as NumPy does by default.
             ///
             /// # Panics
             ///
             /// Panics if there is no such axis.
             #[track_caller]
-            pub fn $name_axis(&self, axes: impl Into<Axes>, ddof: f64) -> Array<T> {
+            pub fn $name_axis(&self, axes: impl Into<Axes>) -> Array<T> {
+                self.$name_axis_ddof(axes, 0.0)
+            }
+
+            $(#[$doc])*
+            /// Over some axes; `ddof` degrees of freedom are subtracted from the count.
+            ///
+            /// # Panics
+            ///
+            /// Panics if there is no such axis.
+            #[track_caller]
+            pub fn $name_axis_ddof(&self, axes: impl Into<Axes>, ddof: f64) -> Array<T> {
                 let reduction = Reduction::Variance { ddof, skip_nan: $skip_nan, is_deviation: $is_deviation };
                 self.reduce(reduction, &axes.into())
             }
@@ -303,14 +323,22 @@ macro_rules! spreads {
 }
 
 spreads! {
-    /// The variance of the elements.
-    var var_axis, false, false;
-    /// The standard deviation of the elements.
-    std std_axis, false, true;
-    /// The variance of the elements that are not NaN.
-    nanvar nanvar_axis, true, false;
-    /// The standard deviation of the elements that are not NaN.
-    nanstd nanstd_axis, true, true;
+    /// Returns the variance of the elements.
+    var var_ddof var_axis var_axis_ddof: false, false;
+    /// Returns the standard deviation of the elements.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.arange(1, 5, 1, 2).cast::<f64>();
+    /// assert_eq!(x.std().compute()?, 1.25f64.sqrt());
+    /// assert_eq!(x.std_ddof(1.0).compute()?, (5.0f64 / 3.0).sqrt());
+    /// # Ok(()) }).unwrap();
+    /// ```
+    std std_ddof std_axis std_axis_ddof: false, true;
+    /// Returns the variance of the elements that are not NaN.
+    nanvar nanvar_ddof nanvar_axis nanvar_axis_ddof: true, false;
+    /// Returns the standard deviation of the elements that are not NaN.
+    nanstd nanstd_ddof nanstd_axis nanstd_axis_ddof: true, true;
 }
 
 impl<T: Real, D: Dimensions> Array<T, D> {

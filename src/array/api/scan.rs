@@ -130,7 +130,8 @@ fn scan_node(
         type Wide = <T as Reduce>::Wide;
         let input = cast_node(Wide::DATA_TYPE, node);
         let grid = input.grid.clone();
-        custom_node::<Wide>("cumulative", vec![input], grid, move |client, inputs| {
+        let name = if is_product { "cumprod" } else { "cumsum" };
+        custom_node::<Wide>(name, vec![input], grid, move |client, inputs| {
             scan_blocks::<Wide>(client, &inputs[0], axis, is_product)
         })
     });

@@ -3,12 +3,7 @@
 use crate::{
     array::{
         Array, Integer, Number, Ordered,
-        api::{
-            reduction::tree,
-            reductions::FAN_IN,
-            statistics::{add_counts, order},
-        },
-        compute,
+        api::{order::order, reduction::tree, reductions::FAN_IN, statistics::add_counts},
         graph::{
             chunks::{AxisChunks, Grid},
             custom::custom_node,
@@ -26,6 +21,7 @@ use std::{cmp::Ordering, ops::AddAssign};
 
 /// On which side of equal elements [`Array::searchsorted`] puts one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Side {
     /// Before them.
     #[default]
@@ -171,7 +167,7 @@ impl<T: Integer> Array<T> {
         if self.size() == 0 {
             return Ok((numbers, length_min));
         }
-        let (least, most) = compute(&(numbers.min(), numbers.max()))?;
+        let (least, most) = self.client.compute(&(numbers.min(), numbers.max()))?;
         if least < 0 {
             return Err(format!("bincount of shape {:?}: there is an element {least}", self.shape()).into());
         }

@@ -1,7 +1,7 @@
 //! The same elements in another shape: axes, chunks, parts put together.
 
 use crate::array::{
-    Array, Chunks, Dimensions, Element, ShapeError,
+    Array, Chunks, Dimensions, Element, ShapeError, ShapeErrorKind,
     api::{
         index::view_node,
         operators::{constant, select_node},
@@ -116,7 +116,10 @@ impl<T: Element, D: Dimensions> Array<T, D> {
             own.iter().zip(&shape[*skipped..]).all(|(own, wanted)| own == wanted || *own == 1)
         };
         let Some(skipped) = skipped.filter(fits) else {
-            return Err(ShapeError::new(format!("shape {own:?} cannot be broadcast to {shape:?}")));
+            return Err(ShapeError::new(
+                ShapeErrorKind::Mismatch,
+                format!("shape {own:?} cannot be broadcast to {shape:?}"),
+            ));
         };
         checked_size(&shape, size_of::<T>())?;
         let follows = own.iter().zip(&shape[skipped..]).enumerate().map(|(axis, (own, wanted))| {
@@ -170,9 +173,10 @@ impl<T: Element, D: Dimensions> Array<T, D> {
         shape[axis] = expect(
             "repeat",
             self.length("repeat", axis).checked_mul(count).ok_or_else(|| {
-                ShapeError::new(format!(
-                    "the array is too big: axis {axis} of shape {shape:?}, repeated {count} times"
-                ))
+                ShapeError::new(
+                    ShapeErrorKind::TooLarge,
+                    format!("the array is too big: axis {axis} of shape {shape:?}, repeated {count} times"),
+                )
             }),
         );
         expect("repeat", checked_size(&shape, size_of::<T>()));
@@ -267,7 +271,12 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     /// [`ShapeError`] if the number of elements is another.
     pub fn try_reshape(&self, shape: impl AsRef<[isize]>) -> Result<Array<T>, ShapeError> {
         let shape = shape.as_ref();
-        let error = || ShapeError::new(format!("cannot reshape {:?} into {shape:?}", self.shape()));
+        let error = || {
+            ShapeError::new(
+                ShapeErrorKind::Mismatch,
+                format!("cannot reshape {:?} into {shape:?}", self.shape()),
+            )
+        };
         let lengths: Vec<usize> =
             shape.iter().filter(|length| **length >= 0).map(|length| *length as usize).collect();
         let known = checked_size(&lengths, size_of::<T>())?;
@@ -363,7 +372,7 @@ fn flat_chunks(grid: &Grid) -> AxisChunks {
     AxisChunks::listed(&sizes)
 }
 
-fn reshape_node(node: &Arc<Node>, shape: &[usize]) -> Arc<Node> {
+pub(crate) fn reshape_node(node: &Arc<Node>, shape: &[usize]) -> Arc<Node> {
     if node.shape() == shape {
         return Arc::clone(node);
     }
@@ -409,7 +418,7 @@ pub fn try_concatenate<T: Element, A: std::borrow::Borrow<Array<T>>>(
 ) -> Result<Array<T>, ShapeError> {
     let arrays: Vec<&Array<T>> = arrays.iter().map(std::borrow::Borrow::borrow).collect();
     let Some(first) = arrays.first() else {
-        return Err(ShapeError::new("there are no arrays"));
+        return Err(ShapeError::new(ShapeErrorKind::Empty, "there are no arrays"));
     };
     let mut common = first.node.grid.clone();
     for array in &arrays {
@@ -417,9 +426,10 @@ pub fn try_concatenate<T: Element, A: std::borrow::Borrow<Array<T>>>(
         let fits = |(own, (length, wanted)): (usize, (&usize, &usize))| own == axis || length == wanted;
         let is_alike = shape.len() == wanted.len() && shape.iter().zip(&wanted).enumerate().all(fits);
         if !is_alike || axis >= shape.len() {
-            return Err(ShapeError::new(format!(
-                "shapes {wanted:?} and {shape:?} cannot be concatenated along axis {axis}"
-            )));
+            return Err(ShapeError::new(
+                ShapeErrorKind::Mismatch,
+                format!("shapes {wanted:?} and {shape:?} cannot be concatenated along axis {axis}"),
+            ));
         }
         for (own, (common, chunks)) in common.0.iter_mut().zip(&array.node.grid.0).enumerate() {
             if own != axis {
@@ -488,7 +498,7 @@ pub fn block<T: Element>(rows: &[Vec<Array<T>>]) -> Array<T> {
 }
 
 fn try_block<T: Element>(rows: &[Vec<Array<T>>]) -> Result<Array<T>, ShapeError> {
-    let error = |error: ShapeError| ShapeError::new(format!("block: {error}"));
+    let error = |error: ShapeError| ShapeError::new(error.kind(), format!("block: {error}"));
     let ndim = rows.iter().flatten().map(Array::ndim).max().unwrap_or(0).max(2);
     let with_axes =
         |array: &Array<T>| (array.ndim()..ndim).fold(array.clone(), |array, _| array.expand_dims(0));

@@ -3,7 +3,7 @@
 use crate::{
     array::{
         Array, DataType, Element, Number, Ordered,
-        api::{create::blocks_node, reduction::tree, reductions::FAN_IN},
+        api::{create::blocks_node, order::order, reduction::tree, reductions::FAN_IN},
         error::expect,
         graph::{
             chunks::{AxisChunks, Grid},
@@ -17,48 +17,9 @@ use crate::{
     task::Shared,
 };
 use ndarray::{ArrayD, Axis, IxDyn};
-use std::{cmp::Ordering, sync::Arc};
-
-/// NaN comes last, as in NumPy.
-pub(crate) fn order<T: Ordered>(a: &T, b: &T) -> Ordering {
-    a.partial_cmp(b).unwrap_or_else(|| is_nan(a).cmp(&is_nan(b)))
-}
-
-pub(crate) fn is_nan<T: Ordered>(value: &T) -> bool {
-    value.partial_cmp(value).is_none()
-}
+use std::sync::Arc;
 
 impl<T: Ordered> Array<T> {
-    /// The elements of each lane along an axis in ascending order, NaN last. The axis is first joined to
-    /// one piece.
-    ///
-    /// # Panics
-    ///
-    /// Panics if there is no such axis.
-    #[track_caller]
-    pub fn sort(&self, axis: usize) -> Self {
-        let input = self.unsplit("sort", axis);
-        let grid = input.grid.clone();
-        self.derive(custom_node("sort", vec![input], grid, move |client, inputs| {
-            Ok(client.map(sort_block::<T>, inputs[0].typed::<T>().into_iter().map(|block| (block, axis))))
-        }))
-    }
-
-    /// The indices that would [`sort`](Self::sort) each lane along an axis; equal elements keep their
-    /// order.
-    ///
-    /// # Panics
-    ///
-    /// Panics if there is no such axis.
-    #[track_caller]
-    pub fn argsort(&self, axis: usize) -> Array<i64> {
-        let input = self.unsplit("argsort", axis);
-        let grid = input.grid.clone();
-        self.derive(custom_node("argsort", vec![input], grid, move |client, inputs| {
-            Ok(client.map(argsort_block::<T>, inputs[0].typed::<T>().into_iter().map(|block| (block, axis))))
-        }))
-    }
-
     /// The `count` largest elements of each lane along an axis, in descending order; NaN counts as
     /// largest. Each block gives its own first, so that no more than these come together.
     ///
@@ -157,23 +118,6 @@ impl<T: Ordered> Array<T> {
     }
 }
 
-impl<T: Ordered> Array<T> {
-    /// The different elements in ascending order, and how often each occurs. Computed at once: how
-    /// many there are is not known before.
-    ///
-    /// # Errors
-    ///
-    /// As [`compute`](Self::compute).
-    pub fn unique(&self) -> Result<(Vec<T>, Vec<i64>)> {
-        let blocks = self.to_futures()?;
-        let mut parts = self.client.map(unique_block::<T>, blocks);
-        while parts.len() > 1 {
-            parts = self.client.map(join_unique::<T>, parts.chunks(16));
-        }
-        Ok(parts.pop().map(|part| part.result()).transpose()?.unwrap_or_default())
-    }
-}
-
 impl<T: Element> Array<T> {
     /// The elements where `condition` holds, in C order, as NumPy's `x[condition]`. The condition is
     /// computed at once: how long the result is, is not known before, and every array knows its sizes (there
@@ -218,26 +162,6 @@ impl<T: Element> Array<T> {
             false => Ok(self.derive(blocks_node::<T>(grid, &kept[..1]))),
         }
     }
-}
-
-fn sort_block<T: Ordered>(block: ArrayD<T>, axis: usize) -> ArrayD<T> {
-    let mut sorted = block;
-    for mut lane in sorted.lanes_mut(Axis(axis)) {
-        let mut values = lane.to_vec();
-        values.sort_unstable_by(order);
-        lane.iter_mut().zip(values).for_each(|(place, value)| *place = value);
-    }
-    sorted
-}
-
-fn argsort_block<T: Ordered>(block: &ArrayD<T>, axis: usize) -> ArrayD<i64> {
-    let mut indices: ArrayD<i64> = ArrayD::zeros(block.raw_dim());
-    for (mut indices, lane) in indices.lanes_mut(Axis(axis)).into_iter().zip(block.lanes(Axis(axis))) {
-        let mut places: Vec<usize> = (0..lane.len()).collect();
-        places.sort_by(|a, b| order(&lane[*a], &lane[*b]));
-        indices.iter_mut().zip(places).for_each(|(index, place)| *index = place as i64);
-    }
-    indices
 }
 
 fn top_block<T: Ordered>(block: &ArrayD<T>, axis: usize, count: usize) -> ArrayD<T> {
@@ -308,35 +232,6 @@ fn digitize_block<T: Ordered>(block: &ArrayD<T>, edges: &[f64]) -> ArrayD<i64> {
         // NaN is beyond all edges, as in NumPy.
         edges.partition_point(|edge| *edge <= value || value.is_nan()) as i64
     })
-}
-
-fn unique_block<T: Ordered>(block: &ArrayD<T>) -> (Vec<T>, Vec<i64>) {
-    let mut values: Vec<T> = block.iter().copied().collect();
-    values.sort_unstable_by(order);
-    count_runs(values.into_iter().map(|value| (value, 1)))
-}
-
-fn join_unique<T: Ordered>(parts: Vec<Shared<(Vec<T>, Vec<i64>)>>) -> (Vec<T>, Vec<i64>) {
-    let pairs = parts.iter().flat_map(|part| part.0.iter().copied().zip(part.1.iter().copied()));
-    let mut pairs: Vec<(T, i64)> = pairs.collect();
-    pairs.sort_by(|a, b| order(&a.0, &b.0));
-    count_runs(pairs.into_iter())
-}
-
-fn count_runs<T: Ordered>(pairs: impl Iterator<Item = (T, i64)>) -> (Vec<T>, Vec<i64>) {
-    let (mut values, mut counts): (Vec<T>, Vec<i64>) = (Vec::new(), Vec::new());
-    for (value, count) in pairs {
-        match values.last() {
-            Some(last) if order(last, &value) == Ordering::Equal => {
-                *counts.last_mut().expect("as many") += count
-            }
-            _ => {
-                values.push(value);
-                counts.push(count);
-            }
-        }
-    }
-    (values, counts)
 }
 
 fn mask_block<T: Element>(block: &ArrayD<T>, condition: &ArrayD<bool>) -> ArrayD<T> {

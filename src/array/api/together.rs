@@ -2,20 +2,29 @@
 
 use crate::{
     array::{
-        Array, Dimensions, Element, devices,
-        graph::{blocks::Blocks, plan::Plan, submit::submit},
+        Array, DataType, Dimensions, Element, devices,
+        graph::{
+            blocks::Blocks,
+            chunks::Grid,
+            node::{Kind, Node},
+            plan::Plan,
+            submit::submit,
+        },
     },
-    client::SubmitOptions,
+    client::{Client, Future, Parts, Publish},
+    codec::to_bytes,
     error::Result,
 };
 use std::vec;
 
-/// Arrays that can be made together: an array, or a tuple of up to four, which may differ in type.
+/// Arrays that can be made together: an array, a `Vec` of them, or a tuple of up to four of these, which may differ in
+/// type.
 pub trait Together: Sized {
     /// What computing all of them gives.
     type Computed;
+    /// The client of the first array, if there is one.
     #[doc(hidden)]
-    fn client(&self) -> &crate::Client;
+    fn client(&self) -> Option<&Client>;
     /// Adds each array to a plan, in order.
     #[doc(hidden)]
     #[allow(private_interfaces, reason = "only this crate calls it")]
@@ -28,69 +37,56 @@ pub trait Together: Sized {
     fn computed(&self) -> Result<Self::Computed>;
 }
 
-/// Has the blocks of several arrays made and kept, as [`Array::persist`] does for one.
-///
-/// # Errors
-///
-/// As [`Array::persist`].
-///
-/// ```
-/// use maniple::array::persist;
-/// # maniple::Runtime::builder().execute(|client| {
-/// let x = client.random(3).normal::<f64>(0.0, 1.0, [1000, 4], [250, 4]);
-/// let (mean, squares) = persist(&(x.mean_axis(0), x.t().matmul(&x)))?;
-/// assert_eq!((mean.shape(), squares.shape()), (vec![4], vec![4, 4]));
-/// # Ok(()) }).unwrap();
-/// ```
-pub fn persist<A: Together>(arrays: &A) -> Result<A> {
-    persist_with(&SubmitOptions::default(), arrays)
-}
+impl Client {
+    /// Has the blocks of an array, or of several [together](Together), made and kept, as [`Array::persist`] does for one. What
+    /// they share is made once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Array::persist`].
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.random(3).normal::<f64>(0.0, 1.0, [1000, 4], [250, 4]);
+    /// let (mean, squares) = client.persist(&(x.mean_axis(0), x.t().matmul(&x)))?;
+    /// assert_eq!((mean.shape(), squares.shape()), (vec![4], vec![4, 4]));
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn persist<A: Together>(&self, arrays: &A) -> Result<A> {
+        let client = arrays.client().unwrap_or(self);
+        let client = self.own_options().map_or_else(|| client.clone(), |options| client.with(options));
+        let mut plan = Plan::new(devices(&client));
+        arrays.want_in(&mut plan)?;
+        // Nothing is submitted for one where another cannot be made.
+        let blocks = submit(&client, &plan)?;
+        Ok(arrays.of_blocks(&mut blocks.into_iter()))
+    }
 
-/// As [`persist`], with options for the tasks.
-///
-/// # Errors
-///
-/// As [`Array::persist`].
-pub fn persist_with<A: Together>(options: &SubmitOptions, arrays: &A) -> Result<A> {
-    let client = arrays.client();
-    let mut plan = Plan::new(devices(client));
-    arrays.want_in(&mut plan)?;
-    // Nothing is submitted for one where another cannot be made.
-    let blocks = submit(client, options, &plan)?;
-    Ok(arrays.of_blocks(&mut blocks.into_iter()))
-}
-
-/// Has the blocks of several arrays made, and brings them here, as [`Array::compute`] does for one.
-///
-/// # Errors
-///
-/// As [`Array::compute`].
-///
-/// ```
-/// use maniple::array::compute;
-/// # maniple::Runtime::builder().execute(|client| {
-/// let x = client.random(3).uniform::<f64>(0.0, 1.0, [1000], 250);
-/// let (least, most) = compute(&(x.min(), x.max()))?;
-/// assert!(least < most);
-/// # Ok(()) }).unwrap();
-/// ```
-pub fn compute<A: Together>(arrays: &A) -> Result<A::Computed> {
-    compute_with(&SubmitOptions::default(), arrays)
-}
-
-/// As [`compute`], with options for the tasks.
-///
-/// # Errors
-///
-/// As [`Array::compute`].
-pub fn compute_with<A: Together>(options: &SubmitOptions, arrays: &A) -> Result<A::Computed> {
-    persist_with(options, arrays)?.computed()
+    /// Has the blocks of an array, or of several [together](Together), made, and brings them here, as
+    /// [`Array::compute`] does for one. What they share is made once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Array::compute`].
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.random(3).uniform::<f64>(0.0, 1.0, [1000], 250);
+    /// let (least, most) = client.compute(&(x.min(), x.max()))?;
+    /// assert!(least < most);
+    /// let bounds = client.compute(&vec![x.min(), x.max()])?;
+    /// assert_eq!(bounds, [least, most]);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn compute<A: Together>(&self, arrays: &A) -> Result<A::Computed> {
+        self.persist(arrays)?.computed()
+    }
 }
 
 impl<T: Element, D: Dimensions> Together for Array<T, D> {
     type Computed = D::Computed<T>;
-    fn client(&self) -> &crate::Client {
-        &self.client
+    fn client(&self) -> Option<&Client> {
+        Some(&self.client)
     }
     #[allow(private_interfaces, reason = "see the trait")]
     fn want_in(&self, plan: &mut Plan) -> Result<()> {
@@ -105,12 +101,51 @@ impl<T: Element, D: Dimensions> Together for Array<T, D> {
     }
 }
 
+impl<A: Together> Together for Vec<A> {
+    type Computed = Vec<A::Computed>;
+    fn client(&self) -> Option<&Client> {
+        self.iter().find_map(Together::client)
+    }
+    #[allow(private_interfaces, reason = "see the trait")]
+    fn want_in(&self, plan: &mut Plan) -> Result<()> {
+        self.iter().try_for_each(|array| array.want_in(plan))
+    }
+    #[allow(private_interfaces, reason = "see the trait")]
+    fn of_blocks(&self, blocks: &mut vec::IntoIter<Blocks>) -> Self {
+        self.iter().map(|array| array.of_blocks(blocks)).collect()
+    }
+    fn computed(&self) -> Result<Self::Computed> {
+        self.iter().map(Together::computed).collect()
+    }
+}
+
+impl<T: Element, D: Dimensions> Publish for Array<T, D> {
+    #[allow(private_interfaces, reason = "see the trait")]
+    fn to_published(&self) -> Result<Parts> {
+        let blocks = self.blocks()?;
+        let head = to_bytes(&(blocks.data_type, &blocks.grid, blocks.are_on_devices));
+        Ok(Parts { head, futures: blocks.futures.iter().map(Future::retype).collect() })
+    }
+
+    #[allow(private_interfaces, reason = "see the trait")]
+    fn from_published(client: &Client, parts: Parts) -> Option<Self> {
+        let (data_type, grid, are_on_devices): (DataType, Grid, bool) =
+            postcard::from_bytes(&parts.head).ok()?;
+        let count: usize = grid.counts().iter().product();
+        if data_type != T::DATA_TYPE || count != parts.futures.len() {
+            return None;
+        }
+        let blocks = parts.futures.iter().map(Future::retype).collect();
+        Some(Self::new(client, Node::new(data_type, grid, Kind::Blocks(blocks, are_on_devices))))
+    }
+}
+
 macro_rules! tuples {
     ($(($($A:ident $index:tt),*);)*) => { $(
         impl<$($A: Together),*> Together for ($($A,)*) {
             type Computed = ($($A::Computed,)*);
-            fn client(&self) -> &crate::Client {
-                self.0.client()
+            fn client(&self) -> Option<&Client> {
+                None$(.or_else(|| self.$index.client()))*
             }
             #[allow(private_interfaces, reason = "see the trait")]
             fn want_in(&self, plan: &mut Plan) -> Result<()> {

@@ -2,6 +2,7 @@
 
 pub(super) mod identity;
 pub(super) mod npy;
+mod npy_header;
 mod rank_blocks;
 #[cfg(feature = "zarr")]
 mod zarr;

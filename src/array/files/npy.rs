@@ -2,10 +2,13 @@
 
 use crate::{
     array::{
-        Array, Chunks, DataType, Element,
+        Array, Chunks, Element,
         element::Sealed,
         error::expect,
-        files::identity::{self, Changed, FileId},
+        files::{
+            identity::{self, Changed, FileId},
+            npy_header::{Header, header},
+        },
         graph::{chunks::Grid, custom::file_node},
         with_type,
     },
@@ -14,20 +17,13 @@ use crate::{
     error::{Error, Result},
 };
 use ndarray::{ArrayD, IxDyn};
-use npyz::{NpyHeader, Order};
 use std::{
     fs::{self, File},
-    io::{self, BufReader, Read},
+    io::{self, BufReader},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
-
-/// The first bytes of a file, with the version of its format.
-const MAGIC: &[u8] = b"\x93NUMPY\x01\x00";
-
-/// Data begins at a multiple of this, as NumPy has it.
-const ALIGNMENT_BYTES: usize = 64;
 
 impl Client {
     /// The array in an `.npy` file that all ranks see. The header is read now; each block is read by the
@@ -163,120 +159,22 @@ impl Layout {
     fn read<T: Element>(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
-        let header = Header::of::<T>(&mut BufReader::new(file), metadata.len())?;
-        let Header { shape, is_fortran, data_start } = header;
+        let Header { shape, is_fortran, data_start } =
+            Header::read::<T>(&mut BufReader::new(file), metadata.len())?;
         Ok(Self { id: FileId::of(&metadata), shape, is_fortran, data_start })
     }
 }
 
-/// What the header of a file says.
-struct Header {
-    shape: Vec<usize>,
-    is_fortran: bool,
-    data_start: u64,
-}
-
-impl Header {
-    /// What the header of a file of so many bytes says.
-    fn of<T: Element>(reader: &mut impl Read, bytes: u64) -> io::Result<Self> {
-        let text = read_header(reader, bytes)?;
-        let (header, data_start) = (NpyHeader::from_reader(text.as_slice())?, text.len() as u64);
-        let (own, wanted) = (header.dtype().descr(), format!("'{}'", descriptor(T::DATA_TYPE)));
-        if own != wanted {
-            return Err(invalid(format!(
-                "its elements are {own}, not {wanted} ({}): read it as its own type and cast it",
-                T::DATA_TYPE
-            )));
-        }
-        let shape: Vec<usize> = header.shape().iter().map(|length| *length as usize).collect();
-        let wanted =
-            shape.iter().try_fold(size_of::<T>() as u64, |bytes, length| bytes.checked_mul(*length as u64));
-        let wanted = wanted.and_then(|bytes| bytes.checked_add(data_start));
-        let wanted = wanted.ok_or_else(|| invalid(format!("its shape {shape:?} is too large")))?;
-        if bytes < wanted {
-            return Err(invalid(format!(
-                "it is cut off: {bytes} bytes where shape {shape:?} needs {wanted}; write it again"
-            )));
-        }
-        Ok(Self { shape, is_fortran: header.order() == Order::Fortran, data_start })
-    }
-}
-
-fn invalid(words: String) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, words)
-}
-
-/// The bytes of a header, if it takes no more memory and time than it is worth: memory is asked for by the
-/// length that it says, and brackets in each other take twice as long each.
-fn read_header(reader: &mut impl Read, bytes: u64) -> io::Result<Vec<u8>> {
-    // Those of numbers have two.
-    const NESTING_MAX: usize = 6;
-    let mut header = Vec::new();
-    reader.by_ref().take(MAGIC.len() as u64).read_to_end(&mut header)?;
-    let is_first_version = header.get(6) == Some(&1);
-    reader.by_ref().take(if is_first_version { 2 } else { 4 }).read_to_end(&mut header)?;
-    let length: u64 = match header.get(MAGIC.len()..).unwrap_or_default() {
-        [a, b] => u16::from_le_bytes([*a, *b]).into(),
-        [a, b, c, d] => u32::from_le_bytes([*a, *b, *c, *d]).into(),
-        _ => 0,
-    };
-    if length > bytes {
-        return Err(invalid(format!("it is cut off: {bytes} bytes with a header of {length}")));
-    }
-    reader.by_ref().take(length).read_to_end(&mut header)?;
-    let depths = header.iter().scan(0usize, |depth, byte| {
-        match byte {
-            b'(' | b'[' | b'{' => *depth += 1,
-            b')' | b']' | b'}' => *depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        Some(*depth)
-    });
-    if depths.max() > Some(NESTING_MAX) {
-        return Err(invalid("its header is none of an array of numbers: it has brackets in brackets".into()));
-    }
-    Ok(header)
-}
-
 /// Reads a header only.
-#[cfg(any(test, fuzzing))]
-pub(crate) fn read_npy_header<T: Element>(reader: &mut impl Read, bytes: u64) -> io::Result<Vec<usize>> {
-    Header::of::<T>(reader, bytes).map(|header| header.shape)
+#[cfg(feature = "testing")]
+pub(crate) fn read_npy_header<T: Element>(reader: &mut impl io::Read, bytes: u64) -> io::Result<Vec<usize>> {
+    Header::read::<T>(reader, bytes).map(|header| header.shape)
 }
 
 /// The header of a file of numbers with this shape.
 #[cfg(test)]
 pub(crate) fn npy_header(shape: &[usize]) -> Vec<u8> {
-    header(DataType::F64, shape)
-}
-
-/// The header of a file in C order.
-fn header(data_type: DataType, shape: &[usize]) -> Vec<u8> {
-    let lengths: String = shape.iter().map(|length| format!("{length}, ")).collect();
-    let descriptor = descriptor(data_type);
-    let mut words =
-        format!("{{'descr': '{descriptor}', 'fortran_order': False, 'shape': ({}), }}", lengths.trim_end());
-    // Two bytes say how long the words are, and a line break ends them.
-    let bytes = (MAGIC.len() + 2 + words.len() + 1).next_multiple_of(ALIGNMENT_BYTES);
-    let length = bytes - MAGIC.len() - 2;
-    words.extend(std::iter::repeat_n(' ', length - 1 - words.len()));
-    words.push('\n');
-    let length = u16::try_from(length).expect("a header of few axes is short");
-    [MAGIC, &length.to_le_bytes(), words.as_bytes()].concat()
-}
-
-/// NumPy's short name of an element type in this machine's byte order.
-fn descriptor(data_type: DataType) -> String {
-    let kind = match data_type {
-        DataType::Bool => return "|b1".into(),
-        DataType::U8 => return "|u1".into(),
-        DataType::U32 | DataType::U64 => 'u',
-        DataType::I32 | DataType::I64 => 'i',
-        DataType::F32 | DataType::F64 => 'f',
-        DataType::Complex32 | DataType::Complex64 => 'c',
-    };
-    let order = if cfg!(target_endian = "little") { '<' } else { '>' };
-    format!("{order}{kind}{}", data_type.size_bytes())
+    header(crate::array::DataType::F64, shape)
 }
 
 /// Where a block lies in a file: where data starts, the shape of all, the block's start and shape.
@@ -379,32 +277,5 @@ mod tests {
         assert_eq!(runs(&[2, 3, 4], &[0, 1, 0], &[2, 2, 4]), (vec![4, 16], 8));
         assert_eq!(runs(&[], &[], &[]), (vec![0], 1));
         assert_eq!(runs(&[0, 3], &[0, 0], &[0, 3]), (vec![], 0));
-    }
-
-    #[test]
-    fn a_header_is_no_longer_than_its_file() {
-        let mut bytes = header(DataType::F64, &[3]);
-        assert_eq!(read_npy_header::<f64>(&mut io::Cursor::new(&bytes), 128 + 24).unwrap(), [3]);
-        // Of version 3, with four bytes of length.
-        bytes[6] = 3;
-        bytes[8..12].fill(0xde);
-        let error = read_npy_header::<f64>(&mut io::Cursor::new(&bytes), bytes.len() as u64).unwrap_err();
-        assert_eq!(error.to_string(), "it is cut off: 128 bytes with a header of 3739147998");
-    }
-
-    #[test]
-    fn a_header_of_brackets_takes_no_time() {
-        let words = format!("{{'descr': '<f8', {}", "[".repeat(60));
-        let bytes = [MAGIC, &[words.len() as u8, 0], words.as_bytes()].concat();
-        let error = read_npy_header::<f64>(&mut io::Cursor::new(&bytes), bytes.len() as u64).unwrap_err();
-        assert!(error.to_string().contains("brackets in brackets"), "{error}");
-    }
-
-    #[test]
-    fn headers_are_those_of_numpy() {
-        let header = header(DataType::F64, &[3]);
-        assert_eq!(header.len(), 128);
-        assert!(header[10..].starts_with(b"{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }"));
-        assert_eq!(header.last(), Some(&b'\n'));
     }
 }

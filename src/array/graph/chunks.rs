@@ -1,6 +1,6 @@
 //! How an array is cut into blocks. Pure.
 
-use crate::array::ShapeError;
+use crate::array::{ShapeError, ShapeErrorKind};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -178,6 +178,38 @@ impl Grid {
         groups
     }
 
+    /// The blocks of each line along an axis, in order.
+    pub(crate) fn lines(&self, axis: usize) -> Vec<Vec<usize>> {
+        let along: Vec<bool> = (0..self.0.len()).map(|own| own == axis).collect();
+        self.groups(&along)
+    }
+
+    /// A grid of the same shape for work on whole lanes along an axis: no block has more elements than the largest
+    /// one of this grid. Either its blocks have whole lanes, or each has a part of one lane.
+    pub(crate) fn along(&self, axis: usize) -> Self {
+        let (length, size) = (self.0[axis].length(), self.0[axis].size_max());
+        let wide = |own: usize| own != axis && self.0[own].size_max() > 1;
+        if self.0[axis].count() == 1 || length * self.block_size_max() == 0 || !(0..self.0.len()).any(wide) {
+            return self.clone();
+        }
+        // As many times as long, as many times as thin.
+        let (mut times, mut room) = (length.div_ceil(size), self.block_size_max());
+        let mut grid = self.clone();
+        for own in (0..self.0.len()).filter(|own| wide(*own)) {
+            let whole = self.0[own].size_max();
+            let thin = (whole / times).max(1);
+            times = times.div_ceil(whole / thin);
+            if thin < whole {
+                grid.0[own] = AxisChunks::regular(self.0[own].length(), thin);
+            }
+        }
+        for own in (0..self.0.len()).filter(|own| *own != axis) {
+            room /= grid.0[own].size_max();
+        }
+        grid.0[axis] = AxisChunks::regular(length, room.min(length));
+        grid
+    }
+
     /// Where a block starts, and its shape.
     pub(crate) fn region(&self, block: usize) -> (Vec<usize>, Vec<usize>) {
         let coordinates = self.coordinates(block);
@@ -240,10 +272,13 @@ pub(crate) fn checked_size(shape: &[usize], element_bytes: usize) -> Result<usiz
     let bytes = lengths.copied().try_fold(element_bytes.max(1), usize::checked_mul);
     match bytes.filter(|bytes| isize::try_from(*bytes).is_ok()) {
         Some(_) => Ok(shape.iter().product()),
-        None => Err(ShapeError::new(format!(
-            "the array is too big: shape {shape:?} with elements of {element_bytes} bytes has more than {} bytes",
-            isize::MAX
-        ))),
+        None => Err(ShapeError::new(
+            ShapeErrorKind::TooLarge,
+            format!(
+                "the array is too big: shape {shape:?} with elements of {element_bytes} bytes has more than {} bytes",
+                isize::MAX
+            ),
+        )),
     }
 }
 
@@ -254,7 +289,12 @@ pub(crate) fn checked_size(shape: &[usize], element_bytes: usize) -> Result<usiz
 /// [`ShapeError`] if no number holds it.
 pub(crate) fn checked_sum(lengths: &[usize]) -> Result<usize, ShapeError> {
     let sum = lengths.iter().copied().try_fold(0, usize::checked_add);
-    sum.ok_or_else(|| ShapeError::new(format!("the array is too big: an axis of the lengths {lengths:?}")))
+    sum.ok_or_else(|| {
+        ShapeError::new(
+            ShapeErrorKind::TooLarge,
+            format!("the array is too big: an axis of the lengths {lengths:?}"),
+        )
+    })
 }
 
 /// How an array is to be cut, as a user says it.
@@ -267,6 +307,7 @@ pub(crate) fn checked_sum(lengths: &[usize]) -> Result<usize, ShapeError> {
 /// let _by_size: Chunks = Chunks::Auto;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Chunks {
     /// About 128 MiB a block, cut along all axes alike.
     #[default]
@@ -321,10 +362,13 @@ impl Chunks {
     /// The grid of an array of this shape, with elements of `element_bytes` bytes.
     pub(crate) fn grid(&self, shape: &[usize], element_bytes: usize) -> Result<Grid, ShapeError> {
         let rank_error = |count: usize| {
-            ShapeError::new(format!(
-                "chunks are given for {count} axes, the array of shape {shape:?} has {}",
-                shape.len()
-            ))
+            ShapeError::new(
+                ShapeErrorKind::Chunks,
+                format!(
+                    "chunks are given for {count} axes, the array of shape {shape:?} has {}",
+                    shape.len()
+                ),
+            )
         };
         checked_size(shape, element_bytes)?;
         let sizes = match self {
@@ -337,9 +381,10 @@ impl Chunks {
                 }
                 let fits = |(sizes, length): (&Vec<usize>, &usize)| checked_sum(sizes) == Ok(*length);
                 if !lists.iter().zip(shape).all(fits) {
-                    return Err(ShapeError::new(format!(
-                        "chunks {lists:?} do not add up to the shape {shape:?}"
-                    )));
+                    return Err(ShapeError::new(
+                        ShapeErrorKind::Chunks,
+                        format!("chunks {lists:?} do not add up to the shape {shape:?}"),
+                    ));
                 }
                 return Ok(Grid(lists.iter().map(|sizes| AxisChunks::listed(sizes)).collect()));
             }
@@ -348,7 +393,10 @@ impl Chunks {
             return Err(rank_error(sizes.len()));
         }
         if let Some(axis) = sizes.iter().position(|size| *size == 0) {
-            return Err(ShapeError::new(format!("chunks of size 0 along axis {axis} of shape {shape:?}")));
+            return Err(ShapeError::new(
+                ShapeErrorKind::Chunks,
+                format!("chunks of size 0 along axis {axis} of shape {shape:?}"),
+            ));
         }
         Ok(Grid(shape.iter().zip(sizes).map(|(length, size)| AxisChunks::regular(*length, size)).collect()))
     }

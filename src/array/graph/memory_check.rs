@@ -1,8 +1,9 @@
 //! Whether some worker can hold each block of a plan. Looked at before anything is submitted.
 
 use crate::{
-    array::{ShapeError, graph::plan::Plan},
+    array::graph::plan::Plan,
     cluster::Cluster,
+    error::{Error, Result},
     units::human_bytes,
 };
 
@@ -11,26 +12,30 @@ use crate::{
 /// # Errors
 ///
 /// Names the block that does not, the limit, and what helps.
-pub(crate) fn check(plan: &Plan, cluster: &Cluster) -> Result<(), ShapeError> {
+pub(crate) fn check(plan: &Plan, cluster: &Cluster) -> Result<()> {
     let limit = cluster.workers().map(|worker| worker.memory_bytes).max().unwrap_or(u64::MAX);
     match plan.steps.iter().find(|step| step.is_made() && step.node.block_bytes() as u64 > limit) {
         None => Ok(()),
-        Some(step) => Err(ShapeError::new(format!(
-            "a block of shape {:?} has {}, more than the {} that a worker may hold: it is a block of \
+        Some(step) => Err(Error::BlockTooLarge {
+            block_bytes: step.node.block_bytes() as u64,
+            limit_bytes: limit,
+            message: format!(
+                "a block of shape {:?} has {}, more than the {} that a worker may hold: it is a block of \
              {} of shape {:?}; rechunk its array into smaller blocks, or give workers more memory \
              (memory_limit, MANIPLE_MEMORY_LIMIT)",
-            step.block_shape(),
-            human_bytes(step.node.block_bytes() as u64),
-            human_bytes(limit),
-            step.name(),
-            step.node.shape(),
-        ))),
+                step.block_shape(),
+                human_bytes(step.node.block_bytes() as u64),
+                human_bytes(limit),
+                step.name(),
+                step.node.shape(),
+            ),
+        }),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{MemoryLimit, Runtime, array::persist};
+    use crate::{Error, MemoryLimit, Runtime};
 
     #[test]
     fn nothing_is_submitted_for_a_block_that_no_worker_can_hold() {
@@ -45,9 +50,15 @@ mod tests {
                     large.compute().unwrap_err(),
                     large.persist().unwrap_err(),
                     large.checkpoint().unwrap_err(),
-                    persist(&(small, large.clone())).unwrap_err(),
+                    client.persist(&(small, large.clone())).unwrap_err(),
                 ];
-                for error in errors.map(|error| error.to_string()) {
+                for error in errors {
+                    let (block, limit) = (1 << 21, 1 << 20);
+                    let Error::BlockTooLarge { block_bytes, limit_bytes, .. } = error.clone() else {
+                        panic!("{error}")
+                    };
+                    assert_eq!((block_bytes, limit_bytes), (block, limit));
+                    let error = error.to_string();
                     assert!(error.contains("a block of shape [262144] has 2.00 MiB"), "{error}");
                 }
                 assert_eq!(client.submitted_count(), before);

@@ -3,6 +3,7 @@
 pub(super) mod blocks;
 pub(super) mod chunks;
 pub(super) mod custom;
+pub(super) mod debug_build;
 pub(super) mod fuse;
 pub(super) mod gather;
 pub(super) mod memory_check;

@@ -2,7 +2,7 @@
 
 use crate::{
     array::{
-        DataType, ShapeError,
+        DataType, ShapeError, ShapeErrorKind,
         element::Scalar,
         files::identity::FileId,
         graph::{
@@ -154,19 +154,18 @@ impl Node {
         }
     }
 
-    /// What it is called in a picture of the graph.
+    /// The user's operation: the method that made it, as far as that is known.
     pub(crate) fn name(&self) -> String {
-        let words = |name: String| name.to_lowercase();
         match &self.kind {
             Kind::Constant(_) => "full".into(),
             Kind::Generated(generator) => generator.name().into(),
             Kind::Blocks(..) => "array".into(),
-            Kind::Unary(operator, _) => words(format!("{operator:?}")),
-            Kind::Binary(operator, ..) => words(format!("{operator:?}")),
+            Kind::Unary(operator, _) => operator.name(),
+            Kind::Binary(operator, ..) => operator.name(),
             Kind::Select(..) => "where".into(),
             Kind::Cast(_) => "astype".into(),
             Kind::View(..) => "view".into(),
-            Kind::Gather(..) => "getitem".into(),
+            Kind::Gather(input, selections) => gathering(input, selections).into(),
             Kind::Concatenate(..) => "concatenate".into(),
             Kind::Reduce { reduction, .. } => reduction.name().into(),
             Kind::Reshape(_) => "reshape".into(),
@@ -191,6 +190,18 @@ impl Node {
     }
 }
 
+/// What it is called to select these elements of an array.
+fn gathering(input: &Node, selections: &[Selection]) -> &'static str {
+    let are_whole = selections.iter().zip(&input.grid.0).all(|(selection, axis)| {
+        *selection == Selection::whole(axis.length()) //
+    });
+    match are_whole {
+        true => "rechunk",
+        false if selections.iter().all(|selection| matches!(selection, Selection::Range { .. })) => "slice",
+        false => "take",
+    }
+}
+
 /// The grid of the result of an elementwise operation: where arrays with blocks are cut, so is it.
 fn common_grid(inputs: &[Arc<Node>]) -> Result<Grid, ShapeError> {
     let ndim = inputs.iter().map(|input| input.ndim()).max().unwrap_or(0);
@@ -207,7 +218,7 @@ fn common_grid(inputs: &[Arc<Node>]) -> Result<Grid, ShapeError> {
             let shapes: Vec<String> = inputs.iter().map(|input| format!("{:?}", input.shape())).collect();
             let words =
                 format!("operands could not be broadcast together with shapes {}", shapes.join(" and "));
-            return Err(ShapeError::new(words));
+            return Err(ShapeError::new(ShapeErrorKind::Mismatch, words));
         }
         let fitting = || axes().filter(|(own, _)| own.length() == length);
         let of_blocks = fitting().filter(|(_, is_virtual)| !is_virtual).map(|(own, _)| own.clone());

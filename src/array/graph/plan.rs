@@ -245,13 +245,30 @@ impl Step {
 
     /// The operations that its tasks do.
     pub(crate) fn name(&self) -> String {
-        match &self.work {
-            Work::Exist => "blocks on workers".to_string(),
-            Work::Fused(fused) => names(&fused.kernel.scope).join(", "),
-            Work::Reduce { fused, .. } => {
-                format!("{}; {}", names(&fused.kernel.scope).join(", "), self.node.name())
+        self.name_of(|names| names.join(", "))
+    }
+
+    /// What its tasks are called unless the user has given them a label: the operations, those between the first
+    /// and the last only counted if there are many.
+    pub(crate) fn label(&self) -> String {
+        self.name_of(|names| match names {
+            [first, second, between @ .., last] if between.len() > 1 => {
+                format!("{first}, {second}, {} more, {last}", between.len())
             }
-            _ => self.node.name(),
+            names => names.join(", "),
+        })
+    }
+
+    fn name_of(&self, listed: impl Fn(&[String]) -> String) -> String {
+        let fused = match &self.work {
+            Work::Exist => return "blocks on workers".to_string(),
+            Work::Fused(fused) | Work::Reduce { fused, .. } => names(&fused.kernel.scope),
+            _ => Vec::new(),
+        };
+        match &self.work {
+            _ if fused.is_empty() => self.node.name(),
+            Work::Reduce { .. } => format!("{}; {}", listed(&fused), self.node.name()),
+            _ => listed(&fused),
         }
     }
 }
@@ -261,8 +278,8 @@ fn names(scope: &Scope) -> Vec<String> {
     let name = |operation: &Operation| match operation {
         Operation::Constant(_) | Operation::Input { .. } => None,
         Operation::Generated { generator, .. } => Some(generator.name().to_string()),
-        Operation::Unary(operator, _) => Some(format!("{operator:?}").to_lowercase()),
-        Operation::Binary(operator, ..) => Some(format!("{operator:?}").to_lowercase()),
+        Operation::Unary(operator, _) => Some(operator.name()),
+        Operation::Binary(operator, ..) => Some(operator.name()),
         Operation::Select(..) => Some("where".into()),
         Operation::Cast(_) => Some("astype".into()),
         Operation::Fold { reduction, scope, .. } => {
@@ -270,14 +287,16 @@ fn names(scope: &Scope) -> Vec<String> {
             Some(format!("{}({})", reduction.name(), inner.join(", ")))
         }
     };
-    let names: Vec<String> = scope.steps.iter().filter_map(|step| name(&step.operation)).collect();
-    if names.is_empty() { vec!["copy".into()] } else { names }
+    scope.steps.iter().filter_map(|step| name(&step.operation)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Array, Runtime, array::Axes};
+    use crate::{
+        Array, Runtime,
+        array::{Axes, Boundary},
+    };
     use ndarray::{ArrayD, s};
 
     /// Each step of an array: its operations, tasks, the bytes of its largest block, and where it is made.
@@ -305,18 +324,18 @@ mod tests {
                 // Six blocks of 2 x 2 numbers.
                 let x = client.ones::<f64>([6, 4], 2);
                 expect(steps(&(&x + 1.0), None), &[("add", Some(6), 32, cpu())]);
-                let new_chunks = ("getitem", Some(2), 96, cpu());
+                let new_chunks = ("rechunk", Some(2), 96, cpu());
                 let kept = client.from_ndarray(&ArrayD::<f64>::ones(vec![6, 4]), 2)?;
                 let there = ("blocks on workers", Some(0), 32, Place::Nowhere);
                 expect(steps(&kept.rechunk([6, 2]), None), &[there.clone(), new_chunks]);
                 // Of six blocks two are taken whole, and two in part.
                 expect(
                     steps(&kept.slice(s![1..4, ..]), None),
-                    &[there.clone(), ("getitem", Some(2), 32, cpu())],
+                    &[there.clone(), ("slice", Some(2), 32, cpu())],
                 );
                 // Six states, two levels of the tree, and the result.
                 let sum = kept.sum_axis(Axes::all().fan_in(2));
-                expect(steps(&sum, None), &[there.clone(), ("copy; sum", Some(6 + 3 + 2 + 1), 8, cpu())]);
+                expect(steps(&sum, None), &[there.clone(), ("sum", Some(6 + 3 + 2 + 1), 8, cpu())]);
                 expect(steps(&kept.cumsum(0), None)[..1].to_vec(), std::slice::from_ref(&there));
                 assert_eq!(steps(&kept.cumsum(0), None)[1].1, None, "only the operation knows");
 
@@ -328,7 +347,7 @@ mod tests {
                     [
                         there.clone(),
                         ("multiply", Some(6), 32, place),
-                        ("getitem", Some(6), 32, then.clone()),
+                        ("rechunk", Some(6), 32, then.clone()),
                         ("reshape", Some(6), 32, then),
                     ]
                 };
@@ -359,6 +378,43 @@ mod tests {
                 assert_eq!(plan.wanted, [2, 3, 1]);
                 let inputs: Vec<&[usize]> = plan.steps.iter().map(|step| &*step.inputs).collect();
                 assert_eq!(inputs, [&[][..], &[0], &[1], &[1]]);
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn tasks_are_called_after_the_users_operations() {
+        Runtime::builder()
+            .threads(1)
+            .execute(|client| {
+                let label = |array: &Array<f64>| {
+                    let mut plan = Plan::default();
+                    plan.want(&array.node).unwrap();
+                    plan.steps.last().expect("the step of the array").label()
+                };
+                let x = client.random(7).uniform::<f64>(0.0, 1.0, [6, 4], 2);
+                let kept = client.from_ndarray(&ArrayD::<f64>::ones(vec![6, 4]), 2)?;
+                let squares = x.square();
+                let far = ((&squares + &kept).sqrt() * 2.0).sqrt();
+                for (array, wanted) in [
+                    (&client.ones([6, 4], 2), "full"),
+                    (&x, "uniform"),
+                    (&squares, "uniform, square"),
+                    (&(&squares + &kept).sqrt(), "uniform, square, add, sqrt"),
+                    (&far, "uniform, square, 3 more, sqrt"),
+                    (&far.sum().into_dyn(), "uniform, square, 3 more, sqrt; sum"),
+                    (&kept.sum_axis(1), "sum"),
+                    (&kept.t(), "view"),
+                    (&kept.rechunk([6, 2]), "rechunk"),
+                    (&kept.slice(s![1..4, ..]), "slice"),
+                    (&kept.take(0, &[5, 0, 3]), "take"),
+                    (&kept.rechunk([2, 4]).reshape([24]), "reshape"),
+                    (&kept.cumsum(0), "cumsum"),
+                    (&kept.map_overlap(ArrayD::clone, &[1, 1], Boundary::Constant(0.0)), "map_overlap"),
+                ] {
+                    assert_eq!(label(array), wanted);
+                }
                 Ok(())
             })
             .unwrap();

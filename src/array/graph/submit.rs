@@ -2,10 +2,10 @@
 
 use crate::{
     array::{
-        DataType,
         element::with_type,
         graph::{
             blocks::Blocks,
+            debug_build,
             fuse::Fused,
             gather::Gathered,
             memory_check,
@@ -16,7 +16,7 @@ use crate::{
         },
         kernel::reduce::{Reduction, State},
     },
-    client::{Client, Future, SubmitOptions},
+    client::{Client, Future},
     codec::to_bytes,
     error::Result,
     ids::{Code, Tasks},
@@ -35,9 +35,10 @@ use std::sync::Arc;
 /// # Errors
 ///
 /// If no worker can hold some block: then nothing is submitted. The error of an operation with tasks of its own.
-pub(crate) fn submit(client: &Client, options: &SubmitOptions, plan: &Plan) -> Result<Vec<Blocks>> {
+pub(crate) fn submit(client: &Client, plan: &Plan) -> Result<Vec<Blocks>> {
     memory_check::check(plan, client.cluster())?;
-    let mut submission = Submission::new(client, options);
+    debug_build::warn_once(plan);
+    let mut submission = Submission::new(client);
     for step in &plan.steps {
         let blocks = submission.blocks(step)?;
         submission.made.push(blocks);
@@ -46,22 +47,23 @@ pub(crate) fn submit(client: &Client, options: &SubmitOptions, plan: &Plan) -> R
 }
 
 /// Submits tasks that have the run's journal keep blocks, if it has one.
-pub(crate) fn checkpoint(client: &Client, options: &SubmitOptions, blocks: Blocks) -> Blocks {
+pub(crate) fn checkpoint(client: &Client, blocks: Blocks) -> Blocks {
     if !client.has_journal() {
         return blocks;
     }
-    let options = options.clone().checkpoint();
+    let client = client.with(&client.options().clone().checkpoint());
+    let client = client.labelled(|| "checkpoint".into());
     let columns = vec![each_alone(&blocks)];
     let code = with_type!(blocks.data_type, T => Code::of_function(tasks::copy::<T>));
-    let futures = Submission::new(client, &options).layer(code, false, blocks.futures.len(), columns);
+    let futures = layer(&client, code, false, blocks.futures.len(), columns);
     Blocks { futures: Arc::new(futures), are_on_devices: false, ..blocks }
 }
 
 /// How many tasks each step of a plan submits. Operations with tasks of their own submit them to a client that counts
 /// them and sends nothing; all else is known from the plan.
 pub(crate) fn count_tasks(client: &Client, plan: &Plan) -> Result<Vec<u64>> {
-    let (client, options) = (client.rehearsal(), SubmitOptions::default());
-    let mut submission = Submission::new(&client, &options);
+    let client = client.rehearsal();
+    let mut submission = Submission::new(&client);
     let is_known = plan.steps.iter().all(|step| step.tasks().is_some());
     let mut counts = Vec::new();
     for step in &plan.steps {
@@ -84,7 +86,6 @@ pub(crate) fn count_tasks(client: &Client, plan: &Plan) -> Result<Vec<u64>> {
 /// The steps of a plan, as far as they were submitted.
 struct Submission<'a> {
     client: &'a Client,
-    options: &'a SubmitOptions,
     /// The blocks of each step.
     made: Vec<Blocks>,
     /// The blocks of all results of operations with tasks of their own.
@@ -92,8 +93,8 @@ struct Submission<'a> {
 }
 
 impl<'a> Submission<'a> {
-    fn new(client: &'a Client, options: &'a SubmitOptions) -> Self {
-        Self { client, options, made: Vec::new(), outputs: FxHashMap::default() }
+    fn new(client: &'a Client) -> Self {
+        Self { client, made: Vec::new(), outputs: FxHashMap::default() }
     }
 
     /// Submits the tasks of the next step.
@@ -107,7 +108,7 @@ impl<'a> Submission<'a> {
             Work::Fused(fused) => self.fused(step, fused),
             Work::Reduce { fused, reduction, reduced, dropped, levels } => {
                 let states = self.states(step, fused, *reduction, reduced);
-                self.reduce(step.node.data_type, *reduction, dropped, levels, states)
+                self.reduce(&step.node, *reduction, dropped, levels, states)
             }
             Work::Gather(_) => self.gather(step),
             Work::Reshape => self.reshape(step),
@@ -123,7 +124,7 @@ impl<'a> Submission<'a> {
 
     /// Blocks that nothing makes, for a client that sends nothing.
     fn stand_ins(&self, node: &Node) -> Blocks {
-        let futures = self.layer(nothing(), false, node.grid.count(), Vec::new());
+        let futures = layer(self.client, nothing(), false, node.grid.count(), Vec::new());
         self.blocks_of(node, futures, false)
     }
 
@@ -141,7 +142,12 @@ impl<'a> Submission<'a> {
             (true, true) => Code::of_function(tasks::device_block::<T>),
             (true, false) => Code::of_function(tasks::made_device_block::<T>),
         });
-        self.layer(code, is_on_device, count, columns)
+        layer(&self.of_step(step), code, is_on_device, count, columns)
+    }
+
+    /// The client that calls tasks after the operations of a step.
+    fn of_step(&self, step: &Step) -> Client {
+        self.client.labelled(|| step.label())
     }
 
     /// The inputs of each block of a kernel.
@@ -180,26 +186,27 @@ impl<'a> Submission<'a> {
             (true, true) => Code::of_function(tasks::device_state),
             (true, false) => Code::of_function(tasks::made_device_state),
         };
-        self.layer(code, is_on_device, count, columns)
+        layer(&self.of_step(step), code, is_on_device, count, columns)
     }
 
     /// Combines states level by level; those of the last one become blocks.
     fn reduce(
         &self,
-        data_type: DataType,
+        node: &Node,
         reduction: Reduction,
         dropped: &[bool],
         levels: &[Vec<Vec<usize>>],
         mut states: Vec<Future<State>>,
     ) -> Vec<Future<Erased>> {
+        let client = self.client.labelled(|| node.name());
         let (last, inner) = levels.split_last().expect("a reduction has a last level");
         for lists in inner {
             let columns = vec![same(&reduction), state_lists(lists, &states)];
-            states = self.layer(Code::of_function(tasks::combine), false, lists.len(), columns);
+            states = layer(&client, Code::of_function(tasks::combine), false, lists.len(), columns);
         }
         let columns = vec![same(&(reduction, dropped)), state_lists(last, &states)];
-        let code = with_type!(data_type, T => Code::of_function(tasks::finish::<T>));
-        self.layer(code, false, last.len(), columns)
+        let code = with_type!(node.data_type, T => Code::of_function(tasks::finish::<T>));
+        layer(&client, code, false, last.len(), columns)
     }
 
     fn concatenate(&self, step: &Step, axis: usize) -> Vec<Future<Erased>> {
@@ -241,7 +248,8 @@ impl<'a> Submission<'a> {
             true => Code::of_function(tasks::device_gather::<T>),
             false => Code::of_function(tasks::gather::<T>),
         });
-        let mut made = self.layer(code, is_on_device, open().count(), columns).into_iter();
+        let made: Vec<_> = layer(&self.of_step(step), code, is_on_device, open().count(), columns);
+        let mut made = made.into_iter();
         let block = |block: &Gathered| match block.is_whole {
             true => source.futures[block.inputs[0]].clone(),
             false => made.next().expect("a future for each block that is made"),
@@ -258,7 +266,7 @@ impl<'a> Submission<'a> {
             true => Code::of_function(tasks::device_reshape::<T>),
             false => Code::of_function(tasks::reshape::<T>),
         });
-        self.layer(code, is_on_device, grid.count(), columns)
+        layer(&self.of_step(step), code, is_on_device, grid.count(), columns)
     }
 
     fn custom(&mut self, step: &Step, custom: &Arc<Custom>, output: usize) -> Result<Vec<Future<Erased>>> {
@@ -266,21 +274,28 @@ impl<'a> Submission<'a> {
             return Ok(outputs[output].clone());
         }
         let inputs: Vec<Blocks> = step.inputs.iter().map(|input| self.made[*input].clone()).collect();
-        let submitter = Submitter::new(self.client, self.options, step.place == Place::Devices);
+        let client = self.of_step(step);
+        let submitter = Submitter::new(&client, step.place == Place::Devices);
         let outputs = (custom.submit)(&submitter, &inputs)?;
         let blocks = outputs[output].clone();
         self.outputs.insert(Arc::as_ptr(custom), outputs);
         Ok(blocks)
     }
+}
 
-    /// Submits one layer of tasks.
-    fn layer<T>(&self, code: Code, is_on_device: bool, count: usize, columns: Vec<Column>) -> Vec<Future<T>> {
-        let count = u32::try_from(count).expect("a plan has no more blocks than a layer");
-        match (count, is_on_device) {
-            (0, _) => Vec::new(),
-            (_, true) => self.client.submit_layer_of(code, &self.options.on_device(), count, columns),
-            (_, false) => self.client.submit_layer_of(code, self.options, count, columns),
-        }
+/// Submits one layer of tasks.
+fn layer<T>(
+    client: &Client,
+    code: Code,
+    is_on_device: bool,
+    count: usize,
+    columns: Vec<Column>,
+) -> Vec<Future<T>> {
+    let count = u32::try_from(count).expect("a plan has no more blocks than a layer");
+    match (count, is_on_device) {
+        (0, _) => Vec::new(),
+        (_, true) => client.on_own_device().submit_layer_of(code, count, columns),
+        (_, false) => client.submit_layer_of(code, count, columns),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Follow, Kernel, Operation, Scope,
-    generate::Generator,
+    generate::{Generator, Sequence},
     operators,
     reduce::{self, Reduction, Regions, State},
     tiles::Tiles,
@@ -163,7 +163,7 @@ enum Prepared<'a> {
     /// The elements lie in memory as they are wanted, from here on.
     Direct(Memory, usize),
     Copy(Memory, Walk, Panel),
-    Generate(Generator, Walk),
+    Generate(Sequence, Walk),
     Compute,
     Fold(Box<Running<'a>>, usize),
 }
@@ -250,11 +250,9 @@ impl<'a> Running<'a> {
             match &mut self.prepared[index] {
                 Prepared::Fill(scalar) => fill(&mut output, *scalar),
                 Prepared::Copy(memory, walk, panel) => copy(memory, walk, panel, start, end, &mut output),
-                Prepared::Generate(generator, walk) => {
-                    walk.for_each_run(start, end, |place, first, count| {
-                        generator.fill(first, walk.stride(), &mut output, place..place + count);
-                    })
-                }
+                Prepared::Generate(sequence, walk) => walk.for_each_run(start, end, |place, first, count| {
+                    sequence.fill(first, walk.stride(), &mut output, place..place + count);
+                }),
                 Prepared::Fold(running, length) => {
                     let Operation::Fold { reduction, .. } = &self.scope.steps[index].operation else {
                         unreachable!("prepared as a fold")
@@ -310,7 +308,7 @@ fn generated<'a>(
 ) -> Prepared<'a> {
     let walk = Walk::new(follows, &strides_of(whole), starts, shape);
     if !matches!(generator, Generator::Random { .. }) || walk.stride() == 1 {
-        return Prepared::Generate(generator, walk);
+        return Prepared::Generate(Sequence::new(generator), walk);
     }
     // Random numbers are cheap in order only: they are made so, once for the block.
     let of_axis = |follow: &Follow| follow.axis.map_or(1, |axis| shape[axis]);
@@ -327,8 +325,9 @@ fn generated<'a>(
     let count: usize = lengths.iter().product();
     let mut elements = Elements::zeros(data_type, count);
     let own_walk = Walk::new(&own_follows, &strides_of(whole), &own_starts, &lengths);
+    let mut sequence = Sequence::new(generator);
     own_walk.for_each_run(0, count, |place, first, count| {
-        generator.fill(first, own_walk.stride(), &mut elements, place..place + count);
+        sequence.fill(first, own_walk.stride(), &mut elements, place..place + count);
     });
     let in_order = |follow: &Follow| Follow { axis: follow.axis, start: 0, step: 1 };
     let follows: Vec<Follow> = follows.iter().map(in_order).collect();
@@ -374,7 +373,7 @@ impl Panel {
 ///
 /// Some columns at a time are copied to where all of them stay in the first-level cache, and turned
 /// there: loads that wait for memory overlap each other only where nothing else is done between them.
-#[multiversion(targets = "simd")]
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn turn<T: Element>(input: &[T], base: i64, stride: i64, rows: usize, panel: &mut [T], length: usize) {
     const COLUMNS: usize = 128;
     let mut columns = [[T::default(); Panel::ROWS]; COLUMNS];

@@ -80,14 +80,49 @@ pub(crate) enum Binary {
     Xor,
 }
 
-#[multiversion(targets = "simd")]
+impl Unary {
+    /// The method that makes it, or NumPy's name.
+    pub(crate) fn name(self) -> String {
+        let name = match self {
+            Self::SquareRoot => "sqrt",
+            Self::CubeRoot => "cbrt",
+            Self::Reciprocal => "recip",
+            Self::ExpMinus1 => "exp_m1",
+            Self::Log => "ln",
+            Self::Log1Plus => "ln_1p",
+            Self::Truncate => "trunc",
+            Self::Imaginary => "imag",
+            Self::Conjugate => "conj",
+            _ => return format!("{self:?}").to_lowercase(),
+        };
+        name.into()
+    }
+}
+
+impl Binary {
+    /// The method that makes it, or NumPy's name.
+    pub(crate) fn name(self) -> String {
+        let name = match self {
+            Self::FloorDivide => "floor_divide",
+            Self::Power => "pow",
+            Self::ArcTan2 => "atan2",
+            Self::NotEqual => "not_equal",
+            Self::LessEqual => "less_equal",
+            Self::GreaterEqual => "greater_equal",
+            _ => return format!("{self:?}").to_lowercase(),
+        };
+        name.into()
+    }
+}
+
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn each<A: Copy, R>(input: &[A], output: &mut [R], operation: impl Fn(A) -> R) {
     for (output, input) in output.iter_mut().zip(input) {
         *output = operation(*input);
     }
 }
 
-#[multiversion(targets = "simd")]
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn pairs<A: Copy, R>(left: &[A], right: &[A], output: &mut [R], operation: impl Fn(A, A) -> R) {
     for ((output, left), right) in output.iter_mut().zip(left).zip(right) {
         *output = operation(*left, *right);
@@ -120,7 +155,7 @@ pub(crate) fn binary<T: Arithmetic>(operator: Binary, left: &[T], right: &[T], o
 }
 
 /// `output[i] = if condition[i] { yes[i] } else { no[i] }`.
-#[multiversion(targets = "simd")]
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 pub(crate) fn select<T: Copy>(condition: &[bool], yes: &[T], no: &[T], output: &mut [T]) {
     for (((output, condition), yes), no) in output.iter_mut().zip(condition).zip(yes).zip(no) {
         *output = if *condition { *yes } else { *no };

@@ -168,7 +168,7 @@ impl Regions {
 }
 
 /// An element type as reductions see it.
-pub(crate) trait Reduce: Element + Cast {
+pub(crate) trait Reduce: Element<Sum: Cast> + Cast {
     /// What sums and products are taken in.
     type Wide: Element + Cast + Accumulate;
     fn widen(self) -> Self::Wide;
@@ -327,7 +327,7 @@ reduce_complex!(f32, f64);
 const LANES: usize = 16;
 
 /// The sum of some elements: in lanes, that are then added two by two.
-#[multiversion(targets = "simd")]
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn sum_run<T: Reduce>(values: &[T]) -> T::Wide {
     let mut lanes = [T::Wide::START; LANES];
     let (chunks, rest) = values.as_chunks::<LANES>();
@@ -350,7 +350,7 @@ fn sum_run<T: Reduce>(values: &[T]) -> T::Wide {
 }
 
 /// The count, the mean and the sum of squared distances from it.
-#[multiversion(targets = "simd")]
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn moments_run<T: Reduce>(values: &[T]) -> [f64; 3] {
     let count = values.len() as f64;
     if values.is_empty() {
@@ -378,14 +378,14 @@ fn moments_run<T: Reduce>(values: &[T]) -> [f64; 3] {
     [count, mean, sum_run(&lanes)]
 }
 
-#[multiversion(targets = "simd")]
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn add_each<T: Reduce>(sums: &mut [T::Wide], errors: &mut [T::Wide], values: &[T]) {
     for ((sum, error), value) in sums.iter_mut().zip(errors).zip(values) {
         T::Wide::add_exactly(sum, error, value.widen());
     }
 }
 
-#[multiversion(targets = "simd")]
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn count_run<T: Element>(values: &[T]) -> i64 {
     values.iter().map(|value| i64::from(*value != T::default())).sum()
 }
@@ -405,7 +405,7 @@ fn choose<T: Reduce>(reduction: Reduction, old: T, new: T) -> T {
 }
 
 /// The best of some elements: of each lane, then of these.
-#[multiversion(targets = "simd")]
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn choose_run<T: Reduce>(values: &[T], identity: T, choose: impl Fn(T, T) -> T) -> T {
     let mut lanes = [identity; LANES];
     let (chunks, rest) = values.as_chunks::<LANES>();
@@ -446,17 +446,11 @@ pub(crate) fn fold<T: Reduce>(
     range: Range<usize>,
 ) {
     match reduction {
-        Reduction::Sum => with_type!(output.data_type(), U => {
-            let output = &mut U::vector_mut(output)[range];
-            match length {
-                2 => fold_sums::<2, T, U>(values, output),
-                3 => fold_sums::<3, T, U>(values, output),
-                4 => fold_sums::<4, T, U>(values, output),
-                _ => for (output, values) in output.iter_mut().zip(values.chunks_exact(length)) {
-                    *output = U::of_wide(sum_run(values).wide());
-                },
-            }
-        }),
+        // These two only: code for each pair of types would be a hundred times as much.
+        Reduction::Sum if output.data_type() == T::Sum::DATA_TYPE => {
+            fold_sums_of(values, length, &mut T::Sum::vector_mut(output)[range]);
+        }
+        Reduction::Sum => fold_sums_of(values, length, &mut T::Wide::vector_mut(output)[range]),
         Reduction::Count => {
             let output = &mut i64::vector_mut(output)[range];
             for (output, values) in output.iter_mut().zip(values.chunks_exact(length)) {
@@ -472,7 +466,20 @@ pub(crate) fn fold<T: Reduce>(
     }
 }
 
-#[multiversion(targets = "simd")]
+fn fold_sums_of<T: Reduce, U: Cast>(values: &[T], length: usize, output: &mut [U]) {
+    match length {
+        2 => fold_sums::<2, T, U>(values, output),
+        3 => fold_sums::<3, T, U>(values, output),
+        4 => fold_sums::<4, T, U>(values, output),
+        _ => {
+            for (output, values) in output.iter_mut().zip(values.chunks_exact(length)) {
+                *output = U::of_wide(sum_run(values).wide());
+            }
+        }
+    }
+}
+
+#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
 fn fold_sums<const LENGTH: usize, T: Reduce, U: Cast>(values: &[T], output: &mut [U]) {
     for (output, values) in output.iter_mut().zip(values.as_chunks::<LENGTH>().0) {
         let mut sum = values[0].widen();

@@ -18,6 +18,14 @@ impl Logarithm {
     /// Of a positive number that is neither infinite nor NaN.
     #[inline(always)]
     fn new(x: f64) -> Self {
+        let subnormal = x < f64::MIN_POSITIVE;
+        let x = if subnormal { x * 18_014_398_509_481_984.0 } else { x };
+        Self::of_normal(x, if subnormal { 0 } else { 54 })
+    }
+
+    /// Of a normal number, times 2^`power` / 2^54.
+    #[inline(always)]
+    fn of_normal(x: f64, power: u64) -> Self {
         // The upper bits of the square root of 1/2.
         const ROOT: u64 = 0x3fe6_a09e_0000_0000;
         const ONE: u64 = 0x3ff0_0000_0000_0000;
@@ -26,10 +34,8 @@ impl Logarithm {
         const BIAS: f64 = 4_503_599_627_370_496.0 + 1077.0;
         const TWO_52: u64 = 0x4330_0000_0000_0000;
 
-        let subnormal = x < f64::MIN_POSITIVE;
-        let x = if subnormal { x * 18_014_398_509_481_984.0 } else { x };
         let bits = x.to_bits().wrapping_add(ONE - ROOT);
-        let exponent = (bits >> 52).wrapping_add(if subnormal { 0 } else { 54 });
+        let exponent = (bits >> 52).wrapping_add(power);
         let k = f64::from_bits(exponent | TWO_52) - BIAS;
         let f = f64::from_bits((bits & MANTISSA).wrapping_add(ROOT)) - 1.0;
         let half_square = 0.5 * f * f;
@@ -80,6 +86,12 @@ fn of_special(x: f64, value: f64) -> f64 {
 #[inline(always)]
 pub(crate) fn ln(x: f64) -> f64 {
     of_special(x, Logarithm::new(x).natural(0.0))
+}
+
+/// [`ln`] of a number that is positive, normal and finite.
+#[inline(always)]
+pub(crate) fn ln_normal(x: f64) -> f64 {
+    Logarithm::of_normal(x, 54).natural(0.0)
 }
 
 #[inline(always)]

@@ -20,7 +20,7 @@ mod power;
 mod trigonometric;
 
 /// For one number: they become part of the loops over random numbers.
-pub(crate) use logarithm::ln;
+pub(crate) use logarithm::ln_normal;
 pub(crate) use trigonometric::sin_cos_turns;
 
 use multiversion::multiversion;

@@ -37,7 +37,7 @@ fn cases() -> Vec<Case> {
         exp exponential::exp, pxfm::f_exp, ALL;
         exp2 exponential::exp2, pxfm::f_exp2, ALL;
         exp_m1 exponential::exp_m1, pxfm::f_expm1, ALL;
-        ln ln, pxfm::f_log, (0.0, f64::MAX);
+        ln logarithm::ln, pxfm::f_log, (0.0, f64::MAX);
         ln_1p logarithm::ln_1p, pxfm::f_log1p, (-1.0, f64::MAX);
         log2 logarithm::log2, pxfm::f_log2, (0.0, f64::MAX);
         log10 logarithm::log10, pxfm::f_log10, (0.0, f64::MAX);

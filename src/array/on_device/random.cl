@@ -1,7 +1,7 @@
 // Random numbers by element index, the same as `array/random` makes.
 
 // The draws of elements `2 * block` and `2 * block + 1`: Philox4x32-10.
-void philox(ulong block, uint attempt, ulong seed, uint stream, ulong *even, ulong *odd) {
+ulong philox_block(ulong block, uint attempt, ulong seed, uint stream, ulong *second) {
     uint a = (uint)block, b = (uint)(block >> 32), c = stream, d = attempt;
     uint key_0 = (uint)seed, key_1 = (uint)(seed >> 32);
     for (uint round = 0; round < 10; round++) {
@@ -13,19 +13,41 @@ void philox(ulong block, uint attempt, ulong seed, uint stream, ulong *even, ulo
         key_0 += 0x9e3779b9U;
         key_1 += 0xbb67ae85U;
     }
-    *even = a | (ulong)b << 32;
-    *odd = c | (ulong)d << 32;
+    *second = c | (ulong)d << 32;
+    return a | (ulong)b << 32;
 }
 
-ulong draw(ulong index, uint attempt, ulong seed, uint stream) {
-    ulong even, odd;
-    philox(index >> 1, attempt, seed, stream, &even, &odd);
-    return index & 1 ? odd : even;
+// Both draws of the pair that an element belongs to, which are those of elements 1 apart.
+ulong philox(ulong index, ulong seed, uint stream, ulong *second) {
+    return philox_block(index >> 1, 0, seed, stream, second);
+}
+
+ulong mix(ulong bits) {
+    bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9UL;
+    bits = (bits ^ bits >> 27) * 0x94d049bb133111ebUL;
+    return bits ^ bits >> 31;
+}
+
+// Both draws of the pair that an element belongs to, which are those of elements 16 apart: xoshiro256++, from the
+// start of the element's lane on.
+ulong xoshiro(ulong index, ulong key_0, ulong key_1, ulong key_2, ulong key_3, ulong *second) {
+    ulong lane = ((index >> 9 << 4) + (index & 15) + 1) * 0x9e3779b97f4a7c15UL;
+    ulong a = mix(key_0 + lane), b = mix(key_1 + lane), c = mix(key_2 + lane), d = mix(key_3 + lane);
+    for (uint step = index >> 4 & 30; step > 0; step--) {
+        ulong e = c ^ a, f = d ^ b;
+        a ^= f;
+        d = rotate(f, 45UL);
+        c = e ^ b << 17;
+        b ^= e;
+    }
+    ulong next_a = a ^ d ^ b, next_d = rotate(d ^ b, 45UL);
+    *second = rotate(next_a + next_d, 23UL) + next_a;
+    return rotate(a + d, 23UL) + a;
 }
 
 // From 0 up to but not 1, in steps of 2^-24.
-float uniform_float(ulong index, ulong seed, uint stream) {
-    return (float)(int)(draw(index, 0, seed, stream) >> 40) * 0x1p-24f;
+float uniform_float(ulong bits) {
+    return (float)(int)(bits >> 40) * 0x1p-24f;
 }
 
 // A number, or the limit that it is beyond.
@@ -35,10 +57,11 @@ float within_float(float number, float least, float most) {
 }
 
 // One of `span` numbers, all alike: draws whose lower half is below `least` are drawn again.
-ulong below(ulong index, ulong span, ulong least, ulong seed, uint stream) {
-    ulong bits = draw(index, 0, seed, stream);
-    for (uint attempt = 1; bits * span < least; attempt++)
-        bits = draw(index, attempt, seed, stream);
+ulong below(ulong bits, ulong index, ulong span, ulong least, ulong seed, uint stream) {
+    for (uint attempt = 1; bits * span < least; attempt++) {
+        ulong second, first = philox_block(index >> 1, attempt, seed, stream, &second);
+        bits = index & 1 ? second : first;
+    }
     return mul_hi(bits, span);
 }
 
@@ -52,8 +75,8 @@ double within_double(double number, double least, double most) {
     return number > most ? most : number;
 }
 
-double uniform_double(ulong index, ulong seed, uint stream) {
-    return unit(draw(index, 0, seed, stream));
+double uniform_double(ulong bits) {
+    return unit(bits);
 }
 
 // `array/math/logarithm.rs`, for numbers above 0 up to 1. Every step is rounded as it is there.
@@ -96,24 +119,22 @@ void sine_and_cosine(double turns, double *sine, double *cosine) {
     *cosine = as_double(as_ulong(second) ^ ((quadrant + 1) & 2) << 62);
 }
 
-double normal_double(ulong index, ulong seed, uint stream) {
-    ulong even, odd;
-    philox(index >> 1, 0, seed, stream, &even, &odd);
-    double distance = sqrt(-2.0 * logarithm(1.0 - unit(even)));
+double normal_double(ulong first, ulong second, bool is_second) {
+    double distance = sqrt(-2.0 * logarithm(1.0 - unit(first)));
     double sine, cosine;
-    sine_and_cosine(unit(odd), &sine, &cosine);
-    return distance * (index & 1 ? sine : cosine);
+    sine_and_cosine(unit(second), &sine, &cosine);
+    return distance * (is_second ? sine : cosine);
 }
 
-double exponential_double(ulong index, ulong seed, uint stream) {
-    return -logarithm(1.0 - unit(draw(index, 0, seed, stream)));
+double exponential_double(ulong bits) {
+    return -logarithm(1.0 - unit(bits));
 }
 
-float normal_float(ulong index, ulong seed, uint stream) {
-    return (float)normal_double(index, seed, stream);
+float normal_float(ulong first, ulong second, bool is_second) {
+    return (float)normal_double(first, second, is_second);
 }
 
-float exponential_float(ulong index, ulong seed, uint stream) {
-    return (float)exponential_double(index, seed, stream);
+float exponential_float(ulong bits) {
+    return (float)exponential_double(bits);
 }
 #endif

@@ -14,7 +14,7 @@ use crate::array::{
         operators::Binary,
         reduce::Reduction,
     },
-    random::Key,
+    random::{Key, Source},
 };
 use std::{fmt::Write, ops::Range};
 
@@ -308,35 +308,62 @@ impl Printer {
                 let diagonal = self.number(Scalar::I64(diagonal));
                 cast(DataType::U8, &format!("({index} % {columns} == {index} / {columns} + {diagonal})"))
             }
-            Generator::Random { distribution, key } => self.random(distribution, key, data_type, &index),
+            Generator::Random { distribution, key } => self.random(distribution, key, data_type, &index, own),
         }
     }
 
-    fn random(&mut self, distribution: Distribution, key: Key, data_type: DataType, index: &str) -> String {
+    /// Prints the draws of the pair of elements that one belongs to, and which of them is its own.
+    fn draws(&mut self, key: Key, index: &str, own: &str) {
+        let (function, keys, distance) = match Source::new(key).lane_keys() {
+            Some(keys) => ("xoshiro", keys.map(|key| self.number(Scalar::U64(key))).join(", "), 16),
+            None => ("philox", self.key(key), 1),
+        };
+        self.line(&format!("ulong {own}_second;"));
+        self.line(&format!("const ulong {own}_first = {function}({index}, {keys}, &{own}_second);"));
+        self.line(&format!("const bool {own}_is_second = ({index} & {distance}) != 0;"));
+        self.line(&format!("const ulong {own}_draw = {own}_is_second ? {own}_second : {own}_first;"));
+    }
+
+    fn key(&mut self, key: Key) -> String {
+        format!("{}, {}", self.number(Scalar::U64(key.seed)), self.number(Scalar::U32(key.stream)))
+    }
+
+    fn random(
+        &mut self,
+        distribution: Distribution,
+        key: Key,
+        data_type: DataType,
+        index: &str,
+        own: &str,
+    ) -> String {
         self.needs_random = true;
-        let (own, wide) = (name(data_type), wrapping(data_type));
-        let key = format!("{}, {}", self.number(Scalar::U64(key.seed)), self.number(Scalar::U32(key.stream)));
-        let (function, factor, offset) = match distribution {
-            Distribution::Uniform { low, high } => ("uniform", high - low, low),
-            Distribution::Normal { mean, deviation } => ("normal", deviation, mean),
-            Distribution::Exponential { mean } => ("exponential", mean, 0.0),
+        self.draws(key, index, own);
+        let (own_type, wide) = (name(data_type), wrapping(data_type));
+        let draw = format!("{own}_draw");
+        let (value, factor, offset) = match distribution {
+            Distribution::Uniform { low, high } => (format!("uniform_{own_type}({draw})"), high - low, low),
+            Distribution::Normal { mean, deviation } => {
+                let pair = format!("{own}_first, {own}_second, {own}_is_second");
+                (format!("normal_{own_type}({pair})"), deviation, mean)
+            }
+            Distribution::Exponential { mean } => (format!("exponential_{own_type}({draw})"), mean, 0.0),
             Distribution::Bernoulli { probability } => {
                 let probability = self.number(Scalar::F64(probability));
-                return format!("(unit(draw({index}, 0, {key})) < {probability})");
+                return format!("(unit({draw}) < {probability})");
             }
             Distribution::Integers { low, high } => {
                 let start = self.number(Scalar::U64(low as u64));
                 // A span that does not fit is that of all numbers.
                 let Ok(span) = u64::try_from(high - low) else {
-                    return format!("({own})(({wide}){start} + ({wide})draw({index}, 0, {key}))");
+                    return format!("({own_type})(({wide}){start} + ({wide}){draw})");
                 };
                 let least = self.number(Scalar::U64(span.wrapping_neg() % span));
                 let span = self.number(Scalar::U64(span));
-                return format!("({own})(({wide}){start} + ({wide})below({index}, {span}, {least}, {key}))");
+                let below = format!("below({draw}, {index}, {span}, {least}, {})", self.key(key));
+                return format!("({own_type})(({wide}){start} + ({wide}){below})");
             }
             Distribution::Permutation { .. } => unreachable!("a permutation is not for devices"),
         };
-        let value = format!("{function}_{own}({index}, {key})");
         if (factor, offset) == (1.0, 0.0) {
             return value;
         }
@@ -357,7 +384,7 @@ impl Printer {
                 (Scalar::F64(least), Scalar::F64(most))
             }
         };
-        format!("within_{own}({value}, {}, {})", self.number(least), self.number(most))
+        format!("within_{own_type}({value}, {}, {})", self.number(least), self.number(most))
     }
 
     /// Prints the loops of a fold; returns its result.

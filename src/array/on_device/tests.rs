@@ -6,7 +6,7 @@ use crate::array::{
         Follow, Step,
         operators::{Binary, Unary},
     },
-    random::Key,
+    random::{BitGenerator, Key},
 };
 
 fn grid(shape: &[usize], size: usize) -> Grid {
@@ -122,7 +122,7 @@ fn what_no_device_can_do_is_named() {
         let operation = Operation::Generated { generator, shape: vec![100], follows: vec![Follow::axis(0)] };
         of(vec![Step { data_type, operation }])
     };
-    let key = Key { seed: 1, stream: 0 };
+    let key = Key { generator: BitGenerator::Philox, seed: 1, stream: 0 };
     let uniform = Generator::Random { distribution: Distribution::Uniform { low: 0.0, high: 1.0 }, key };
     let single = generated(uniform, DataType::F32);
     assert_eq!(unfit(&single, None, Devices::Single), None);

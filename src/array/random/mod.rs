@@ -3,15 +3,17 @@
 //! Element `i` of a stream is a pure function of the stream's [`Key`] and `i`: a slice of a stream can be
 //! filled from any element on, by anyone, and holds the same values. The processor does not matter either.
 //!
-//! The bits are Philox4x32-10's (Salmon, Moraes, Dror and Shaw, *Parallel random numbers: as easy as 1, 2, 3*,
-//! 2011). Its key is the seed; its counter is the element's index, the stream and the attempt. A counter gives
-//! 128 bits, that is two elements: element `i` takes half `i % 2` of counter `i / 2`.
+//! The bits come from one of two generators ([`BitGenerator`]): `xoshiro.rs` has a cheap next draw and reaches
+//! any block of elements, `philox.rs` reaches any element. All distributions use the same draws: give every
+//! array a stream of its own. A distribution takes one draw an element, or two draws for two elements.
 //!
-//! All distributions use the same draws: give every array a stream of its own.
+//! Distributions are inversions and the method of Box and Muller, which take the same steps for every element.
+//! A ziggurat branches by element and rejects, and vector registers do neither.
 
 mod integers;
 mod permutation;
 mod philox;
+mod xoshiro;
 
 #[cfg(test)]
 pub(crate) use integers::integers;
@@ -19,56 +21,84 @@ pub(crate) use integers::{Integer, integers_from};
 pub(crate) use permutation::Permutation;
 
 use super::math;
-use multiversion::multiversion;
-use philox::LANES;
+use xoshiro::Xoshiro;
+
+/// The generator of the random bits of an array.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub enum BitGenerator {
+    /// xoshiro256++ (Blackman and Vigna 2021) in 16 lanes, started anew for each 512 elements: the faster one
+    /// on CPUs. On a device each element steps over up to 31 draws of its lane.
+    #[default]
+    Xoshiro256PlusPlus,
+    /// Philox4x32-10 (Salmon, Moraes, Dror and Shaw 2011), counted by the index of the element: the faster one
+    /// on devices, and where slices take single elements.
+    Philox,
+}
 
 /// Names a stream of random elements. Streams are independent of each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Key {
+    pub(crate) generator: BitGenerator,
     pub(crate) seed: u64,
     pub(crate) stream: u32,
 }
 
-/// Makes two elements of the two draws of a counter.
+/// A stream, and where it was left. Which elements it gives does not depend on that; those that follow the
+/// last ones come faster.
+#[derive(Clone)]
+pub(crate) struct Source {
+    key: Key,
+    xoshiro: Option<Box<Xoshiro>>,
+}
+
+impl Source {
+    pub(crate) fn new(key: Key) -> Self {
+        let xoshiro = match key.generator {
+            BitGenerator::Xoshiro256PlusPlus => Some(Box::new(Xoshiro::new(key))),
+            BitGenerator::Philox => None,
+        };
+        Self { key, xoshiro }
+    }
+
+    /// What the stream is named by.
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The 256 bits that lanes start from, if the stream has lanes.
+    pub(crate) fn lane_keys(&self) -> Option<[u64; 4]> {
+        self.xoshiro.as_ref().map(|xoshiro| xoshiro.keys)
+    }
+
+    /// Fills elements `first ..`.
+    fn fill<T: Copy + Default, D: Distribution<T>>(
+        &mut self,
+        first: u64,
+        output: &mut [T],
+        distribution: &D,
+    ) {
+        match (&mut self.xoshiro, output) {
+            (Some(xoshiro), [one]) => *one = xoshiro.one(first, distribution),
+            (Some(xoshiro), output) => xoshiro.fill(first, output, distribution),
+            (None, output) => philox::fill(self.key, first, output, distribution),
+        }
+    }
+}
+
+/// Makes two elements of two draws.
 trait Distribution<T> {
     fn pair(&self, draws: [u64; 2]) -> [T; 2];
 }
 
-/// Fills elements `first ..` of a stream.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
-fn fill<T: Copy + Default, D: Distribution<T>>(key: Key, first: u64, mut output: &mut [T], distribution: &D) {
-    let mut block = first / 2;
-    if first % 2 == 1
-        && let Some((odd, rest)) = std::mem::take(&mut output).split_first_mut()
-    {
-        *odd = distribution.pair(philox::pair(key, block, 0))[1];
-        (output, block) = (rest, block.wrapping_add(1));
-    }
-    let (chunks, last) = output.as_chunks_mut();
-    for chunk in chunks {
-        fill_chunk(key, block, chunk, distribution);
-        block = block.wrapping_add(LANES as u64);
-    }
-    if !last.is_empty() {
-        let mut chunk = [T::default(); 2 * LANES];
-        fill_chunk(key, block, &mut chunk, distribution);
-        last.copy_from_slice(&chunk[..last.len()]);
-    }
-}
-
-/// Writes the elements of the counters from `block` on.
-#[inline(always)]
-fn fill_chunk<T, D: Distribution<T>>(key: Key, block: u64, chunk: &mut [T; 2 * LANES], distribution: &D) {
-    let [even, odd] = philox::pairs(key, block);
-    for lane in 0..LANES {
-        [chunk[2 * lane], chunk[2 * lane + 1]] = distribution.pair([even[lane], odd[lane]]);
-    }
-}
-
 /// The upper 53 bits as a number from 0 up to but not 1.
+///
+/// Vector registers of AVX2 convert no integers of 64 bits. The upper 52 bits are the mantissa of a number from
+/// 1 to 2; what is taken from it is 1, or 2^-53 less for the lowest bit. Both steps are exact.
 #[inline(always)]
 fn unit(draw: u64) -> f64 {
-    (draw >> 11) as f64 * (0.5f64 / (1u64 << 52) as f64)
+    const ONE: u64 = 1.0f64.to_bits();
+    f64::from_bits(draw >> 12 | ONE) - f64::from_bits(ONE - (draw >> 11 & 1))
 }
 
 struct Bits;
@@ -81,8 +111,8 @@ impl Distribution<u64> for Bits {
 }
 
 /// 64 random bits an element.
-pub(crate) fn bits(key: Key, first: u64, output: &mut [u64]) {
-    fill(key, first, output, &Bits);
+pub(crate) fn bits(source: &mut Source, first: u64, output: &mut [u64]) {
+    source.fill(first, output, &Bits);
 }
 
 struct Uniform;
@@ -103,13 +133,13 @@ impl Distribution<f32> for Uniform {
 }
 
 /// Numbers from 0 up to but not 1, in steps of 2^-53.
-pub(crate) fn uniform_f64(key: Key, first: u64, output: &mut [f64]) {
-    fill(key, first, output, &Uniform);
+pub(crate) fn uniform_f64(source: &mut Source, first: u64, output: &mut [f64]) {
+    source.fill(first, output, &Uniform);
 }
 
 /// Numbers from 0 up to but not 1, in steps of 2^-24: those of [`uniform_f64`], cut off.
-pub(crate) fn uniform_f32(key: Key, first: u64, output: &mut [f32]) {
-    fill(key, first, output, &Uniform);
+pub(crate) fn uniform_f32(source: &mut Source, first: u64, output: &mut [f32]) {
+    source.fill(first, output, &Uniform);
 }
 
 struct Normal;
@@ -117,7 +147,7 @@ struct Normal;
 impl Distribution<f64> for Normal {
     #[inline(always)]
     fn pair(&self, [distance, direction]: [u64; 2]) -> [f64; 2] {
-        let distance = (-2.0 * math::ln(1.0 - unit(distance))).sqrt();
+        let distance = (-2.0 * math::ln_normal(1.0 - unit(distance))).sqrt();
         let (sine, cosine) = math::sin_cos_turns(unit(direction));
         [distance * cosine, distance * sine]
     }
@@ -125,15 +155,16 @@ impl Distribution<f64> for Normal {
 
 /// Normal numbers of mean 0 and standard deviation 1, by the method of Box and Muller.
 ///
-/// The two elements of a counter are one point: its distance from 0 comes from the first draw, its
-/// direction from the second. None lies beyond 8.6.
-pub(crate) fn normal_f64(key: Key, first: u64, output: &mut [f64]) {
-    fill(key, first, output, &Normal);
+/// The two elements of a pair are one point: its distance from 0 comes from the first draw, its direction from
+/// the second. Two elements share a logarithm, a root, a sine and a cosine; an inversion (Wichura's AS 241)
+/// takes two quotients of polynomials, a logarithm and a root for each element. None lies beyond 8.6.
+pub(crate) fn normal_f64(source: &mut Source, first: u64, output: &mut [f64]) {
+    source.fill(first, output, &Normal);
 }
 
 /// [`normal_f64`], rounded.
-pub(crate) fn normal_f32(key: Key, first: u64, output: &mut [f32]) {
-    fill(key, first, output, &Rounded(Normal));
+pub(crate) fn normal_f32(source: &mut Source, first: u64, output: &mut [f32]) {
+    source.fill(first, output, &Rounded(Normal));
 }
 
 struct Exponential;
@@ -141,18 +172,18 @@ struct Exponential;
 impl Distribution<f64> for Exponential {
     #[inline(always)]
     fn pair(&self, [a, b]: [u64; 2]) -> [f64; 2] {
-        [-math::ln(1.0 - unit(a)), -math::ln(1.0 - unit(b))]
+        [-math::ln_normal(1.0 - unit(a)), -math::ln_normal(1.0 - unit(b))]
     }
 }
 
 /// Exponential numbers of mean 1, by inversion. None lies beyond 37.
-pub(crate) fn exponential_f64(key: Key, first: u64, output: &mut [f64]) {
-    fill(key, first, output, &Exponential);
+pub(crate) fn exponential_f64(source: &mut Source, first: u64, output: &mut [f64]) {
+    source.fill(first, output, &Exponential);
 }
 
 /// [`exponential_f64`], rounded.
-pub(crate) fn exponential_f32(key: Key, first: u64, output: &mut [f32]) {
-    fill(key, first, output, &Rounded(Exponential));
+pub(crate) fn exponential_f32(source: &mut Source, first: u64, output: &mut [f32]) {
+    source.fill(first, output, &Rounded(Exponential));
 }
 
 /// The numbers of a distribution, rounded to `f32`.
@@ -178,8 +209,8 @@ impl Distribution<bool> for Bernoulli {
 }
 
 /// True with this probability, to within 2^-53.
-pub(crate) fn bernoulli(key: Key, first: u64, probability: f64, output: &mut [bool]) {
-    fill(key, first, output, &Bernoulli { probability });
+pub(crate) fn bernoulli(source: &mut Source, first: u64, probability: f64, output: &mut [bool]) {
+    source.fill(first, output, &Bernoulli { probability });
 }
 
 #[cfg(test)]

@@ -1,9 +1,14 @@
-//! Philox4x32-10: a bijection of 128-bit counters for every 64-bit key, mixed so that counting gives random bits.
+//! Philox4x32-10 (Salmon, Moraes, Dror and Shaw, *Parallel random numbers: as easy as 1, 2, 3*, 2011): a bijection
+//! of 128-bit counters for every 64-bit key, mixed so that counting gives random bits.
+//!
+//! Its key is the seed; its counter is the element's index, the stream and the attempt. A counter gives 128
+//! bits, that is two elements: element `i` takes half `i % 2` of counter `i / 2`.
 
-use super::Key;
+use super::{Distribution, Key};
+use multiversion::multiversion;
 
 /// How many counters are encrypted at once: enough to hide the latency of the multiplications.
-pub(super) const LANES: usize = 16;
+const LANES: usize = 16;
 
 const MULTIPLIERS: [u64; 2] = [0xd251_1f53, 0xcd9e_8d57];
 /// The golden ratio and the square root of 3 less 1, times 2^32: what the key's words grow by each round.
@@ -36,7 +41,7 @@ pub(super) fn pair(key: Key, block: u64, attempt: u32) -> [u64; 2] {
 
 /// The first and the second draws of [`LANES`] counters from `block` on.
 #[inline(always)]
-pub(super) fn pairs(key: Key, block: u64) -> [[u64; LANES]; 2] {
+fn pairs(key: Key, block: u64) -> [[u64; LANES]; 2] {
     let (mut even, mut odd) = ([0; LANES], [0; LANES]);
     for lane in 0..LANES {
         [even[lane], odd[lane]] = pair(key, block.wrapping_add(lane as u64), 0);
@@ -47,6 +52,42 @@ pub(super) fn pairs(key: Key, block: u64) -> [[u64; LANES]; 2] {
 /// The 64 bits of element `index`. Who has to reject some draws asks for the next attempt.
 pub(super) fn draw(key: Key, index: u64, attempt: u32) -> u64 {
     pair(key, index / 2, attempt)[(index % 2) as usize]
+}
+
+/// Fills elements `first ..` of a stream.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+pub(super) fn fill<T: Copy + Default, D: Distribution<T>>(
+    key: Key,
+    first: u64,
+    mut output: &mut [T],
+    distribution: &D,
+) {
+    let mut block = first / 2;
+    if first % 2 == 1
+        && let Some((odd, rest)) = std::mem::take(&mut output).split_first_mut()
+    {
+        *odd = distribution.pair(pair(key, block, 0))[1];
+        (output, block) = (rest, block.wrapping_add(1));
+    }
+    let (chunks, last) = output.as_chunks_mut();
+    for chunk in chunks {
+        fill_chunk(key, block, chunk, distribution);
+        block = block.wrapping_add(LANES as u64);
+    }
+    if !last.is_empty() {
+        let mut chunk = [T::default(); 2 * LANES];
+        fill_chunk(key, block, &mut chunk, distribution);
+        last.copy_from_slice(&chunk[..last.len()]);
+    }
+}
+
+/// Writes the elements of the counters from `block` on.
+#[inline(always)]
+fn fill_chunk<T, D: Distribution<T>>(key: Key, block: u64, chunk: &mut [T; 2 * LANES], distribution: &D) {
+    let [even, odd] = pairs(key, block);
+    for lane in 0..LANES {
+        [chunk[2 * lane], chunk[2 * lane + 1]] = distribution.pair([even[lane], odd[lane]]);
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub(super) fn check(rank: Rank, call: &'static str, code: c_int) -> Result<()> {
     if code == ffi::MPI_SUCCESS as c_int {
         return Ok(());
     }
-    Err(Error::Mpi { rank: rank.0, call, message: error_string(code) })
+    Err(Error::Mpi { rank, call, message: error_string(code) })
 }
 
 /// MPI's words for an error (MPI 3.1, section 8.4).

@@ -96,7 +96,7 @@ impl<T> Requests<T> {
             if some_failed && error != ffi::MPI_SUCCESS as c_int {
                 mem::forget(purpose);
                 let message = error_string(error);
-                result = Err(Error::Mpi { rank: self.rank.0, call: "MPI_Testsome", message });
+                result = Err(Error::Mpi { rank: self.rank, call: "MPI_Testsome", message });
             } else {
                 take(purpose, &self.statuses[at]);
             }

@@ -2,12 +2,12 @@
 const PAGES = ["status", "workers", "graph", "task", "log", "system"];
 // Okabe and Ito's colours but that of the disk, and some of Tol's: told apart with every kind of colour vision.
 const COLOURS = ["#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#7a6fd0", "#88ccee", "#aa4466"];
-const POINTS_MAX = 900, SPANS_MAX = 24000, LINES_MAX = 500;
+const POINTS_MAX = 900, SPANS_MAX = 24000, LINES_MAX = 500, FAILURES_MAX = 200;
 const LATE = 5000;
 
 let run = null;
 let state = null;
-let points = [], spans = [], lines = [];
+let points = [], spans = [], lines = [], failures = [];
 // Whose clock says what: rank 0's milliseconds at some moment of this browser's.
 let clock = { at: 0, seen: 0 };
 let held = false, page = "status";
@@ -108,18 +108,6 @@ const tasks = () => {
   const all = [...state.functions, state.others];
   return { total: total(all, (one) => one.total), done: total(all, (one) => one.done), failed: total(all, (one) => one.failed), running: total(all, (one) => one.running) };
 };
-// How many tasks of each function end in a second, lately.
-const rates = new Map();
-function noteRates() {
-  for (const one of state.functions) {
-    const before = rates.get(one.name) ?? { at: 0, done: 0, rate: 0 };
-    const seconds = (state.at - before.at) / 1000;
-    if (seconds < 0.2) continue;
-    const rate = (one.done - before.done) / seconds, weight = before.rate ? 1 - 2 ** (-seconds / 5) : 1;
-    rates.set(one.name, { at: state.at, done: one.done, rate: before.rate + weight * (rate - before.rate) });
-  }
-}
-
 const drawn = {
   status() {
     const at = now() / 1000, last = points.at(-1) ?? {}, sums = tasks(), all = workers();
@@ -146,9 +134,9 @@ const drawn = {
     drawStream(all);
     drawPlots();
   },
-  workers() { workersTable(); },
+  workers() { workersTable(); sessionsTable(); },
   graph() { drawGraph(); },
-  task() { runningTable(); },
+  task() { findTasks(); failedTable(); runningTable(); },
   log() { drawLog(); },
   system() { systemTables(); },
 };
@@ -169,12 +157,11 @@ function drawProgress() {
     Object.assign(label.firstChild.style, { display: "inline-block", width: "9px", height: "9px", borderRadius: "50%", marginRight: "7px" });
     return element("div", { class: "line" }, label, bar([], ""), element("span", { class: "told" }));
   }, (row, one) => {
-    const { rate } = rates.get(one.name) ?? { rate: 0 };
     const left = one.total - one.done, over = left <= 0;
     const part = (count) => count / one.total;
     const tip = `${one.name}\n${number(one.done - one.failed)} done, ${number(one.running)} with workers, ${number(Math.max(0, left - one.running))} waiting${one.failed ? `, ${number(one.failed)} failed` : ""}`;
     bar([[part(one.done - one.failed), colour("done")], [part(one.failed), colour("failed")], [part(one.running), colour("running")], [part(Math.max(0, left - one.running)), colour("waiting")]], tip, row.children[1]);
-    row.children[2].textContent = over ? `${number(one.total)} done` : `${short(one.done)} of ${short(one.total)}${rate > 0.05 ? ` · ${duration(left / rate)} left` : ""}`;
+    row.children[2].textContent = over ? `${number(one.total)} done` : `${short(one.done)} of ${short(one.total)}${one.left !== null ? ` · ${duration(one.left)} left` : ""}`;
   });
   if (!listed.length) byId("progress").replaceChildren(element("p", { class: "quiet" }, "No task was submitted yet."));
 }
@@ -240,21 +227,23 @@ function drawStream(all) {
     pen.textAlign = "center";
     if (x(at) < width - 20) pen.fillText(at < 60 ? `${at} s` : `${Math.floor(at / 60)}:${String(at % 60).padStart(2, "0")}`, x(at), height - AXIS / 2);
   }
-  const present = new Map();
-  const paint = (rank, lane, place, start, end, alpha) => {
-    const first = starts.get(rank);
-    if (first === undefined || end < from) return;
-    const left = Math.max(LABELS, x(start)), wide = Math.max(1, x(end) - left - (x(end) - left > 4 ? 0.5 : 0));
-    pen.globalAlpha = alpha;
+  const present = new Map(), perPixel = seconds / (width - LABELS);
+  const pixels = streamRows.map(() => new Pixels(width - LABELS));
+  // What is shorter than a pixel, or of one of several threads, adds up in pixels.
+  const paint = (rank, lane, place, start, end, share) => {
+    const row = starts.get(rank) + (byThread ? lane : 0);
+    if (streamRows[row]?.worker.rank !== rank || end < from) return;
+    const left = (start - from) / perPixel, right = (end - from) / perPixel;
+    present.set(place, (present.get(place) ?? 0) + (end - Math.max(start, from)) * share);
+    if (!byThread || right - left < 1) return pixels[row].add(left, right, share, place);
+    const wide = right - Math.max(0, left);
+    pen.globalAlpha = Math.max(0.35, share);
     pen.fillStyle = functionColour(place);
-    const row = first + (byThread ? lane : 0), own = streamRows[row]?.worker.rank === rank;
-    if (own) pen.fillRect(left, row * rowHeight + 1, wide, rowHeight - 2);
-    present.set(place, (present.get(place) ?? 0) + end - Math.max(start, from));
+    pen.fillRect(LABELS + Math.max(0, left), row * rowHeight + 1, Math.max(1, wide - (wide > 4 ? 0.5 : 0)), rowHeight - 2);
   };
-  for (const [rank, lane, place, , , start, length] of spans) {
+  for (const [rank, lane, place, , , start, length, busy] of spans) {
     // The disk has no row of its own here: it is drawn thin on the first thread's.
-    if (place === -2) continue;
-    paint(rank, lane, place, start / 1e6, (start + length) / 1e6, byThread ? 1 : 0.6);
+    if (place !== -2) paint(rank, lane, place, start / 1e6, (start + length) / 1e6, Math.min(1, busy / length));
   }
   const places = new Map(state.functions.map((one, place) => [one.name, place]));
   for (const worker of told) {
@@ -262,6 +251,7 @@ function drawStream(all) {
       if (!state.over) paint(worker.rank, lane, places.get(name) ?? -1, worker.heard / 1000 - microseconds / 1e6, today, 0.45);
     }
   }
+  pixels.forEach((row, place) => row.draw(pen, LABELS, place * rowHeight + 1, rowHeight - 2, byThread ? 1 : streamRows[place].worker.threads, functionColour));
   for (const [rank, , place, , , start, length] of spans) {
     const first = starts.get(rank);
     if (place !== -2 || first === undefined || (start + length) / 1e6 < from) continue;
@@ -391,20 +381,26 @@ function workersTable() {
   const late = shown.filter((rank) => rank.late).length;
   byId("workers-note").textContent = late ? `${late} ${late === 1 ? "rank was" : "ranks were"} not heard of for over ${LATE / 1000} s.` : "Every rank tells about once a second how it stands.";
 }
+function sessionsTable() {
+  byId("sessions").hidden = !state.sessions.length;
+  table("sessions-table", state.sessions, [
+    ["Session", (one) => one.rank, (one) => `rank ${one.rank}`],
+    ["Tasks", (one) => one.total, (one) => number(one.total)],
+    ["Done", (one) => one.done, (one) => number(one.done)],
+    ["Failed", (one) => one.failed, (one) => or(one.failed, number(one.failed))],
+    ["Open", (one) => one.total - one.done, (one) => number(one.total - one.done)],
+  ], (one) => one.rank);
+}
 
 function drawGraph() {
   legend("graph-legend", [["var(--done)", "done"], ["var(--running)", "with workers"], ["var(--failed)", "failed"], ["var(--waiting)", "waiting"]]);
   const nodes = state.functions.slice(0, 80), WIDE = 210, HIGH = 62, ACROSS = 34, DOWN = 46;
-  // A function is below those that it needs; of a circle one need is left out.
-  const depth = new Map(), open = new Set();
+  // A function is below those that it needs; rank 0 has left out what would close a circle.
+  const needs = nodes.map((node) => node.needs.filter((needed) => needed < nodes.length));
+  const depth = new Map();
   const deep = (place) => {
-    if (depth.has(place)) return depth.get(place);
-    if (open.has(place)) return -1;
-    open.add(place);
-    const most = Math.max(-1, ...nodes[place].needs.filter((needed) => needed < nodes.length).map(deep));
-    open.delete(place);
-    depth.set(place, most + 1);
-    return most + 1;
+    if (!depth.has(place)) depth.set(place, Math.max(-1, ...needs[place].map(deep)) + 1);
+    return depth.get(place);
   };
   nodes.forEach((_, place) => deep(place));
   const levels = [];
@@ -413,7 +409,7 @@ function drawGraph() {
   const width = widest * (WIDE + ACROSS);
   // Each stands below the middle of those that it needs, as far as there is room.
   levels.forEach((level, row) => {
-    const middle = (place) => { const above = nodes[place].needs.map((needed) => spot.get(needed)?.[0]).filter((x) => x !== undefined); return above.length ? total(above, (x) => x) / above.length : width / 2; };
+    const middle = (place) => { const above = needs[place].map((needed) => spot.get(needed)?.[0]).filter((x) => x !== undefined); return above.length ? total(above, (x) => x) / above.length : width / 2; };
     if (row) level.sort((a, b) => middle(a) - middle(b));
     const left = (width - level.length * (WIDE + ACROSS)) / 2;
     level.forEach((place, order) => spot.set(place, [left + (order + 0.5) * (WIDE + ACROSS), row * (HIGH + DOWN) + HIGH / 2 + 6]));
@@ -421,8 +417,7 @@ function drawGraph() {
   const height = levels.length * (HIGH + DOWN);
   const picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Functions, and which need which" });
   picture.append(svg("defs", {}, svg("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, svg("path", { class: "tip", d: "M0 0 L8 4 L0 8 z" }))));
-  nodes.forEach((node, place) => node.needs.forEach((needed) => {
-    if (!spot.has(needed) || depth.get(needed) >= depth.get(place)) return;
+  needs.forEach((all, place) => all.forEach((needed) => {
     const [x1, y1] = spot.get(needed), [x2, y2] = spot.get(place), bend = (y2 - y1 - HIGH) / 2;
     picture.append(svg("path", { class: "edge", "marker-end": "url(#arrow)", d: `M${x1} ${y1 + HIGH / 2} C${x1} ${y1 + HIGH / 2 + bend} ${x2} ${y2 - HIGH / 2 - bend} ${x2} ${y2 - HIGH / 2 - 1}` }));
   }));
@@ -442,27 +437,61 @@ function drawGraph() {
   });
   byId("graph-picture").replaceChildren(nodes.length ? picture : element("p", { class: "quiet" }, "No task was submitted yet."));
   const more = state.functions.length + state.others.count - nodes.length;
-  byId("graph-note").textContent = more > 0 ? `and ${number(more)} more functions` : "Each box is a function; its tasks need values of those above it.";
+  const leftOut = state.leftOut.map(([needed, by]) => `${shortName(functionName(needed))} → ${shortName(functionName(by))}`);
+  byId("graph-note").textContent = [
+    "Each box is a function; its tasks need values of those above it.",
+    leftOut.length ? `Not drawn, since they close a circle: ${leftOut.join(", ")}.` : "",
+    more > 0 ? `And ${number(more)} more functions.` : "",
+  ].join(" ");
 }
 
 function runningTable() {
   const all = workers().flatMap((worker) => worker.running.map(([lane, first, count, name, microseconds]) => ({ worker, lane, first, count, name, since: microseconds / 1e6 + (state.over ? 0 : Math.max(0, now() - worker.heard) / 1000) })));
   table("running-table", all.slice(0, 500), [
     ["Function", (one) => one.name, (one, cell) => { cell.className = "name"; return one.name; }],
-    ["Task", (one) => one.first, (one, cell) => {
-      const button = cell.querySelector("button") ?? element("button", { class: "link", type: "button" });
-      button.textContent = one.count > 1 ? `${one.first} and ${number(one.count - 1)} more` : String(one.first);
-      button.onclick = () => ask(one.first);
-      return button;
-    }],
+    ["Task", (one) => one.first, (one, cell) => taskButton(cell, one.first, one.count)],
     ["Rank", (one) => one.worker.rank],
     ["Host", (one) => one.worker.host],
     ["Thread", (one) => one.lane],
     ["Since", (one) => one.since, (one) => duration(one.since)],
   ], (one) => `${one.worker.rank} ${one.lane}`);
 }
+function taskButton(cell, task, count) {
+  const button = cell.querySelector("button") ?? element("button", { class: "link", type: "button" });
+  button.textContent = count > 1 ? `${task} and ${number(count - 1)} more` : String(task);
+  button.onclick = () => ask(task);
+  return button;
+}
+// What is asked for is a task's number, or part of a function's name.
+const isNumber = (words) => /^\d+(\.\d+)?$/.test(words);
+function findTasks() {
+  if (!state) return;
+  const wanted = byId("task-number").value.trim(), found = [];
+  if (wanted && !isNumber(wanted)) {
+    for (const one of state.functions) {
+      if (one.name.toLowerCase().includes(wanted.toLowerCase())) one.tasks.forEach(([task, count]) => found.push({ name: one.name, task, count }));
+    }
+  }
+  byId("found").hidden = !found.length;
+  if (wanted && !isNumber(wanted)) byId("story").textContent = found.length ? "" : `No function is called so: ${wanted}`;
+  table("found-table", found.slice(0, 100), [
+    ["Function", (one) => one.name, (one, cell) => { cell.className = "name"; return one.name; }],
+    ["Tasks", (one) => one.task, (one, cell) => taskButton(cell, one.task, one.count)],
+  ], (one) => one.task);
+}
+function failedTable() {
+  byId("failed").hidden = !failures.length;
+  const all = failures.map((one, place) => ({ ...one, place })).reverse();
+  table("failed-table", all, [
+    ["Function", (one) => one.name, (one, cell) => { cell.className = "name"; return one.name; }],
+    ["Task", (one) => one.task, (one, cell) => taskButton(cell, one.task, one.count)],
+    ["Rank", (one) => one.rank ?? "–"],
+    ["Error", (one) => one.words, (one, cell) => { cell.className = "error"; return one.words; }],
+  ], (one) => one.place);
+}
 async function ask(task) {
   byId("task-number").value = task;
+  findTasks();
   byId("story").textContent = "…";
   try {
     const answer = await fetch(`/api/task?id=${encodeURIComponent(task)}`);
@@ -486,7 +515,7 @@ function facts(id, pairs) {
 function systemTables() {
   const all = workers();
   facts("run-table", [
-    ["Program", run.program], ["Began", new Date(run.started * 1000).toLocaleString()], ["Has run for", duration(now() / 1000)],
+    ["Program", run.program], ["Command", commandLine(run.command)], ["Began", new Date(run.started * 1000).toLocaleString()], ["Has run for", duration(now() / 1000)],
     ["Maniple", run.version], ["Transport", run.transport ?? "–"], ["Ranks", number(run.ranks.length)],
     ["Workers", `${number(all.length)} with ${number(total(all, (worker) => worker.threads))} threads`],
     ["Memory limit", bytes(total(all, (worker) => worker.limit))],
@@ -562,7 +591,8 @@ function steer() {
   byId("window").addEventListener("change", draw);
   byId("worker-filter").addEventListener("input", draw);
   byId("log-filter").addEventListener("input", draw);
-  byId("task-form").addEventListener("submit", (event) => { event.preventDefault(); ask(byId("task-number").value.trim()); });
+  byId("task-form").addEventListener("submit", (event) => { event.preventDefault(); const wanted = byId("task-number").value.trim(); if (isNumber(wanted)) ask(wanted); else findTasks(); });
+  byId("task-number").addEventListener("input", findTasks);
   document.addEventListener("keydown", (event) => {
     const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
     if (event.ctrlKey || event.metaKey || event.altKey || typing && event.key !== "Escape") return;
@@ -605,15 +635,15 @@ function steer() {
 function take(told) {
   if (told.run) {
     run = told.run;
-    points = []; spans = []; lines = [];
+    points = []; spans = []; lines = []; failures = [];
   }
   state = told;
   clock = { at: told.at, seen: performance.now() };
   points = points.concat(told.points).slice(-POINTS_MAX);
-  for (let at = 0; at < told.spans.length; at += 7) spans.push(told.spans.slice(at, at + 7));
+  for (let at = 0; at < told.spans.length; at += 8) spans.push(told.spans.slice(at, at + 8));
   spans = spans.slice(-SPANS_MAX);
   lines = lines.concat(told.log).slice(-LINES_MAX);
-  noteRates();
+  failures = failures.concat(told.failures).slice(-FAILURES_MAX);
   badge(told.over ? "ended" : "running", told.over ? "ended" : "running");
   draw();
 }

@@ -2,11 +2,12 @@
 
 use super::{
     accounts::{Accounts, Group, Time, matrix},
+    cycles::Acyclic,
     history::{Event, History, Kind, RankHistory},
 };
 use crate::{cluster::RankRecord, picture::Picture};
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, io, io::Write};
+use std::{io, io::Write};
 
 const PAGE: &str = include_str!("report.html");
 const STYLE: &str = concat!(include_str!("../../page/page.css"), include_str!("report.css"));
@@ -24,7 +25,7 @@ pub(super) fn write(history: &History, file: &mut dyn Write) -> io::Result<()> {
     let accounts = Accounts::of(history);
     // Within a script `</` and `<!--` would end it, or begin something else.
     let data = serde_json::to_string(&data(history, &accounts))?.replace('<', "\\u003c");
-    let graph = graph(&accounts);
+    let graph = graph(&accounts.groups);
     let parts = [("{{title}}", escaped(&history.head.program)), ("{{style}}", STYLE.into())];
     let parts = parts.into_iter().chain([
         ("{{graph}}", graph),
@@ -71,6 +72,8 @@ fn data(history: &History, accounts: &Accounts<'_>) -> Value {
     let matrix = matrix.iter().map(|((s, t), (bytes, count))| json!([s, t, bytes, count]));
     json!({
         "program": head.program,
+        "command": head.command,
+        "end": history.end,
         "version": head.version,
         "started": head.started,
         "wall": history.wall(),
@@ -239,38 +242,39 @@ fn put_together(spans: &mut Vec<Span>, nearness: u64) {
 }
 
 /// The functions and what needs what, drawn.
-fn graph(accounts: &Accounts<'_>) -> String {
-    let groups = &accounts.groups;
-    let mut order: Vec<usize> = (0..groups.len()).collect();
-    order.sort_by_key(|place| std::cmp::Reverse(groups[*place].nanoseconds));
-    order.truncate(GRAPH_MAX);
-    order.sort_unstable();
-    let order = needed_first(&order, groups);
-    let place_of = |group: usize| order.iter().position(|other| *other == group);
+fn graph(groups: &[Group]) -> String {
+    let mut shown: Vec<usize> = (0..groups.len()).collect();
+    shown.sort_by_key(|place| std::cmp::Reverse(groups[*place].nanoseconds));
+    shown.truncate(GRAPH_MAX);
+    shown.sort_unstable();
+    let place_of = |group: &usize| shown.binary_search(group).ok();
+    let needs: Vec<Vec<usize>> =
+        shown.iter().map(|group| groups[*group].needs.iter().filter_map(place_of).collect()).collect();
+    let graph = Acyclic::of(&needs);
     let mut picture = Picture::default();
-    for (place, group) in order.iter().map(|place| &groups[*place]).enumerate() {
-        // A function that needs itself would be a circle, and so would two that need each other.
-        let needs =
-            group.needs.iter().filter_map(|needed| place_of(*needed)).filter(|needed| *needed < place);
-        let short = short(&group.name);
-        picture.add(format!("{short}\n{} tasks", group.tasks), needs.collect());
+    let mut boxes = vec![0; shown.len()];
+    for (place, function) in graph.order.iter().enumerate() {
+        boxes[*function] = place;
+        let group = &groups[shown[*function]];
+        let needs = graph.needs[*function].iter().map(|needed| boxes[*needed]).collect();
+        picture.add(format!("{}\n{} tasks", short(&group.name), group.tasks), needs);
     }
     let svg = picture.svg();
     // What comes before the picture itself is for files.
-    svg.find("<svg").map_or(String::new(), |start| svg[start..].to_string())
-}
-
-/// These groups, each after those that it needs, unless they need it, too.
-fn needed_first(groups: &[usize], all: &[Group]) -> Vec<usize> {
-    fn visit(group: usize, all: &[Group], left: &mut BTreeSet<usize>, order: &mut Vec<usize>) {
-        if left.remove(&group) {
-            all[group].needs.iter().for_each(|needed| visit(*needed, all, left, order));
-            order.push(group);
-        }
+    let picture = svg.find("<svg").map_or(String::new(), |start| svg[start..].to_string());
+    let name = |function: usize| escaped(&short(&groups[shown[function]].name));
+    let left_out: Vec<String> =
+        graph.left_out.iter().map(|(needed, by)| format!("{} → {}", name(*needed), name(*by))).collect();
+    let mut notes = String::new();
+    if !left_out.is_empty() {
+        notes +=
+            &format!("<p class=\"quiet\">Not drawn, since they close a circle: {}</p>", left_out.join(", "));
     }
-    let (mut left, mut order) = (groups.iter().copied().collect(), Vec::new());
-    groups.iter().for_each(|group| visit(*group, all, &mut left, &mut order));
-    order
+    let hidden = groups.len() - shown.len();
+    if hidden > 0 {
+        notes += &format!("<p class=\"quiet\">and {hidden} more functions, which took less time</p>");
+    }
+    picture + &notes
 }
 
 /// A name without the paths before its parts: `a::sum<b::C>` becomes `sum<C>`.
@@ -338,6 +342,16 @@ mod tests {
     }
 
     #[test]
+    fn a_report_tells_the_command_line_and_how_the_run_ended() {
+        let mut history = known();
+        let told = numbers(&page(&history));
+        assert_eq!(told["command"], json!(["./test", "-n 7"]));
+        assert_eq!(told["end"], json!({"status": 1, "words": "it was \"too large\""}));
+        history.end = None;
+        assert!(numbers(&page(&history))["end"].is_null(), "it was killed");
+    }
+
+    #[test]
     fn names_are_text_wherever_they_are_shown() {
         let mut history = known();
         history.layers[0].name = "</script><script>alert(1)</script>".into();
@@ -362,11 +376,20 @@ mod tests {
     }
 
     #[test]
-    fn the_graph_shows_each_function_after_those_it_needs_wherever_they_came_first() {
-        let needs = [vec![2], vec![0, 3], vec![2], vec![1]];
-        let groups = needs.map(|needs| Group { needs, ..Group::default() });
-        assert_eq!(needed_first(&[0, 1, 2, 3], &groups), [2, 0, 3, 1], "0 needs 2; 1 and 3 need each other");
-        assert_eq!(needed_first(&[0, 3], &groups), [0, 3], "what is not shown is passed over");
+    fn the_graph_says_how_many_functions_it_does_not_draw() {
+        let group = Group { name: "f".into(), tasks: 1, ..Group::default() };
+        assert!(!graph(&vec![group.clone(); GRAPH_MAX]).contains("more functions"));
+        assert!(graph(&vec![group; GRAPH_MAX + 2]).contains("and 2 more functions"));
+    }
+
+    #[test]
+    fn the_graph_names_the_edges_that_it_leaves_out() {
+        let group = |name: &str, needs| Group { name: name.into(), needs, tasks: 1, ..Group::default() };
+        let straight = [group("load", vec![]), group("a::sum", vec![0])];
+        assert!(!graph(&straight).contains("Not drawn"));
+        let circle = [group("a::step", vec![1]), group("exchange<T>", vec![0])];
+        let drawn = graph(&circle);
+        assert!(drawn.contains("Not drawn, since they close a circle: step → exchange&lt;T&gt;"), "{drawn}");
     }
 
     #[test]

@@ -43,6 +43,10 @@ function summary() {
   const when = new Date(data.started * 1000).toLocaleString(undefined, { dateStyle: "long", timeStyle: "medium" });
   const hosts = new Set(data.ranks.map((rank) => rank.host)).size;
   byId("about").textContent = `${when} · ${number(data.ranks.length)} ${data.ranks.length === 1 ? "rank" : "ranks"} on ${number(hosts)} ${hosts === 1 ? "host" : "hosts"} · ${data.ranks[0]?.transport ?? ""} · maniple ${data.version}`;
+  byId("command").textContent = commandLine(data.command);
+  byId("end").className = `badge ${data.end?.status === 0 ? "good" : "bad"}`;
+  byId("end").textContent = data.end ? `exit status ${data.end.status}` : "killed";
+  byId("end-words").textContent = data.end && data.end.status !== 0 ? data.end.words : "";
   const notes = [];
   const missing = data.ranks.filter((rank) => !rank.complete).map((rank) => rank.rank);
   if (missing.length) notes.push(`The run did not come to its end on rank ${missing.join(", ")}: this is what was recorded until then, without the tasks that still ran.`);
@@ -154,8 +158,7 @@ function firstVisible(spans) {
   return at;
 }
 function drawRow(pen, row, top, height, width) {
-  const columns = width - LABELS, busy = new Float32Array(columns + 1), most = new Float32Array(columns + 1);
-  const whose = new Int32Array(columns + 1), perPixel = (view.end - view.start) / columns;
+  const columns = width - LABELS, pixels = new Pixels(columns), perPixel = (view.end - view.start) / columns;
   const exact = row.lanes.length === 1;
   for (const lane of row.lanes) {
     const spans = lane.spans;
@@ -184,27 +187,10 @@ function drawRow(pen, row, top, height, width) {
         continue;
       }
       if (group === -2) continue;
-      for (let x = Math.max(0, Math.floor(from)); x <= Math.min(columns, Math.floor(to)); x++) {
-        const part = (Math.min(to, x + 1) - Math.max(from, x)) * share;
-        busy[x] += part;
-        if (part > most[x]) { most[x] = part; whose[x] = group; }
-      }
+      pixels.add(from, to, share, group);
     }
   }
-  for (let x = 0; x < columns; x++) {
-    if (busy[x] <= 0) continue;
-    const share = Math.min(1, busy[x] / row.lanes.length);
-    pen.fillStyle = groupColour(whose[x]);
-    if (exact) {
-      pen.globalAlpha = Math.max(0.25, share);
-      pen.fillRect(LABELS + x, top, 1, height);
-    } else {
-      pen.globalAlpha = 1;
-      const tall = Math.max(1, share * height);
-      pen.fillRect(LABELS + x, top + height - tall, 1, tall);
-    }
-  }
-  pen.globalAlpha = 1;
+  pixels.draw(pen, LABELS, top, height, row.lanes.length, groupColour);
 }
 function drawTimeline() {
   rows = timelineRows();

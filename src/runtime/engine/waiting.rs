@@ -66,6 +66,14 @@ impl Process for Engine {
         &self.parts
     }
 
+    fn is_session(&self) -> bool {
+        Self::is_session(self)
+    }
+
+    fn allows_modules(&self) -> bool {
+        self.allows_modules
+    }
+
     fn is_one_process(&self) -> bool {
         let ranks = self.cluster.ranks();
         ranks.len() > 1 && ranks.iter().all(|rank| rank.host == ranks[0].host && rank.pid == ranks[0].pid)

@@ -1,7 +1,7 @@
 //! Calls of a client that only simulated programs make.
 
 use crate::{
-    client::{Client, Future, SubmitOptions},
+    client::{Client, Future},
     codec,
     error::Result,
     ids::{Code, TaskId, Tasks},
@@ -32,7 +32,6 @@ pub fn prefetch<T: Data>(future: &Future<T>) {
 /// Tasks that each take a part of every list: elements from one index on, so many, so far apart.
 pub fn submit_parts(
     client: &Client,
-    options: &SubmitOptions,
     lists: &[Future<Vec<u64>>],
     parts: &[Vec<(usize, i64, usize)>],
 ) -> Vec<Future<Vec<u64>>> {
@@ -48,7 +47,7 @@ pub fn submit_parts(
     lists.iter().for_each(|list| Tasks::push(&mut tasks, list.task()));
     let columns = vec![Column::Parts { lists: vec![tasks; parts.len()], cuts }];
     let code = Code::of_function(take_parts);
-    client.submit_layer_of(code, options, parts.len() as u32, columns)
+    client.submit_layer_of(code, parts.len() as u32, columns)
 }
 
 fn take_parts(parts: Parts) -> Vec<u64> {

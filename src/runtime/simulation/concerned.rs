@@ -2,7 +2,7 @@
 
 use crate::{
     ids::{TaskId, Tasks},
-    message::{Message, ToClient, ToScheduler, ToStore, ToWorker},
+    message::{Held, Made, Message, ToClient, ToScheduler, ToStore, ToWorker},
 };
 
 /// Which tasks a message speaks of.
@@ -17,14 +17,24 @@ pub(super) fn concerned(message: &Message) -> Vec<Tasks> {
             ToScheduler::Release(tasks) | ToScheduler::Cancel(tasks) | ToScheduler::Yielded(tasks) => {
                 tasks.clone()
             }
+            ToScheduler::Missed { task, .. } => vec![Tasks::one(*task)],
             ToScheduler::Failed(error) => vec![Tasks::one(TaskId(error.task))],
             ToScheduler::Spilled { .. }
             | ToScheduler::Blocked(_)
+            | ToScheduler::Behind { .. }
             | ToScheduler::TimeLeft { .. }
+            | ToScheduler::AskRoom { .. }
+            | ToScheduler::Catalog { .. }
+            | ToScheduler::Connected
+            | ToScheduler::Disconnected { .. }
             | ToScheduler::Died { .. }
             | ToScheduler::Shutdown(_) => Vec::new(),
         },
         Message::ToWorker(ToWorker::Run(run)) => vec![run.tasks],
+        Message::ToWorker(
+            ToWorker::Forward { task, .. }
+            | ToWorker::Made { made: Made::Small { task, .. } | Made::Large(Held { task, .. }), .. },
+        ) => vec![Tasks::one(*task)],
         Message::ToWorker(ToWorker::Cancel(tasks) | ToWorker::Recall(tasks) | ToWorker::Free(tasks))
         | Message::ToClient(ToClient::Forgotten(tasks)) => tasks.clone(),
         Message::ToClient(ToClient::Finished(ended)) => vec![ended.tasks()],
@@ -36,7 +46,9 @@ pub(super) fn concerned(message: &Message) -> Vec<Tasks> {
         )
         | Message::ToStore(ToStore::Pulled(task)) => vec![Tasks::one(*task)],
         Message::ToWorker(ToWorker::Yield(_))
-        | Message::ToClient(ToClient::Stopping | ToClient::Answer { .. })
+        | Message::ToClient(
+            ToClient::Stopping | ToClient::Room { .. } | ToClient::Catalog { .. } | ToClient::Answer { .. },
+        )
         | Message::Stop(_)
         | Message::Lost(_)
         | Message::Left(_)
@@ -45,6 +57,9 @@ pub(super) fn concerned(message: &Message) -> Vec<Tasks> {
         | Message::Recorded(_)
         | Message::Gathered
         | Message::Ask { .. }
-        | Message::Live(_) => Vec::new(),
+        | Message::Live(_)
+        | Message::Dismiss { .. }
+        | Message::SessionEnded(_)
+        | Message::SessionForgotten(_) => Vec::new(),
     }
 }

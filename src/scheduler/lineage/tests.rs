@@ -9,7 +9,7 @@ use crate::{
 
 /// A world that survives losses, of workers 2 and up with one thread each.
 fn story(workers: u32) -> Story {
-    let mut story = Story::of(workers);
+    let mut story = Story::of(workers).without_early();
     story.scheduler = story.scheduler.survive(2);
     story
 }
@@ -29,7 +29,7 @@ fn release(first: u64, count: u32) -> ToScheduler {
 
 /// Who is told to get the values of a run's only list from whom.
 fn holders(run: &Run) -> Vec<u32> {
-    let crate::message::Argument::Needs(needs) = &run.arguments[0] else { panic!("{run:?}") };
+    let crate::message::Given::Values(needs) = &run.arguments[0] else { panic!("{run:?}") };
     let holder = |need: &Need| match need {
         Need::Held(held) => held.holder.0,
         other => panic!("{other:?}"),
@@ -38,7 +38,7 @@ fn holders(run: &Run) -> Vec<u32> {
 }
 
 fn one_after(task: u64, need: u64) -> Layer {
-    layer(task, 1, vec![Column::Values(vec![id(need)])])
+    layer(task, 1, vec![Column::values(vec![id(need)])])
 }
 
 #[test]
@@ -324,4 +324,27 @@ fn what_is_too_late_is_asked_for_before_all_have_answered() {
         *rank == Rank(3) && matches!(message, Message::ToWorker(ToWorker::Recall(_)))
     };
     assert!(story.said.iter().any(is_recalled), "or it would begin them: {:?}", story.said);
+}
+
+#[test]
+fn what_a_lost_worker_had_does_not_wait_for_all_that_has_not_begun() {
+    let mut story = story(2);
+    story.hear(1, [roots(0, 1000)]);
+    let of = |story: &Story, rank: u32| -> Vec<u64> {
+        let given = story.given().into_iter().filter(|(worker, ..)| *worker == rank);
+        given.flat_map(|(_, first, count)| first..first + u64::from(count)).collect()
+    };
+    let (mut here, mut suspects) = (of(&story, 2), of(&story, 3));
+    assert!(!here.is_empty() && !suspects.is_empty());
+    story.hear(0, [died(3)]).hear(2, [lacks(3, &[])]);
+    // Each of them gets the first thread that is free, and nothing comes before.
+    while !suspects.is_empty() {
+        let given = of(&story, 2);
+        let only_suspects = given.iter().all(|task| suspects.contains(task));
+        suspects.retain(|task| !given.contains(task));
+        assert!(suspects.is_empty() || only_suspects, "{:?}", story.given());
+        here.extend(given);
+        let Some(next) = here.pop() else { panic!("{suspects:?} are not given to a worker without tasks") };
+        story.hear(2, [finished(next, 1)]);
+    }
 }

@@ -10,12 +10,12 @@ fn a_dependent_runs_where_its_bytes_are() {
     let (a, b) = (story.worker_of(0), story.worker_of(1));
     story.hear(a, [stored(0, 1000)]);
     story.hear(b, [stored(1, 10)]);
-    let both = vec![Column::Values(vec![id(0)]), Column::Values(vec![id(1)])];
+    let both = vec![Column::values(vec![id(0)]), Column::values(vec![id(1)])];
     story.hear(1, [ToScheduler::Submit(layer(2, 1, both))]);
     assert_eq!(story.given(), [(a, 2, 1)]);
     let held = |task, holder| {
         let bytes = if task == 0 { 1000 } else { 10 };
-        Argument::Needs(vec![Need::Held(Held {
+        Given::Values(vec![Need::Held(Held {
             task: id(task),
             holder: Rank(holder),
             size: Size { bytes, align: 8 },
@@ -52,7 +52,7 @@ fn tasks_that_need_the_same_values_run_where_each_of_these_moves_once() {
     assert!(pairs.len() as u64 > PAIRS / 2, "{pairs:?}");
     let (left, right): (Vec<_>, Vec<_>) = pairs.iter().map(|(left, right)| (id(*left), id(*right))).unzip();
     let columns = |left: &[TaskId], right: &[TaskId]| {
-        vec![Column::Values([left, right].concat()), Column::Values([right, left].concat())]
+        vec![Column::values([left, right].concat()), Column::values([right, left].concat())]
     };
     let (first, count) = (2 * PAIRS, pairs.len() as u64);
     story.hear(1, [ToScheduler::Submit(layer(first, 2 * count as u32, columns(&left, &right)))]);
@@ -75,7 +75,7 @@ fn copies_that_no_task_needs_any_more_go() {
     story.hear(a, [stored(0, 1000)]);
     story.hear(b, [stored(1, 10)]);
     let both = |first| {
-        let columns = vec![Column::Values(vec![id(0)]), Column::Values(vec![id(1)])];
+        let columns = vec![Column::values(vec![id(0)]), Column::values(vec![id(1)])];
         ToScheduler::Submit(layer(first, 1, columns))
     };
     story.hear(1, [both(2), both(3)]);
@@ -92,7 +92,7 @@ fn copies_that_no_task_needs_any_more_go() {
     story.hear(1, [both(4)]);
     let b_holds = Need::Held(Held { task: id(1), holder: Rank(b), size: Size { bytes: 10, align: 8 } });
     assert_eq!(story.given(), [(a, 4, 1)]);
-    assert_eq!(story.runs()[0].1.arguments[1], Argument::Needs(vec![b_holds]), "it is fetched again");
+    assert_eq!(story.runs()[0].1.arguments[1], Given::Values(vec![b_holds]), "it is fetched again");
     story.hear(a, [finished(4, 1)]);
     story.hear(1, [ToScheduler::Release(vec![range(0, 5)])]);
     story.assert_empty();
@@ -106,7 +106,7 @@ fn copies_stay_for_later_tasks_as_long_as_there_is_room() {
     story.hear(a, [stored(0, 300)]);
     story.hear(b, [stored(1, 100)]);
     for task in [2, 3] {
-        let both = vec![Column::Values(vec![id(0)]), Column::Values(vec![id(1)])];
+        let both = vec![Column::values(vec![id(0)]), Column::values(vec![id(1)])];
         story.hear(1, [ToScheduler::Submit(layer(task, 1, both))]);
         assert_eq!(story.given(), [(a, task, 1)]);
         story.hear(a, [finished(task, 1)]);
@@ -128,7 +128,7 @@ fn who_has_to_make_room_in_the_middle_of_a_decision_hears_of_what_comes_later() 
     let mut story = Story::of(2);
     let only_on = |rank| Options { workers: vec![Rank(rank)], ..Options::default() };
     let roots_on = |rank, first| with(layer(first, 1, vec![]), only_on(rank));
-    let reads = |first, value| layer(first, 1, vec![Column::Values(vec![id(value)])]);
+    let reads = |first, value| layer(first, 1, vec![Column::values(vec![id(value)])]);
     story.hear(1, [roots_on(3, 0), roots_on(3, 1)]);
     story.hear(3, [stored(0, 100), stored(1, 600)]);
     story.hear(1, [with(reads(2, 0), only_on(2))]);
@@ -171,7 +171,7 @@ fn who_needs_a_part_fetches_it_and_holds_no_value_for_that() {
         |task, holder, bytes| Held { task: id(task), holder: Rank(holder), size: Size { bytes, align: 8 } };
     let mut cuts = Vec::new();
     for (rank, run) in story.runs() {
-        let [Argument::Parts { lists, cuts: own }] = &run.arguments[..] else { panic!("{run:?}") };
+        let [Given::Parts { lists, cuts: own }] = &run.arguments[..] else { panic!("{run:?}") };
         assert_eq!(rank, a);
         cuts.extend(own.iter().map(|cut| cut[0]));
         for list in lists {
@@ -204,24 +204,24 @@ fn a_value_stays_while_a_task_needs_it() {
 
 #[test]
 fn every_task_of_a_run_hears_who_has_the_value_it_needs() {
-    let mut story = Story::of(2);
+    let mut story = Story::of(2).without_early();
     story.hear(1, [roots(0, 2)]);
     let other = story.given().iter().find(|given| given.1 == 0).unwrap().0;
     let worker = 5 - other;
     story.hear(worker, [stored(1, 1000)]);
     // The second task comes to value 0 in an earlier column than the first.
-    let (first, second) = (Column::Values(vec![id(1), id(0)]), Column::Values(vec![id(0), id(1)]));
+    let (first, second) = (Column::values(vec![id(1), id(0)]), Column::values(vec![id(0), id(1)]));
     let options = Options { workers: vec![Rank(worker)], ..Options::default() };
     story.hear(1, [with(layer(2, 2, vec![first, second]), options)]);
     story.hear(other, [stored(0, 10)]);
     let holder = |need: &Need| match need {
         Need::Held(held) => (held.task.sequence(), held.holder.0),
-        Need::Inline(_) | Need::Part(_) => panic!("large"),
+        _ => panic!("large"),
     };
     let mut runs = 0;
     for (_, run) in story.runs() {
         for argument in &run.arguments {
-            let Argument::Needs(needs) = argument else { panic!("{argument:?}") };
+            let Given::Values(needs) = argument else { panic!("{argument:?}") };
             runs = runs.max(needs.len());
             for (task, from) in needs.iter().map(holder) {
                 assert_eq!(from, if task == 0 { other } else { worker });

@@ -1,7 +1,7 @@
 //! Axes that are named by letters: which blocks of several arrays belong together. Pure.
 
 use crate::array::{
-    ShapeError,
+    ShapeError, ShapeErrorKind,
     graph::chunks::{AxisChunks, Grid, Piece},
 };
 
@@ -20,10 +20,13 @@ impl Labels {
     pub(super) fn parse(subscripts: &str, count: usize) -> Result<Self, ShapeError> {
         let words: String = subscripts.chars().filter(|letter| !letter.is_whitespace()).collect();
         let form = || {
-            ShapeError::new(format!(
-                "blockwise {subscripts:?}: {count} arrays and the result are due, a letter for each axis, \
+            ShapeError::new(
+                ShapeErrorKind::Subscripts,
+                format!(
+                    "blockwise {subscripts:?}: {count} arrays and the result are due, a letter for each axis, \
                  as in \"ij,jk->ik\""
-            ))
+                ),
+            )
         };
         let (arrays, result) = words.split_once("->").ok_or_else(form)?;
         let arrays: Vec<Vec<Label>> = arrays.split(',').map(|array| array.chars().collect()).collect();
@@ -35,7 +38,10 @@ impl Labels {
         for labels in arrays.iter().chain([&result]) {
             let twice = labels.iter().enumerate().find(|(place, label)| labels[..*place].contains(label));
             if let Some((_, label)) = twice {
-                return Err(ShapeError::new(format!("blockwise {subscripts:?}: {label:?} is there twice")));
+                return Err(ShapeError::new(
+                    ShapeErrorKind::Subscripts,
+                    format!("blockwise {subscripts:?}: {label:?} is there twice"),
+                ));
             }
         }
         Ok(Self { arrays, result })
@@ -76,11 +82,10 @@ impl Alignment {
     ) -> Result<Self, ShapeError> {
         for (labels, (grid, _)) in labels.arrays.iter().zip(grids) {
             if labels.len() != grid.0.len() {
-                return Err(ShapeError::new(format!(
-                    "{} axes are named for the shape {:?}",
-                    labels.len(),
-                    grid.shape()
-                )));
+                return Err(ShapeError::new(
+                    ShapeErrorKind::Subscripts,
+                    format!("{} axes are named for the shape {:?}", labels.len(), grid.shape()),
+                ));
             }
         }
         let axes = axes(labels, grids)?;
@@ -92,22 +97,27 @@ impl Alignment {
                 (Some(axis), Some(sizes)) if sizes.len() == axis.chunks.count() => {
                     Ok(AxisChunks::listed(sizes))
                 }
-                (Some(axis), Some(sizes)) => Err(ShapeError::new(format!(
-                    "{} sizes of blocks along {label:?}, which is cut into {}",
-                    sizes.len(),
-                    axis.chunks.count()
-                ))),
+                (Some(axis), Some(sizes)) => Err(ShapeError::new(
+                    ShapeErrorKind::Chunks,
+                    format!(
+                        "{} sizes of blocks along {label:?}, which is cut into {}",
+                        sizes.len(),
+                        axis.chunks.count()
+                    ),
+                )),
                 (None, Some(sizes)) if sizes.len() == 1 => Ok(AxisChunks::regular(sizes[0], sizes[0])),
-                (None, _) => Err(ShapeError::new(format!(
-                    "{label:?} of the result is in no array: the size of its one block is due"
-                ))),
+                (None, _) => Err(ShapeError::new(
+                    ShapeErrorKind::Chunks,
+                    format!("{label:?} of the result is in no array: the size of its one block is due"),
+                )),
             }
         });
         let result = Grid(result.collect::<Result<_, _>>()?);
         if let Some((label, _)) = sizes.iter().find(|(label, _)| !labels.result.contains(label)) {
-            return Err(ShapeError::new(format!(
-                "sizes of blocks along {label:?}, which the result has not"
-            )));
+            return Err(ShapeError::new(
+                ShapeErrorKind::Chunks,
+                format!("sizes of blocks along {label:?}, which the result has not"),
+            ));
         }
         let (mut arrays, mut follows) = (Vec::new(), Vec::new());
         for (labels_of, (grid, _)) in labels.arrays.iter().zip(grids) {
@@ -159,10 +169,10 @@ fn axes(labels: &Labels, grids: &[(&Grid, bool)]) -> Result<Vec<Axis>, ShapeErro
         let length = lengths().find(|length| *length != 1).unwrap_or(1);
         if lengths().any(|other| other != 1 && other != length) {
             let shapes: Vec<String> = grids.iter().map(|(grid, _)| format!("{:?}", grid.shape())).collect();
-            return Err(ShapeError::new(format!(
-                "the blocks of shapes {} do not fit along {label:?}",
-                shapes.join(" and ")
-            )));
+            return Err(ShapeError::new(
+                ShapeErrorKind::Mismatch,
+                format!("the blocks of shapes {} do not fit along {label:?}", shapes.join(" and ")),
+            ));
         }
         let fitting = || own().filter(|(_, chunks, _)| chunks.length() == length);
         let of_blocks = fitting().filter(|(.., is_virtual)| !is_virtual).map(|(_, chunks, _)| chunks.clone());

@@ -10,7 +10,7 @@ mod local;
 
 use crate::{
     array::{
-        Array, DataType, Element, Float, Real, ShapeError,
+        Array, DataType, Element, Float, Real, ShapeError, ShapeErrorKind,
         api::operators::cast_node,
         error::expect,
         graph::{
@@ -130,10 +130,10 @@ impl<T: Element> Array<T> {
         let node = joined("irfft", &self.node, axis)?;
         let length = length.into().unwrap_or(2 * (self.shape()[axis] - 1));
         if length == 0 {
-            return Err(ShapeError::new(format!(
-                "irfft along axis {axis} of shape {:?} to no elements",
-                self.shape()
-            )));
+            return Err(ShapeError::new(
+                ShapeErrorKind::Empty,
+                format!("irfft along axis {axis} of shape {:?} to no elements", self.shape()),
+            ));
         }
         let input = cast_node(ComplexOf::<T>::DATA_TYPE, &node);
         Ok(self.derive(of_halves_node(&input, axis, length)))
@@ -284,18 +284,24 @@ impl Client {
 /// [`ShapeError`] if there is no such axis, it has no elements, or several chunks have some.
 fn joined(name: &str, node: &Arc<Node>, axis: usize) -> Result<Arc<Node>, ShapeError> {
     let shape = node.shape();
-    let error =
-        |words: String| Err(ShapeError::new(format!("{name} along axis {axis} of shape {shape:?}, {words}")));
-    let Some(chunks) = node.grid.0.get(axis) else { return error("which has no such axis".into()) };
+    let error = |kind, words: String| {
+        Err(ShapeError::new(kind, format!("{name} along axis {axis} of shape {shape:?}, {words}")))
+    };
+    let Some(chunks) = node.grid.0.get(axis) else {
+        return error(ShapeErrorKind::Axis, "which has no such axis".into());
+    };
     let length = chunks.length();
     match chunks.sizes().into_iter().filter(|size| *size > 0).count() {
-        0 => error("which has no elements".into()),
+        0 => error(ShapeErrorKind::Empty, "which has no elements".into()),
         1 => {
             let mut grid = node.grid.clone();
             grid.0[axis] = AxisChunks::regular(length, length);
             Ok(node.rechunk(&grid))
         }
-        count => error(format!("which is cut into {count} chunks: rechunk axis {axis} into one chunk")),
+        count => error(
+            ShapeErrorKind::Chunks,
+            format!("which is cut into {count} chunks: rechunk axis {axis} into one chunk"),
+        ),
     }
 }
 

@@ -7,7 +7,7 @@
 use super::local::{flip, rows};
 use crate::{
     array::{
-        Array, DataType, Float, ShapeError,
+        Array, DataType, Float, ShapeError, ShapeErrorKind,
         graph::{
             blocks::Blocks,
             chunks::{AxisChunks, Grid},
@@ -46,10 +46,10 @@ impl<T: Float> Array<T> {
     pub(super) fn square_length(&self, what: &str) -> Result<usize, ShapeError> {
         match self.shape()[..] {
             [rows, columns] if rows == columns => Ok(rows),
-            _ => Err(ShapeError::new(format!(
-                "{what}: the matrix must be square, its shape is {:?}",
-                self.shape()
-            ))),
+            _ => Err(ShapeError::new(
+                ShapeErrorKind::Unsupported,
+                format!("{what}: the matrix must be square, its shape is {:?}", self.shape()),
+            )),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::product::{Layout, product_node};
 use crate::array::{
-    Array, DataType, Float, ShapeError,
+    Array, DataType, Float, ShapeError, ShapeErrorKind,
     error::expect,
     graph::chunks::{AxisChunks, Grid, checked_size},
 };
@@ -39,7 +39,12 @@ impl<T: Float> Array<T> {
     /// [`ShapeError`] if the shapes do not fit.
     pub fn try_matmul(&self, other: &Self) -> Result<Self, ShapeError> {
         let (left, right) = (self.shape(), other.shape());
-        let error = || ShapeError::new(format!("matmul of shapes {left:?} and {right:?}, which do not fit"));
+        let error = || {
+            ShapeError::new(
+                ShapeErrorKind::Mismatch,
+                format!("matmul of shapes {left:?} and {right:?}, which do not fit"),
+            )
+        };
         if left.is_empty() || right.is_empty() || left[left.len() - 1] != right[right.len().max(2) - 2] {
             return Err(error());
         }
@@ -238,23 +243,29 @@ fn check<T: Float>(
     for (shape, labels) in [(&own, left_labels), (&other, right_labels)] {
         if shape.len() != labels.len() {
             let words = format!("{} axes are named for the shape {shape:?}", labels.len());
-            return Err(ShapeError::new(words));
+            return Err(ShapeError::new(ShapeErrorKind::Subscripts, words));
         }
     }
     for labels in [left_labels, right_labels, output] {
         let twice = labels.iter().enumerate().find(|(place, label)| labels[..*place].contains(label));
         if let Some((_, label)) = twice {
             let words = format!("{:?} is there twice; diagonals are not taken", name(*label));
-            return Err(ShapeError::new(words));
+            return Err(ShapeError::new(ShapeErrorKind::Subscripts, words));
         }
     }
     if let Some(label) = output.iter().find(|label| ![left_labels, right_labels].concat().contains(label)) {
-        return Err(ShapeError::new(format!("{:?} of the result is in no operand", name(*label))));
+        return Err(ShapeError::new(
+            ShapeErrorKind::Subscripts,
+            format!("{:?} of the result is in no operand", name(*label)),
+        ));
     }
     for (label, length) in left_labels.iter().zip(&own) {
         let there = right_labels.iter().position(|other| other == label);
         if there.is_some_and(|axis| other[axis] != *length) {
-            return Err(ShapeError::new(format!("{shapes} do not fit along {:?}", name(*label))));
+            return Err(ShapeError::new(
+                ShapeErrorKind::Mismatch,
+                format!("{shapes} do not fit along {:?}", name(*label)),
+            ));
         }
     }
     Ok(())

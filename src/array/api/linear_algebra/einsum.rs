@@ -1,7 +1,7 @@
 //! Sums of products over axes that are named by letters.
 
 use super::contract::{Label, arrange, contract, without_own};
-use crate::array::{Array, Float, ShapeError, error::expect};
+use crate::array::{Array, Float, ShapeError, ShapeErrorKind, error::expect};
 use std::borrow::Borrow;
 
 /// The product of arrays whose axes are named by letters: `"ij,jk->ik"` is the product of matrices. Axes
@@ -41,13 +41,15 @@ pub fn try_einsum<T: Float, A: Borrow<Array<T>>>(
 ) -> Result<Array<T>, ShapeError> {
     let arrays: Vec<&Array<T>> = arrays.iter().map(Borrow::borrow).collect();
     let shapes: Vec<Vec<usize>> = arrays.iter().map(|array| array.shape()).collect();
-    let (labels, output) = parse(subscripts, &shapes).map_err(|words| error(subscripts, &shapes, &words))?;
-    let lengths = lengths(&labels, &shapes).map_err(|words| error(subscripts, &shapes, &words))?;
+    let (labels, output) = parse(subscripts, &shapes)
+        .map_err(|words| error(ShapeErrorKind::Subscripts, subscripts, &shapes, &words))?;
+    let lengths = lengths(&labels, &shapes)
+        .map_err(|words| error(ShapeErrorKind::Mismatch, subscripts, &shapes, &words))?;
     let length =
         |label: Label| lengths.iter().find(|(own, _)| *own == label).map_or(1, |(_, length)| *length);
     let mut operands = arrays.into_iter().zip(labels).map(|(array, labels)| simple(array, &labels, &length));
     let Some((mut product, mut of_product)) = operands.next() else {
-        return Err(error(subscripts, &shapes, "there are no arrays"));
+        return Err(error(ShapeErrorKind::Empty, subscripts, &shapes, "there are no arrays"));
     };
     let operands: Vec<(Array<T>, Vec<Label>)> = operands.collect();
     for (place, (array, labels)) in operands.iter().enumerate() {
@@ -69,9 +71,9 @@ pub fn try_einsum<T: Float, A: Borrow<Array<T>>>(
     Ok(arrange(&product, &of_product, &output))
 }
 
-fn error(subscripts: &str, shapes: &[Vec<usize>], words: &str) -> ShapeError {
+fn error(kind: ShapeErrorKind, subscripts: &str, shapes: &[Vec<usize>], words: &str) -> ShapeError {
     let shapes: Vec<String> = shapes.iter().map(|shape| format!("{shape:?}")).collect();
-    ShapeError::new(format!("einsum {subscripts:?} of shapes {}: {words}", shapes.join(" and ")))
+    ShapeError::new(kind, format!("einsum {subscripts:?} of shapes {}: {words}", shapes.join(" and ")))
 }
 
 /// The first label of the axes that `...` stands for; the last axis has this one, that before it the next.

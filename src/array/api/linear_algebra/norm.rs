@@ -1,7 +1,7 @@
 //! Norms of vectors and of matrices, of any order.
 
 use crate::array::{
-    Array, Axes, Element, Float, ShapeError,
+    Array, Axes, Element, Float, ShapeError, ShapeErrorKind,
     api::{index::view_node, operators::constant},
     error::expect,
 };
@@ -74,7 +74,7 @@ impl<T: Element> Array<T> {
         let none = |what: &str| {
             let words =
                 format!("a norm of a {what} of axes {listed:?} of shape {shape:?}: there is none {norm:?}");
-            ShapeError::new(words)
+            ShapeError::new(ShapeErrorKind::Unsupported, words)
         };
         let of_none = listed.iter().any(|axis| shape[*axis] == 0);
         let is_zero = match (listed.len(), norm) {
@@ -120,9 +120,10 @@ impl<T: Element> Array<T> {
     fn of_singular_values(&self, norm: Norm) -> Result<Array<RealOf<T>>, ShapeError> {
         let shape = self.shape();
         if shape.len() != 2 || shape.contains(&0) {
-            return Err(ShapeError::new(format!(
-                "singular values are those of a matrix with elements, not of shape {shape:?}"
-            )));
+            return Err(ShapeError::new(
+                ShapeErrorKind::Unsupported,
+                format!("singular values are those of a matrix with elements, not of shape {shape:?}"),
+            ));
         }
         let values = self.cast::<T::Mean>().svd().1;
         let keep = || Axes::of(0).keep();
@@ -136,9 +137,10 @@ impl<T: Element> Array<T> {
 
     #[cfg(not(feature = "linear-algebra"))]
     fn of_singular_values(&self, norm: Norm) -> Result<Array<RealOf<T>>, ShapeError> {
-        Err(ShapeError::new(format!(
-            "the norm {norm:?} wants the feature linear-algebra: it is of singular values"
-        )))
+        Err(ShapeError::new(
+            ShapeErrorKind::Unsupported,
+            format!("the norm {norm:?} wants the feature linear-algebra: it is of singular values"),
+        ))
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     local::{Local, Triangle, rows, solve, subtract_product, transposed, transposed_mut},
 };
 use crate::array::{
-    Array, Float, ShapeError,
+    Array, Float, ShapeError, ShapeErrorKind,
     error::expect,
     graph::{custom::erased, submitter::Submitter},
 };
@@ -60,7 +60,10 @@ impl<T: Float> Array<T> {
         let is_fit = matches!(right.ndim(), 1 | 2) && right.shape()[0] == length;
         if !is_fit {
             let (own, other) = (self.shape(), right.shape());
-            return Err(ShapeError::new(format!("{name} of shapes {own:?} and {other:?}, which do not fit")));
+            return Err(ShapeError::new(
+                ShapeErrorKind::Mismatch,
+                format!("{name} of shapes {own:?} and {other:?}, which do not fit"),
+            ));
         }
         if right.ndim() == 1 {
             let column = self.by_substitution(name, &right.expand_dims(1), submit)?;

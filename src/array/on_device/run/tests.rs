@@ -14,7 +14,7 @@ use crate::{
             reduce::Reduce,
         },
         on_device::{Devices, unfit},
-        random::Key,
+        random::{BitGenerator, Key},
     },
     device::{Binding, DeviceType, gather},
     part::{Assembly, Run, Source},
@@ -303,7 +303,12 @@ fn casts_choices_and_constants_are_what_the_processor_makes() {
 #[test]
 fn generated_numbers_are_the_very_same() {
     let Some(device) = processor() else { return };
-    let key = Key { seed: 0xfeed_0000_0000_0007, stream: 3 };
+    for generator in [BitGenerator::Xoshiro256PlusPlus, BitGenerator::Philox] {
+        generated_numbers_are_the_same(&device, Key { generator, seed: 0xfeed_0000_0000_0007, stream: 3 });
+    }
+}
+
+fn generated_numbers_are_the_same(device: &Device, key: Key) {
     let random = |distribution| Generator::Random { distribution, key };
     let of_numbers = [
         Generator::Integers { start: -5, step: 3 },
@@ -354,7 +359,7 @@ fn generated_numbers_are_the_very_same() {
             let rows: Vec<usize> = (0..steps.len()).collect();
             let names: Vec<_> = generators.iter().map(|g| (format!("{g:?} of {data_type}"), 0)).collect();
             let kernel = in_rows(&shape, steps, &rows);
-            with_type!(data_type, T => compare::<T>(&device, &kernel, &[], &names));
+            with_type!(data_type, T => compare::<T>(device, &kernel, &[], &names));
         }
     }
 }

@@ -1,0 +1,8 @@
+//! Tests that need no launcher: arrays, runs in one thread, scripts, and crates of users.
+
+mod arrays;
+mod delayed;
+mod new_crate;
+#[cfg(target_os = "linux")]
+mod scripts;
+mod simulation;
