@@ -4,8 +4,8 @@
 set -uo pipefail
 root=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 cd -- "$root" || exit
-# shellcheck source=jobs/setup.sh
-. jobs/setup.sh
+# shellcheck source=scripts/setup.sh
+. scripts/setup.sh
 kind=${1:?openmpi or mpich}
 shift
 venv=$root/target/python/venv

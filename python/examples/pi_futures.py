@@ -1,8 +1,11 @@
 """Pi over futures, after ALCF's page on Dask for Aurora.
 
-Differences: NumPy for dpnp, `Client()` for the address of a scheduler file, and the number of points.
+Differences: NumPy for dpnp, the connection file's name from the environment, and the number of points.
 
-mpirun -n 6 python pi_futures.py
+mpirun -n 6 python -m maniple serve --scheduler-file scheduler.json &
+SCHEDULER_FILE=scheduler.json python pi_futures.py
+
+Without SCHEDULER_FILE it runs on ranks of its own: mpirun -n 6 python pi_futures.py
 """
 
 import os
@@ -11,7 +14,7 @@ import time
 import numpy as np
 from maniple import Client
 
-client = Client()
+client = Client(scheduler_file=os.environ.get("SCHEDULER_FILE"))
 print(client)
 
 

@@ -1,4 +1,4 @@
-"""Maniple: an MPI-native task runtime with the names of `dask.distributed`.
+"""Maniple: an MPI-native task runtime with the names of `dask.distributed`; `maniple.array` has those of `dask.array`.
 
 ``mpirun -n 6 python script.py`` starts one program six times: rank 0 schedules, rank 1 goes on as the driver after
 `initialize`, ranks 2 and up run tasks. Without a launcher the same script runs in one process, on threads.
@@ -21,8 +21,10 @@ from ._client import (
 from ._delayed import Delayed, compute, delayed
 from ._errors import CancelledError, KilledWorker, RemoteTraceback, RunError, TaskError
 from ._executor import ClientExecutor
+from ._jobqueue import PBSCluster, SLURMCluster
 from ._maniple import Future, __version__
-from ._start import initialize
+from ._progress import progress
+from ._start import initialize, serve
 
 __all__ = [
     "CancelledError",
@@ -32,8 +34,10 @@ __all__ = [
     "Future",
     "KilledWorker",
     "LocalCluster",
+    "PBSCluster",
     "RemoteTraceback",
     "RunError",
+    "SLURMCluster",
     "TaskError",
     "__version__",
     "as_completed",
@@ -43,8 +47,10 @@ __all__ = [
     "get_client",
     "get_worker",
     "initialize",
+    "progress",
     "rejoin",
     "secede",
+    "serve",
     "wait",
     "worker_client",
 ]

@@ -2,14 +2,17 @@
 
 import collections
 import contextlib
+import importlib.metadata
 import itertools
 import os
+import platform
 import threading
 import time
 import weakref
 
-from . import _maniple, _start
+from . import _html, _maniple, _start
 from ._callbacks import Callbacks
+from ._datasets import Datasets
 from ._errors import CancelledError, RunError
 from ._functions import Functions
 from ._maniple import Future
@@ -91,6 +94,25 @@ class LocalCluster:
         threads = sum(rank["nthreads"] for rank in workers)
         return f"LocalCluster({self.scheduler_address!r}, workers={len(workers)}, threads={threads})"
 
+    def _repr_html_(self):
+        return _html.cluster("LocalCluster", None if self._run is None else self._core.ranks())
+
+
+def _cluster_to_connect(address, scheduler_file):
+    """The cluster that a client is to connect to, or None."""
+    if scheduler_file is not None:
+        return os.path.abspath(os.fspath(scheduler_file))
+    if isinstance(address, str):
+        if "://" in address:
+            raise ValueError(
+                f"{address!r} is no cluster: take its connection file or its name, which `maniple clusters` lists"
+            )
+        return address
+    if address is None and not _start.is_launched():
+        named = os.environ.get("MANIPLE_CONNECT")
+        return "" if named == "1" else named or None
+    return None
+
 
 def _refuse_unknown(what, options):
     """Accepts keywords of Dask's that have no meaning here, and refuses misspelt ones."""
@@ -124,8 +146,11 @@ class Client:
 
     Parameters
     ----------
-    address : LocalCluster, optional
-        The cluster.
+    address : LocalCluster or str, optional
+        The cluster; or the name or the connection file of one that stands, to which the client connects.
+    scheduler_file : str, optional
+        The connection file of a cluster that stands: see `serve`. Without it and ``address``, ``MANIPLE_CONNECT`` names
+        one, if it is set.
     n_workers, threads_per_worker, memory_limit, ...
         As `LocalCluster`. Under a launcher the number of workers is the launcher's.
 
@@ -137,21 +162,20 @@ class Client:
     """
 
     def __init__(self, address=None, *, scheduler_file=None, set_as_default=True, **options):
-        if isinstance(address, str) or scheduler_file is not None:
-            raise NotImplementedError(
-                "Client(address) and Client(scheduler_file=...): start the program itself with mpirun and call "
-                "maniple.initialize(); it cannot connect to a run of another program"
-            )
         self._cluster = None
         self._own_cluster = False
-        if address is not None:
+        cluster = _cluster_to_connect(address, scheduler_file)
+        if cluster is None and address is not None:
             self._cluster = address
-        elif not _start.is_launched():
+        elif cluster is None and not _start.is_launched():
             self._cluster, self._own_cluster = LocalCluster(**options), True
         else:
+            # The workers are there.
             for name in ("n_workers", "threads_per_worker", "memory_limit", "processes"):
                 options.pop(name, None)
             _refuse_unknown("Client", options)
+            if cluster is not None:
+                self._cluster, self._own_cluster = _start.Session(cluster), True
         run = self._cluster._run if self._cluster is not None else _start.world()
         if run is None:
             raise RunError("the cluster is closed")
@@ -273,13 +297,20 @@ class Client:
 
         Parameters
         ----------
+        workers : int, str or list, optional
+            Who may get them, as in `submit`.
         broadcast : bool
             Whether every worker gets them at once; otherwise one does, and others fetch them as tasks need them.
         """
         self._check_open()
-        if workers is not None:
-            raise NotImplementedError("scatter(workers=...)")
-        hand = lambda item: self._core.scatter(item, bool(broadcast), self)  # noqa: E731
+        if workers is not None and broadcast:
+            raise NotImplementedError("scatter(workers=..., broadcast=True)")
+
+        def hand(item):
+            if workers is not None:
+                return self.submit(itself, item, workers=workers)
+            return self._core.scatter(item, bool(broadcast), self)
+
         if isinstance(data, dict):
             return {name: hand(item) for name, item in data.items()}
         if isinstance(data, (list, tuple, set, frozenset)):
@@ -290,15 +321,39 @@ class Client:
 
     def run(self, function, *args, workers=None, wait=True, nanny=False, on_error="raise", **kwargs):
         """Calls a function once on every worker, outside of any order, and returns a dictionary from addresses to
-        results."""
+        results.
+
+        Parameters
+        ----------
+        workers : int, str or list, optional
+            Only on these workers: ranks, addresses or names of hosts.
+        wait : bool
+            Whether to wait for the results; otherwise they are futures.
+        on_error : {"raise", "return", "ignore"}
+            Whether to raise the exception of a call that fails, to return it as its result, or to leave it out.
+        """
         self._check_open()
-        if workers is not None or on_error != "raise" or nanny:
-            raise NotImplementedError("run(workers=, nanny=, on_error=)")
-        handed = self._functions.hand_over(function)
-        futures = self._core.run(handed, (args, kwargs or None), self)
-        addresses = [_address(rank) for rank in _workers(self._core)]
-        results = self._core.gather(futures, False) if wait else futures
-        return dict(zip(addresses, results))
+        if nanny:
+            raise NotImplementedError("run(nanny=True)")
+        if on_error not in ("raise", "return", "ignore"):
+            raise ValueError(f"on_error={on_error!r} is none of 'raise', 'return' and 'ignore'")
+        handed, call = self._functions.hand_over(function), (args, kwargs or None)
+        ranks = _workers(self._core)
+        if workers is None:
+            futures = self._core.run(handed, call, self)
+        else:
+            ranks = _chosen(ranks, workers)
+            given = [_given(0, 0, rank["rank"], False, None) for rank in ranks]
+            futures = [self._core.submit(handed, call, self, own) for own in given]
+        calls = dict(zip(map(_address, ranks), futures))
+        if not wait:
+            return calls
+        if on_error == "raise":
+            return dict(zip(calls, self._core.gather(list(calls.values()), False)))
+        errors = {address: future.exception() for address, future in calls.items()}
+        if on_error == "ignore":
+            calls = {address: future for address, future in calls.items() if errors[address] is None}
+        return {address: errors[address] or future.result() for address, future in calls.items()}
 
     def cancel(self, futures, asynchronous=None, force=False, **ignored):
         """Cancels tasks that have not ended, and those that need them."""
@@ -306,7 +361,7 @@ class Client:
         self._core.cancel([futures] if isinstance(futures, Future) else list(futures))
 
     def compute(self, collections, sync=False, **options):
-        """Has delayed calls computed: a future, or a list of them; results with ``sync=True``."""
+        """Has delayed calls and arrays computed: a future, or a list of them; results with ``sync=True``."""
         from ._delayed import submit_all
 
         self._check_open()
@@ -317,12 +372,12 @@ class Client:
         return futures[0] if is_one else futures
 
     def persist(self, collections, **options):
-        """Has delayed calls computed, and returns delayed values that stand for the results."""
-        from ._delayed import persisted
+        """Has delayed calls and arrays computed, and returns delayed values and arrays that stand for the results."""
+        from ._delayed import persist_all
 
+        self._check_open()
         is_one = not isinstance(collections, (list, tuple, set, frozenset))
-        futures = self.compute([collections] if is_one else list(collections), **options)
-        values = [persisted(future) for future in futures]
+        values = persist_all(self, [collections] if is_one else list(collections), options)
         return values[0] if is_one else values
 
     def get_executor(self, **options):
@@ -334,6 +389,67 @@ class Client:
     def _call_when_done(self, future, function):
         self._check_open()
         self._callbacks.add(future, function)
+
+    # What outlives a session
+
+    def publish_dataset(self, *values, name=None, **named):
+        """Publishes futures under names, so that they outlive this client: ``publish_dataset(x=future)``, or
+        ``publish_dataset(future, name="x")``. A value is a future, a list or tuple of futures, or an array.
+
+        Raises `KeyError` if something else has the name.
+        """
+        from ._delayed import Collection
+
+        self._check_open()
+        if values:
+            if name is None or len(values) > 1:
+                raise ValueError("publish_dataset takes one value and name=, or values by keyword")
+            named[name] = values[0]
+        for name, value in named.items():
+            if isinstance(value, Collection):
+                value._publish(self, name)
+                continue
+            is_one = isinstance(value, Future)
+            futures = [value] if is_one else list(value)
+            if not all(isinstance(future, Future) for future in futures):
+                raise TypeError(f"{name!r} is no future, list of futures or array: scatter it before")
+            self._core.publish(name, futures, is_one)
+
+    _no_default = object()
+
+    def get_dataset(self, name, default=_no_default):
+        """What was published under a name: a future, a list of futures, or an array.
+
+        Raises `KeyError` if nothing was, and there is no default.
+        """
+        self._check_open()
+        core = _maniple.published_array(self._core, name)
+        if core is not None:
+            from .array import Array
+
+            return Array._of(core, self)
+        found = self._core.published(name, self)
+        if found is not None:
+            return found
+        if default is Client._no_default:
+            raise KeyError(f"nothing is published as {name!r}")
+        return default
+
+    @property
+    def datasets(self):
+        """What is published, as a dictionary: ``client.datasets["x"] = future``, ``client.datasets["x"]``."""
+        return Datasets(self)
+
+    def list_datasets(self):
+        """The names under which something is published."""
+        self._check_open()
+        return tuple(self._core.publications())
+
+    def unpublish_dataset(self, name):
+        """Forgets a name. What it stands for is freed as soon as no client holds it."""
+        self._check_open()
+        if not self._core.unpublish(name):
+            raise KeyError(f"nothing is published as {name!r}")
 
     # The run
 
@@ -355,6 +471,25 @@ class Client:
                 }
         return {"type": "Scheduler", "id": "Scheduler", "address": _address(ranks[0]), "workers": workers}
 
+    def get_versions(self, check=False, packages=()):
+        """The versions of Python and of packages here and on the workers: ``["client"]``, and ``["workers"]`` by address.
+
+        Parameters
+        ----------
+        check : bool
+            Whether `RunError` is raised if some differ.
+        packages : iterable of str
+            Packages to look for beside ``maniple``, ``cloudpickle`` and ``numpy``.
+        """
+        names = ["maniple", "cloudpickle", "numpy", *packages]
+        own, others = versions(names), self.run(versions, names)
+        if check:
+            for address, theirs in others.items():
+                for name, version in own["packages"].items():
+                    if theirs["packages"][name] != version:
+                        raise RunError(f"{name} is {version} here and {theirs['packages'][name]} on {address}")
+        return {"client": own, "workers": others}
+
     def ncores(self, workers=None):
         """The number of tasks that each worker runs at a time, by its address."""
         return {address: worker["nthreads"] for address, worker in self.scheduler_info()["workers"].items()}
@@ -370,7 +505,7 @@ class Client:
     @property
     def cluster(self):
         """The `LocalCluster` of this client, or None."""
-        return self._cluster
+        return None if isinstance(self._cluster, _start.Session) else self._cluster
 
     @property
     def stopping(self):
@@ -385,7 +520,8 @@ class Client:
     def close(self, timeout=None):
         """Closes this client, and ends its run if the client has started that in this process.
 
-        Under a launcher the run goes on until `shutdown`, or the end of the program.
+        Under a launcher the run goes on until `shutdown`, or the end of the program. A cluster that the client has
+        connected to stands until `shutdown`; what was not published of its futures is freed.
         """
         if self.status != "running":
             return
@@ -398,9 +534,11 @@ class Client:
             self._cluster.close()
 
     def shutdown(self):
-        """Ends the run on all ranks."""
+        """Ends the run on all ranks, or the cluster that this client is connected to."""
         run = self._run
         cluster = self._cluster
+        if self.status == "running" and isinstance(cluster, _start.Session):
+            self._core.shutdown()
         self.close()
         if cluster is not None:
             cluster.close()
@@ -421,6 +559,12 @@ class Client:
         memory = sum(rank["memory_limit"] for rank in workers) / 2**30
         address = self.scheduler_info()["address"]
         return f"<Client: {address!r} processes={len(workers)} threads={threads}, memory={memory:.2f} GiB>"
+
+    def _repr_html_(self):
+        kind = "closed"
+        if self.status == "running":
+            kind = type(self._cluster).__name__ if self._cluster is not None else "ranks of this program"
+        return _html.client(kind, self._core.ranks() if self.status == "running" else None)
 
 
 def _given(priority, retries, workers, allow_other_workers, resources):
@@ -444,6 +588,32 @@ def _given(priority, retries, workers, allow_other_workers, resources):
         "allow_other_workers": bool(allow_other_workers),
         "resources": list((resources or {}).items()),
     }
+
+
+def _chosen(ranks, workers):
+    """Those of the ranks that are named."""
+    given = _given(0, 0, workers, False, None)
+    numbers, hosts = {rank["rank"] for rank in ranks}, {rank["host"] for rank in ranks}
+    unknown = sorted(set(given["ranks"]) - numbers) + sorted(set(given["hosts"]) - hosts)
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is no worker: these are ranks {sorted(numbers)} on {', '.join(sorted(hosts))}")
+    return [rank for rank in ranks if rank["rank"] in given["ranks"] or rank["host"] in given["hosts"]]
+
+
+def versions(packages):
+    """The versions of Python and of these packages in this process; None: it is not installed."""
+    found = {"python": platform.python_version()}
+    for name in packages:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return {"host": platform.node(), "packages": found}
+
+
+def itself(value):
+    """The value: a task of this function is a future of an object."""
+    return value
 
 
 def _replace(value, kind, replacement):

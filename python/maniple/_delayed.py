@@ -1,4 +1,4 @@
-"""Calls that are made later."""
+"""Calls that are made later, and what else `compute` takes."""
 
 import operator
 
@@ -7,11 +7,22 @@ from ._functions import name_of
 from ._maniple import Future
 
 
+class Collection:
+    """A lazy value that is no call: an array.
+
+    It has `_persist_all` and `_compute_all`, which take such values and options, `_to_future`, which takes a client and
+    options, and `_publish`, which takes a client and a name.
+    """
+
+    __slots__ = ()
+
+
 class Delayed:
     """A call that is made when its result is asked for; or a value. Arguments may be other delayed calls."""
 
-    def __init__(self, function, args=(), kwargs=None, options=None):
+    def __init__(self, function, args=(), kwargs=None, options=None, length=None):
         self._function, self._args, self._kwargs, self._options = function, args, kwargs or {}, options or {}
+        self._length = length
 
     def compute(self, **options):
         """Makes the call, and those that it needs, and returns its result."""
@@ -41,7 +52,16 @@ class Delayed:
         return Delayed(operator.getitem, (self, place))
 
     def __iter__(self):
-        raise TypeError("a delayed value cannot be iterated over: its length is unknown")
+        if self._length is None:
+            raise TypeError(
+                "a delayed value cannot be iterated over: its length is unknown; delayed(function, nout=N) tells it"
+            )
+        return iter([self[place] for place in range(self._length)])
+
+    def __len__(self):
+        if self._length is None:
+            raise TypeError("the length of a delayed value is unknown; delayed(function, nout=N) tells it")
+        return self._length
 
     def __bool__(self):
         raise TypeError("the truth of a delayed value is unknown")
@@ -80,13 +100,13 @@ _add_operators()
 class DelayedFunction:
     """A function whose calls are made later."""
 
-    def __init__(self, function, options):
-        self._function, self._options = function, options
+    def __init__(self, function, options, length):
+        self._function, self._options, self._length = function, options, length
         self.__doc__ = getattr(function, "__doc__", None)
         self.__name__ = name_of(function)
 
     def __call__(self, *args, **kwargs):
-        return Delayed(self._function, args, kwargs, self._options)
+        return Delayed(self._function, args, kwargs, self._options, self._length)
 
     def __repr__(self):
         return f"<delayed function {self.__name__}>"
@@ -95,7 +115,8 @@ class DelayedFunction:
 def delayed(obj=None, *, name=None, pure=None, nout=None, traverse=True, **options):
     """Makes a function delayed: its calls return `Delayed` at once. Of another value, a delayed value.
 
-    Keywords of `Client.submit` (``priority``, ``retries``, ``workers``, ``resources``) apply to its calls.
+    Keywords of `Client.submit` (``priority``, ``retries``, ``workers``, ``resources``) apply to its calls. With ``nout``
+    each call returns so many values, and what stands for them can be unpacked: ``a, b = divide(7, 2)``.
 
     Examples
     --------
@@ -105,35 +126,31 @@ def delayed(obj=None, *, name=None, pure=None, nout=None, traverse=True, **optio
     >>> (double(3) + 1).compute()
     7
     """
-    if nout is not None:
-        raise NotImplementedError("delayed(nout=...)")
+    if nout is not None and (not isinstance(nout, int) or nout < 0):
+        raise ValueError(f"nout={nout!r} is no number of values")
     if obj is None:
-        return lambda function: delayed(function, **options)
+        return lambda function: delayed(function, nout=nout, **options)
     if isinstance(obj, Delayed):
         return obj
     if callable(obj):
-        return DelayedFunction(obj, options)
-    return Delayed(_identity, (obj,))
-
-
-def _identity(value):
-    return value
+        return DelayedFunction(obj, options, nout)
+    return Delayed(_client.itself, (obj,), length=nout)
 
 
 def persisted(future):
     """A delayed value of a future's object."""
-    value = Delayed(_identity, (future,))
+    value = Delayed(_client.itself, (future,))
     value._future = future
     return value
 
 
 def submit_all(client, values, options):
-    """Futures of delayed calls. A call that several others need is made once."""
+    """Futures of delayed calls and arrays. A call that several others need is made once."""
     known = {}
     futures = []
     for value in values:
-        if not isinstance(value, Delayed):
-            raise TypeError(f"compute takes delayed values, not a {type(value).__name__}")
+        if not isinstance(value, (Delayed, Collection)):
+            raise TypeError(f"compute takes delayed values and arrays, not a {type(value).__name__}")
         _submit(client, value, options, known)
         futures.append(known[id(value)])
     return futures
@@ -147,16 +164,19 @@ def _submit(client, value, options, known):
         if id(call) in known:
             pending.pop()
             continue
+        if isinstance(call, Collection):
+            known[id(call)] = call._to_future(client, {})
+            continue
         if isinstance(call.__dict__.get("_future"), Future):
             known[id(call)] = call._future
             continue
         needed = []
-        _client._replace((call._args, call._kwargs), Delayed, needed.append)
+        _client._replace((call._args, call._kwargs), (Delayed, Collection), needed.append)
         missing = [other for other in needed if id(other) not in known]
         if missing:
             pending.extend(missing)
             continue
-        args, kwargs = _client._replace((call._args, call._kwargs), Delayed, lambda other: known[id(other)])
+        args, kwargs = _client._replace((call._args, call._kwargs), (Delayed, Collection), lambda other: known[id(other)])
         chosen = {**call._options, **options}
         # Keywords of the call may have the names of options.
         clash = set(kwargs) & _SUBMIT_KEYWORDS
@@ -178,15 +198,33 @@ def _client_or_new():
 
 
 def compute(*values, **options):
-    """Makes delayed calls and returns a tuple of their results. Other values are returned as they are.
+    """Makes delayed calls and arrays, and returns a tuple of their results. Other values are returned as they are.
 
-    Lists, tuples and dictionaries of delayed calls are computed to such of results.
+    Lists, tuples and dictionaries of delayed calls and arrays are computed to such of results. What several of them need
+    is made once.
     """
     options.pop("scheduler", None)
     found = []
-    _client._replace(values, Delayed, found.append)
+    _client._replace(values, (Delayed, Collection), found.append)
     if not found:
         return values
-    client = _client_or_new()
-    results = dict(zip(map(id, found), client.gather(submit_all(client, found, options))))
-    return _client._replace(values, Delayed, lambda value: results[id(value)])
+    calls = [value for value in found if isinstance(value, Delayed)]
+    arrays = [value for value in found if not isinstance(value, Delayed)]
+    results = {}
+    if calls:
+        client = _client_or_new()
+        futures = submit_all(client, calls, options)
+    if arrays:
+        results.update(zip(map(id, arrays), arrays[0]._compute_all(arrays, options)))
+    if calls:
+        results.update(zip(map(id, calls), client.gather(futures)))
+    return _client._replace(values, (Delayed, Collection), lambda value: results[id(value)])
+
+
+def persist_all(client, values, options):
+    """What stands for the results of delayed calls and arrays, which workers keep."""
+    arrays = [value for value in values if isinstance(value, Collection)]
+    others = [value for value in values if not isinstance(value, Collection)]
+    kept = dict(zip(map(id, arrays), arrays[0]._persist_all(arrays, options))) if arrays else {}
+    kept.update(zip(map(id, others), map(persisted, submit_all(client, others, options))))
+    return [kept[id(value)] for value in values]

@@ -1,11 +1,16 @@
 """Functions as bytes."""
 
 import collections
+import os
 import pickle
+import sys
 import threading
 import types
 
 import cloudpickle
+
+# Code is bytes of one version of Python.
+_VERSION = sys.version_info[:2]
 
 # Functions whose pickle cannot change, which are pickled once.
 _KNOWN_MAX = 128
@@ -26,8 +31,30 @@ def dumps(value):
     except Exception:
         data = None
     if data is None or b"__main__" in data:
-        data = cloudpickle.dumps(value, 5)
+        data = pickle.dumps(_ByValue(cloudpickle.dumps(value, 5)), 5)
     return data
+
+
+class _ByValue:
+    """The pickle of an object that brings its code with it."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __reduce__(self):
+        return _loads, (_VERSION, self.data)
+
+
+def _loads(version, data):
+    if version != sys.version_info[:2]:
+        from ._errors import RunError
+
+        theirs, own = (".".join(map(str, each)) for each in (version, sys.version_info[:2]))
+        raise RunError(
+            f"it was pickled with its code by Python {theirs}, which Python {own} of {os.uname().nodename} cannot run: "
+            "use one version, or import it from a module that both have"
+        )
+    return pickle.loads(data)
 
 
 def _is_constant(function):

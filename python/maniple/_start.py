@@ -97,11 +97,13 @@ def _start_world(settings):
             settings["nthreads"] = 1
         _check_mpi4py()
         restore = _prepare_to_serve()
+        if is_launched():
+            _refuse_forks()
         try:
             run = _maniple.start(settings)
         except ValueError:
             # All ranks have the same settings: one of them reports what is wrong.
-            if _maniple.launched_rank() == 0:
+            if not is_launched() or _maniple.launched_rank() == 0:
                 raise
             time.sleep(0.25)
             sys.exit(1)
@@ -118,6 +120,58 @@ def _start_world(settings):
 def world():
     """The run of all ranks, which is started if it was not."""
     return _start_world(_settings())
+
+
+def serve(scheduler_file=None, *, tcp=None, idle_timeout=None, n_workers=None, **settings):
+    """Starts a cluster that stands, and serves programs that connect to it until it ends; then this program ends.
+
+    Every rank calls it. Rank 1 lets in what `Client` of other programs of this user connects: one after the other or
+    several at once.
+
+    Parameters
+    ----------
+    scheduler_file : str, optional
+        The connection file that is written. By default it lies in a directory of this user, where `Client` finds it.
+    tcp : bool or int, optional
+        Whether rank 1 listens on a port of 127.0.0.1, too, and on which one.
+    idle_timeout : float, optional
+        Seconds without a session after which the cluster ends. By default it waits for `Client.shutdown` or SIGTERM.
+    n_workers : int, optional
+        Without a launcher, the number of workers, which are threads.
+    nthreads, memory_limit, local_directory, resources, dashboard, report
+        As `initialize`.
+    """
+    words = []
+    if tcp is not None and tcp is not False:
+        words.append("tcp" if tcp is True or tcp == 0 else f"tcp:{int(tcp)}")
+    if scheduler_file is not None:
+        words.append(os.path.abspath(os.fspath(scheduler_file)))
+    settings = _settings(**settings)
+    settings["serve"] = ",".join(words)
+    if idle_timeout is not None:
+        settings["idle_timeout"] = float(idle_timeout)
+    if n_workers is not None and not is_launched():
+        settings["n_workers"] = n_workers
+    _start_world(settings)
+
+
+class Session:
+    """A connection to a cluster that stands: its connection file or name, or "" for the newest one of this user."""
+
+    def __init__(self, cluster):
+        self._run = start_local({"nthreads": None, "connect": cluster})
+
+    def close(self):
+        """Leaves the cluster."""
+        run, self._run = self._run, None
+        if run is not None:
+            end(run)
+
+    def shutdown(self):
+        """Ends the cluster."""
+        if self._run is not None:
+            self._run.core().shutdown()
+        self.close()
 
 
 def start_local(settings):
@@ -170,6 +224,18 @@ def _end_all():
             except Exception:
                 pass
         end(run, _failure)
+
+
+def _refuse_forks():
+    """From now on `os.fork` raises, as `multiprocessing` calls it: MPI does not survive in a copy of this process."""
+
+    def refused(*arguments):
+        raise RunError(
+            "this process uses MPI, of which a fork is not safe: use multiprocessing.set_start_method('spawn'), or "
+            "mp_context=multiprocessing.get_context('spawn') for an executor"
+        )
+
+    os.fork = os.forkpty = refused
 
 
 def _check_mpi4py():

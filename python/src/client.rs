@@ -8,6 +8,7 @@ use pyo3::{
     types::{PyDict, PyList, PyTuple},
 };
 use std::{
+    any::type_name,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -25,6 +26,10 @@ impl Core {
     pub(crate) fn new(client: maniple::Client) -> Self {
         Self(client)
     }
+
+    pub(crate) fn client(&self) -> &maniple::Client {
+        &self.0
+    }
 }
 
 /// A function that was handed to a run, to be called by any number of tasks.
@@ -37,7 +42,7 @@ pub(crate) struct Function {
 /// Options of tasks, as Dask names them.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct TaskOptions {
+pub(crate) struct TaskOptions {
     priority: i32,
     retries: u32,
     ranks: Vec<u32>,
@@ -46,8 +51,13 @@ struct TaskOptions {
     resources: Vec<(String, u32)>,
 }
 
+/// The options of tasks of this name.
 fn options(name: &str, given: Option<TaskOptions>) -> SubmitOptions {
-    let options = SubmitOptions::new().label(name);
+    chosen(SubmitOptions::new().label(name), given)
+}
+
+/// These options, with those that were given.
+pub(crate) fn chosen(options: SubmitOptions, given: Option<TaskOptions>) -> SubmitOptions {
     let Some(given) = given else { return options };
     let places = given.ranks.into_iter().map(Place::from).chain(given.hosts.into_iter().map(Place::from));
     let options = options
@@ -59,7 +69,7 @@ fn options(name: &str, given: Option<TaskOptions>) -> SubmitOptions {
 }
 
 /// Numbers for the keys of futures.
-fn next_numbers(count: u64) -> u64 {
+pub(crate) fn next_numbers(count: u64) -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(count, Ordering::Relaxed)
 }
@@ -99,11 +109,11 @@ impl Core {
         let (packet, met) = packet::pack_arguments(arguments)?;
         let options = options(&function.name, given);
         let future = match met.is_empty() {
-            true => py.detach(|| self.0.submit_with(&options, task::call, (&function.future, packet))),
+            true => py.detach(|| self.0.with(&options).submit(task::call, (&function.future, packet))),
             false => {
                 let inputs = inputs(py, &met);
                 py.detach(|| {
-                    self.0.submit_with(&options, task::call_with, (&function.future, packet, &inputs))
+                    self.0.with(&options).submit(task::call_with, (&function.future, packet, &inputs))
                 })
             }
         };
@@ -132,11 +142,11 @@ impl Core {
         let futures = py.detach(|| match has_inputs {
             false => {
                 let calls = packets.into_iter().map(|(packet, _)| (handed, packet));
-                self.0.map_with(&options, task::call, calls)
+                self.0.with(&options).map(task::call, calls)
             }
             true => {
                 let calls = packets.into_iter().map(|(packet, inputs)| (handed, packet, inputs));
-                self.0.map_with(&options, task::call_with, calls)
+                self.0.with(&options).map(task::call_with, calls)
             }
         });
         let first = next_numbers(futures.len() as u64);
@@ -208,6 +218,55 @@ impl Core {
         let futures: Vec<&maniple::Future<Bytes>> =
             futures.iter().map(|future| &future.get().future).collect();
         py.detach(|| self.0.cancel(futures));
+    }
+
+    /// Ends the cluster that this session is connected to.
+    fn shutdown(&self, py: Python<'_>) {
+        py.detach(|| self.0.shutdown());
+    }
+
+    /// Publishes a future, or several, under a name.
+    fn publish(&self, py: Python<'_>, name: String, futures: Vec<Py<Future>>, is_one: bool) -> PyResult<()> {
+        let futures = inputs(py, &futures);
+        let published = py.detach(|| match is_one {
+            true => self.0.publish(name, &futures[0]),
+            false => self.0.publish(name, &futures),
+        });
+        published.map_err(errors::of_publishing(py))
+    }
+
+    /// The future that is published under a name, or a list of futures. None if nothing is.
+    fn published<'py>(
+        &self,
+        py: Python<'py>,
+        name: &str,
+        client: Py<PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let to_python = |error: maniple::Error| errors::to_python(py, &error);
+        let all = py.detach(|| self.0.publications()).map_err(to_python)?;
+        let Some(publication) = all.into_iter().find(|publication| publication.name == name) else {
+            return Ok(None);
+        };
+        let named = |future| Future::new(future, name.into(), next_numbers(1), client.clone_ref(py));
+        if publication.kind == type_name::<maniple::Future<Bytes>>() {
+            let future = py.detach(|| self.0.published(name)).map_err(to_python)?;
+            return Ok(Some(Bound::new(py, named(future))?.into_any()));
+        }
+        let futures =
+            py.detach(|| self.0.published::<Vec<maniple::Future<Bytes>>>(name)).map_err(to_python)?;
+        let futures: Vec<Future> = futures.into_iter().map(named).collect();
+        Ok(Some(futures.into_pyobject(py)?.into_any()))
+    }
+
+    /// Forgets a name. Returns whether it was known.
+    fn unpublish(&self, py: Python<'_>, name: &str) -> PyResult<bool> {
+        py.detach(|| self.0.unpublish(name)).map_err(|error| errors::to_python(py, &error))
+    }
+
+    /// The names under which something is published.
+    fn publications(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let published = py.detach(|| self.0.publications()).map_err(|error| errors::to_python(py, &error))?;
+        Ok(published.into_iter().map(|published| published.name).collect())
     }
 
     /// The order in which futures end.

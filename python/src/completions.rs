@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 
 /// Numbers of futures in the order these end; more can be added at any time, by any thread.
 #[pyclass(frozen, module = "maniple")]
-pub(crate) struct Completions(maniple::client::Completions);
+pub(crate) struct Completions(maniple::Completions);
 
 impl Completions {
     pub(crate) fn new(client: &maniple::Client) -> Self {

@@ -2,7 +2,7 @@
 
 use maniple::{Error, Reason, TaskError};
 use pyo3::{
-    exceptions::{PyKeyboardInterrupt, PyRuntimeError, PyTimeoutError},
+    exceptions::{PyKeyError, PyKeyboardInterrupt, PyRuntimeError, PyTimeoutError},
     intern,
     prelude::*,
     types::PyBytes,
@@ -17,6 +17,14 @@ pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
         Error::Option(words) => pyo3::exceptions::PyValueError::new_err(words.clone()),
         other => made_by_python(py, "RunError", &other.to_string(), None)
             .unwrap_or_else(|_| PyRuntimeError::new_err(other.to_string())),
+    }
+}
+
+/// The exception for what cannot be published: `KeyError` if something else has the name.
+pub(crate) fn of_publishing(py: Python<'_>) -> impl Fn(Error) -> PyErr {
+    move |error| match error {
+        Error::Option(words) => PyKeyError::new_err(words),
+        other => to_python(py, &other),
     }
 }
 

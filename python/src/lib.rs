@@ -1,12 +1,15 @@
 //! The native half of the Python package `maniple`: runs, futures and Python functions as tasks.
 //!
 //! Python calls reach the runtime as tasks on bytes: a function travels as its pickle, once per rank and content
-//! ([`task`]); arguments and results travel as [`packet`]s. The GIL is released around every wait.
+//! ([`task`]); arguments and results travel as [`packet`]s. Arrays are those of the library ([`array`]). The GIL is
+//! released around every wait.
 
+mod array;
 mod client;
 mod completions;
 mod errors;
 mod future;
+mod job;
 mod memory;
 mod packet;
 mod run;
@@ -20,9 +23,19 @@ use pyo3::prelude::*;
 mod _maniple {
     #[pymodule_export]
     use super::{
+        array::{
+            ArrayCore,
+            create::{
+                RandomCore, array_eye, array_full, array_integers, array_linspace, array_of_blocks,
+                array_reals,
+            },
+            publish_array, published_array,
+            together::persist_arrays,
+        },
         client::{Core, Function, current_core, current_worker},
         completions::Completions,
         future::Future,
+        job::{job_cancel, job_script, job_status, job_submit},
         memory::Memory,
         packet::input,
         run::{Run, launched_rank, launched_size, start},

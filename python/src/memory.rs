@@ -1,36 +1,53 @@
-//! Bytes of a value as a Python buffer, without a copy: NumPy arrays are views of it.
+//! Values of the runtime as Python buffers, without a copy: NumPy arrays are views of them.
 
-use maniple::Shared;
+use maniple::{Shared, array::Element, ndarray::ArrayD};
 use pyo3::{exceptions::PyBufferError, ffi, prelude::*};
 use std::{
-    cell::UnsafeCell,
+    any::Any,
     ffi::{c_int, c_void},
     ptr::null_mut,
 };
 
-/// The bytes of a packet. They live as long as a view of them.
+/// The bytes of a value. They live as long as a view of them.
 #[pyclass(frozen, module = "maniple")]
-pub(crate) struct Memory(Owner);
-
-enum Owner {
-    /// The runtime's own: other tasks see the same bytes, so views of it are read-only.
-    Shared(Shared<Vec<u8>>),
-    /// Python's alone.
-    Own(UnsafeCell<Vec<u8>>),
+pub(crate) struct Memory {
+    pointer: *mut c_void,
+    length: usize,
+    /// Whether other tasks see the same bytes.
+    is_read_only: bool,
+    /// What the bytes belong to. Nothing but views uses it.
+    _owner: Box<dyn Any + Send + Sync>,
 }
 
-// SAFETY: Rust reads and writes the bytes of `Own` never; Python does through views, as it does with a `bytearray`.
-unsafe impl Sync for Owner {}
+// SAFETY: Rust neither reads nor writes bytes that Python can change; Python does so through views, as it does with a
+// `bytearray`.
+unsafe impl Send for Memory {}
+// SAFETY: as above.
+unsafe impl Sync for Memory {}
 
 impl Memory {
     /// Read-only bytes that others use, too.
     pub(crate) fn shared(bytes: Shared<Vec<u8>>) -> Self {
-        Self(Owner::Shared(bytes))
+        let (pointer, length) = (bytes.as_ptr().cast_mut().cast(), bytes.len());
+        Self { pointer, length, is_read_only: true, _owner: Box::new(bytes) }
     }
 
-    /// Bytes that Python may change.
-    pub(crate) fn own(bytes: Vec<u8>) -> Self {
-        Self(Owner::Own(UnsafeCell::new(bytes)))
+    /// Elements that Python may change.
+    pub(crate) fn own<T: Copy + Send + Sync + 'static>(mut elements: Vec<T>) -> Self {
+        // The memory of a vector does not move with it.
+        let (pointer, length) = (elements.as_mut_ptr().cast(), size_of_val(elements.as_slice()));
+        Self { pointer, length, is_read_only: false, _owner: Box::new(elements) }
+    }
+
+    /// A read-only block that others use, too. Its elements are copied if they are not in C order.
+    pub(crate) fn shared_block<T: Element>(block: Shared<ArrayD<T>>) -> Self {
+        match block.as_slice() {
+            Some(elements) => {
+                let (pointer, length) = (elements.as_ptr().cast_mut().cast(), size_of_val(elements));
+                Self { pointer, length, is_read_only: true, _owner: Box::new(block) }
+            }
+            None => Self::own(block.iter().copied().collect::<Vec<T>>()),
+        }
     }
 }
 
@@ -45,26 +62,18 @@ impl Memory {
         if view.is_null() {
             return Err(PyBufferError::new_err("there is no view to fill in"));
         }
-        let (pointer, length, is_read_only): (*mut c_void, usize, bool) = match &slf.get().0 {
-            Owner::Shared(bytes) => (bytes.as_ptr().cast_mut().cast(), bytes.len(), true),
-            // SAFETY: no other reference to the vector exists, and its memory does not move.
-            Owner::Own(bytes) => unsafe { ((*bytes.get()).as_mut_ptr().cast(), (*bytes.get()).len(), false) },
-        };
+        let Self { pointer, length, is_read_only, .. } = slf.get();
         // SAFETY: the bytes are valid for `length` as long as the object, to which the view gets a reference, and
         // nothing is written where it is read-only. The call fills in all of the view, or sets an exception.
         let status = unsafe {
             (*view).obj = null_mut();
-            let length = length as ffi::Py_ssize_t;
-            ffi::PyBuffer_FillInfo(view, slf.as_ptr(), pointer, length, c_int::from(is_read_only), flags)
+            let length = *length as ffi::Py_ssize_t;
+            ffi::PyBuffer_FillInfo(view, slf.as_ptr(), *pointer, length, c_int::from(*is_read_only), flags)
         };
         if status == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
     }
 
     fn __len__(&self) -> usize {
-        match &self.0 {
-            Owner::Shared(bytes) => bytes.len(),
-            // SAFETY: the length is read while no view can change it: views change bytes only.
-            Owner::Own(bytes) => unsafe { (*bytes.get()).len() },
-        }
+        self.length
     }
 }

@@ -4,7 +4,7 @@
 //! driver. On ranks that only serve, that thread does all, and Python's main thread waits for its end.
 
 use crate::{client::Core, errors, waiting};
-use maniple::{Error, MemoryLimit, Result, Runtime, comm::launcher::Launcher};
+use maniple::{Error, MemoryLimit, Result, Runtime, info::Launcher};
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
 use std::{
     sync::{
@@ -49,6 +49,14 @@ pub(crate) struct Settings {
     dashboard: Option<String>,
     #[pyo3(default)]
     report: Option<String>,
+    /// The cluster to connect to: a connection file, a name, or nothing for the newest.
+    #[pyo3(default)]
+    connect: Option<String>,
+    /// With this, the ranks serve sessions.
+    #[pyo3(default)]
+    serve: Option<String>,
+    #[pyo3(default)]
+    idle_timeout: Option<f64>,
 }
 
 impl Settings {
@@ -75,12 +83,23 @@ impl Settings {
         if let Some(path) = self.report {
             builder = builder.report(path);
         }
+        if let Some(cluster) = self.connect {
+            builder = builder.connect(cluster);
+        }
+        if let Some(words) = self.serve {
+            builder = builder.serve(&words);
+        }
+        if let Some(seconds) = self.idle_timeout {
+            let timeout = Duration::try_from_secs_f64(seconds)
+                .map_err(|_| Error::Option(format!("the idle timeout is {seconds} s: it is not negative")))?;
+            builder = builder.idle_timeout(timeout);
+        }
         Ok(self.resources.iter().fold(builder, |builder, (name, amount)| builder.resource(name, *amount)))
     }
 }
 
 /// A run that this process drives.
-#[pyclass(frozen, module = "maniple")]
+#[pyclass(frozen, weakref, module = "maniple")]
 pub(crate) struct Run {
     client: maniple::Client,
     end: Sender<Ending>,
@@ -133,7 +152,7 @@ pub(crate) fn launched_rank() -> Option<u32> {
 /// Starts a run. Returns it on the rank that drives, and None on the others once it has ended.
 #[pyfunction]
 pub(crate) fn start(py: Python<'_>, settings: Settings) -> PyResult<Option<Run>> {
-    let owns_process = launched_size().is_some_and(|size| size > 1);
+    let owns_process = settings.serve.is_some() || launched_size().is_some_and(|size| size > 1);
     let ((report, events), (end, ending), (say, number)) = (channel(), channel(), channel());
     let driver = {
         let report = report.clone();

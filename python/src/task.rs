@@ -58,7 +58,7 @@ fn call_python(
 }
 
 /// The function of these bytes, unpickled once per rank.
-fn unpickled(py: Python<'_>, packet: &[u8]) -> PyResult<Py<PyAny>> {
+pub(crate) fn unpickled(py: Python<'_>, packet: &[u8]) -> PyResult<Py<PyAny>> {
     static KNOWN: Mutex<Option<HashMap<[u8; HASH_BYTES], Py<PyAny>>>> = Mutex::new(None);
     let (hash, pickle) = packet.split_first_chunk::<HASH_BYTES>().expect("a function begins with its hash");
     if let Some(function) = lock(&KNOWN).get_or_insert_default().get(hash) {
@@ -86,7 +86,7 @@ fn loads(py: Python<'_>) -> PyResult<&'static Py<PyAny>> {
 }
 
 /// The message of an exception, and its pickle with the text of its traceback.
-fn describe(py: Python<'_>, error: &PyErr) -> (String, Vec<u8>) {
+pub(crate) fn describe(py: Python<'_>, error: &PyErr) -> (String, Vec<u8>) {
     let described = || -> PyResult<(String, Vec<u8>)> {
         let errors = py.import(intern!(py, "maniple._errors"))?;
         errors.call_method1(intern!(py, "describe"), (error.clone_ref(py).into_value(py),))?.extract()

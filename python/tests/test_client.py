@@ -1,6 +1,7 @@
 """The client, in one process."""
 
 import concurrent.futures
+import io
 import os
 import pickle
 import threading
@@ -9,7 +10,7 @@ import time
 import maniple
 import numpy as np
 import pytest
-from maniple import Client, as_completed, get_client, get_worker, wait
+from maniple import Client, _client, _functions, as_completed, get_client, get_worker, wait
 
 
 def inc(x):
@@ -189,6 +190,37 @@ def test_scatter(client):
     assert client.gather(client.scatter([1, 2])) == [1, 2]
     assert client.gather(client.scatter({"a": 1}, broadcast=True)) == {"a": 1}
     assert client.gather(client.scatter(range(3))) == [0, 1, 2]
+    ranks = [worker["id"] for worker in client.scheduler_info()["workers"].values()]
+    assert client.gather(client.scatter({"a": 1}, workers=ranks[-1])) == {"a": 1}
+    with pytest.raises(NotImplementedError, match="broadcast"):
+        client.scatter([1], workers=ranks, broadcast=True)
+
+
+def test_run_calls_a_function_on_the_workers_that_are_named(client):
+    workers = client.scheduler_info()["workers"]
+    rank_of = {address: worker["id"] for address, worker in workers.items()}
+    where = lambda: get_worker().rank  # noqa: E731
+    assert client.run(where) == rank_of
+    last = list(rank_of)[-1]
+    for named in (last, [last], rank_of[last]):
+        assert client.run(where, workers=named) == {last: rank_of[last]}
+    assert client.run(where, workers=workers[last]["host"]) == rank_of
+    with pytest.raises(ValueError, match="99 is no worker: these are ranks"):
+        client.run(where, workers=99)
+    futures = client.run(where, wait=False)
+    assert {address: future.result() for address, future in futures.items()} == rank_of
+
+    def fails_on(rank):
+        if get_worker().rank == rank:
+            raise ValueError("here")
+        return rank
+
+    with pytest.raises(ValueError, match="here"):
+        client.run(fails_on, rank_of[last])
+    others = {address: rank_of[last] for address in rank_of if address != last}
+    assert client.run(fails_on, rank_of[last], on_error="ignore") == others
+    returned = client.run(fails_on, rank_of[last], on_error="return")
+    assert isinstance(returned.pop(last), ValueError) and returned == others
 
 
 def test_gather_follows_the_shape(client):
@@ -348,6 +380,49 @@ def test_the_cluster_is_shown(client):
         client.wait_for_workers(3)
 
 
+def test_versions_are_compared(client, monkeypatch):
+    found = client.get_versions(check=True, packages=["nothing-of-this-name"])
+    assert found["client"]["packages"]["numpy"] == np.__version__
+    assert found["client"]["packages"]["nothing-of-this-name"] is None
+    assert list(found["workers"].values()) == 2 * [found["client"]]
+    # As if the driver ran another Python, and another package.
+    monkeypatch.setattr(_functions, "_VERSION", (2, 7))
+    with pytest.raises(maniple.RunError, match=r"by Python 2\.7, which Python 3\.\d+ of .* cannot run: use one version"):
+        client.submit(lambda: 1).result()
+    assert client.submit(abs, -1).result() == 1, "what is imported by its name has no code"
+    here = _client.versions([])
+    here["packages"]["python"] = "2.7.18"
+    monkeypatch.setattr(client, "run", lambda *arguments: {"mpi://there/2": here})
+    with pytest.raises(maniple.RunError, match=r"python is 3.* here and 2\.7\.18 on mpi://there/2"):
+        client.get_versions(check=True)
+
+
+def test_notebooks_show_clients_and_clusters():
+    with maniple.LocalCluster(n_workers=2, threads_per_worker=1, resources={"<b>": 2}) as cluster:
+        with Client(cluster) as client:
+            shown = client._repr_html_()
+            assert "Connection: LocalCluster" in shown and "<td>Workers</td><td>2</td>" in shown
+            assert "&lt;b&gt;=2" in shown and "<b>=2" not in shown
+            assert "<h3>LocalCluster</h3>" in cluster._repr_html_()
+        assert "closed" in client._repr_html_() and "Workers" not in client._repr_html_()
+    assert "closed" in cluster._repr_html_()
+
+
+def test_progress_is_shown_until_all_have_ended(client):
+    log = io.StringIO()
+    held = client.map(lambda x: x, range(3))
+    wait(held)
+    late = client.submit(lambda: time.sleep(0.3))
+    maniple.progress(held, {"late": [late]}, interval=0.02, file=log)
+    lines = log.getvalue().split("\r")
+    assert late.done()
+    assert " 75% completed" in lines[1] and lines[1].count("#") == 30
+    assert "100% completed" in lines[-1] and lines[-1].endswith("s\n")
+    maniple.progress(client.submit(fail, 1), file=log)
+    with pytest.raises(TypeError, match="takes futures"):
+        maniple.progress([1, 2])
+
+
 def test_runs_follow_one_another():
     for _ in range(3):
         client = Client(n_workers=1, threads_per_worker=1)
@@ -370,8 +445,6 @@ def test_runs_follow_one_another():
 
 def test_what_is_missing_is_refused():
     for refused in (
-        lambda: Client("tcp://127.0.0.1:8786"),
-        lambda: Client(scheduler_file="x.json"),
         lambda: Client(n_workers=2, processes=True),
         lambda: Client(asynchronous=True),
     ):

@@ -73,3 +73,17 @@ def test_without_a_client_one_is_made(program):
         """
     )
     assert ended.check().out == "(1024,)\n"
+
+
+def test_calls_of_several_results_can_be_unpacked(client):
+    @delayed(nout=2)
+    def divide(a, b):
+        return divmod(a, b)
+
+    quotient, remainder = divide(17, 5)
+    assert maniple.compute(quotient, remainder, len(divide(1, 1))) == (3, 2, 2)
+    assert maniple.compute(*delayed(("a", "b"), nout=2)) == ("a", "b")
+    with pytest.raises(TypeError, match="nout"):
+        list(delayed(divmod)(17, 5))
+    with pytest.raises(ValueError, match="nout=-1"):
+        delayed(divmod, nout=-1)

@@ -1,0 +1,127 @@
+"""New arrays."""
+
+import math
+
+import numpy as np
+
+from .. import _maniple
+from .._delayed import _client_or_new
+from ._array import Array, constant, of_numpy
+from ._types import dtype_of, normalize_chunks, shape_of
+
+
+def from_array(x, chunks="auto", **ignored):
+    """An array of a NumPy array, or of an object with ``shape`` and ``dtype`` whose slices are NumPy arrays.
+
+    The blocks are read and handed to workers at once, one after the other.
+
+    Parameters
+    ----------
+    x : array_like
+        What the array is made of. An array of this module is cut anew.
+    chunks : int, tuple or str
+        See `normalize_chunks`.
+    """
+    if isinstance(x, Array):
+        return x.rechunk(chunks)
+    unknown = sorted(set(ignored) - {"name", "lock", "asarray", "fancy", "getitem", "meta", "inline_array"})
+    if unknown:
+        raise TypeError(f"from_array() got an unexpected keyword argument {unknown[0]!r}")
+    if not (hasattr(x, "shape") and hasattr(x, "dtype") and hasattr(x, "__getitem__")):
+        x = np.asarray(x)
+    dtype = dtype_of(x.dtype)
+    return of_numpy(_client_or_new(), x, normalize_chunks(chunks, x.shape, dtype))
+
+
+def full(shape, fill_value, dtype=None, chunks="auto", name=None):
+    """An array that has one value everywhere; its type is the value's unless ``dtype`` says otherwise."""
+    if np.ndim(fill_value):
+        raise ValueError(f"fill_value must be scalar. Received {type(fill_value).__name__} instead.")
+    value = np.asarray(fill_value)
+    dtype = dtype_of(value.dtype if dtype is None else dtype)
+    value = np.array(fill_value, dtype) if type(fill_value) is int else value.astype(dtype)
+    return constant(_client_or_new(), value, normalize_chunks(chunks, shape_of(shape), dtype))
+
+
+def zeros(shape, dtype=np.float64, chunks="auto", name=None):
+    """An array of zeros."""
+    return full(shape, 0, np.float64 if dtype is None else dtype, chunks)
+
+
+def ones(shape, dtype=np.float64, chunks="auto", name=None):
+    """An array of ones."""
+    return full(shape, 1, np.float64 if dtype is None else dtype, chunks)
+
+
+empty = zeros
+
+
+def full_like(a, fill_value, dtype=None, chunks=None, shape=None):
+    """An array of the shape and type of another one that has one value everywhere."""
+    dtype = a.dtype if dtype is None else dtype
+    shape = a.shape if shape is None else shape
+    own = a.chunks if isinstance(a, Array) and tuple(shape_of(shape)) == a.shape else "auto"
+    return full(shape, fill_value, dtype, own if chunks is None else chunks)
+
+
+def zeros_like(a, dtype=None, chunks=None, shape=None):
+    """An array of zeros of the shape and type of another one."""
+    return full_like(a, 0, dtype, chunks, shape)
+
+
+def ones_like(a, dtype=None, chunks=None, shape=None):
+    """An array of ones of the shape and type of another one."""
+    return full_like(a, 1, dtype, chunks, shape)
+
+
+empty_like = zeros_like
+
+
+def arange(start, stop=None, step=1, *, chunks="auto", dtype=None):
+    """Numbers from ``start``, which is 0 if one argument is given, to before ``stop``, ``step`` apart."""
+    start, stop = (0, start) if stop is None else (start, stop)
+    if step == 0:
+        raise ValueError("arange: the step is 0")
+    default = np.result_type(*(np.asarray(value).dtype for value in (start, stop, step)), np.int64)
+    wanted = dtype_of(default if dtype is None else dtype)
+    client = _client_or_new()
+    count = max(math.ceil((stop - start) / step), 0)
+    if default.kind in "iu":
+        count = len(range(int(start), int(stop), int(step)))
+        chunks = normalize_chunks(chunks, (count,), wanted)
+        core = _maniple.array_integers(client._core, int(start), int(stop), int(step), chunks)
+    elif default.kind == "f":
+        chunks = normalize_chunks(chunks, (count,), wanted)
+        core = _maniple.array_reals(client._core, float(start), float(stop), float(step), chunks)
+    else:
+        raise TypeError(f"arange of {default} elements is not available")
+    return Array._of(core, client).astype(wanted)
+
+
+def linspace(start, stop, num=50, endpoint=True, retstep=False, chunks="auto", dtype=None):
+    """``num`` numbers from ``start`` to ``stop``, evenly spaced."""
+    start, stop, num = float(start), float(stop), int(num)
+    if num < 0:
+        raise ValueError(f"Number of samples, {num}, must be non-negative.")
+    parts = num - 1 if endpoint else num
+    step = (stop - start) / parts if parts else math.nan
+    last = stop if endpoint or not num else start + step * (num - 1)
+    wanted = dtype_of(np.float64 if dtype is None else dtype)
+    client = _client_or_new()
+    core = _maniple.array_linspace(client._core, start, last, normalize_chunks(chunks, (num,), wanted))
+    x = Array._of(core, client)
+    # Integers are rounded down, as in NumPy.
+    x = (np.floor(x) if wanted.kind in "iu" else x).astype(wanted)
+    return (x, step) if retstep else x
+
+
+def eye(N, chunks="auto", M=None, k=0, dtype=np.float64):
+    """A matrix with ones on a diagonal, and zeros elsewhere."""
+    columns = N if M is None else M
+    dtype = dtype_of(dtype)
+    size = max(N, columns)
+    made = np.dtype(np.uint8) if dtype == np.bool_ else dtype
+    client = _client_or_new()
+    chunks = normalize_chunks(chunks, (size, size), dtype)
+    x = Array._of(_maniple.array_eye(client._core, made.name, int(k), chunks), client).astype(dtype)
+    return x if N == columns else x[:N, :columns]

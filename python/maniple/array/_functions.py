@@ -1,0 +1,696 @@
+"""Functions of arrays: reductions, shapes, products, and Python functions of blocks."""
+
+import builtins
+import functools
+import inspect
+import math
+import operator
+
+import numpy as np
+
+from .. import _functions as _pickling
+from ._array import Array, _broadcast, as_operand, same_run
+from ._blocks import Bound
+from ._types import axis_index, axis_tuple, dtype_of
+
+
+def asarray(a, chunks="auto", dtype=None):
+    """An array of anything that NumPy makes an array of; an array itself stays as it is."""
+    from ._create import from_array
+
+    x = a if isinstance(a, Array) else from_array(np.asarray(a), chunks=chunks)
+    return x if dtype is None else x.astype(dtype)
+
+
+asanyarray = asarray
+
+
+def _no_keywords(name, out=None, **others):
+    given = ["out"] * (out is not None) + [key for key, value in others.items() if value is not np._NoValue]
+    if given:
+        raise TypeError(f"{name} of arrays takes no keyword {', '.join(given)}")
+
+
+# Reductions
+
+
+def _reduce(name, a, axis, keepdims, ddof=0.0):
+    axes = axis_tuple(axis, a.ndim)
+    keep = builtins.bool(keepdims) and keepdims is not np._NoValue
+    return a._with(a._core.reduce(name, axes, keep, float(ddof)))
+
+
+def _count_along(a, axis):
+    axes = axis_tuple(axis, a.ndim)
+    return math.prod(length for place, length in enumerate(a.shape) if axes is None or place in axes)
+
+
+def _floats(a):
+    """The elements as NumPy takes means of them."""
+    return a if a.dtype.kind in "fc" else a.astype(np.float64)
+
+
+def _of_dtype(a, dtype):
+    return a if dtype is None or dtype is np._NoValue else a.astype(dtype)
+
+
+def sum(a, axis=None, dtype=None, keepdims=False, out=None, split_every=None, **others):
+    """Sums over all axes or some, in 64 bits for integers."""
+    _no_keywords("sum", out, **others)
+    # Sums are taken in 64 bits; of these, NumPy's bits of a narrower type.
+    return _of_dtype(_reduce("sum", _of_dtype(asarray(a), dtype), axis, keepdims), dtype)
+
+
+def prod(a, axis=None, dtype=None, keepdims=False, out=None, split_every=None, **others):
+    """Products over all axes or some, in 64 bits for integers."""
+    _no_keywords("prod", out, **others)
+    return _of_dtype(_reduce("prod", _of_dtype(asarray(a), dtype), axis, keepdims), dtype)
+
+
+def mean(a, axis=None, dtype=None, keepdims=False, out=None, split_every=None, **others):
+    """Means over all axes or some: float64 of integers."""
+    _no_keywords("mean", out, **others)
+    return _reduce("mean", _of_dtype(asarray(a), dtype), axis, keepdims)
+
+
+def var(a, axis=None, dtype=None, keepdims=False, ddof=0, out=None, split_every=None, **others):
+    """Variances over all axes or some; ``ddof`` degrees of freedom are subtracted from the count."""
+    _no_keywords("var", out, **others)
+    a = _of_dtype(_floats(asarray(a)), dtype)
+    if a.dtype.kind == "c":
+        return _reduce("var", a.real, axis, keepdims, ddof) + _reduce("var", a.imag, axis, keepdims, ddof)
+    return _reduce("var", a, axis, keepdims, ddof)
+
+
+def std(a, axis=None, dtype=None, keepdims=False, ddof=0, out=None, split_every=None, **others):
+    """Standard deviations over all axes or some; ``ddof`` degrees of freedom are subtracted from the count."""
+    _no_keywords("std", out, **others)
+    a = _of_dtype(_floats(asarray(a)), dtype)
+    if a.dtype.kind == "c":
+        return np.sqrt(var(a, axis, None, keepdims, ddof))
+    return _reduce("std", a, axis, keepdims, ddof)
+
+
+def _extreme(name, a, axis, keepdims):
+    if not _count_along(a, axis):
+        words = {"min": "minimum", "max": "maximum"}.get(name, name)
+        raise ValueError(f"zero-size array to reduction operation {words} which has no identity")
+    return _reduce(name, a, axis, keepdims)
+
+
+def min(a, axis=None, keepdims=False, out=None, split_every=None, **others):
+    """The smallest elements over all axes or some; NaN if there is one."""
+    _no_keywords("min", out, **others)
+    return _extreme("min", asarray(a), axis, keepdims)
+
+
+def max(a, axis=None, keepdims=False, out=None, split_every=None, **others):
+    """The largest elements over all axes or some; NaN if there is one."""
+    _no_keywords("max", out, **others)
+    return _extreme("max", asarray(a), axis, keepdims)
+
+
+amin, amax = min, max
+
+
+def ptp(a, axis=None):
+    """The difference of the largest and the smallest element."""
+    return max(a, axis) - min(a, axis)
+
+
+def _truths(a):
+    a = asarray(a)
+    return a if a.dtype == np.bool_ else a != 0
+
+
+def any(a, axis=None, keepdims=False, out=None, split_every=None, **others):
+    """Whether any element is true, over all axes or some."""
+    _no_keywords("any", out, **others)
+    return _reduce("any", _truths(a), axis, keepdims)
+
+
+def all(a, axis=None, keepdims=False, out=None, split_every=None, **others):
+    """Whether all elements are true, over all axes or some."""
+    _no_keywords("all", out, **others)
+    return _reduce("all", _truths(a), axis, keepdims)
+
+
+def _place(name, a, axis, keepdims):
+    a = asarray(a)
+    if axis is not None:
+        axis = axis_index(axis, a.ndim)
+    if not _count_along(a, axis):
+        raise ValueError(f"attempt to get {name} of an empty sequence")
+    return _reduce(name, a, axis, keepdims)
+
+
+def argmin(a, axis=None, keepdims=False, out=None, split_every=None):
+    """The indices of the first smallest elements; without an axis, in the flattened array."""
+    _no_keywords("argmin", out)
+    return _place("argmin", a, axis, keepdims)
+
+
+def argmax(a, axis=None, keepdims=False, out=None, split_every=None):
+    """The indices of the first largest elements; without an axis, in the flattened array."""
+    _no_keywords("argmax", out)
+    return _place("argmax", a, axis, keepdims)
+
+
+def count_nonzero(a, axis=None, keepdims=False):
+    """How many elements are not zero."""
+    return _reduce("count_nonzero", asarray(a), axis, keepdims)
+
+
+def _nan_function(name, whole):
+    def function(a, axis=None, dtype=None, keepdims=False, out=None, split_every=None, **others):
+        ddof = {"ddof": others.pop("ddof", 0)} if name in ("nanvar", "nanstd") else {}
+        _no_keywords(name, out, **others)
+        a = _of_dtype(asarray(a), dtype)
+        if a.dtype.kind in "biu":
+            return whole(a, axis=axis, keepdims=keepdims, **ddof)
+        if name in ("nanmin", "nanmax"):
+            return _extreme(name, a, axis, keepdims)
+        return _reduce(name, a, axis, keepdims, *ddof.values())
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"As `{whole.__name__}`, of the elements that are not NaN."
+    return function
+
+
+nansum, nanprod, nanmean = _nan_function("nansum", sum), _nan_function("nanprod", prod), _nan_function("nanmean", mean)
+nanvar, nanstd = _nan_function("nanvar", var), _nan_function("nanstd", std)
+nanmin, nanmax = _nan_function("nanmin", min), _nan_function("nanmax", max)
+
+
+def median(a, axis=None, keepdims=False, out=None):
+    """Medians along an axis."""
+    return quantile(a, 0.5, axis=axis, keepdims=keepdims, out=out)
+
+
+def quantile(a, q, axis=None, keepdims=False, out=None, method="linear"):
+    """A quantile along an axis, linear between elements."""
+    _no_keywords("quantile", out)
+    if method != "linear" or np.ndim(q):
+        raise TypeError("quantile of arrays takes one number q and method='linear'")
+    if not 0 <= q <= 1:
+        raise ValueError("Quantiles must be in the range [0, 1]")
+    a = _floats(asarray(a))
+    place = 0 if axis is None else axis_index(axis, a.ndim)
+    x = a.ravel() if axis is None else a
+    result = x._with(x._core.quantile(float(q), place))
+    return expand_dims(result, tuple(range(a.ndim)) if axis is None else place) if keepdims else result
+
+
+def percentile(a, q, axis=None, keepdims=False, out=None, method="linear"):
+    """A percentile along an axis: `quantile` of ``q / 100``."""
+    return quantile(a, q / 100, axis=axis, keepdims=keepdims, out=out, method=method)
+
+
+def _running(name, a, axis, dtype, out):
+    _no_keywords(name, out)
+    return _of_dtype(_of_dtype(asarray(a), dtype)._along(name, axis), dtype)
+
+
+def cumsum(a, axis=None, dtype=None, out=None):
+    """Running sums along an axis, or of the flattened array."""
+    return _running("cumsum", a, axis, dtype, out)
+
+
+def cumprod(a, axis=None, dtype=None, out=None):
+    """Running products along an axis, or of the flattened array."""
+    return _running("cumprod", a, axis, dtype, out)
+
+
+def nancumsum(a, axis=None, dtype=None, out=None):
+    """As `cumsum`, with zeros in the place of NaN."""
+    return _running("cumsum" if asarray(a).dtype.kind in "biu" else "nancumsum", a, axis, dtype, out)
+
+
+def nancumprod(a, axis=None, dtype=None, out=None):
+    """As `cumprod`, with ones in the place of NaN."""
+    return _running("cumprod" if asarray(a).dtype.kind in "biu" else "nancumprod", a, axis, dtype, out)
+
+
+def diff(a, n=1, axis=-1):
+    """Differences of neighbours along an axis, ``n`` times."""
+    a = asarray(a)
+    for _ in range(n):
+        if a.dtype == np.bool_:
+            a = a[_along(a.ndim, axis, slice(1, None))] != a[_along(a.ndim, axis, slice(None, -1))]
+        else:
+            a = a._along("diff", axis)
+    return a
+
+
+def _along(ndim, axis, item):
+    items = [slice(None)] * ndim
+    items[axis_index(axis, ndim)] = item
+    return tuple(items)
+
+
+# Elementwise
+
+
+def _promoted(values, client):
+    """Arrays of these operands, of the type that NumPy gives all of them."""
+    kinds = [value if type(value) in (int, float, complex) else _dtype(value) for value in values]
+    dtype = dtype_of(np.result_type(*kinds))
+    near = next((value for value in values if isinstance(value, Array)), None)
+    return [as_operand(value, client, dtype, near) for value in values]
+
+
+def _dtype(value):
+    return value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+
+
+def where(condition, x=None, y=None):
+    """Elements of ``x`` where the condition holds, of ``y`` elsewhere; with the condition alone, where it holds."""
+    if x is None and y is None:
+        return nonzero(condition)
+    client = same_run(value for value in (condition, x, y) if isinstance(value, Array))
+    condition = _truths(as_operand(condition, client))
+    x, y = _promoted((x, y), condition._client)
+    _broadcast(condition, x, y)
+    return condition._with(condition._core.select(x._core, y._core))
+
+
+def nonzero(a):
+    """The indices of the elements that are not zero, an array for each axis. How many there are is computed."""
+    from ._create import arange
+
+    a = asarray(a)
+    flat = _truths(a).ravel()
+    places = arange(flat.size, chunks=flat.chunks)[flat]
+    found = []
+    for length in reversed(a.shape):
+        found.append(places % length)
+        places = places // length
+    return tuple(reversed(found))
+
+
+def clip(a, min=None, max=None, **named):
+    """The elements, none below ``min``, none above ``max``."""
+    a = asarray(a)
+    low, high = named.pop("a_min", min), named.pop("a_max", max)
+    _no_keywords("clip", **named)
+    a = a if low is None else np.maximum(a, low)
+    return a if high is None else np.minimum(a, high)
+
+
+def round(a, decimals=0, out=None):
+    """The elements rounded to so many decimals, halves to the even digit."""
+    _no_keywords("round", out)
+    a = asarray(a)
+    if a.dtype.kind in "biu" and decimals >= 0:
+        return a
+    return a._with(a._core.round(operator.index(decimals)))
+
+
+around = round
+
+
+def real(a):
+    """The real parts."""
+    return asarray(a).real
+
+
+def imag(a):
+    """The imaginary parts."""
+    return asarray(a).imag
+
+
+def isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Where elements are close to those of ``b``, as NumPy has it."""
+    a, b = asarray(a), asarray(b)
+    close = (abs(a - b) <= atol + rtol * abs(b)) & np.isfinite(b) | (a == b)
+    return close | (np.isnan(a) & np.isnan(b)) if equal_nan else close
+
+
+def allclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Whether all elements are close to those of ``b``."""
+    return all(isclose(a, b, rtol, atol, equal_nan))
+
+
+# What arrays are
+
+
+def ndim(a):
+    """How many axes there are."""
+    return asarray(a).ndim
+
+
+def shape(a):
+    """The length of each axis."""
+    return asarray(a).shape
+
+
+def size(a, axis=None):
+    """How many elements there are, in all or along an axis."""
+    return asarray(a).size if axis is None else _count_along(asarray(a), axis)
+
+
+def iscomplexobj(x):
+    """Whether the elements are complex numbers."""
+    return asarray(x).dtype.kind == "c"
+
+
+def result_type(*arrays_and_dtypes):
+    """The type that NumPy gives the result of an operation on these."""
+    return np.result_type(*(value.dtype if isinstance(value, Array) else value for value in arrays_and_dtypes))
+
+
+# Shapes
+
+
+def transpose(a, axes=None):
+    """The array with its axes in this order; by default in the opposite one."""
+    return asarray(a).transpose(axes)
+
+
+def swapaxes(a, axis1, axis2):
+    """Two axes in each other's place."""
+    return asarray(a).swapaxes(axis1, axis2)
+
+
+def moveaxis(a, source, destination):
+    """Axes moved to other places; the others keep their order."""
+    a = asarray(a)
+    source, destination = axis_tuple(source, a.ndim), axis_tuple(destination, a.ndim)
+    if len(source) != len(destination):
+        raise ValueError("`source` and `destination` arguments must have the same number of elements")
+    order = [axis for axis in range(a.ndim) if axis not in source]
+    for place, axis in sorted(zip(destination, source)):
+        order.insert(place, axis)
+    return a.transpose(order)
+
+
+def reshape(a, shape, order="C"):
+    """The elements in C order under another shape."""
+    if order != "C":
+        raise TypeError("reshape of arrays takes order='C' only")
+    return asarray(a).reshape(shape)
+
+
+def ravel(a, order="C"):
+    """All elements in C order along one axis."""
+    return reshape(a, -1, order) if asarray(a).size else asarray(a).ravel()
+
+
+def squeeze(a, axis=None):
+    """The array without axes of length 1."""
+    return asarray(a).squeeze(axis)
+
+
+def expand_dims(a, axis):
+    """The array with new axes of length 1 at these places of the result."""
+    a = asarray(a)
+    count = a.ndim + (len(axis) if np.iterable(axis) else 1)
+    axes = axis_tuple(axis, count)
+    return a[tuple(None if place in axes else slice(None) for place in range(count))]
+
+
+def broadcast_to(a, shape):
+    """The array repeated to this shape, as operators broadcast it."""
+    a = asarray(a)
+    shape = (operator.index(shape),) if not np.iterable(shape) else tuple(map(operator.index, shape))
+    if np.broadcast_shapes(a.shape, shape) != shape:
+        raise ValueError(f"cannot broadcast an array of the shape {a.shape} to {shape}")
+    return a._with(a._core.broadcast_to(shape))
+
+
+def rechunk(a, chunks="auto"):
+    """The same elements in other blocks."""
+    return asarray(a).rechunk(chunks)
+
+
+def flip(a, axis=None):
+    """The elements in the opposite order along axes, or along all."""
+    a = asarray(a)
+    for place in range(a.ndim) if axis is None else axis_tuple(axis, a.ndim):
+        a = a._along("flip", place)
+    return a
+
+
+def roll(a, shift, axis=None):
+    """The elements moved along an axis; what leaves at the end comes in at the start."""
+    a = asarray(a)
+    if axis is None:
+        return roll(a.ravel(), shift, 0).reshape(a.shape)
+    axes = axis_tuple(axis, a.ndim)
+    shifts = tuple(shift) if np.iterable(shift) else (shift,) * len(axes)
+    for place, distance in zip(axes, shifts, strict=True):
+        a = a._with(a._core.roll(operator.index(distance), place))
+    return a
+
+
+def repeat(a, repeats, axis=None):
+    """Each element so many times in a row along an axis."""
+    a = asarray(a)
+    a, axis = (a.ravel(), 0) if axis is None else (a, axis_index(axis, a.ndim))
+    count = operator.index(repeats)
+    if count < 0:
+        raise ValueError("repeats may not contain negative values.")
+    return a._with(a._core.repeat(count, axis)) if count else a[_along(a.ndim, axis, slice(0, 0))]
+
+
+def take(a, indices, axis=None):
+    """The elements at these places along an axis."""
+    a = asarray(a)
+    a, axis = (a.ravel(), 0) if axis is None else (a, axis)
+    return a[_along(a.ndim, axis, indices)]
+
+
+def _joined(seq, axis, stacks):
+    name = "stack" if stacks else "concatenate"
+    seq = list(seq)
+    if not seq:
+        raise ValueError(f"need at least one array to {name}")
+    client = same_run(value for value in seq if isinstance(value, Array))
+    arrays = _promoted(seq, client)
+    axis = axis_index(axis, arrays[0].ndim + stacks)
+    first = arrays[0]
+    for other in arrays[1:]:
+        differ = [length for place, length in enumerate(other.shape) if stacks or place != axis]
+        due = [length for place, length in enumerate(first.shape) if stacks or place != axis]
+        if other.ndim != first.ndim or differ != due:
+            raise ValueError(f"{name} along axis {axis}: the shapes {first.shape} and {other.shape} do not fit")
+    return first._with(first._core.joined([other._core for other in arrays[1:]], axis, stacks))
+
+
+def concatenate(seq, axis=0):
+    """Arrays one after the other along an axis."""
+    if axis is None:
+        return _joined([asarray(a).ravel() for a in seq], 0, False)
+    return _joined(seq, axis, False)
+
+
+def stack(seq, axis=0):
+    """Arrays of one shape one after the other along a new axis."""
+    return _joined(seq, axis, True)
+
+
+def atleast_2d(a):
+    """The array with two axes at least."""
+    a = asarray(a)
+    return a if a.ndim >= 2 else a.reshape(1, -1) if a.size else a.reshape(1, 0)
+
+
+def vstack(tup):
+    """Arrays one below the other."""
+    return concatenate([atleast_2d(a) for a in tup])
+
+
+def hstack(tup):
+    """Arrays side by side."""
+    arrays = [a if a.ndim else a.reshape(1) for a in map(asarray, tup)]
+    return concatenate(arrays, axis=0 if arrays[0].ndim == 1 else 1)
+
+
+def tril(m, k=0):
+    """The elements on and below a diagonal of the last two axes; zeros elsewhere."""
+    return _on_diagonal("tril", m, k)
+
+
+def triu(m, k=0):
+    """The elements on and above a diagonal of the last two axes; zeros elsewhere."""
+    return _on_diagonal("triu", m, k)
+
+
+def _on_diagonal(name, m, k):
+    m = asarray(m)
+    if m.ndim < 2:
+        raise ValueError(f"{name} of an array of {m.ndim} dimensions, two are due")
+    return m._with(m._core.diagonal(name, operator.index(k)))
+
+
+def diag(v, k=0):
+    """The diagonal of a matrix, or a matrix with this diagonal."""
+    v = asarray(v)
+    if v.ndim == 2:
+        return v._with(v._core.diagonal("diagonal", operator.index(k)))
+    if v.ndim != 1 or k:
+        raise ValueError("diag takes a matrix, or an array of one dimension with k=0")
+    return v._with(v._core.to_diagonal())
+
+
+def trace(a, offset=0):
+    """The sum of a diagonal of a matrix."""
+    a = asarray(a)
+    if a.ndim != 2:
+        raise ValueError(f"trace of an array of {a.ndim} dimensions, two are due")
+    return sum(diag(a, offset))
+
+
+# Products
+
+
+def _factors(name, a, b):
+    client = same_run(value for value in (a, b) if isinstance(value, Array))
+    a, b = _promoted((a, b), client)
+    if a.dtype.kind not in "fc":
+        raise TypeError(f"{name} is not available for arrays of {a.dtype}; convert them with astype() before")
+    return a, b
+
+
+def _check_inner(name, a, b):
+    inner = b.shape[-2] if b.ndim > 1 else b.shape[0]
+    if a.shape[-1] != inner:
+        raise ValueError(f"{name}: the shapes {a.shape} and {b.shape} do not fit: {a.shape[-1]} is not {inner}")
+
+
+def matmul(a, b):
+    """The product of matrices and vectors, as the operator ``@``."""
+    a, b = _factors("matmul", a, b)
+    if not a.ndim or not b.ndim:
+        raise ValueError("matmul: an operand has no dimensions")
+    _check_inner("matmul", a, b)
+    return a._with(a._core.matmul(b._core))
+
+
+def dot(a, b):
+    """NumPy's ``dot``: a product of matrices and vectors; with a scalar, of elements."""
+    a, b = _factors("dot", a, b)
+    if not a.ndim or not b.ndim:
+        return a * b
+    _check_inner("dot", a, b)
+    return a._with(a._core.dot(b._core))
+
+
+def tensordot(a, b, axes=2):
+    """Sums of products over pairs of axes."""
+    a, b = _factors("tensordot", a, b)
+    if np.iterable(axes):
+        own, other = (axis_tuple(axis, x.ndim) for axis, x in zip(axes, (a, b), strict=True))
+    else:
+        own, other = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
+    if [a.shape[axis] for axis in own] != [b.shape[axis] for axis in other]:
+        raise ValueError(f"tensordot: the shapes {a.shape} and {b.shape} do not fit along {own} and {other}")
+    return a._with(a._core.tensordot(b._core, own, other))
+
+
+# Python functions of blocks
+
+_LETTERS = "abcdefghijklmnopqrstuvwxy"
+_NEW_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+# The axis of the pickled function.
+_FUNCTION_LETTER = "z"
+_ARRAYS_MAX = 3
+
+
+def map_blocks(func, *args, dtype=None, chunks=None, drop_axis=None, new_axis=None, name=None, token=None, **kwargs):
+    """Calls a Python function for each block, in a task: it takes the block as a NumPy array, and returns one.
+
+    Parameters
+    ----------
+    func : callable
+        Takes a block of each array among ``args``, and the other arguments as they are. Blocks are read-only.
+    *args
+        Up to three arrays of one element type, whose shapes are broadcast, and other arguments.
+    dtype : dtype, optional
+        The type of what it returns. By default it is called with a block of one element to find out.
+    chunks : tuple, optional
+        The sizes of the blocks that it returns, for each axis a size or the sizes of all. By default those it takes.
+    drop_axis : int or sequence, optional
+        Axes that the result lacks. The function gets blocks that are whole along them.
+    new_axis : int or sequence, optional
+        Axes of the result that the arrays lack, of one block; of length 1 unless ``chunks`` says otherwise.
+    name, token
+        Accepted without effect.
+    **kwargs
+        Passed to the function.
+    """
+    for keyword in ("block_id", "block_info"):
+        if keyword in kwargs or keyword in _parameters(func):
+            raise NotImplementedError(f"map_blocks: {keyword}")
+    kwargs = {key: value for key, value in kwargs.items() if key not in ("meta", "enforce_ndim")}
+    places = [place for place, value in enumerate(args) if isinstance(value, Array)]
+    arrays = [args[place] for place in places]
+    if not 1 <= len(arrays) <= _ARRAYS_MAX:
+        raise TypeError(f"map_blocks takes one to {_ARRAYS_MAX} arrays, not {len(arrays)}")
+    if len({array.dtype for array in arrays}) > 1:
+        raise TypeError("map_blocks takes arrays of one element type; convert them with astype() before")
+    client = same_run(arrays)
+    rest = [None if isinstance(value, Array) else value for value in args]
+    bound = func if len(rest) == len(arrays) and not kwargs else Bound(func, rest, places, kwargs)
+    dtype = dtype_of(_result_type(bound, arrays) if dtype is None else dtype)
+    shape = _broadcast(*arrays)
+    if not np.iterable(drop_axis):
+        drop_axis = () if drop_axis is None else (drop_axis,)
+    dropped = axis_tuple(drop_axis, len(shape))
+    result = [letter for axis, letter in enumerate(_LETTERS[: len(shape)]) if axis not in dropped]
+    added = [] if new_axis is None else sorted(np.atleast_1d(new_axis).tolist())
+    for place, letter in zip(added, _NEW_LETTERS):
+        result.insert(axis_index(place, len(result) + 1), letter)
+    subscripts = ",".join(_LETTERS[len(shape) - array.ndim : len(shape)] for array in arrays)
+    subscripts = f"{subscripts},{_FUNCTION_LETTER}->{''.join(result)}"
+    sizes = _sizes(result, arrays, len(shape), chunks)
+    first, *others = arrays
+    function = {"pickle": _pickling.dumps(bound), "dtype": dtype.name, "subscripts": subscripts, "sizes": sizes}
+    return first._with(first._core.map_blocks(client._core, [other._core for other in others], function))
+
+
+def _parameters(func):
+    try:
+        return inspect.signature(func).parameters
+    except (TypeError, ValueError):
+        return ()
+
+
+def _result_type(function, arrays):
+    sample = [np.ones((1,) * array.ndim, array.dtype) for array in arrays]
+    try:
+        return np.asarray(function(*sample)).dtype
+    except Exception as error:
+        raise ValueError("map_blocks: the function does not take a block of one element; pass dtype=") from error
+
+
+def _sizes(result, arrays, ndim, chunks):
+    """The sizes of the result's blocks along the axes where they are not those of the arrays' blocks."""
+    counts = {}
+    for axis, letter in enumerate(_LETTERS[:ndim]):
+        along = [array.numblocks[axis - ndim] for array in arrays if ndim - axis <= array.ndim]
+        counts[letter] = builtins.max(along)
+    if chunks is None:
+        return [(letter, [1]) for letter in result if letter not in counts]
+    chunks = tuple(chunks) if np.iterable(chunks) else (chunks,)
+    if len(chunks) != len(result):
+        raise ValueError(f"chunks={chunks} are given for {len(chunks)} axes, the result has {len(result)}")
+    return [
+        (letter, list(sizes) if np.iterable(sizes) else [operator.index(sizes)] * counts.get(letter, 1))
+        for letter, sizes in zip(result, chunks)
+    ]
+
+
+# What arrays have as methods, too.
+for _function in (
+    sum, prod, mean, var, std, min, max, any, all, argmin, argmax, cumsum, cumprod, clip, round, repeat, dot, nonzero,
+    trace,
+):  # fmt: skip
+    setattr(Array, _function.__name__, _function)
+
+
+def _map_blocks(self, func, *args, **kwargs):
+    return map_blocks(func, self, *args, **kwargs)
+
+
+Array.map_blocks = functools.wraps(map_blocks)(_map_blocks)
