@@ -8,7 +8,7 @@ use maniple::{Client, Result, Runtime};
 use std::{
     env, fs,
     io::Write,
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -29,7 +29,7 @@ const BLOCKS: u64 = 16;
 const STRANGERS: usize = 200;
 const STRANGE_PAUSE: Duration = Duration::from_millis(100);
 /// How often the same is measured with strangers and without.
-const PAIRS: usize = 60;
+const ROUNDS: usize = 60;
 
 fn identity(x: u64) -> u64 {
     x
@@ -155,35 +155,46 @@ fn sessions(file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What strangers cost. A pair of measurements is short, and now one of them is first, now the other, so that what else
-/// the machine does concerns both.
+/// What strangers cost: beside nobody, and beside strangers whom another port turns away. The latter take their share of
+/// the cores without concerning the cluster. Measurements are short, and now one comes first, now another, so that what
+/// else the machine does concerns all.
 fn strangers(file: &Path) -> Result<()> {
+    let text = fs::read_to_string(file)?;
+    let connection: serde_json::Value = serde_json::from_str(&text).expect("a connection file");
+    let port = connection["port"].as_u64().expect("it listens at a port") as u16;
+    let elsewhere = turning_away()?;
     Runtime::builder().connect(file).execute(|client| {
         map(client)?;
-        let (mut alone, mut besieged) = (Vec::new(), Vec::new());
-        for pair in 0..PAIRS {
-            if pair % 2 == 0 {
-                alone.push(map(client)?);
-            }
-            besieged.push(among_strangers(file, || map(client))?);
-            if pair % 2 == 1 {
-                alone.push(map(client)?);
+        let (mut alone, mut beside, mut among) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..ROUNDS {
+            for turn in 0..3 {
+                match (round + turn) % 3 {
+                    0 => alone.push(map(client)?),
+                    1 => beside.push(among_strangers(elsewhere, || map(client))?),
+                    _ => among.push(among_strangers(port, || map(client))?),
+                }
             }
         }
-        let shares = alone.iter().zip(&besieged).map(|(alone, besieged)| besieged / alone).collect();
-        let alone = report("session: map and gather, alone", "tasks/s", alone);
-        let besieged = report("session: map and gather, among 200 strangers", "tasks/s", besieged);
-        report("session: rate among strangers to that alone, by pairs", "", shares);
-        println!("ratio of the medians: {:.3}", besieged / alone);
+        let shares = |of: &[f64], to: &[f64]| of.iter().zip(to).map(|(of, to)| of / to).collect();
+        report("session: rate among strangers to that alone", "", shares(&among, &alone));
+        report("session: rate among strangers to that beside others", "", shares(&among, &beside));
+        report("session: map and gather, alone", "tasks/s", alone);
+        report("session: map and gather, beside 200 strangers", "tasks/s", beside);
+        report("session: map and gather, among 200 strangers", "tasks/s", among);
         Ok(())
     })
 }
 
-/// Measures while strangers connect to the port of a cluster, and send it what makes no sense.
-fn among_strangers(file: &Path, once: impl FnOnce() -> Result<f64>) -> Result<f64> {
-    let text = fs::read_to_string(file)?;
-    let connection: serde_json::Value = serde_json::from_str(&text).expect("a connection file");
-    let port = connection["port"].as_u64().expect("it listens at a port") as u16;
+/// A port of this process that turns away whoever connects.
+fn turning_away() -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let port = listener.local_addr()?.port();
+    thread::spawn(move || listener.incoming().for_each(drop));
+    Ok(port)
+}
+
+/// Measures while strangers connect to a port, and send it what makes no sense.
+fn among_strangers(port: u16, once: impl FnOnce() -> Result<f64>) -> Result<f64> {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
