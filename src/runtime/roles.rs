@@ -226,6 +226,9 @@ impl Roles {
         active |= self.hear_spiller(around);
         self.settle(around)?;
         active |= self.keep_within_memory(around)?;
+        if self.has_more_to_decide() {
+            (active, self.is_undecided) = (true, true);
+        }
         if !active {
             return Ok(false);
         }
@@ -241,6 +244,11 @@ impl Roles {
             self.send(target, frame)?;
         }
         Ok(true)
+    }
+
+    /// Whether the scheduler, if this rank has it, has more to decide without any news.
+    pub(crate) fn has_more_to_decide(&self) -> bool {
+        self.scheduler.as_ref().is_some_and(Scheduler::has_more_to_decide)
     }
 
     fn is_session(&self, rank: Rank) -> bool {

@@ -92,6 +92,8 @@ pub struct Options {
     pub survives: bool,
     /// How many tasks for each thread that need nothing may begin before they are due, if not the usual number.
     pub sources_ahead_max: Option<u64>,
+    /// At how many tasks a decision looks that may be given out early.
+    pub looks_max: u32,
 }
 
 /// What one rank is like.
@@ -136,6 +138,7 @@ impl Options {
             disk: DiskOptions::of_seed(seed),
             survives: false,
             sources_ahead_max: None,
+            looks_max: *random.choose(&[1, 3, 4096]),
         }
     }
 }
@@ -240,6 +243,7 @@ impl Node {
     fn has_something_to_do(&self) -> bool {
         let ended = |machine: &Machine| !machine.ended.borrow().is_empty();
         self.table.has_requests()
+            || self.roles.has_more_to_decide()
             || self.machine.as_ref().is_some_and(ended)
             || self.shelf.as_ref().is_some_and(Shelf::has_done)
     }
@@ -744,7 +748,8 @@ fn node(end: Box<dyn Transport>, cluster: &Arc<Cluster>, options: &Options) -> N
     let is_worker = record.is_some_and(|record| record.role.worker);
     let scheduler = record.is_some_and(|record| record.role.scheduler).then(|| {
         let workers = cluster.workers().map(WorkerSpec::from);
-        let scheduler = Scheduler::new(workers.collect(), end.size(), options.backlog);
+        let scheduler =
+            Scheduler::new(workers.collect(), end.size(), options.backlog).look_at_most(options.looks_max);
         let scheduler = match options.sources_ahead_max {
             Some(per_thread) => scheduler.run_ahead_at_most(per_thread),
             None => scheduler,

@@ -145,7 +145,7 @@ impl Scheduler {
     pub(super) fn offer(&mut self, worker: WorkerIndex) {
         let record = &mut self.workers[worker as usize];
         if !record.early_queue.is_empty() && !std::mem::replace(&mut record.in_early, true) {
-            self.early.looks.push(worker);
+            self.early.looks.push_back(worker);
         }
         if record.nested_room() > 0 && !record.in_blocked {
             record.in_blocked = true;

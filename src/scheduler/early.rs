@@ -23,6 +23,7 @@ use crate::{
     message::{Finished, Held, Made, Message, Need, ToWorker},
     rank::Rank,
 };
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::{
     cmp::Reverse,
@@ -31,7 +32,6 @@ use std::{
 
 /// What it costs two workers that one sends the other a small value, in nanoseconds.
 const SEND_NANOSECONDS: i64 = 5_000;
-
 /// How a task ended.
 #[derive(Debug)]
 pub(super) enum End {
@@ -45,9 +45,9 @@ pub(super) struct Early {
     /// Tasks that may be given out early, if nothing has changed since.
     candidates: VecDeque<(Slot, TaskId)>,
     /// Workers that may have got room for what is to be given to them early.
-    pub(super) looks: Vec<WorkerIndex>,
+    pub(super) looks: VecDeque<WorkerIndex>,
     /// Tasks that have ended before what they need has, as far as was heard.
-    ends: BTreeMap<Slot, End>,
+    ends: FxHashMap<Slot, End>,
     /// Those of them that count now, or that nobody wants any more.
     due: Vec<Slot>,
     /// Large values of tasks that have failed, and who holds them: workers that were given tasks for them early may be
@@ -197,35 +197,56 @@ impl Scheduler {
         }
     }
 
-    /// Gives out early what may be, as far as there is room.
+    /// Gives out early what may be, as far as there is room: first to workers that have got some.
     pub(super) fn give_early(&mut self) {
         #[cfg(test)]
         if self.early.is_off {
             self.early.candidates.clear();
         }
-        for worker in std::mem::take(&mut self.early.looks) {
-            self.workers[worker as usize].in_early = false;
-            while self.has_room(worker)
-                && let Some(next) = self.workers[worker as usize].early_queue.pop_front()
-            {
-                self.early.candidates.push_back(next);
-                self.give_candidates();
-            }
+        let mut left = self.looks_max;
+        while left > 0
+            && let Some(next) = self.early.candidates.pop_front().or_else(|| self.next_queued())
+        {
+            left -= 1;
+            self.give_candidate(next);
         }
-        self.give_candidates();
     }
 
-    fn give_candidates(&mut self) {
-        while let Some((slot, id)) = self.early.candidates.pop_front() {
-            if !self.is_candidate(slot, id) {
-                continue;
+    /// Sets at how many tasks a decision looks that may be given out early, instead of the usual number.
+    #[must_use]
+    pub fn look_at_most(mut self, tasks: u32) -> Self {
+        self.looks_max = tasks.max(1);
+        self
+    }
+
+    /// Whether the next decision is due without any news.
+    pub fn has_more_to_decide(&self) -> bool {
+        self.is_whole() && !(self.early.candidates.is_empty() && self.early.looks.is_empty())
+    }
+
+    /// The next task that waits for a worker's room, where there is some.
+    fn next_queued(&mut self) -> Option<(Slot, TaskId)> {
+        while let Some(worker) = self.early.looks.front().copied() {
+            if self.has_room(worker)
+                && let Some(next) = self.workers[worker as usize].early_queue.pop_front()
+            {
+                return Some(next);
             }
-            let Some(worker) = self.place_for(slot) else { continue };
-            if self.has_room(worker) {
-                self.assign(slot, worker);
-            } else {
-                self.workers[worker as usize].early_queue.push_back((slot, id));
-            }
+            self.workers[worker as usize].in_early = false;
+            self.early.looks.pop_front();
+        }
+        None
+    }
+
+    fn give_candidate(&mut self, (slot, id): (Slot, TaskId)) {
+        if !self.is_candidate(slot, id) {
+            return;
+        }
+        let Some(worker) = self.place_for(slot) else { return };
+        if self.has_room(worker) {
+            self.assign(slot, worker);
+        } else {
+            self.workers[worker as usize].early_queue.push_back((slot, id));
         }
     }
 
@@ -398,7 +419,8 @@ impl Scheduler {
 
     /// No task waits for another: all ends that were heard of count.
     pub(super) fn take_outrun_ends(&mut self) {
-        self.early.due = self.early.ends.keys().rev().copied().collect();
+        self.early.due = self.early.ends.keys().copied().collect();
+        self.early.due.sort_unstable_by_key(|slot| Reverse(*slot));
         self.take_due_ends();
     }
 

@@ -97,6 +97,10 @@ impl Default for Backlog {
     }
 }
 
+/// At how many tasks that may be given out early one decision looks: workers hear of the first ones before the last ones
+/// are looked at, and what is written stays in the caches.
+const LOOKS_MAX: u32 = 4096;
+
 /// Tasks of one layer, one after the other, that a worker is given.
 #[derive(Debug)]
 struct Assigned {
@@ -168,6 +172,8 @@ struct Worker {
 #[derive(Debug)]
 pub struct Scheduler {
     backlog: Backlog,
+    /// At how many tasks a decision looks that may be given out early.
+    looks_max: u32,
     workers: Vec<Worker>,
     /// From rank to worker, [`NONE`] for ranks that do not work.
     worker_of: Vec<WorkerIndex>,
@@ -249,6 +255,7 @@ impl Scheduler {
         let ahead = Ahead::of(&workers, ahead_limits);
         Self {
             backlog,
+            looks_max: LOOKS_MAX,
             workers,
             worker_of,
             tasks: Arena::default(),

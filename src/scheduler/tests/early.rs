@@ -269,3 +269,19 @@ fn a_stencil_is_shared_evenly() {
         assert_eq!(row(step).iter().filter(|rank| **rank == 2).count(), 4, "row {step}: {:?}", row(step));
     }
 }
+
+#[test]
+fn a_decision_looks_at_a_few_tasks_and_the_next_ones_at_the_others() {
+    let mut story = Story::of(2);
+    story.take(1);
+    story.scheduler = story.scheduler.look_at_most(4);
+    story.hear(1, [roots(10, 1)].into_iter().chain((11..20).map(|task| after(task, 1, task - 1))));
+    let assigned = |story: &Story| (10..20).filter(|task| story.is_assigned(*task)).count();
+    assert_eq!(assigned(&story), 5);
+    let mut counts = vec![];
+    while story.scheduler.has_more_to_decide() {
+        story.hear(1, []);
+        counts.push(assigned(&story));
+    }
+    assert_eq!(counts, [9, 10]);
+}
