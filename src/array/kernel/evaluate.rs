@@ -6,9 +6,9 @@ use super::{
     operators,
     reduce::{self, Reduction, Regions, State},
     tiles::Tiles,
+    turn::{ROWS, turn},
 };
 use crate::array::element::{Element, Elements, Scalar, Sealed, with_type};
-use multiversion::multiversion;
 use ndarray::ArrayD;
 use std::{any::Any, sync::Arc};
 
@@ -343,53 +343,25 @@ struct Panel {
 }
 
 impl Panel {
-    /// So that each column is two lines of the cache, for elements of 8 bytes.
-    const ROWS: usize = 16;
     /// Longer rows would not stay in the cache.
     const LENGTH_MAX: usize = 8 << 10;
 
     /// The elements of a row from `column` on, if the leaf is turned.
     fn row<T: Element>(&mut self, input: &[T], walk: &Walk, row: usize, column: usize) -> Option<&[T]> {
         let [.., (rows, row_stride), (length, stride)] = walk.axes.as_slice() else { return None };
-        if *row_stride != 1 || *length > Self::LENGTH_MAX || *rows < Self::ROWS {
+        if *row_stride != 1 || *length > Self::LENGTH_MAX || *rows < ROWS {
             return None;
         }
         if !self.rows.contains(&row) {
-            let end = row + (rows - row % rows).min(Self::ROWS);
+            let end = row + (rows - row % rows).min(ROWS);
             let base = walk.index(row, 0);
-            let elements =
-                self.elements.get_or_insert_with(|| Elements::zeros(T::DATA_TYPE, length * Self::ROWS));
+            let elements = self.elements.get_or_insert_with(|| Elements::zeros(T::DATA_TYPE, length * ROWS));
             let panel = T::vector_mut(elements);
             turn(input, base, *stride, end - row, panel, *length);
             self.rows = row..end;
         }
         let start = (row - self.rows.start) * length + column;
         Some(&T::vector(self.elements.as_ref()?)[start..])
-    }
-}
-
-/// Writes `rows` rows of `length` elements; those of each column follow each other in `input`, and
-/// the columns are `stride` apart.
-///
-/// Some columns at a time are copied to where all of them stay in the first-level cache, and turned
-/// there: loads that wait for memory overlap each other only where nothing else is done between them.
-#[multiversion(targets("x86_64+avx2", "aarch64+neon"))]
-fn turn<T: Element>(input: &[T], base: i64, stride: i64, rows: usize, panel: &mut [T], length: usize) {
-    const COLUMNS: usize = 128;
-    let mut columns = [[T::default(); Panel::ROWS]; COLUMNS];
-    let column_of = |column: usize| &input[(base + column as i64 * stride) as usize..];
-    for first in (0..length).step_by(COLUMNS) {
-        let count = COLUMNS.min(length - first);
-        for (place, column) in columns[..count].iter_mut().enumerate() {
-            match column_of(first + place).first_chunk::<{ Panel::ROWS }>() {
-                Some(elements) if rows == Panel::ROWS => *column = *elements,
-                _ => column[..rows].copy_from_slice(&column_of(first + place)[..rows]),
-            }
-        }
-        for row in 0..rows {
-            let output = &mut panel[row * length + first..][..count];
-            output.iter_mut().zip(&columns).for_each(|(output, column)| *output = column[row]);
-        }
     }
 }
 

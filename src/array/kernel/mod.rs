@@ -13,6 +13,7 @@ pub(crate) mod generate;
 pub(crate) mod operators;
 pub(crate) mod reduce;
 mod tiles;
+mod turn;
 
 use crate::array::{DataType, element::Scalar, graph::chunks::Grid};
 use generate::Generator;
