@@ -105,6 +105,11 @@ fn introduce(library: *mut c_void) -> Result<&'static Offer, String> {
     // SAFETY: the host lives for ever, and the note was compared. What comes back is null, or a static of the module,
     // which is never closed; its layout is this library's, since the module has compared their types.
     let offer = unsafe { entry(HOST.get_or_init(Host::new)).as_ref() };
+    accepted(offer)
+}
+
+/// What a module has answered.
+fn accepted(offer: Option<&'static Offer>) -> Result<&'static Offer, String> {
     offer.ok_or_else(|| {
         "it was built with other dependencies of the library: build it in the program's workspace, with the same features and \
          profile"
@@ -126,7 +131,19 @@ fn linker_words() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image;
     use std::fs;
+
+    #[test]
+    fn a_module_of_another_library_is_refused() {
+        static OFFER: Offer = Offer::new(&[]);
+        let other: &Host = Box::leak(Box::new(Host::of_another_library()));
+        // SAFETY: the host lives for ever. This is a test of the comparison that makes other copies' types safe.
+        let offer = unsafe { OFFER.accept(other).as_ref() };
+        let error = accepted(offer).unwrap_err();
+        assert!(error.starts_with("it was built with other dependencies of the library: "), "{error}");
+        assert!(image::is_home(), "the module belongs to nobody");
+    }
 
     #[test]
     fn a_module_that_cannot_be_opened_leaves_nothing() {

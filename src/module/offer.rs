@@ -65,6 +65,12 @@ impl Host {
             deallocate: std::alloc::dealloc,
         }
     }
+
+    /// A program whose library has other dependencies.
+    #[cfg(test)]
+    pub(super) fn of_another_library() -> Self {
+        Self { library: !image::library(), ..Self::new() }
+    }
 }
 
 /// The types of a function, as the compiler writes them.
