@@ -121,8 +121,6 @@ def _refuse_unknown(what, options):
         "scheduler_port", "security", "serializers", "deserializers", "set_as_default", "silence_logs", "timeout",
         "worker_class", "worker_dashboard_address",
     }  # fmt: skip
-    if options.get("asynchronous"):
-        raise NotImplementedError(f"{what}(asynchronous=True)")
     unknown = sorted(set(options) - meaningless)
     if unknown:
         raise TypeError(f"{what}() got an unexpected keyword argument {unknown[0]!r}")
@@ -151,6 +149,8 @@ class Client:
     scheduler_file : str, optional
         The connection file of a cluster that stands: see `serve`. Without it and ``address``, ``MANIPLE_CONNECT`` names
         one, if it is set.
+    asynchronous : bool
+        Whether the methods that wait are coroutines, for programs of asyncio: ``async with Client(asynchronous=True)``.
     n_workers, threads_per_worker, memory_limit, ...
         As `LocalCluster`. Under a launcher the number of workers is the launcher's.
 
@@ -161,7 +161,16 @@ class Client:
     6
     """
 
-    def __init__(self, address=None, *, scheduler_file=None, set_as_default=True, **options):
+    asynchronous = False
+
+    def __new__(cls, *args, asynchronous=False, **options):
+        if not asynchronous:
+            return super().__new__(cls)
+        from ._asynchronous import AsynchronousClient
+
+        return AsynchronousClient(*args, **options)
+
+    def __init__(self, address=None, *, scheduler_file=None, set_as_default=True, asynchronous=False, **options):
         self._cluster = None
         self._own_cluster = False
         cluster = _cluster_to_connect(address, scheduler_file)
@@ -350,10 +359,10 @@ class Client:
             return calls
         if on_error == "raise":
             return dict(zip(calls, self._core.gather(list(calls.values()), False)))
-        errors = {address: future.exception() for address, future in calls.items()}
+        errors = {address: future._now("exception") for address, future in calls.items()}
         if on_error == "ignore":
             calls = {address: future for address, future in calls.items() if errors[address] is None}
-        return {address: errors[address] or future.result() for address, future in calls.items()}
+        return {address: errors[address] or future._now("result") for address, future in calls.items()}
 
     def cancel(self, futures, asynchronous=None, force=False, **ignored):
         """Cancels tasks that have not ended, and those that need them."""
@@ -690,7 +699,8 @@ def get_worker():
 
 
 class as_completed:
-    """Futures in the order they end, well or not. More can be added meanwhile.
+    """Futures in the order they end, well or not. More can be added meanwhile. Those of an asynchronous client are
+    iterated over by ``async for``.
 
     Parameters
     ----------
@@ -747,22 +757,51 @@ class as_completed:
         if not self._with_results:
             return future
         if self._raise_errors:
-            return future, future.result()
-        error = future.exception()
-        return future, future.result() if error is None else error
+            return future, future._now("result")
+        error = future._now("exception")
+        return future, future._now("result") if error is None else error
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self._waiting:
+            raise StopAsyncIteration
+        left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+        from ._asynchronous import next_of
+
+        future = self._waiting.pop(await next_of(self._completions, left))
+        if not self._with_results:
+            return future
+        error = None if self._raise_errors else future._now("exception")
+        return future, future._now("result") if error is None else error
 
 
 def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
     """Waits until all futures have ended, well or not, or the first one with ``return_when="FIRST_COMPLETED"``.
 
     Returns the sets ``done`` and ``not_done``. Raises `TimeoutError` if the time is over before, and
-    `CancelledError` if one was cancelled.
+    `CancelledError` if one was cancelled. ``await wait(...)`` where the client is asynchronous.
     """
     if return_when not in ("ALL_COMPLETED", "FIRST_COMPLETED"):
         raise ValueError(f"return_when={return_when!r} is neither 'ALL_COMPLETED' nor 'FIRST_COMPLETED'")
     futures = [fs] if isinstance(fs, Future) else list(fs)
+    if futures and futures[0].client.asynchronous:
+        return _wait_later(futures, timeout, return_when)
     if futures:
         futures[0].client._core.wait(futures, return_when == "ALL_COMPLETED", timeout)
+    return _parted(futures)
+
+
+async def _wait_later(futures, timeout, return_when):
+    from . import _asynchronous
+
+    await _asynchronous.wait(futures, timeout, return_when)
+    return _parted(futures)
+
+
+def _parted(futures):
+    """The futures that have ended, and the others."""
     done = {future for future in futures if future.done()}
     cancelled = [future for future in done if future.cancelled()]
     if cancelled:

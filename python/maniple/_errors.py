@@ -4,6 +4,8 @@ import concurrent.futures
 import pickle
 import traceback
 
+import tblib
+
 from . import _functions
 
 # What a task may add to its failure; the library drops more.
@@ -36,6 +38,14 @@ class RemoteTraceback(Exception):
 
     def __str__(self):
         return f'\n"""\n{self.text}"""'
+
+
+def traceback_of(error):
+    """The traceback of a task's exception, as the standard library's `traceback` takes it, or None."""
+    remote = getattr(error, "__cause__", None)
+    if not isinstance(remote, RemoteTraceback):
+        return None
+    return tblib.Traceback.from_string(remote.text).as_traceback()
 
 
 def _message(error):

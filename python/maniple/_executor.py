@@ -22,12 +22,12 @@ def _settle(future, task):
     """Passes the end of a task on to a standard future."""
     if not future.set_running_or_notify_cancel():
         return
-    error = task.exception()
+    error = task._now("exception")
     if error is not None:
         future.set_exception(error)
         return
     try:
-        future.set_result(task.result())
+        future.set_result(task._now("result"))
     except BaseException as error:
         future.set_exception(error)
 
@@ -66,7 +66,7 @@ class ClientExecutor(concurrent.futures.Executor):
             try:
                 while tasks:
                     left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                    yield tasks.pop().result(left)
+                    yield tasks.pop()._now("result", left)
             finally:
                 if tasks:
                     self._client.cancel(tasks)

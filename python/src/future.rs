@@ -33,13 +33,22 @@ impl Future {
     fn wait_ended(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
         waiting::wait(py, waiting::timeout(timeout)?, |slice| self.future.wait(slice))
     }
-}
 
-#[pymethods]
-impl Future {
-    /// Waits for the object and returns it. Raises what the task raised.
-    #[pyo3(signature = (timeout = None))]
-    pub(crate) fn result(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+    /// What a method gives that waits for the end of the task: at once, or as a coroutine if the client is asynchronous.
+    fn now_or_later<'py>(
+        slf: &Bound<'py, Self>,
+        name: &str,
+        timeout: Option<f64>,
+        now: fn(&Self, Python<'py>, Option<f64>) -> PyResult<Py<PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        if !this.client.bind(py).getattr(intern!(py, "asynchronous"))?.is_truthy()? {
+            return now(this, py, timeout);
+        }
+        Ok(asynchronous(py)?.call_method1(intern!(py, "call"), (slf, name, timeout))?.unbind())
+    }
+
+    fn result_now(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
         self.wait_ended(py, timeout)?;
         match py.detach(|| self.future.result()) {
             Ok(bytes) => packet::unpack_own(py, bytes),
@@ -47,12 +56,58 @@ impl Future {
         }
     }
 
-    /// Waits for the end of the task and returns the exception that it raised, or None.
-    #[pyo3(signature = (timeout = None))]
-    fn exception(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Py<PyAny>>> {
+    fn exception_now(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
         self.wait_ended(py, timeout)?;
         let error = self.future.error();
-        Ok(error.map(|error| errors::of_task(py, &error).into_value(py).into_any()))
+        Ok(error.map_or_else(|| py.None(), |error| errors::of_task(py, &error).into_value(py).into_any()))
+    }
+
+    fn traceback_now(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+        let error = self.exception_now(py, timeout)?;
+        Ok(py.import("maniple._errors")?.call_method1("traceback_of", (error,))?.unbind())
+    }
+}
+
+/// The part of the package for programs of asyncio.
+fn asynchronous(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
+    py.import(intern!(py, "maniple._asynchronous"))
+}
+
+#[pymethods]
+impl Future {
+    /// Waits for the object and returns it. Raises what the task raised. A coroutine if the client is asynchronous.
+    #[pyo3(signature = (timeout = None))]
+    fn result(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+        Self::now_or_later(slf, "result", timeout, Self::result_now)
+    }
+
+    /// Waits for the end of the task and returns the exception that it raised, or None. A coroutine if the client is
+    /// asynchronous.
+    #[pyo3(signature = (timeout = None))]
+    fn exception(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+        Self::now_or_later(slf, "exception", timeout, Self::exception_now)
+    }
+
+    /// Waits for the end of the task and returns the traceback of the exception that it raised, or None. A coroutine if
+    /// the client is asynchronous.
+    #[pyo3(signature = (timeout = None))]
+    fn traceback(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+        Self::now_or_later(slf, "traceback", timeout, Self::traceback_now)
+    }
+
+    /// What the method of this name gives where the client is not asynchronous.
+    #[pyo3(signature = (name, timeout = None))]
+    fn _now(&self, py: Python<'_>, name: &str, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+        match name {
+            "result" => self.result_now(py, timeout),
+            "exception" => self.exception_now(py, timeout),
+            _ => self.traceback_now(py, timeout),
+        }
+    }
+
+    /// `await future` is its result.
+    fn __await__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        asynchronous(slf.py())?.call_method1("call", (slf, "result"))?.call_method0("__await__")
     }
 
     /// Whether the task has ended, with a result or not.

@@ -444,12 +444,8 @@ def test_runs_follow_one_another():
 
 
 def test_what_is_missing_is_refused():
-    for refused in (
-        lambda: Client(n_workers=2, processes=True),
-        lambda: Client(asynchronous=True),
-    ):
-        with pytest.raises(NotImplementedError):
-            refused()
+    with pytest.raises(NotImplementedError):
+        Client(n_workers=2, processes=True)
     with pytest.raises(TypeError, match="n_wokers"):
         Client(n_wokers=2)
     with pytest.raises(ValueError, match="memory limit"):
