@@ -25,6 +25,12 @@ mod _maniple {
     use super::{
         array::{
             ArrayCore,
+            algorithms::{
+                array_bincount, array_covariance, array_digitize, array_einsum, array_fourier,
+                array_from_file, array_lstsq, array_lu, array_matrix, array_norm, array_pad, array_qr,
+                array_searchsorted, array_sets, array_solve, array_store, array_svd, array_topk,
+                array_unique,
+            },
             create::{
                 RandomCore, array_eye, array_full, array_integers, array_linspace, array_of_blocks,
                 array_reals,

@@ -17,7 +17,34 @@ True
 import numpy as _np
 
 from .._delayed import compute
-from . import random
+from . import fft, linalg, random
+from ._algorithms import (
+    argsort,
+    argtopk,
+    average,
+    bincount,
+    corrcoef,
+    cov,
+    digitize,
+    einsum,
+    fliplr,
+    flipud,
+    histogram,
+    indices,
+    intersect1d,
+    isin,
+    meshgrid,
+    nanmedian,
+    outer,
+    pad,
+    rot90,
+    searchsorted,
+    setdiff1d,
+    sort,
+    topk,
+    union1d,
+    unique,
+)
 from ._array import Array
 from ._create import (
     arange,
@@ -33,6 +60,7 @@ from ._create import (
     zeros,
     zeros_like,
 )
+from ._files import from_npy, from_zarr, to_npy, to_zarr
 from ._functions import (
     all,
     allclose,
@@ -123,9 +151,10 @@ _numpy_functions = {
     for name, own in _functions_by_name.items()
     if callable(function := getattr(_np, name, None))
 }
+_numpy_functions |= linalg._numpy_functions | fft._numpy_functions
 
 # NumPy's universal functions take arrays themselves.
 _universal = {name: getattr(_np, name) for name in [*_UFUNCS, "abs", "true_divide", "mod", "conj"]}
 globals().update(_universal)
 
-__all__ = sorted(["Array", "compute", "random", "pi", "e", "inf", "nan", "newaxis", *_functions_by_name, *_universal])
+__all__ = sorted(["Array", "compute", "fft", "linalg", "random", "pi", "e", "inf", "nan", "newaxis", *_functions_by_name, *_universal])

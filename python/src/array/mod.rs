@@ -3,9 +3,10 @@
 //! The Python half of the package knows NumPy's rules: it decides on types, axes and chunks, and converts operands. What
 //! arrives here fits; what does not is an exception all the same.
 //!
-//! - [`any`]: arrays of any element type. - [`create`]: new arrays. - [`operations`]: what is made of them.
+//! - [`algorithms`]: what looks at whole arrays. - [`any`]: arrays of any element type. - [`create`]: new arrays. - [`operations`]: what is made of them.
 //! - [`together`]: several made at once. - [`blocks`]: blocks as NumPy arrays. - [`quiet`]: panics as exceptions.
 
+pub(crate) mod algorithms;
 mod any;
 mod blocks;
 pub(crate) mod create;
@@ -148,6 +149,9 @@ impl ArrayCore {
                 "nancumsum" => with_array!(Real, any, x => x.nancumsum(axis).into()),
                 "nancumprod" => with_array!(Real, any, x => x.nancumprod(axis).into()),
                 "diff" => with_array!(Number, any, x => x.diff(axis).into()),
+                "sort" => with_array!(Ordered, any, x => x.sort(axis).into()),
+                "argsort" => with_array!(Ordered, any, x => x.argsort(axis).into()),
+                "nanmedian" => with_array!(Real, any, x => x.nanmedian(axis).into()),
                 "flip" => with_array!(Element, any, x => x.flip(axis).into()),
                 other => return Err(unknown(other)),
             };

@@ -1,0 +1,346 @@
+"""Functions of arrays that look at all elements: order, sets, histograms, products by subscripts, padding."""
+
+import builtins
+import operator
+
+import numpy as np
+
+from .. import _maniple
+from ._array import Array
+from ._create import from_array, ones_like
+from ._functions import _floats, asarray, concatenate, flip, ravel, stack, take
+from ._types import axis_index
+
+
+def _of_one_type(a, b):
+    """Two arrays with the type that holds both."""
+    a, b = asarray(a), asarray(b)
+    dtype = np.result_type(a.dtype, b.dtype)
+    return a.astype(dtype), b.astype(dtype)
+
+
+# Order
+
+
+def sort(a, axis=-1):
+    """The elements in ascending order along an axis, NaN last; equal ones keep their order. None: of all elements."""
+    a = ravel(asarray(a)) if axis is None else asarray(a)
+    return a._with(a._core.along("sort", axis_index(-1 if axis is None else axis, a.ndim)))
+
+
+def argsort(a, axis=-1):
+    """The places of the elements in ascending order along an axis, NaN last; equal ones keep their order."""
+    a = ravel(asarray(a)) if axis is None else asarray(a)
+    return a._with(a._core.along("argsort", axis_index(-1 if axis is None else axis, a.ndim)))
+
+
+def _first(a, k, axis, are_places):
+    a, k = asarray(a), operator.index(k)
+    axis = axis_index(axis, a.ndim)
+    if k >= 0:
+        return a._with(_maniple.array_topk(a._core, k, axis, are_places))
+    ordered = argsort(a, axis) if are_places else sort(a, axis)
+    return ordered[(slice(None),) * axis + (slice(0, -k),)]
+
+
+def topk(a, k, axis=-1, split_every=None):
+    """The ``k`` largest elements along an axis, the largest first; of negative ``k``, as many of the smallest ones, the
+    smallest first."""
+    return _first(a, k, axis, False)
+
+
+def argtopk(a, k, axis=-1, split_every=None):
+    """The places of the ``k`` largest elements along an axis: see `topk`."""
+    return _first(a, k, axis, True)
+
+
+def searchsorted(a, v, side="left", sorter=None):
+    """Where values would be put in a sorted array of one axis so that it stays sorted."""
+    if sorter is not None:
+        raise NotImplementedError("searchsorted: sorter")
+    if side not in ("left", "right"):
+        raise ValueError(f"side must be 'left' or 'right', not {side!r}")
+    a, v = _of_one_type(a, v)
+    return a._with(_maniple.array_searchsorted(a._core, v._core, side == "right"))
+
+
+# Sets
+
+
+def unique(ar, return_index=False, return_inverse=False, return_counts=False):
+    """The distinct elements in ascending order. The elements are ordered at once, so that the shape is known.
+
+    Parameters
+    ----------
+    return_index, return_inverse, return_counts : bool
+        Whether to return where each comes first, which of them each element is, and how often each comes, too.
+    """
+    ar = asarray(ar)
+    values, *rest = (ar._with(core) for core in _maniple.array_unique(ar._core))
+    chosen = [array for array, is_asked in zip(rest, (return_index, return_inverse, return_counts)) if is_asked]
+    return (values, *chosen) if chosen else values
+
+
+def _set(name, a, b):
+    a, b = _of_one_type(a, b)
+    return a._with(_maniple.array_sets(name, a._core, b._core))
+
+
+def isin(element, test_elements, assume_unique=False, invert=False):
+    """Whether each element is one of others."""
+    found = _set("isin", element, test_elements)
+    return ~found if invert else found
+
+
+def union1d(ar1, ar2):
+    """The distinct elements of both arrays, in ascending order."""
+    return _set("union1d", ar1, ar2)
+
+
+def intersect1d(ar1, ar2):
+    """The distinct elements that both arrays have, in ascending order."""
+    return _set("intersect1d", ar1, ar2)
+
+
+def setdiff1d(ar1, ar2):
+    """The distinct elements of the first array that the second one lacks, in ascending order."""
+    return _set("setdiff1d", ar1, ar2)
+
+
+# Counts
+
+
+def digitize(a, bins, right=False):
+    """The number of the bin that each element falls into, between edges in ascending order."""
+    a, edges = asarray(a), np.asarray(bins, dtype=np.float64)
+    if right:
+        return searchsorted(from_array(edges), _floats(a), "left")
+    return a._with(_maniple.array_digitize(a._core, edges.tolist()))
+
+
+def bincount(x, weights=None, minlength=0, split_every=None):
+    """How often each number from 0 on comes among integers; with ``weights`` their sums."""
+    x = asarray(x)
+    if x.dtype.kind not in "biu":
+        raise TypeError(f"bincount takes integers, not {x.dtype}")
+    x = ravel(x).astype(np.int64)
+    weights = None if weights is None else ravel(asarray(weights)).astype(np.float64)._core
+    return x._with(_maniple.array_bincount(x._core, weights, operator.index(minlength)))
+
+
+def histogram(a, bins=None, range=None, normed=False, weights=None, density=None):
+    """How many elements fall into each bin; the last bin includes its upper edge.
+
+    Parameters
+    ----------
+    bins : int or array_like
+        The number of bins of one width within ``range``, or the edges.
+    weights : array, optional
+        What each element counts.
+    density : bool
+        Whether counts are divided by the width of the bin and by all counts.
+
+    Returns
+    -------
+    The counts, an array, and the edges, a NumPy array.
+    """
+    a = ravel(asarray(a))
+    if np.ndim(bins) == 0:
+        if bins is None or range is None:
+            raise ValueError("histogram takes bins= as edges, or as a number together with range=(low, high)")
+        low, high = map(float, range)
+        edges = np.linspace(low, high, operator.index(bins) + 1)
+    else:
+        edges = np.asarray(bins, dtype=np.float64)
+    if edges.ndim != 1 or len(edges) < 2 or np.any(edges[1:] < edges[:-1]):
+        raise ValueError("bins must increase monotonically, when an array")
+    number = len(edges) - 1
+    values = _floats(a)
+    # Bin 0 is below the first edge. What is at the last edge falls into the last bin; what is above it, or NaN, into none.
+    places = digitize(values, edges)
+    places = np.where(values == edges[-1], number, places)
+    places = np.where(np.isnan(values), number + 1, places)
+    counts = bincount(places, weights, number + 2)[1 : number + 1]
+    if density or normed:
+        counts = counts / np.diff(edges) / counts.sum()
+    return counts, edges
+
+
+def cov(m, y=None, rowvar=True, bias=False, ddof=None):
+    """Covariances of the variables that the rows of a matrix are, or its columns unless ``rowvar``."""
+    degrees = float((0 if bias else 1) if ddof is None else ddof)
+    m = _variables(m, y, rowvar)
+    covariances = m._with(_maniple.array_covariance(m._core, degrees, False))
+    return covariances.squeeze()
+
+
+def corrcoef(x, y=None, rowvar=True):
+    """Correlations of the variables that the rows of a matrix are, or its columns unless ``rowvar``."""
+    x = _variables(x, y, rowvar)
+    return x._with(_maniple.array_covariance(x._core, 1.0, True)).squeeze()
+
+
+def _variables(m, y, rowvar):
+    """The variables as rows of a matrix."""
+
+    def rows(array):
+        array = _floats(asarray(array))
+        if array.ndim > 2:
+            raise ValueError("m has more than 2 dimensions")
+        array = array.reshape(1, -1) if array.ndim < 2 else array
+        return array if rowvar or array.shape[0] == 1 else array.T
+
+    return rows(m) if y is None else concatenate(_of_one_type(rows(m), rows(y)), axis=0)
+
+
+# Products and shapes
+
+
+def einsum(subscripts, *operands):
+    """Sums of products by subscripts, as ``einsum("ij,jk->ik", x, y)``, of floating-point arrays."""
+    if not isinstance(subscripts, str) or not operands:
+        raise TypeError("einsum takes subscripts as text, and arrays")
+    arrays = [asarray(operand) for operand in operands]
+    dtype = np.result_type(*(array.dtype for array in arrays))
+    first, *others = (array.astype(dtype) for array in arrays)
+    return first._with(_maniple.array_einsum(subscripts, first._core, [other._core for other in others]))
+
+
+def outer(a, b):
+    """The products of all pairs of elements."""
+    a, b = ravel(asarray(a)), ravel(asarray(b))
+    return a[:, None] * b[None, :]
+
+
+def pad(array, pad_width, mode="constant", **kwargs):
+    """An array with elements before and after those along its axes.
+
+    Parameters
+    ----------
+    pad_width : int or sequence
+        How many before and after: one number, one pair, or a pair for each axis.
+    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
+        What they are: ``constant_values``, which is 0, or the elements that NumPy takes.
+    """
+    array = asarray(array)
+    widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)).tolist()
+    if mode == "constant":
+        values = np.broadcast_to(np.asarray(kwargs.pop("constant_values", 0)), (array.ndim, 2)).tolist()
+        _no_more(kwargs)
+        for axis, ((before, after), (first, last)) in enumerate(zip(widths, values)):
+            for count, value, is_before in ((before, first, True), (after, last, False)):
+                element = np.array(value).astype(array.dtype).tobytes()
+                counts = (count, 0) if is_before else (0, count)
+                array = array._with(_maniple.array_pad(array._core, axis, *counts, element)) if count else array
+        return array
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+        raise NotImplementedError(f"pad: mode={mode!r}")
+    _no_more(kwargs)
+    for axis, (before, after) in enumerate(widths):
+        if before or after:
+            places = np.pad(np.arange(array.shape[axis]), (before, after), mode=mode)
+            array = take(array, places, axis)
+    return array
+
+
+def _no_more(keywords):
+    if keywords:
+        raise TypeError(f"pad() got an unexpected keyword argument {next(iter(keywords))!r}")
+
+
+def fliplr(m):
+    """The columns in the other order."""
+    return flip(m, 1)
+
+
+def flipud(m):
+    """The rows in the other order."""
+    return flip(m, 0)
+
+
+def rot90(m, k=1, axes=(0, 1)):
+    """The array turned by ``k`` quarters of a circle in the plane of two axes."""
+    m = asarray(m)
+    first, second = (axis_index(axis, m.ndim) for axis in axes)
+    if first == second:
+        raise ValueError("Axes must be different.")
+    k = operator.index(k) % 4
+    if k == 2:
+        return flip(flip(m, first), second)
+    if k == 0:
+        return m
+    order = list(builtins.range(m.ndim))
+    order[first], order[second] = order[second], order[first]
+    return flip(m, second).transpose(order) if k == 1 else flip(m.transpose(order), second)
+
+
+def indices(dimensions, dtype=int, chunks="auto"):
+    """For each axis of a shape an array of the places along it."""
+    from ._create import arange, zeros
+
+    shape = tuple(map(operator.index, dimensions))
+    whole = zeros(shape, dtype=dtype, chunks=chunks)
+    return stack([
+        arange(length, chunks=(own,), dtype=dtype).reshape((-1,) + (1,) * (len(shape) - axis - 1)) + whole
+        for axis, (length, own) in enumerate(zip(shape, whole.chunks))
+    ])  # fmt: skip
+
+
+def meshgrid(*xi, sparse=False, indexing="xy"):
+    """The coordinates of a grid, of the coordinates along its axes."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError("`indexing` must be `'xy'` or `'ij'`")
+    arrays = [asarray(x).reshape(-1) for x in xi]
+    swaps = indexing == "xy" and len(arrays) > 1
+    places = [1, 0, *builtins.range(2, len(arrays))] if swaps else list(builtins.range(len(arrays)))
+    shaped = []
+    for array, place in zip(arrays, places):
+        shape = [1] * len(arrays)
+        shape[place] = -1
+        shaped.append(array.reshape(shape))
+    if sparse:
+        return shaped
+    full = np.broadcast_shapes(*(array.shape for array in shaped)) if shaped else ()
+    return [_broadcast(array, full) for array in shaped]
+
+
+def _broadcast(array, shape):
+    from ._functions import broadcast_to
+
+    return broadcast_to(array, shape)
+
+
+def average(a, axis=None, weights=None, returned=False, keepdims=False):
+    """Means over all axes or some; with ``weights`` of elements that count differently."""
+    a = _floats(asarray(a))
+    if weights is None:
+        mean = a.mean(axis=axis, keepdims=keepdims)
+        total = ones_like(a).sum(axis=axis, keepdims=keepdims)
+        return (mean, total) if returned else mean
+    weights = asarray(weights)
+    if weights.shape != a.shape:
+        if axis is None or np.iterable(axis):
+            raise TypeError("Axis must be specified when shapes of a and weights differ.")
+        if weights.ndim != 1 or weights.shape[0] != a.shape[axis]:
+            raise ValueError("Length of weights not compatible with specified axis.")
+        shape = [1] * a.ndim
+        shape[axis] = -1
+        weights = _broadcast(weights.reshape(shape), a.shape)
+    total = _floats(weights).sum(axis=axis, keepdims=keepdims)
+    mean = (a * weights).sum(axis=axis, keepdims=keepdims) / total
+    return (mean, total) if returned else mean
+
+
+def nanmedian(a, axis=None, keepdims=False):
+    """The medians along an axis, without NaN."""
+    a = _floats(asarray(a))
+    whole, axis = (ravel(a), 0) if axis is None else (a, axis_index(axis, a.ndim))
+    found = a._with(whole._core.along("nanmedian", axis))
+    if not keepdims:
+        return found
+    return found.reshape((1,) * a.ndim if found.ndim == 0 else found.shape[:axis] + (1,) + found.shape[axis:])
+
+
+# What arrays have as methods, too.
+for _function in (topk, argtopk):
+    setattr(Array, _function.__name__, _function)

@@ -1,0 +1,153 @@
+"""Discrete Fourier transforms, with the names of `numpy.fft` and `dask.array.fft`.
+
+An axis that is cut is joined for its transform; the blocks are cut along the longest other axis instead.
+"""
+
+import math
+
+import numpy as np
+
+from .. import _maniple
+from ._algorithms import pad
+from ._functions import asarray
+from ._types import axis_index, axis_tuple
+
+__all__ = [
+    "fft", "fft2", "fftfreq", "fftn", "fftshift", "ifft", "ifft2", "ifftn", "ifftshift", "irfft", "irfft2", "irfftn",
+    "rfft", "rfft2", "rfftfreq", "rfftn",
+]  # fmt: skip
+
+
+def _fitted(a, lengths, axes):
+    """The array cut off, or with zeros added, to these lengths along axes."""
+    for axis, length in zip(axes, lengths):
+        own = a.shape[axis]
+        if length < own:
+            a = a[(slice(None),) * axis + (slice(0, length),)]
+        elif length > own:
+            a = pad(a, [(0, length - own if place == axis else 0) for place in range(a.ndim)])
+    return a
+
+
+def _whole(a, axis):
+    """The array with an axis in one piece; blocks are as large as before, where there is another axis to cut."""
+    pieces, chunks = a.numblocks[axis], list(a.chunks)
+    if pieces == 1:
+        return a
+    chunks[axis] = (a.shape[axis],)
+    others = [other for other in range(a.ndim) if other != axis]
+    if others:
+        longest = max(others, key=a.shape.__getitem__)
+        parts = (size // pieces + (part < size % pieces) for size in chunks[longest] for part in range(pieces))
+        chunks[longest] = tuple(part for part in parts if part) or (0,)
+    return a.rechunk(tuple(chunks))
+
+
+def _steps(name, axes):
+    """The transforms of single axes that one of several consists of, in their order."""
+    *others, last = axes
+    if name == "rfft":
+        return [("rfft", last), *(("fft", axis) for axis in others)]
+    if name == "irfft":
+        return [*(("ifft", axis) for axis in others), ("irfft", last)]
+    return [(name, axis) for axis in axes]
+
+
+def _transform(name, a, s, axes, norm):
+    if norm not in (None, "backward", "ortho", "forward"):
+        raise ValueError(f'Invalid norm value {norm}; should be "backward", "ortho" or "forward".')
+    a = asarray(a)
+    if axes is None:
+        axes = tuple(range(a.ndim)) if s is None else tuple(range(a.ndim - len(s), a.ndim))
+    axes = tuple(axis_index(axis, a.ndim) for axis in axes)
+    if s is not None and len(s) != len(axes):
+        raise ValueError("Shape and axes have different lengths.")
+    lengths = [a.shape[axis] for axis in axes] if s is None else [int(length) for length in s]
+    if any(length < 1 for length in lengths) or not axes:
+        raise ValueError(f"Invalid number of data points ({min(lengths, default=0)}) specified.")
+    last = None
+    if name == "irfft":
+        last = lengths[-1] if s is not None else 2 * (lengths[-1] - 1)
+        kept = [*lengths[:-1], last // 2 + 1]
+        # A longer half is cut off, a shorter one is filled up.
+        a, lengths = _fitted(a, kept, axes), [*lengths[:-1], last]
+    else:
+        a = _fitted(a, lengths, axes)
+    result = a
+    for step, axis in _steps(name, axes):
+        result = _whole(result, axis)
+        result = result._with(_maniple.array_fourier(step, result._core, [axis], last if step == "irfft" else None))
+    count = math.prod(lengths)
+    scale = {"ortho": math.sqrt(count), "forward": count}.get(norm, 1)
+    if scale == 1:
+        return result
+    return result * scale if name.startswith("i") else result / scale
+
+
+def _along(name, doc):
+    def transform(a, n=None, axis=-1, norm=None):
+        return _transform(name, a, None if n is None else (n,), (axis,), norm)
+
+    transform.__name__, transform.__doc__ = name, doc
+    return transform
+
+
+def _over(name, suffix, default, doc):
+    def transform(a, s=None, axes=default, norm=None):
+        return _transform(name, a, s, axes, norm)
+
+    transform.__name__, transform.__doc__ = name + suffix, doc
+    return transform
+
+
+fft = _along("fft", "The transform along an axis.")
+ifft = _along("ifft", "The inverse transform along an axis.")
+rfft = _along("rfft", "The transform of real elements along an axis: its first half.")
+irfft = _along("irfft", "The real elements along an axis whose `rfft` the array is.")
+fft2 = _over("fft", "2", (-2, -1), "The transform along two axes.")
+ifft2 = _over("ifft", "2", (-2, -1), "The inverse transform along two axes.")
+rfft2 = _over("rfft", "2", (-2, -1), "The transform of real elements along two axes: its first half along the last one.")
+irfft2 = _over("irfft", "2", (-2, -1), "The real elements along two axes whose `rfft2` the array is.")
+fftn = _over("fft", "n", None, "The transform along all axes or some.")
+ifftn = _over("ifft", "n", None, "The inverse transform along all axes or some.")
+rfftn = _over("rfft", "n", None, "The transform of real elements along axes: its first half along the last one.")
+irfftn = _over("irfft", "n", None, "The real elements along axes whose `rfftn` the array is.")
+
+
+def _shifted(name, x, axes):
+    x = asarray(x)
+    axes = axis_tuple(axes, x.ndim)
+    axes = range(x.ndim) if axes is None else axes
+    return x._with(_maniple.array_fourier(name, x._core, list(axes), None))
+
+
+def fftshift(x, axes=None):
+    """The elements of a transform with frequency 0 in the middle."""
+    return _shifted("fftshift", x, axes)
+
+
+def ifftshift(x, axes=None):
+    """What `fftshift` makes the array of."""
+    return _shifted("ifftshift", x, axes)
+
+
+def _frequencies(values, d, n, chunks):
+    from ._create import from_array
+
+    return from_array(values / (n * d), chunks=chunks)
+
+
+def fftfreq(n, d=1.0, chunks="auto"):
+    """The frequencies of a transform of ``n`` elements that are ``d`` apart."""
+    return _frequencies(np.fft.ifftshift(np.arange(-(n // 2), n - n // 2)), d, n, chunks)
+
+
+def rfftfreq(n, d=1.0, chunks="auto"):
+    """The frequencies of the first half of a transform of ``n`` elements that are ``d`` apart."""
+    return _frequencies(np.arange(n // 2 + 1), d, n, chunks)
+
+
+# What NumPy's functions of `numpy.fft` do with arrays.
+_numpy_functions = {
+    getattr(np.fft, name): globals()[name] for name in __all__ if name not in ("fftfreq", "rfftfreq")
+}

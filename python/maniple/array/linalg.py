@@ -1,0 +1,116 @@
+"""Linear algebra, with the names of `dask.array.linalg`."""
+
+import numpy as np
+
+from .. import _maniple
+from ._algorithms import _of_one_type
+from ._functions import _floats, asarray
+from ._functions import sum as _sum
+from ._types import axis_tuple
+
+__all__ = [
+    "cholesky", "det", "inv", "lstsq", "lu", "norm", "qr", "solve", "solve_triangular", "svd", "svd_compressed", "tsqr",
+]  # fmt: skip
+
+
+def _matrix(a):
+    a = _floats(asarray(a))
+    if a.ndim != 2:
+        raise ValueError(f"the array has {a.ndim} axes, a matrix has 2")
+    return a
+
+
+def _all(a, cores):
+    return tuple(a._with(core) for core in cores)
+
+
+def qr(a):
+    """Q, whose columns are orthonormal, and R, an upper triangle, whose product is the matrix."""
+    a = _matrix(a)
+    return _all(a, _maniple.array_qr(a._core))
+
+
+tsqr = qr
+
+
+def lu(a):
+    """A permutation matrix, a lower and an upper triangle whose product is the matrix, as `scipy.linalg.lu`."""
+    a = _matrix(a)
+    return _all(a, _maniple.array_lu(a._core))
+
+
+def svd(a):
+    """U, the singular values with the largest first, and V transposed: as NumPy's with ``full_matrices=False``."""
+    a = _matrix(a)
+    return _all(a, _maniple.array_svd(a._core, None))
+
+
+def svd_compressed(a, k, n_power_iter=0, seed=0):
+    """The ``k`` largest singular values and their vectors, nearly, by random products (Halko, Martinsson, Tropp 2011).
+
+    Parameters
+    ----------
+    n_power_iter : int
+        Iterations that make them more exact where singular values decay slowly.
+    seed : int
+        Of the random products.
+    """
+    a = _matrix(a)
+    return _all(a, _maniple.array_svd(a._core, (int(k), int(n_power_iter), int(seed))))
+
+
+def cholesky(a, lower=False):
+    """The triangular factor of a positive definite matrix: the upper one, or the lower one."""
+    a = _matrix(a)
+    factor = a._with(_maniple.array_matrix("cholesky", a._core))
+    return factor if lower else factor.conj().T
+
+
+def inv(a):
+    """The inverse of a square matrix."""
+    a = _matrix(a)
+    return a._with(_maniple.array_matrix("inv", a._core))
+
+
+def det(a):
+    """The determinant of a square matrix."""
+    a = _matrix(a)
+    return a._with(_maniple.array_matrix("det", a._core))
+
+
+def _solve(a, b, is_lower):
+    a, b = _of_one_type(_matrix(a), _floats(asarray(b)))
+    return a._with(_maniple.array_solve(a._core, b._core, is_lower))
+
+
+def solve(a, b, sym_pos=None, assume_a="gen"):
+    """The solution of a system of equations with a square matrix, for one right side or for each column."""
+    return _solve(a, b, None)
+
+
+def solve_triangular(a, b, lower=False):
+    """The solution of a system of equations with a triangular matrix."""
+    return _solve(a, b, bool(lower))
+
+
+def lstsq(a, b):
+    """The least squares solution, the sums of squared residuals, the rank, and the singular values."""
+    a, b = _of_one_type(_matrix(a), _floats(asarray(b)))
+    return _all(a, _maniple.array_lstsq(a._core, b._core))
+
+
+def norm(x, ord=None, axis=None, keepdims=False):
+    """Norms of vectors or matrices along one axis or two, or of all elements: see `numpy.linalg.norm`."""
+    x = _floats(asarray(x))
+    axes = axis_tuple(axis, x.ndim)
+    if ord is None:
+        return np.sqrt(_sum(np.square(np.absolute(x)), axis=axes, keepdims=keepdims))
+    if ord not in ("fro", "nuc"):
+        ord = float(ord)
+    name, order = (ord, None) if isinstance(ord, str) else (None, ord)
+    return x._with(_maniple.array_norm(x._core, order, name, axes, bool(keepdims)))
+
+
+# What NumPy's functions of `numpy.linalg` do with arrays, where they do the same.
+_numpy_functions = {getattr(np.linalg, name): globals()[name] for name in ("det", "inv", "norm", "qr", "solve")}
+_numpy_functions[np.linalg.cholesky] = lambda a: cholesky(a, lower=True)
