@@ -67,8 +67,8 @@ maniple_say 'tests without MPI'
     maniple_find_rust && CARGO_TARGET_DIR=$(maniple_target_dir) && export CARGO_TARGET_DIR PATH || exit
     run_tests --no-default-features --features dashboard,fourier,opencl,zarr
 )
-# What starts no ranks is the same with another MPI.
-rest=()
+# What starts no ranks is the same with any MPI.
+with_ranks=(--test launched --test command) is_first=1
 for kind in "${kinds[@]}"; do
     (
         maniple_setup "$kind" 2>/dev/null || exit
@@ -76,9 +76,16 @@ for kind in "${kinds[@]}"; do
         # More ranks than any machine has cores.
         maniple_launch_settings 1000000
         export MANIPLE_REQUIRE_MPI=1
-        run_tests ${rest[@]+"${rest[@]}"}
+        if ((${#options[@]})); then
+            run_tests
+        elif ((is_first)); then
+            run_tests --lib "${with_ranks[@]}"
+            run_tests --doc
+        else
+            run_tests "${with_ranks[@]}"
+        fi
     )
-    ((${#options[@]})) || rest=(--test launched --test command)
+    is_first=0
 done
 
 cat "$scratch/failures"

@@ -23,7 +23,6 @@ use crate::{
     message::{Finished, Held, Made, Message, Need, ToWorker},
     rank::Rank,
 };
-use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::{
     cmp::Reverse,
@@ -47,7 +46,7 @@ pub(super) struct Early {
     /// Workers that may have got room for what is to be given to them early.
     pub(super) looks: VecDeque<WorkerIndex>,
     /// Tasks that have ended before what they need has, as far as was heard.
-    ends: FxHashMap<Slot, End>,
+    ends: BTreeMap<Slot, End>,
     /// Those of them that count now, or that nobody wants any more.
     due: Vec<Slot>,
     /// Large values of tasks that have failed, and who holds them: workers that were given tasks for them early may be
@@ -419,8 +418,7 @@ impl Scheduler {
 
     /// No task waits for another: all ends that were heard of count.
     pub(super) fn take_outrun_ends(&mut self) {
-        self.early.due = self.early.ends.keys().copied().collect();
-        self.early.due.sort_unstable_by_key(|slot| Reverse(*slot));
+        self.early.due = self.early.ends.keys().rev().copied().collect();
         self.take_due_ends();
     }
 
