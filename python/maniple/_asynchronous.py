@@ -1,9 +1,11 @@
 """Clients and futures in programs of asyncio."""
 
 import asyncio
+import contextlib
 import functools
 
 from ._client import Client, _replace
+from ._errors import RunError
 from ._maniple import Future
 
 
@@ -12,23 +14,30 @@ SLICE = 0.2
 
 
 async def ended(future, timeout=None):
-    """Waits until a future has ended, well or not."""
+    """Waits until a future has ended, well or not. Raises `RunError` if its client is closed before."""
+    if future.done():
+        return
     loop = asyncio.get_running_loop()
     waiter = loop.create_future()
 
-    def set_ended():
+    def settle(error):
         # Whoever waited may have been cancelled meanwhile.
-        if not waiter.done():
+        if waiter.done():
+            return
+        if error is None:
             waiter.set_result(None)
+        else:
+            waiter.set_exception(error)
 
-    def tell(_):
+    def tell(error):
         # The loop is closed where the program did not wait for this.
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(set_ended)
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle, error)
 
-    if not future.done():
-        future.add_done_callback(tell)
-        await asyncio.wait_for(waiter, timeout)
+    future.client._call_when_done(
+        future, lambda _: tell(None), lambda: tell(RunError("the client was closed before the task had ended"))
+    )
+    await asyncio.wait_for(waiter, timeout)
 
 
 async def call(future, name, timeout=None):
@@ -45,6 +54,8 @@ async def wait(futures, timeout, return_when):
     finally:
         for task in waiting:
             task.cancel()
+    for task in done:
+        task.result()
     if not done or left and return_when == "ALL_COMPLETED":
         raise TimeoutError(f"{len(left)} of {len(futures)} futures have not ended in {timeout} s")
 

@@ -20,13 +20,13 @@ class Callbacks:
         self._thread = None
         self._is_closed = False
 
-    def add(self, future, function):
-        """Has ``function(future)`` called once the future has ended."""
+    def add(self, future, function, at_close=None):
+        """Has ``function(future)`` called once the future has ended, or ``at_close()`` if the client is closed before."""
         with self._condition:
             if self._completions is None:
                 self._completions = self._core.completions()
             number = next(self._numbers)
-            self._waiting[number] = (future, function)
+            self._waiting[number] = (future, function, at_close)
             self._completions.add(future, number)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="maniple-callbacks", daemon=True)
@@ -45,9 +45,11 @@ class Callbacks:
             except TimeoutError:
                 continue
             except (RunError, KeyboardInterrupt):
-                return
+                return self.close()
             with self._condition:
-                future, function = self._waiting.pop(number)
+                if self._is_closed:
+                    return
+                future, function, _ = self._waiting.pop(number)
             try:
                 function(future)
             except Exception:
@@ -59,6 +61,9 @@ class Callbacks:
         """Calls no more functions."""
         with self._condition:
             self._is_closed = True
+            left = [at_close for _, _, at_close in self._waiting.values() if at_close is not None]
             self._waiting.clear()
             self._condition.notify()
+        for at_close in left:
+            at_close()
 

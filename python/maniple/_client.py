@@ -58,6 +58,8 @@ class LocalCluster:
                 "mpirun -n N python script.py and maniple.initialize()"
             )
         _refuse_unknown("LocalCluster", ignored)
+        if ignored.get("asynchronous"):
+            raise NotImplementedError("LocalCluster(asynchronous=True): pass Client(asynchronous=True) the cluster")
         if _start.is_launched():
             raise RunError(
                 "LocalCluster under a launcher: the run of all ranks is started by maniple.initialize() or Client()"
@@ -395,9 +397,9 @@ class Client:
 
         return ClientExecutor(self, **options)
 
-    def _call_when_done(self, future, function):
+    def _call_when_done(self, future, function, at_close=None):
         self._check_open()
-        self._callbacks.add(future, function)
+        self._callbacks.add(future, function, at_close)
 
     # What outlives a session
 

@@ -128,6 +128,22 @@ async def test_a_wait_may_be_given_up(client):
     assert await slow == 0.3
 
 
+def test_whoever_waits_hears_that_the_client_is_closed():
+    async def main():
+        client = Client(asynchronous=True, n_workers=1)
+        slow = client.submit(rest, 1)
+        waiting = [asyncio.ensure_future(wait([slow])), asyncio.ensure_future(slow.result())]
+        await asyncio.sleep(0.1)
+        await client.close()
+        for task in waiting:
+            with pytest.raises(maniple.RunError, match="closed"):
+                await asyncio.wait_for(task, 10)
+        with pytest.raises(maniple.RunError):
+            await slow
+
+    asyncio.run(main())
+
+
 def test_a_client_is_awaited_or_made_at_once():
     async def main():
         client = await Client(asynchronous=True, n_workers=1)

@@ -444,8 +444,9 @@ def test_runs_follow_one_another():
 
 
 def test_what_is_missing_is_refused():
-    with pytest.raises(NotImplementedError):
-        Client(n_workers=2, processes=True)
+    for unavailable in ({"processes": True}, {"asynchronous": True}):
+        with pytest.raises(NotImplementedError):
+            maniple.LocalCluster(n_workers=2, **unavailable)
     with pytest.raises(TypeError, match="n_wokers"):
         Client(n_wokers=2)
     with pytest.raises(ValueError, match="memory limit"):
