@@ -18,7 +18,7 @@ from ._client import (
     wait,
     worker_client,
 )
-from ._delayed import Delayed, compute, delayed
+from ._delayed import Delayed, compute, delayed, visualize
 from ._errors import CancelledError, KilledWorker, RemoteTraceback, RunError, TaskError
 from ._executor import ClientExecutor
 from ._jobqueue import PBSCluster, SLURMCluster
@@ -51,6 +51,7 @@ __all__ = [
     "rejoin",
     "secede",
     "serve",
+    "visualize",
     "wait",
     "worker_client",
 ]

@@ -2,7 +2,7 @@
 
 import operator
 
-from . import _client
+from . import _client, _html, _maniple
 from ._functions import name_of
 from ._maniple import Future
 
@@ -31,6 +31,10 @@ class Delayed:
     def persist(self, **options):
         """Makes the call, and returns a delayed value of its result, which stays on a worker."""
         return _client_or_new().persist(self, **options)
+
+    def visualize(self, filename="maniple.svg", **ignored):
+        """Writes a picture of the call and those that it needs: see `visualize`."""
+        return visualize(self, filename=filename)
 
     @property
     def key(self):
@@ -219,6 +223,50 @@ def compute(*values, **options):
     if calls:
         results.update(zip(map(id, calls), client.gather(futures)))
     return _client._replace(values, (Delayed, Collection), lambda value: results[id(value)])
+
+
+def visualize(*values, filename="maniple.svg", **ignored):
+    """Writes a picture of delayed calls, also within lists, and of those that they need: SVG, or DOT if the name ends in
+    ``.dot``. Of an array, the steps that make it. In a notebook it is shown, too.
+    """
+    path = _html.picture_path(filename)
+    roots = []
+    _client._replace(values, (Delayed, Collection), roots.append)
+    if not roots:
+        raise TypeError("visualize takes delayed values and arrays")
+    if len(roots) == 1 and isinstance(roots[0], Collection):
+        return roots[0].visualize(path)
+    names, places = [], {}
+    pending = roots[::-1]
+    # No recursion: chains may be long.
+    while pending:
+        value = pending[-1]
+        needed = []
+        if isinstance(value, Delayed) and "_future" not in value.__dict__:
+            _client._replace((value._args, value._kwargs), (Delayed, Collection), needed.append)
+        missing = [other for other in needed if id(other) not in places]
+        if missing:
+            pending.extend(missing[::-1])
+            continue
+        pending.pop()
+        if id(value) not in places:
+            places[id(value)] = len(names)
+            names.append((_label(value), [places[id(other)] for other in needed]))
+    _maniple.draw_calls(names, [places[id(root)] for root in roots], path)
+    return _html.picture(path)
+
+
+def _label(value):
+    """What a picture calls a delayed value."""
+    if isinstance(value, Collection):
+        return "array"
+    if "_future" in value.__dict__:
+        return "future"
+    if value._function is getattr:
+        return f".{value._args[1]}"
+    if value._function is operator.getitem:
+        return f"[{value._args[1]!r}]"
+    return "call" if value._function is _apply else name_of(value._function)
 
 
 def persist_all(client, values, options):

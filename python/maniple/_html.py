@@ -51,3 +51,19 @@ def _table(names, rows):
     head = f"<thead><tr>{line('th', names)}</tr></thead>" if names else ""
     body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
     return f"<table>{head}<tbody>{body}</tbody></table>"
+
+
+def picture(filename):
+    """What shows a picture in a notebook, if it is SVG and IPython is there."""
+    try:
+        from IPython.display import SVG
+    except ImportError:
+        return None
+    return SVG(filename=filename) if filename.endswith(".svg") else None
+
+
+def picture_path(filename):
+    """The path of a picture that is to be written. Raises `ValueError` if its format is unknown."""
+    if not str(filename).endswith((".svg", ".dot", ".gv")):
+        raise ValueError(f"visualize writes files that end in .svg, .dot or .gv, not {filename!r}")
+    return str(filename)

@@ -7,6 +7,7 @@
 mod array;
 mod client;
 mod completions;
+mod draw;
 mod errors;
 mod future;
 mod job;
@@ -40,6 +41,7 @@ mod _maniple {
         },
         client::{Core, Function, current_core, current_worker},
         completions::Completions,
+        draw::draw_calls,
         future::Future,
         job::{job_cancel, job_script, job_status, job_submit},
         memory::Memory,

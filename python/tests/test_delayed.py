@@ -87,3 +87,32 @@ def test_calls_of_several_results_can_be_unpacked(client):
         list(delayed(divmod)(17, 5))
     with pytest.raises(ValueError, match="nout=-1"):
         delayed(divmod, nout=-1)
+
+
+def test_graphs_are_drawn(tmp_path):
+    # No client is needed.
+    first = delayed(inc)(1)
+    total = delayed(sum)([first, delayed(inc)(first), first + 1])
+    path = tmp_path / "graph.dot"
+    maniple.visualize([total, delayed(inc)(2)], filename=path)
+    text = path.read_text()
+    names = [line.split('"')[1] for line in text.splitlines() if "label" in line]
+    assert sorted(names) == ["add", "inc", "inc", "inc", "sum"] and text.count("->") == 5
+    total.visualize(filename=str(tmp_path / "graph.svg"))
+    assert "sum" in (tmp_path / "graph.svg").read_text()
+    delayed({"x": 1})["x"].real.visualize(path)
+    assert ".real" in path.read_text() and "['x']" in path.read_text()
+    with pytest.raises(ValueError, match="graph.png"):
+        total.visualize("graph.png")
+    with pytest.raises(TypeError, match="takes delayed values"):
+        maniple.visualize(1)
+    with pytest.raises(maniple.RunError, match="cannot be written"):
+        total.visualize(tmp_path / "nowhere" / "graph.svg")
+
+
+def test_a_long_chain_is_drawn(tmp_path):
+    value = delayed(inc)(0)
+    for _ in range(3000):
+        value = delayed(inc)(value)
+    value.visualize(tmp_path / "chain.dot")
+    assert (tmp_path / "chain.dot").read_text().count("->") == 3000

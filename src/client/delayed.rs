@@ -89,7 +89,30 @@ impl<T: Data> Delayed<T> {
     ///
     /// [`Error::File`](crate::Error::File) if it cannot be written.
     pub fn visualize(&self, path: impl AsRef<Path>) -> Result<()> {
-        picture(&[Arc::clone(&self.call)]).write(path.as_ref())
+        Self::visualize_all(std::slice::from_ref(self), path)
+    }
+
+    /// Writes a picture of the graph of several calls, as [`visualize`](Self::visualize). What they share is drawn once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::File`](crate::Error::File) if it cannot be written.
+    ///
+    /// ```
+    /// use maniple::prelude::*;
+    /// fn increment(x: i64) -> i64 { x + 1 }
+    ///
+    /// let first = delayed(increment, 1);
+    /// let both = [delayed(increment, &first), delayed(increment, &first)];
+    /// let path = std::env::temp_dir().join(format!("maniple-doc-{}.dot", std::process::id()));
+    /// Delayed::visualize_all(&both, &path)?;
+    /// assert_eq!(std::fs::read_to_string(&path)?.matches("->").count(), 2);
+    /// # std::fs::remove_file(path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn visualize_all(delayed: &[Self], path: impl AsRef<Path>) -> Result<()> {
+        let calls: Vec<Arc<Call>> = delayed.iter().map(|delayed| Arc::clone(&delayed.call)).collect();
+        picture(&calls).write(path.as_ref())
     }
 }
 

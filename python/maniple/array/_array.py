@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _client, _maniple
 from .._delayed import Collection, _client_or_new
+from .._html import picture, picture_path
 from . import _indexing, _ufuncs
 from ._blocks import raw, view
 from ._types import axis_index, axis_tuple, dtype_of, normalize_chunks, spans
@@ -187,14 +188,9 @@ class Array(Collection):
 
         In a notebook it is shown, too.
         """
-        if not str(filename).endswith((".svg", ".dot", ".gv")):
-            raise ValueError(f"visualize writes files that end in .svg, .dot or .gv, not {filename!r}")
-        self._core.visualize(str(filename))
-        try:
-            from IPython.display import SVG
-        except ImportError:
-            return None
-        return SVG(filename=str(filename)) if str(filename).endswith(".svg") else None
+        path = picture_path(filename)
+        self._core.visualize(path)
+        return picture(path)
 
     def explain(self):
         """What computing the array would do, as text: the steps, and how many tasks each has."""
