@@ -88,6 +88,60 @@ def test_counts(chunks):
 
 
 @pytest.mark.parametrize("chunks", CHUNKS)
+def test_counts_of_points(chunks):
+    x = da.from_array(MATRIX, chunks=chunks)
+    first, second = MATRIX[:, 0], MATRIX[:, 1]
+    for given in (
+        {"bins": 4, "range": ((-1, 1), (-2, 2))},
+        {"bins": ([-1.0, 0.0, 2.0], [-2.0, 0.5, 0.75, 3.0])},
+    ):
+        for more in ({}, {"density": True}, {"weights": first**2}):
+            for own, due in zip(
+                da.histogram2d(x[:, 0], x[:, 1], **given, **more), np.histogram2d(first, second, **given, **more)
+            ):
+                same(own, due.astype(np.int64) if own.dtype == np.int64 else due)
+    counts, edges = da.histogramdd(x[:, :3], bins=3, range=[(-1, 1)] * 3)
+    due, due_edges = np.histogramdd(MATRIX[:, :3], bins=3, range=[(-1, 1)] * 3)
+    same(counts, due.astype(np.int64))
+    for own, other in zip(edges, due_edges):
+        same(own, other)
+
+
+@pytest.mark.parametrize("chunks", CHUNKS)
+def test_neighbours(chunks):
+    x = da.from_array(MATRIX, chunks=chunks)
+
+    def mean(block):
+        return (np.roll(block, 1, 0) + block + np.roll(block, -2, 1)) / 3
+
+    for kind, mode in (("reflect", "symmetric"), ("nearest", "edge"), ("periodic", "wrap"), (7.0, "constant")):
+        more = {"constant_values": 7} if mode == "constant" else {}
+        due = mean(np.pad(MATRIX, 2, mode, **more))[2:-2, 2:-2]
+        same(da.map_overlap(mean, x, depth=2, boundary=kind, dtype=float), due)
+        same(x.map_overlap(mean, depth={0: 1, 1: 2}, boundary=kind), due)
+    wide = da.map_overlap(lambda block: block, x, depth=(1, 0), boundary={0: "periodic"}, trim=False)
+    assert wide.shape == (7 + 2 * x.numblocks[0], 5)
+    # Blocks at the ends have fewer neighbours.
+    counted = da.map_overlap(lambda block: np.full_like(block, block.shape[0]), x, depth=(1, 0))
+    sizes = [size + (place > 0) + (place < x.numblocks[0] - 1) for place, size in enumerate(x.chunks[0])]
+    same(counted, np.repeat(np.repeat(np.array(sizes, float), x.chunks[0])[:, None], 5, axis=1))
+    with pytest.raises(ValueError, match="boundary='mirror'"):
+        da.map_overlap(mean, x, depth=1, boundary="mirror")
+
+
+@pytest.mark.parametrize("chunks", CHUNKS)
+def test_lines(chunks):
+    x = da.from_array(MATRIX, chunks=chunks)
+    for axis in (0, -1):
+        for function in (np.sum, np.cumsum, lambda line: line[:2], lambda line: np.outer(line[:2], line[:3])):
+            same(da.apply_along_axis(function, axis, x), np.apply_along_axis(function, axis, MATRIX))
+    several = [0, 0.3, 1]
+    for axis in (0, 1, None):
+        same(da.quantile(x, several, axis), np.quantile(MATRIX, several, axis))
+        same(da.percentile(x, [10, 90], axis, keepdims=True), np.percentile(MATRIX, [10, 90], axis, keepdims=True))
+
+
+@pytest.mark.parametrize("chunks", CHUNKS)
 def test_statistics(chunks):
     x, weights = da.from_array(MATRIX, chunks=chunks), NUMBERS + 1.0
     same(da.cov(x), np.cov(MATRIX))

@@ -30,6 +30,8 @@ from ._algorithms import (
     fliplr,
     flipud,
     histogram,
+    histogram2d,
+    histogramdd,
     indices,
     intersect1d,
     isin,
@@ -135,6 +137,7 @@ from ._functions import (
     vstack,
     where,
 )
+from ._overlap import apply_along_axis, map_overlap
 from ._types import normalize_chunks
 from ._ufuncs import NAMES as _UFUNCS
 

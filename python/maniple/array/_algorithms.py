@@ -144,26 +144,79 @@ def histogram(a, bins=None, range=None, normed=False, weights=None, density=None
     -------
     The counts, an array, and the edges, a NumPy array.
     """
-    a = ravel(asarray(a))
-    if np.ndim(bins) == 0:
-        if bins is None or range is None:
-            raise ValueError("histogram takes bins= as edges, or as a number together with range=(low, high)")
-        low, high = map(float, range)
-        edges = np.linspace(low, high, operator.index(bins) + 1)
-    else:
-        edges = np.asarray(bins, dtype=np.float64)
-    if edges.ndim != 1 or len(edges) < 2 or np.any(edges[1:] < edges[:-1]):
-        raise ValueError("bins must increase monotonically, when an array")
-    number = len(edges) - 1
-    values = _floats(a)
-    # Bin 0 is below the first edge. What is at the last edge falls into the last bin; what is above it, or NaN, into none.
-    places = digitize(values, edges)
-    places = np.where(values == edges[-1], number, places)
-    places = np.where(np.isnan(values), number + 1, places)
-    counts = bincount(places, weights, number + 2)[1 : number + 1]
+    edges = _edges(bins, range)
+    counts = bincount(_bins(ravel(asarray(a)), edges), weights, len(edges) + 1)[1:-1]
     if density or normed:
         counts = counts / np.diff(edges) / counts.sum()
     return counts, edges
+
+
+def histogram2d(x, y, bins=10, range=None, normed=None, weights=None, density=None):
+    """How many points fall into each cell of a grid: the counts, and the edges along both axes.
+
+    Parameters
+    ----------
+    bins : int, array_like or pair of these
+        As for `histogram`, for both axes or for each.
+    range : pair of pairs, optional
+        The lowest and the highest edge along each axis.
+    """
+    counts, edges = histogramdd((x, y), bins, range, normed, weights, density)
+    return counts, *edges
+
+
+def histogramdd(sample, bins, range=None, normed=None, weights=None, density=None):
+    """How many points fall into each cell of a grid: the counts, and a list of the edges along each axis.
+
+    Parameters
+    ----------
+    sample : array or sequence of arrays
+        The points: an array of one row each, or an array of each coordinate.
+    bins, range
+        As for `histogram2d`.
+    """
+    if isinstance(sample, Array) or isinstance(sample, np.ndarray):
+        sample = asarray(sample)
+        sample = [sample[:, place] for place in builtins.range(sample.shape[1])]
+    of_each = isinstance(bins, (list, tuple)) and len(bins) == len(sample)
+    all_edges = [
+        _edges(bins[place] if of_each else bins, None if range is None else range[place])
+        for place in builtins.range(len(sample))
+    ]
+    cells, size = None, 1
+    for values, edges in zip(sample, all_edges):
+        places = _bins(ravel(asarray(values)), edges)
+        size *= len(edges) + 1
+        cells = places if cells is None else cells * (len(edges) + 1) + places
+    whole = bincount(cells, weights, size).reshape([len(edges) + 1 for edges in all_edges])
+    counts = whole[(slice(1, -1),) * len(all_edges)]
+    if density or normed:
+        counts = counts / counts.sum()
+        for axis, edges in enumerate(all_edges):
+            counts = counts / np.diff(edges).reshape([-1 if axis == own else 1 for own in builtins.range(counts.ndim)])
+    return counts, all_edges
+
+
+def _edges(bins, limits):
+    """The edges of bins that are given as such, or as a number within limits."""
+    if np.ndim(bins) == 0:
+        if bins is None or limits is None:
+            raise ValueError("histogram takes bins= as edges, or as a number together with range=(low, high)")
+        low, high = map(float, limits)
+        return np.linspace(low, high, operator.index(bins) + 1)
+    edges = np.asarray(bins, dtype=np.float64)
+    if edges.ndim != 1 or len(edges) < 2 or np.any(edges[1:] < edges[:-1]):
+        raise ValueError("bins must increase monotonically, when an array")
+    return edges
+
+
+def _bins(values, edges):
+    """The bin of each value, from 1: 0 is below all, the number of edges is above all or NaN. The last bin includes its
+    upper edge."""
+    values = _floats(values)
+    places = digitize(values, edges)
+    places = np.where(values == edges[-1], len(edges) - 1, places)
+    return np.where(np.isnan(values), len(edges), places)
 
 
 def cov(m, y=None, rowvar=True, bias=False, ddof=None):

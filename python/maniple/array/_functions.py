@@ -188,10 +188,14 @@ def median(a, axis=None, keepdims=False, out=None):
 
 
 def quantile(a, q, axis=None, keepdims=False, out=None, method="linear"):
-    """A quantile along an axis, linear between elements."""
+    """Quantiles along an axis, linear between elements: one, or several along a new first axis."""
     _no_keywords("quantile", out)
-    if method != "linear" or np.ndim(q):
-        raise TypeError("quantile of arrays takes one number q and method='linear'")
+    if method != "linear":
+        raise TypeError("quantile of arrays takes method='linear'")
+    if np.ndim(q) == 1:
+        return stack([quantile(a, each, axis, keepdims) for each in q])
+    if np.ndim(q):
+        raise ValueError("q must be a scalar or 1d")
     if not 0 <= q <= 1:
         raise ValueError("Quantiles must be in the range [0, 1]")
     a = _floats(asarray(a))
@@ -202,8 +206,8 @@ def quantile(a, q, axis=None, keepdims=False, out=None, method="linear"):
 
 
 def percentile(a, q, axis=None, keepdims=False, out=None, method="linear"):
-    """A percentile along an axis: `quantile` of ``q / 100``."""
-    return quantile(a, q / 100, axis=axis, keepdims=keepdims, out=out, method=method)
+    """Percentiles along an axis: `quantile` of ``q / 100``."""
+    return quantile(a, np.true_divide(q, 100), axis=axis, keepdims=keepdims, out=out, method=method)
 
 
 def _running(name, a, axis, dtype, out):
