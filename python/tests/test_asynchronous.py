@@ -73,7 +73,7 @@ async def test_the_loop_goes_on_while_tasks_run(client):
     while not waiting.done():
         await asyncio.sleep(0.01)
         turns += 1
-    assert turns > 10 and time.monotonic() - start > 0.4
+    assert turns > 2 and time.monotonic() - start > 0.4
     assert await waiting == [0.5]
 
 
