@@ -182,15 +182,20 @@ def start_local(settings):
     return run
 
 
-def end(run, failure=None):
-    """Ends a run, and waits until it has ended."""
+def end(run, failure=None, timeout=None):
+    """Ends a run, and waits until it has ended: also for tasks that run in this process."""
     global _world, _world_has_ended
     with _lock:
         if run in _live:
             _live.remove(run)
         if run is _world:
             _world, _world_has_ended = None, True
-    return run.end(failure)
+    try:
+        return run.end(failure, timeout)
+    except (KeyboardInterrupt, TimeoutError):
+        with _lock:
+            _live.append(run)
+        raise
 
 
 def _watch(run):
@@ -223,7 +228,12 @@ def _end_all():
                 stream.flush()
             except Exception:
                 pass
-        end(run, _failure)
+        grace = float(os.environ.get("MANIPLE_SHUTDOWN_GRACE_SECONDS", 5)) if run.is_local else None
+        try:
+            end(run, _failure, grace)
+        except TimeoutError:
+            print(f"Error: tasks still run {grace:g} s after the end of the program", file=sys.stderr, flush=True)
+            os._exit(1)
 
 
 def _refuse_forks():

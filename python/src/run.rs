@@ -108,6 +108,9 @@ pub(crate) struct Run {
     /// The number of the run's thread, as the system counts.
     #[pyo3(get)]
     thread_id: i32,
+    /// Whether all its tasks run in this process.
+    #[pyo3(get)]
+    is_local: bool,
 }
 
 #[pymethods]
@@ -119,20 +122,29 @@ impl Run {
 
     /// Ends the run on all ranks: well, or with the words of an error, and then with status 1. Waits until it has
     /// ended. Returns whether it had not ended before.
-    #[pyo3(signature = (failure = None))]
-    fn end(&self, py: Python<'_>, failure: Option<String>) -> PyResult<bool> {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(thread) = thread else { return Ok(false) };
+    ///
+    /// It has not ended if the wait is given up, or the time is over: it can be waited for again.
+    #[pyo3(signature = (failure = None, timeout = None))]
+    fn end(&self, py: Python<'_>, failure: Option<String>, timeout: Option<f64>) -> PyResult<bool> {
+        let timeout = waiting::timeout(timeout)?;
+        if self.thread.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            return Ok(false);
+        }
         let has_failed = failure.is_some();
-        // If the thread is at its end, the run has ended already.
+        // If the thread is at its end, or this was said before, nobody hears it.
         let _ = self.end.send(failure.map_or(Ending::Well, Ending::Failed));
-        let outcome = py.detach(|| {
-            let _ = thread.join();
-            self.events.lock().unwrap_or_else(PoisonError::into_inner).recv()
-        });
-        match outcome {
-            Ok(Event::Ended(Err(error))) if !has_failed => Err(errors::to_python(py, &error)),
-            _ => Ok(true),
+        let event = waiting::wait(py, timeout, |slice| match next_event(&self.events, slice) {
+            // Another thread has waited for it, too.
+            Err(Error::Ended) => Ok(None),
+            event => event.map(Some),
+        })?;
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = py.detach(|| thread.join());
+        }
+        match event {
+            Some(Event::Ended(Err(error))) if !has_failed => Err(errors::to_python(py, &error)),
+            event => Ok(event.is_some()),
         }
     }
 }
@@ -153,6 +165,7 @@ pub(crate) fn launched_rank() -> Option<u32> {
 #[pyfunction]
 pub(crate) fn start(py: Python<'_>, settings: Settings) -> PyResult<Option<Run>> {
     let owns_process = settings.serve.is_some() || launched_size().is_some_and(|size| size > 1);
+    let is_local = !owns_process && settings.connect.is_none();
     let ((report, events), (end, ending), (say, number)) = (channel(), channel(), channel());
     let driver = {
         let report = report.clone();
@@ -169,6 +182,8 @@ pub(crate) fn start(py: Python<'_>, settings: Settings) -> PyResult<Option<Run>>
         let _ = say.send(rustix::thread::gettid().as_raw_nonzero().get());
         let ended = settings.builder().and_then(|builder| match owns_process {
             true => builder.run(driver),
+            // Tasks are waited for as long as it takes: to end this process would end a notebook.
+            false if is_local => builder.shutdown_grace(Duration::MAX).execute(driver),
             false => builder.execute(driver),
         });
         let _ = report.send(Event::Ended(ended));
@@ -181,7 +196,7 @@ pub(crate) fn start(py: Python<'_>, settings: Settings) -> PyResult<Option<Run>>
     match event {
         Event::Drives(client) => {
             let thread_id = number.recv().unwrap_or(0);
-            Ok(Some(Run { client, end, events, thread: Mutex::new(Some(thread)), thread_id }))
+            Ok(Some(Run { client, end, events, thread: Mutex::new(Some(thread)), thread_id, is_local }))
         }
         Event::Ended(Ok(())) => {
             let _ = py.detach(|| thread.join());

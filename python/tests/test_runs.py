@@ -299,3 +299,74 @@ def test_map_of_map_and_sum(ranks):
 @pytest.mark.parametrize("ranks", FEW)
 def test_the_executor_example(ranks):
     assert run_file(EXAMPLES / "executor.py", ranks).check().out == "primes below 20000: 2262\n"
+
+
+def test_a_client_waits_for_the_tasks_of_this_process(program):
+    environment = {**os.environ, "MANIPLE_SHUTDOWN_GRACE_SECONDS": "0.3"}
+    text = """
+        import time
+        from maniple import Client
+
+        client = Client(n_workers=1)
+        future = client.submit(time.sleep, 1.5)
+        time.sleep(0.2)
+        client.close()
+        print("closed")
+    """
+    assert program(text, env=environment).check().out == "closed\n"
+
+
+def test_a_program_ends_though_a_task_runs_on(program):
+    environment = {**os.environ, "MANIPLE_SHUTDOWN_GRACE_SECONDS": "0.3"}
+    text = """
+        import time
+        from maniple import Client
+
+        client = Client(n_workers=1)
+        future = client.submit(time.sleep, 60)
+        time.sleep(0.2)
+        print("the end")
+    """
+    start = time.monotonic()
+    ended = program(text, env=environment)
+    assert (ended.status, ended.out) == (1, "the end\n") and time.monotonic() - start < 30
+    assert ended.err == "Error: tasks still run 0.3 s after the end of the program\n"
+
+
+def test_two_threads_may_close_a_client(program):
+    text = """
+        import threading, time
+        from maniple import LocalCluster, Client
+
+        cluster = LocalCluster(n_workers=1)
+        client = Client(cluster)
+        future = client.submit(time.sleep, 1)
+        time.sleep(0.2)
+        run = cluster._run
+        ends = [threading.Thread(target=run.end) for _ in range(2)]
+        for end in ends:
+            end.start()
+        for end in ends:
+            end.join()
+        cluster.close()
+        print("closed")
+    """
+    assert program(text).check().out == "closed\n"
+
+
+def test_ctrl_c_ends_the_wait_for_tasks(program):
+    text = """
+        import signal, threading, time
+        from maniple import Client
+
+        client = Client(n_workers=1)
+        future = client.submit(time.sleep, 2)
+        time.sleep(0.2)
+        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+        start = time.monotonic()
+        try:
+            client.close()
+        except KeyboardInterrupt:
+            print("interrupted", time.monotonic() - start < 1.5)
+    """
+    assert program(text).check().out == "interrupted True\n"
