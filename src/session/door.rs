@@ -3,10 +3,12 @@
 //! Whoever connects has [`HANDSHAKE_TIMEOUT`] to prove that it knows the token, and costs a thread and a few hundred
 //! bytes until then. Of these strangers there are at most [`STRANGERS_MAX`] at a time at the socket, and as many at the
 //! port: one more takes the place of the one that has been there longest. So strangers that stay silent keep no session
-//! out, and those at the port concern none at the socket.
+//! out, and those at the port concern none at the socket. Of connections to the port so many are taken in a second
+//! ([`Allowance`]); others wait.
 
 use super::{
     Resumption, STOP, Serve,
+    allowance::Allowance,
     file::{self, Connection},
     handshake::{ANSWER_BYTES, ClusterSide, HELLO_BYTES, Identity, Purpose, Token, Verdict},
     random, read_within,
@@ -220,9 +222,10 @@ impl Serving {
     fn start(&mut self) -> Result<()> {
         let unix = Arc::clone(&self.unix);
         let accept = move || unix.accept().map(|(stream, _)| Stream::Unix(stream));
-        listen(Arc::clone(&self.shared), accept)?;
+        listen(Arc::clone(&self.shared), accept, None)?;
         if let Some(tcp) = self.tcp.clone() {
-            listen(Arc::clone(&self.shared), move || tcp.accept().map(|(stream, _)| Stream::Tcp(stream)))?;
+            let accept = move || tcp.accept().map(|(stream, _)| Stream::Tcp(stream));
+            listen(Arc::clone(&self.shared), accept, Some(Allowance::new(Instant::now())))?;
         }
         Ok(())
     }
@@ -263,13 +266,22 @@ impl Drop for Serving {
     }
 }
 
-/// Starts a thread that accepts connections.
-fn listen(shared: Arc<Shared>, accept: impl Fn() -> io::Result<Stream> + Send + 'static) -> io::Result<()> {
+/// Starts a thread that accepts connections, as many as is allowed: whoever likes can reach a port.
+fn listen(
+    shared: Arc<Shared>,
+    accept: impl Fn() -> io::Result<Stream> + Send + 'static,
+    mut allowance: Option<Allowance>,
+) -> io::Result<()> {
     let strangers = Arc::new(Mutex::new(Strangers::default()));
     let run = move || {
         while !shared.is_over.load(Ordering::SeqCst) {
             match accept() {
-                Ok(stream) => meet(&shared, &strangers, stream),
+                Ok(stream) => {
+                    meet(&shared, &strangers, stream);
+                    if let Some(allowance) = &mut allowance {
+                        thread::sleep(allowance.count(Instant::now()));
+                    }
+                }
                 // There may be too many open files; that may change.
                 Err(_) => thread::sleep(Duration::from_millis(50)),
             }

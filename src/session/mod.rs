@@ -4,6 +4,7 @@
 //!
 //! What travels once they do is [`comm::relay`](crate::comm::relay)'s.
 
+mod allowance;
 pub(crate) mod door;
 pub(crate) mod file;
 pub(crate) mod handshake;
