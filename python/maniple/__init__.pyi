@@ -10,36 +10,6 @@ _R = TypeVar("_R")
 _T = TypeVar("_T")
 _Where = int | str | Iterable[int | str] | None
 
-__all__ = [
-    "CancelledError",
-    "Client",
-    "ClientExecutor",
-    "Delayed",
-    "Future",
-    "KilledWorker",
-    "LocalCluster",
-    "PBSCluster",
-    "RemoteTraceback",
-    "RunError",
-    "SLURMCluster",
-    "TaskError",
-    "__version__",
-    "as_completed",
-    "compute",
-    "default_client",
-    "delayed",
-    "get_client",
-    "get_worker",
-    "initialize",
-    "progress",
-    "rejoin",
-    "secede",
-    "serve",
-    "visualize",
-    "wait",
-    "worker_client",
-]
-
 __version__: str
 
 class RunError(RuntimeError): ...

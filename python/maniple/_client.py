@@ -754,14 +754,7 @@ class as_completed:
     def __next__(self):
         if not self._waiting:
             raise StopIteration
-        left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-        future = self._waiting.pop(self._completions.next(left))
-        if not self._with_results:
-            return future
-        if self._raise_errors:
-            return future, future._now("result")
-        error = future._now("exception")
-        return future, future._now("result") if error is None else error
+        return self._returned(self._completions.next(self._time_left()))
 
     def __aiter__(self):
         return self
@@ -769,10 +762,16 @@ class as_completed:
     async def __anext__(self):
         if not self._waiting:
             raise StopAsyncIteration
-        left = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
         from ._asynchronous import next_of
 
-        future = self._waiting.pop(await next_of(self._completions, left))
+        return self._returned(await next_of(self._completions, self._time_left()))
+
+    def _time_left(self):
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def _returned(self, number):
+        """What is returned for the future of this number, which has ended."""
+        future = self._waiting.pop(number)
         if not self._with_results:
             return future
         error = None if self._raise_errors else future._now("exception")

@@ -4,7 +4,6 @@ import operator
 
 from . import _client, _html, _maniple
 from ._functions import name_of
-from ._maniple import Future
 
 
 class Collection:
@@ -150,44 +149,47 @@ def persisted(future):
 
 def submit_all(client, values, options):
     """Futures of delayed calls and arrays. A call that several others need is made once."""
-    known = {}
-    futures = []
     for value in values:
         if not isinstance(value, (Delayed, Collection)):
             raise TypeError(f"compute takes delayed values and arrays, not a {type(value).__name__}")
-        _submit(client, value, options, known)
-        futures.append(known[id(value)])
-    return futures
+    known = {}
+    for value, _ in _in_order(values):
+        known[id(value)] = _submit(client, value, options, known)
+    return [known[id(value)] for value in values]
 
 
-def _submit(client, value, options, known):
+def _in_order(values):
+    """Delayed calls and arrays, and those that they need, each once, what is needed first; each with what it needs."""
+    seen = set()
     # No recursion: chains may be long.
-    pending = [value]
+    pending = list(values)[::-1]
     while pending:
-        call = pending[-1]
-        if id(call) in known:
-            pending.pop()
-            continue
-        if isinstance(call, Collection):
-            known[id(call)] = call._to_future(client, {})
-            continue
-        if isinstance(call.__dict__.get("_future"), Future):
-            known[id(call)] = call._future
-            continue
+        value = pending[-1]
         needed = []
-        _client._replace((call._args, call._kwargs), (Delayed, Collection), needed.append)
-        missing = [other for other in needed if id(other) not in known]
+        if isinstance(value, Delayed) and "_future" not in value.__dict__:
+            _client._replace((value._args, value._kwargs), (Delayed, Collection), needed.append)
+        missing = [other for other in needed if id(other) not in seen]
         if missing:
-            pending.extend(missing)
+            pending.extend(missing[::-1])
             continue
-        args, kwargs = _client._replace((call._args, call._kwargs), (Delayed, Collection), lambda other: known[id(other)])
-        chosen = {**call._options, **options}
-        # Keywords of the call may have the names of options.
-        clash = set(kwargs) & _SUBMIT_KEYWORDS
-        if clash:
-            known[id(call)] = client.submit(_apply, call._function, args, kwargs, **chosen)
-        else:
-            known[id(call)] = client.submit(call._function, *args, **chosen, **kwargs)
+        pending.pop()
+        if id(value) not in seen:
+            seen.add(id(value))
+            yield value, needed
+
+
+def _submit(client, call, options, known):
+    """A future of a call or an array, whose needs have futures already."""
+    if isinstance(call, Collection):
+        return call._to_future(client, {})
+    if "_future" in call.__dict__:
+        return call._future
+    args, kwargs = _client._replace((call._args, call._kwargs), (Delayed, Collection), lambda other: known[id(other)])
+    chosen = {**call._options, **options}
+    # Keywords of the call may have the names of options.
+    if set(kwargs) & _SUBMIT_KEYWORDS:
+        return client.submit(_apply, call._function, args, kwargs, **chosen)
+    return client.submit(call._function, *args, **chosen, **kwargs)
 
 
 _SUBMIT_KEYWORDS = {"key", "pure", "workers", "resources", "retries", "priority", "allow_other_workers"}
@@ -236,23 +238,11 @@ def visualize(*values, filename="maniple.svg", **ignored):
         raise TypeError("visualize takes delayed values and arrays")
     if len(roots) == 1 and isinstance(roots[0], Collection):
         return roots[0].visualize(path)
-    names, places = [], {}
-    pending = roots[::-1]
-    # No recursion: chains may be long.
-    while pending:
-        value = pending[-1]
-        needed = []
-        if isinstance(value, Delayed) and "_future" not in value.__dict__:
-            _client._replace((value._args, value._kwargs), (Delayed, Collection), needed.append)
-        missing = [other for other in needed if id(other) not in places]
-        if missing:
-            pending.extend(missing[::-1])
-            continue
-        pending.pop()
-        if id(value) not in places:
-            places[id(value)] = len(names)
-            names.append((_label(value), [places[id(other)] for other in needed]))
-    _maniple.draw_calls(names, [places[id(root)] for root in roots], path)
+    calls, places = [], {}
+    for value, needed in _in_order(roots):
+        places[id(value)] = len(calls)
+        calls.append((_label(value), [places[id(other)] for other in needed]))
+    _maniple.draw_calls(calls, [places[id(root)] for root in roots], path)
     return _html.picture(path)
 
 

@@ -4,8 +4,6 @@ import concurrent.futures
 import pickle
 import traceback
 
-import tblib
-
 from . import _functions
 
 # What a task may add to its failure; the library drops more.
@@ -45,6 +43,8 @@ def traceback_of(error):
     remote = getattr(error, "__cause__", None)
     if not isinstance(remote, RemoteTraceback):
         return None
+    import tblib
+
     return tblib.Traceback.from_string(remote.text).as_traceback()
 
 

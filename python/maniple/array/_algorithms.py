@@ -7,8 +7,8 @@ import numpy as np
 
 from .. import _maniple
 from ._array import Array
-from ._create import from_array, ones_like
-from ._functions import _floats, asarray, concatenate, flip, ravel, stack, take
+from ._create import arange, from_array, ones_like, zeros
+from ._functions import _floats, asarray, broadcast_to, concatenate, flip, ravel, stack, take
 from ._types import axis_index
 
 
@@ -329,8 +329,6 @@ def rot90(m, k=1, axes=(0, 1)):
 
 def indices(dimensions, dtype=int, chunks="auto"):
     """For each axis of a shape an array of the places along it."""
-    from ._create import arange, zeros
-
     shape = tuple(map(operator.index, dimensions))
     whole = zeros(shape, dtype=dtype, chunks=chunks)
     return stack([
@@ -354,13 +352,7 @@ def meshgrid(*xi, sparse=False, indexing="xy"):
     if sparse:
         return shaped
     full = np.broadcast_shapes(*(array.shape for array in shaped)) if shaped else ()
-    return [_broadcast(array, full) for array in shaped]
-
-
-def _broadcast(array, shape):
-    from ._functions import broadcast_to
-
-    return broadcast_to(array, shape)
+    return [broadcast_to(array, full) for array in shaped]
 
 
 def average(a, axis=None, weights=None, returned=False, keepdims=False):
@@ -378,7 +370,7 @@ def average(a, axis=None, weights=None, returned=False, keepdims=False):
             raise ValueError("Length of weights not compatible with specified axis.")
         shape = [1] * a.ndim
         shape[axis] = -1
-        weights = _broadcast(weights.reshape(shape), a.shape)
+        weights = broadcast_to(weights.reshape(shape), a.shape)
     total = _floats(weights).sum(axis=axis, keepdims=keepdims)
     mean = (a * weights).sum(axis=axis, keepdims=keepdims) / total
     return (mean, total) if returned else mean

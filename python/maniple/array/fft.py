@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _maniple
 from ._algorithms import pad
+from ._create import from_array
 from ._functions import asarray
 from ._types import axis_index, axis_tuple
 
@@ -132,8 +133,6 @@ def ifftshift(x, axes=None):
 
 
 def _frequencies(values, d, n, chunks):
-    from ._create import from_array
-
     return from_array(values / (n * d), chunks=chunks)
 
 
