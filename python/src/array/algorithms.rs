@@ -2,19 +2,15 @@
 
 use super::{
     ArrayCore,
-    any::{AnyArray, Packed, no_operation, of_type, with_array, with_type},
+    any::{AnyArray, no_operation, of_type, with_array, with_type},
     axes_of, caught,
+    create::{Sizes, element},
+    made,
     operations::{like, unknown},
 };
 use crate::{client::Core, errors};
 use maniple::array::{DataType, Norm, Side, einsum};
-use pyo3::{exceptions::PyValueError, prelude::*};
-
-type Sizes = Vec<Vec<usize>>;
-
-fn made(name: &str, result: Result<AnyArray, DataType>) -> PyResult<ArrayCore> {
-    super::made(name, result)
-}
+use pyo3::prelude::*;
 
 /// Several arrays, or the exception for an element type that has no such operation.
 fn all_made<const N: usize>(name: &str, result: Result<[AnyArray; N], DataType>) -> PyResult<[ArrayCore; N]> {
@@ -155,16 +151,10 @@ pub(crate) fn array_pad(
     axis: usize,
     before: usize,
     after: usize,
-    element: &[u8],
+    bytes: &[u8],
 ) -> PyResult<ArrayCore> {
-    fn value<T: Packed>(_: &maniple::Array<T>, bytes: &[u8]) -> PyResult<T> {
-        T::unpack(bytes).pop().ok_or_else(|| PyValueError::new_err("no element to pad with"))
-    }
     caught(|| {
-        made(
-            "pad",
-            with_array!(Element, &array.0, x => x.pad(axis, before, after, value(x, element)?).into()),
-        )
+        made("pad", with_array!(Element, &array.0, x => x.pad(axis, before, after, element(bytes)?).into()))
     })
 }
 

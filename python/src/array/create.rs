@@ -12,13 +12,13 @@ use maniple::{
 };
 use pyo3::{buffer::PyBuffer, exceptions::PyValueError, prelude::*};
 
-type Sizes = Vec<Vec<usize>>;
+pub(super) type Sizes = Vec<Vec<usize>>;
 
 fn shape_of(chunks: &Sizes) -> Vec<usize> {
     chunks.iter().map(|sizes| sizes.iter().sum()).collect()
 }
 
-fn element<T: Packed>(bytes: &[u8]) -> PyResult<T> {
+pub(super) fn element<T: Packed>(bytes: &[u8]) -> PyResult<T> {
     match T::unpack(bytes).as_slice() {
         [element] => Ok(*element),
         others => Err(PyValueError::new_err(format!("{} elements where one is due", others.len()))),
