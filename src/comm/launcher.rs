@@ -1,9 +1,12 @@
 //! What the environment says about the launcher of this process.
 //!
+//! A process of a worker that the program itself has started counts as launched, too.
+//!
 //! An MPI program started by another library's launcher becomes N worlds of one rank each, and
 //! neither the launcher nor MPI complains. The launcher's variables tell how many ranks were meant.
 //! This module reads them, and nothing else: it works without MPI.
 
+use super::processes::Membership;
 use std::env;
 
 /// Slurm's launcher.
@@ -21,11 +24,17 @@ pub struct Launcher {
 impl Launcher {
     /// The launcher of this process, if one announces itself.
     pub fn of_this_process() -> Option<Self> {
+        if let Some(Membership { size, .. }) = Membership::of_this_process() {
+            return Some(Self { name: "maniple", size });
+        }
         Self::find(|name| env::var(name).ok())
     }
 
     /// The number of this process among those that the launcher started, if the launcher says.
     pub fn rank_of_this_process() -> Option<u32> {
+        if let Some(Membership { rank, .. }) = Membership::of_this_process() {
+            return Some(rank.0);
+        }
         let names =
             ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PALS_RANKID", "MV2_COMM_WORLD_RANK", "SLURM_PROCID"];
         names.iter().find_map(|name| env::var(name).ok()?.parse().ok())

@@ -12,6 +12,7 @@ pub mod buffer;
 pub mod launcher;
 #[cfg(feature = "mpi")]
 pub mod mpi;
+pub mod processes;
 pub mod relay;
 #[cfg(feature = "testing")]
 pub mod simulated;

@@ -21,10 +21,11 @@ mod start;
 mod supervisor;
 mod survey;
 mod time;
+mod transports;
 
 use crate::{
     client::Client,
-    comm::{Transport, launcher::Launcher, threads},
+    comm::{Transport, launcher::Launcher},
     current,
     dashboard::{Address, Dashboard, Sources},
     device::{Binding, DeviceType},
@@ -59,6 +60,8 @@ use std::{
 };
 pub(crate) use survey::survey;
 use time::Clock;
+use transports::LocalProcesses;
+pub(crate) use transports::singletons;
 
 /// The exit status of a rank whose driver failed.
 const STATUS_FAILED: i32 = 1;
@@ -70,9 +73,6 @@ const STATUS_STOPPING: i32 = 75;
 const STATUS_BROKEN: i32 = 70;
 /// The exit status of ranks that cannot continue since rank 0, rank 1 or they failed: `EX_UNAVAILABLE`.
 const STATUS_LOST: i32 = 69;
-/// How long ranks wait for each other at the end, besides the grace for tasks.
-#[cfg(feature = "mpi")]
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a rank that has nothing to say waits before it exits with an error's status: some launchers
 /// kill the others at the first such exit, and the driver is to have its word.
 const WORD_BEFORE_EXIT: Duration = Duration::from_millis(250);
@@ -278,6 +278,21 @@ impl Builder {
         self.set(|settings| settings.local_workers = Some(workers.max(1)))
     }
 
+    /// Starts workers as processes of this host, with a scheduler beside the driver in this process: for programs whose
+    /// tasks exclude each other within one process, such as Python's. They share memory; MPI is not used.
+    ///
+    /// `command` makes the command of a worker. Its program must come to [`run`](Self::run) or
+    /// [`execute`](Self::execute), as every rank does under a launcher; its own settings and environment count there.
+    /// It has no standard input, and is killed when the calling thread ends. The run survives the loss of workers.
+    pub fn local_processes(
+        self,
+        workers: u32,
+        command: impl Fn() -> process::Command + Send + Sync + 'static,
+    ) -> Self {
+        let processes = LocalProcesses { workers: workers.max(1), command: Arc::new(command) };
+        self.set(|settings| settings.local_processes = Some(processes))
+    }
+
     /// Time that running tasks have to finish when the run ends.
     pub fn shutdown_grace(self, grace: Duration) -> Self {
         self.set(|settings| settings.shutdown_grace = grace)
@@ -479,12 +494,12 @@ impl Builder {
         if let Ok(settings @ Settings { connect: Some(file), .. }) = &settings {
             return connecting::run(file.as_deref(), driver, settings, owns_process, prepare);
         }
-        let mut ends = self.transports().map_err(Stopped::alone)?;
+        let (mut ends, family) = self.transports().map_err(Stopped::alone)?;
         let size = ends[0].size();
         let has_all_ranks = ends.len() > 1;
         let driver_end = if has_all_ranks { driver_of(size).index() } else { 0 };
         let own = ends.remove(driver_end);
-        thread::scope(|scope| {
+        let ended = thread::scope(|scope| {
             // The other ranks of a run within one process.
             for transport in ends {
                 let settings = settings.clone();
@@ -508,61 +523,12 @@ impl Builder {
                 })?;
             prepare(&member.engine);
             member.take_part(is_driver.then_some(driver))
-        })
-    }
-
-    /// The ends of the transport that are in this process: one, or all.
-    fn transports(&self) -> Result<Vec<Box<dyn Transport>>> {
-        let launcher = Launcher::of_this_process();
-        #[cfg(feature = "mpi")]
-        {
-            use crate::comm::mpi::{MpiConfig, MpiTransport};
-            let bytes = self.settings.as_ref().map_or(256 << 20, |settings| settings.frame_bytes_max);
-            let grace = self.settings.as_ref().map_or(Duration::ZERO, |settings| settings.shutdown_grace);
-            // Who waits for others at the end gives up later than a rank whose task will not end.
-            let close_timeout = grace.min(units::NEVER) + CLOSE_TIMEOUT;
-            let survives = self.settings.as_ref().is_ok_and(|settings| settings.survive);
-            let config = MpiConfig { frame_bytes_max: bytes, body_bytes_max: bytes, close_timeout, survives };
-            if let Some(communicator) = self.communicator {
-                // SAFETY: the caller has an MPI communicator, so MPI is initialised and it is valid.
-                let transport = unsafe { MpiTransport::on(communicator, config)? };
-                return Ok(vec![Box::new(transport)]);
-            }
-            machine::undo_default_binding(|name| std::env::var(name).ok());
-            if let Some(launcher) = launcher.filter(|launcher| launcher.size > 1) {
-                if survives {
-                    supervisor::supervise(launcher)?;
-                }
-                let transport = MpiTransport::world(config)?;
-                if transport.size() == 1 {
-                    return Err(singletons(launcher));
-                }
-                return Ok(vec![Box::new(transport)]);
-            }
+        });
+        if let Some(family) = family {
+            family.end(transports::EXIT_TIMEOUT);
         }
-        #[cfg(not(feature = "mpi"))]
-        if let Some(launcher) = launcher.filter(|launcher| launcher.size > 1) {
-            return Err(singletons(launcher));
-        }
-        let workers = self.settings.as_ref().ok().and_then(|settings| settings.local_workers);
-        let size = workers.map_or(1, |workers| workers + 2);
-        Ok(threads::world(size).into_iter().map(|end| Box::new(end) as Box<dyn Transport>).collect())
+        ended
     }
-}
-
-/// N programs each of which believes to be alone.
-pub(crate) fn singletons(launcher: Launcher) -> Error {
-    #[cfg(feature = "mpi")]
-    let library = crate::comm::mpi::library_version();
-    #[cfg(not(feature = "mpi"))]
-    let library = "none: it was built without the feature `mpi`";
-    Error::World(format!(
-        "host {}: {} started {} ranks, but the MPI library of this program ({library}) knows of one: {}",
-        machine::host_name(),
-        launcher.name,
-        launcher.size,
-        launcher.remedy()
-    ))
 }
 
 /// Begins to show the run to whoever has the token.

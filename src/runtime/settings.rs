@@ -1,6 +1,6 @@
 //! What a run can be told: by the builder, else by `MANIPLE_*` variables, else not at all.
 
-use super::{Builder, time};
+use super::{Builder, time, transports::LocalProcesses};
 use crate::{
     dashboard::Address,
     device::{Binding, DeviceType},
@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     pub small_bytes_max: usize,
     pub frame_bytes_max: usize,
     pub local_workers: Option<u32>,
+    pub local_processes: Option<LocalProcesses>,
     pub shutdown_grace: Duration,
     /// Whether the run shall survive the loss of workers, and how many may be lost that had one task.
     pub survive: bool,
@@ -106,6 +107,7 @@ impl Settings {
             small_bytes_max: number(&read, "MANIPLE_SMALL_BYTES")?.unwrap_or(512),
             frame_bytes_max: number(&read, "MANIPLE_FRAME_BYTES")?.unwrap_or(256 << 20),
             local_workers: at_least_one(&read, "MANIPLE_LOCAL_WORKERS")?,
+            local_processes: None,
             shutdown_grace: seconds(&read, "MANIPLE_SHUTDOWN_GRACE_SECONDS")?
                 .unwrap_or(Duration::from_secs(5)),
             survive: flag(&read, "MANIPLE_SURVIVE")?,

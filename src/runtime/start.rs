@@ -3,7 +3,7 @@
 use super::{loss, settings::Settings, time};
 use crate::{
     cluster::{Cluster, DeviceRecord, RankRecord},
-    comm::{Transport, bell::Cores},
+    comm::{Transport, bell::Cores, processes},
     device::{
         Binding, Device,
         binding::{self, Bound},
@@ -23,7 +23,11 @@ use crate::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
-use std::{panic::catch_unwind, path::PathBuf, sync::Arc};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::Arc,
+};
 
 /// Said when another rank's greeting makes no sense.
 pub(super) const UNREADABLE: &str =
@@ -93,6 +97,9 @@ impl Hello {
         journal: Option<journal::Start>,
         trouble: Option<String>,
     ) -> Self {
+        // Processes that this library has started itself are not ended by a launcher.
+        let is_own = transport.name() == processes::NAME;
+        let survive = settings.survive || is_own;
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             fingerprint: task::fingerprint(),
@@ -119,9 +126,9 @@ impl Hello {
             parts,
             live: settings.dashboard.is_some(),
             journal,
-            survive: settings.survive,
-            mortal: settings.survive.then(why_mortal).flatten(),
-            place: settings.survive.then(|| loss::watched_place(&machine::host_name())).flatten(),
+            survive,
+            mortal: settings.survive.then(why_mortal).flatten().filter(|_| !is_own),
+            place: survive.then(|| loss::watched_place(&machine::host_name())).flatten(),
             serves: settings.serve.is_some(),
             trouble,
         }
@@ -159,7 +166,8 @@ fn mortal(hellos: &[Hello], cluster: &Cluster) -> Option<String> {
     if hellos[0].transport == "threads" {
         return Some("all ranks are one process".into());
     }
-    if cluster.worker_count() < 2 {
+    // Where workers are processes of the program's own, it goes on without any, and tells why their tasks fail.
+    if cluster.worker_count() < 2 && hellos[0].transport != processes::NAME {
         return Some("there is no other worker".into());
     }
     hellos.iter().find_map(|hello| hello.mortal.clone())
@@ -296,7 +304,8 @@ pub(super) fn bind(
         let bind =
             || Device::bind(place as u32, settings.device, settings.device_type, limit, is_timed, &folder);
         // `ocl` panics at what it does not expect of a driver, and the other ranks wait for this one.
-        catch_unwind(bind).unwrap_or_else(|_| Err(Error::Device("the OpenCL driver cannot be used".into())))
+        catch_unwind(AssertUnwindSafe(bind))
+            .unwrap_or_else(|_| Err(Error::Device("the OpenCL driver cannot be used".into())))
     });
     let bound = bound.transpose();
     let seat = |device: &Device| {

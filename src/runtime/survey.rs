@@ -26,7 +26,7 @@ pub(crate) fn survey<F: Serialize + DeserializeOwned>(look: impl FnOnce() -> F) 
         // Ranks that are threads have nothing to add.
         settings.local_workers = None;
     }
-    let mut ends = builder.transports()?;
+    let (mut ends, _) = builder.transports()?;
     let mut transport = ends.pop().expect("a process has an end of the transport");
     let Introduction { settings, hello, lease: _lease, .. } = introduce(&*transport, builder.settings)?;
     let bytes = codec::to_bytes(&(hello, look()));

@@ -4,5 +4,7 @@ mod arrays;
 mod delayed;
 mod new_crate;
 #[cfg(target_os = "linux")]
+mod processes;
+#[cfg(target_os = "linux")]
 mod scripts;
 mod simulation;

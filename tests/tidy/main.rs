@@ -165,7 +165,7 @@ fn unsafe_code_is_in_few_files_and_says_why() {
         "/runtime/supervisor.rs",
         "/host/machine.rs",
         "/runtime/signals.rs",
-        "/runtime/mod.rs",
+        "/runtime/transports.rs",
         "/runtime/leaving.rs",
         "/worker/overflow.rs",
     ];
