@@ -1,7 +1,7 @@
 """Maniple: an MPI-native task runtime with the names of `dask.distributed`; `maniple.array` has those of `dask.array`.
 
 ``mpirun -n 6 python script.py`` starts one program six times: rank 0 schedules, rank 1 goes on as the driver after
-`initialize`, ranks 2 and up run tasks. Without a launcher the same script runs in one process, on threads.
+`initialize`, ranks 2 and up run tasks. Without a launcher `Client` starts worker processes on this host.
 
 Importing the package starts nothing: MPI is initialised by `initialize` or the first `Client`.
 """

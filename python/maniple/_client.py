@@ -24,21 +24,28 @@ DoneAndNotDoneFutures = collections.namedtuple("DoneAndNotDoneFutures", "done no
 
 
 class LocalCluster:
-    """A run in this process: a scheduler and workers, which are threads.
+    """A cluster on this host: this process schedules and drives, and starts workers, which end with it.
 
-    Python functions hold the GIL, so that one of them computes at a time, whatever the number of workers; NumPy and
-    others release it for long operations. Worker processes need a launcher: ``mpirun -n 6 python script.py``.
+    Workers are processes that share memory, without MPI, since Python functions hold the GIL. One that dies is lost:
+    its tasks run elsewhere.
 
     Parameters
     ----------
     n_workers : int, optional
-        Workers. By default one thread group does everything.
+        Workers. By default one for each of up to 4 cores, and fewer with several threads each on more cores.
     threads_per_worker : int, optional
         Tasks that each worker runs at a time. By default the workers share the cores.
     memory_limit : str or float, optional
         Memory for the values of each worker.
-    processes : bool, optional
-        True is refused: see above.
+    processes : bool
+        With False workers are threads of this process, and one Python function computes at a time; NumPy and others
+        release the GIL for long operations. Without ``n_workers`` one group of threads does everything.
+
+    Examples
+    --------
+    >>> with LocalCluster(n_workers=2) as cluster, Client(cluster) as client:
+    ...     client.submit(sum, [1, 2, 3]).result()
+    6
     """
 
     def __init__(
@@ -46,17 +53,12 @@ class LocalCluster:
         n_workers=None,
         threads_per_worker=None,
         memory_limit=None,
-        processes=None,
+        processes=True,
         local_directory=None,
         resources=None,
         dashboard_address=None,
         **ignored,
     ):
-        if processes:
-            raise NotImplementedError(
-                "LocalCluster(processes=True): workers of one process are threads; start worker processes with "
-                "mpirun -n N python script.py and maniple.initialize()"
-            )
         _refuse_unknown("LocalCluster", ignored)
         if ignored.get("asynchronous"):
             raise NotImplementedError("LocalCluster(asynchronous=True): pass Client(asynchronous=True) the cluster")
@@ -67,7 +69,9 @@ class LocalCluster:
         if memory_limit == "auto":
             memory_limit = None
         settings = _start._settings(threads_per_worker, memory_limit, local_directory, resources, dashboard_address)
-        if n_workers is not None:
+        if processes or processes is None:
+            settings = _start.processes(settings, n_workers)
+        elif n_workers is not None:
             settings["n_workers"] = n_workers
         self._run = _start.start_local(settings)
         self._core = self._run.core()

@@ -3,6 +3,7 @@
 import atexit
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -43,7 +44,7 @@ def initialize(
     Rank 0 schedules and ranks 2 and up run tasks: they serve within this call, and exit when the run ends, with its
     status. Rank 1 returns and goes on as the driver; its uncaught exceptions end all ranks. Every rank calls this,
     before it does anything that only the driver should do. Without a launcher it returns at once, and `Client` starts
-    a run in this process.
+    worker processes.
 
     Parameters
     ----------
@@ -137,7 +138,7 @@ def serve(scheduler_file=None, *, tcp=None, idle_timeout=None, n_workers=None, *
     idle_timeout : float, optional
         Seconds without a session after which the cluster ends. By default it waits for `Client.shutdown` or SIGTERM.
     n_workers : int, optional
-        Without a launcher, the number of workers, which are threads.
+        Without a launcher, the number of workers, which are processes of this host.
     nthreads, memory_limit, local_directory, resources, dashboard, report
         As `initialize`.
     """
@@ -150,8 +151,8 @@ def serve(scheduler_file=None, *, tcp=None, idle_timeout=None, n_workers=None, *
     settings["serve"] = ",".join(words)
     if idle_timeout is not None:
         settings["idle_timeout"] = float(idle_timeout)
-    if n_workers is not None and not is_launched():
-        settings["n_workers"] = n_workers
+    if not is_launched():
+        settings = processes(settings, n_workers)
     _start_world(settings)
 
 
@@ -174,8 +175,34 @@ class Session:
         self.close()
 
 
+def processes(settings, n_workers=None):
+    """The settings of a run whose workers are processes of this host: by default as many as Dask starts."""
+    if n_workers is None:
+        cores = len(os.sched_getaffinity(0))
+        n_workers = cores if cores <= 4 else min(n for n in range(2, cores + 1) if cores % n == 0 and n * n >= cores)
+    of_worker = {name: settings[name] for name in _OF_WORKERS if name in settings}
+    # Modules that this program can import, its workers can, too.
+    code = f"import sys; sys.path[:] = {sys.path!r}; from maniple._start import work; work({of_worker!r})"
+    command = [sys.executable, *subprocess._args_from_interpreter_flags(), "-c", code]
+    return settings | {"n_workers": n_workers, "command": command}
+
+
+# The settings that concern workers.
+_OF_WORKERS = ("nthreads", "memory_limit", "local_directory", "resources")
+
+
+def work(settings):
+    """What the process of a worker runs: it serves until the run ends."""
+    _prepare_to_serve()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _maniple.start(settings)
+    except RunError as error:
+        sys.exit(f"Error: {error}")
+
+
 def start_local(settings):
-    """Starts a run in this process."""
+    """Starts a run in this process, with workers as its threads or as processes."""
     run = _maniple.start(settings)
     with _lock:
         _watch(run)

@@ -7,6 +7,8 @@ use crate::{client::Core, errors, waiting};
 use maniple::{Error, MemoryLimit, Result, Runtime, info::Launcher};
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
 use std::{
+    ffi::OsString,
+    process::Command,
     sync::{
         Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -37,6 +39,9 @@ pub(crate) struct Settings {
     nthreads: Option<u32>,
     #[pyo3(default)]
     n_workers: Option<u32>,
+    /// The command of a worker, where workers are processes.
+    #[pyo3(default)]
+    command: Option<Vec<OsString>>,
     #[pyo3(default)]
     memory_limit: Option<String>,
     #[pyo3(default)]
@@ -65,8 +70,17 @@ impl Settings {
         if let Some(threads) = self.nthreads {
             builder = builder.threads(threads);
         }
-        if let Some(workers) = self.n_workers {
-            builder = builder.local_workers(workers);
+        match (self.n_workers, self.command) {
+            (Some(workers), Some(words)) => {
+                let command = move || {
+                    let mut command = Command::new(&words[0]);
+                    command.args(&words[1..]);
+                    command
+                };
+                builder = builder.local_processes(workers, command);
+            }
+            (Some(workers), None) => builder = builder.local_workers(workers),
+            (None, _) => {}
         }
         if let Some(limit) = self.memory_limit {
             builder = builder.memory_limit(limit.parse::<MemoryLimit>()?);
@@ -165,7 +179,7 @@ pub(crate) fn launched_rank() -> Option<u32> {
 #[pyfunction]
 pub(crate) fn start(py: Python<'_>, settings: Settings) -> PyResult<Option<Run>> {
     let owns_process = settings.serve.is_some() || launched_size().is_some_and(|size| size > 1);
-    let is_local = !owns_process && settings.connect.is_none();
+    let is_local = !owns_process && settings.connect.is_none() && settings.command.is_none();
     let ((report, events), (end, ending), (say, number)) = (channel(), channel(), channel());
     let driver = {
         let report = report.clone();

@@ -72,5 +72,6 @@ def pytest_collection_modifyitems(items):
 def client():
     import maniple
 
-    with maniple.Client(n_workers=2, threads_per_worker=2) as client:
+    # Threads, since tasks of the tests share objects with them; test_local_cluster.py has processes.
+    with maniple.Client(n_workers=2, threads_per_worker=2, processes=False) as client:
         yield client

@@ -16,7 +16,7 @@ NUMBERS = rng.integers(0, 9, size=(7, 5))
 
 @pytest.fixture(scope="module", autouse=True)
 def client():
-    with maniple.Client(n_workers=2, threads_per_worker=2) as client:
+    with maniple.Client(n_workers=2, threads_per_worker=2, processes=False) as client:
         yield client
         gc.collect()
 

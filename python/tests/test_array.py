@@ -27,7 +27,7 @@ SHAPE = (4, 6)
 
 @pytest.fixture(scope="module", autouse=True)
 def client():
-    with maniple.Client(n_workers=2, threads_per_worker=2) as client:
+    with maniple.Client(n_workers=2, threads_per_worker=2, processes=False) as client:
         yield client
         gc.collect()
 

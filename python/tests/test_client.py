@@ -443,10 +443,18 @@ def test_runs_follow_one_another():
         get_client()
 
 
+def test_a_future_of_another_run_is_refused(client):
+    with Client(n_workers=1, processes=False, set_as_default=False) as other:
+        future = other.submit(inc, 1)
+        with pytest.raises(maniple.TaskError, match="a future of another run"):
+            client.submit(inc, future).result()
+    with pytest.raises(maniple.TaskError, match="a future of another run"):
+        client.submit(inc, future).result()
+
+
 def test_what_is_missing_is_refused():
-    for unavailable in ({"processes": True}, {"asynchronous": True}):
-        with pytest.raises(NotImplementedError):
-            maniple.LocalCluster(n_workers=2, **unavailable)
+    with pytest.raises(NotImplementedError):
+        maniple.LocalCluster(n_workers=2, asynchronous=True)
     with pytest.raises(TypeError, match="n_wokers"):
         Client(n_wokers=2)
     with pytest.raises(ValueError, match="memory limit"):

@@ -307,7 +307,7 @@ def test_a_client_waits_for_the_tasks_of_this_process(program):
         import time
         from maniple import Client
 
-        client = Client(n_workers=1)
+        client = Client(n_workers=1, processes=False)
         future = client.submit(time.sleep, 1.5)
         time.sleep(0.2)
         client.close()
@@ -322,7 +322,7 @@ def test_a_program_ends_though_a_task_runs_on(program):
         import time
         from maniple import Client
 
-        client = Client(n_workers=1)
+        client = Client(n_workers=1, processes=False)
         future = client.submit(time.sleep, 60)
         time.sleep(0.2)
         print("the end")
@@ -338,7 +338,7 @@ def test_two_threads_may_close_a_client(program):
         import threading, time
         from maniple import LocalCluster, Client
 
-        cluster = LocalCluster(n_workers=1)
+        cluster = LocalCluster(n_workers=1, processes=False)
         client = Client(cluster)
         future = client.submit(time.sleep, 1)
         time.sleep(0.2)
@@ -359,7 +359,7 @@ def test_ctrl_c_ends_the_wait_for_tasks(program):
         import signal, threading, time
         from maniple import Client
 
-        client = Client(n_workers=1)
+        client = Client(n_workers=1, processes=False)
         future = client.submit(time.sleep, 2)
         time.sleep(0.2)
         threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()

@@ -51,6 +51,8 @@ pub(crate) enum Noted {
     List(Vec<Self>, Code),
 }
 
+/// What is wrong with a future that a client cannot know.
+pub(crate) const OF_ANOTHER_RUN: &str = "a future of another run is passed, which may have ended: pass its value, or submit to the client that made it";
 /// Values up to this size are noted encoded.
 const NOTED_BYTES_MAX: usize = 512;
 
@@ -113,6 +115,7 @@ impl<'a> Columns<'a> {
                             Noted::Future(future) => future.clone(),
                             _ => unreachable!("a list is of futures or calls"),
                         };
+                        self.check_run(future.tracked());
                         Tasks::push(&mut tasks, future.task());
                         future.tracked().add_reference(future.index());
                         self.kept.push((Arc::clone(future.tracked()), future.index()));
@@ -210,7 +213,15 @@ impl<'a> Columns<'a> {
         }
     }
 
+    /// What identifies a task in one run may be another task's in another run.
+    fn check_run(&mut self, tracked: &Tracked) {
+        if self.client.is_some_and(|client| !tracked.is_of_run_of(client.table())) {
+            self.failure.get_or_insert_with(|| OF_ANOTHER_RUN.into());
+        }
+    }
+
     fn future(&mut self, tracked: &Arc<Tracked>, index: u32, owned: bool) {
+        self.check_run(tracked);
         if owned {
             tracked.add_reference(index);
             self.kept.push((Arc::clone(tracked), index));
@@ -355,6 +366,7 @@ impl<T: Data> IntoArgument<Vec<T>> for &[Future<T>] {
         }
         let mut tasks = Vec::new();
         for future in self {
+            columns.check_run(future.tracked());
             Tasks::push(&mut tasks, future.task());
         }
         columns.list_of(tasks, collect);

@@ -46,6 +46,11 @@ impl<T> Future<T> {
         Self { client, tracked: Arc::clone(tracked), index, marker: PhantomData }
     }
 
+    /// Whether it is of the run of this client.
+    pub(crate) fn is_of_run_of(&self, client: &Client) -> bool {
+        self.tracked.is_of_run_of(client.table())
+    }
+
     pub(super) fn tracked(&self) -> &Arc<Tracked> {
         &self.tracked
     }

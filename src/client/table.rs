@@ -65,6 +65,13 @@ pub(crate) struct Tracked {
 }
 
 impl Tracked {
+    /// Whether it is of the run of a table: that of the driver, say, where a task of another rank of this process
+    /// uses it.
+    pub(super) fn is_of_run_of(&self, table: &Arc<Table>) -> bool {
+        let is_own = self.table.as_ptr() == Arc::as_ptr(table);
+        is_own || self.table.upgrade().is_some_and(|own| own.bells.are_of_run_of(&table.bells))
+    }
+
     pub(crate) fn set_keys(&self, keys: Vec<Option<Key>>) {
         // They are set where the tasks are made, once.
         let _ = self.keys.set(keys);

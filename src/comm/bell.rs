@@ -115,6 +115,11 @@ impl Bells {
         self.bell(self.this).expect("a rank has a bell of its own")
     }
 
+    /// Whether these are the bells of the same run, as another rank of this process may see them.
+    pub fn are_of_run_of(&self, other: &Self) -> bool {
+        self.bells == other.bells
+    }
+
     /// Wakes a rank, if it sleeps and is on this node. Call it after sending.
     pub fn ring(&self, rank: Rank) {
         if let Some(bell) = self.bell(rank) {

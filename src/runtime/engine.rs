@@ -23,7 +23,7 @@ use crate::{
     },
     cluster::{Cluster, RankRecord},
     codec::to_bytes,
-    comm::{Bells, Transport, bell::Cores},
+    comm::{Bells, Transport, bell::Cores, processes},
     current::{self, Context, Scratch},
     device::Device,
     disk::SpillFile,
@@ -276,6 +276,11 @@ impl Engine {
             }
         }
         machine::exit_at_once(status)
+    }
+
+    /// Whether workers are processes that the program has started itself.
+    pub(super) fn is_of_family(&self) -> bool {
+        self.record().transport == processes::NAME
     }
 
     /// Whether another rank has said that its program ends.

@@ -30,7 +30,7 @@ use crate::{
     dashboard::{Address, Dashboard, Sources},
     device::{Binding, DeviceType},
     disk::{Compression, SpillPlace},
-    error::{DecodeErrorKind, Error, Result, tell},
+    error::{DecodeErrorKind, Error, Result, tell, warn},
     host::machine,
     journal::{JournalSync, Resume},
     log,
@@ -658,7 +658,11 @@ impl Member {
         if !engine.stop_tasks(grace) && went_well {
             let names = engine.running().join(", ");
             let words = format!("{names} still runs {grace:?} after the end of the run");
-            engine.abort(&Error::World(words), STATUS_FAILED);
+            if !engine.is_of_family() {
+                engine.abort(&Error::World(words), STATUS_FAILED);
+            }
+            // It ends with this process, which is the program's own.
+            warn(format_args!("rank {} ({}): {words}, and is abandoned", self.rank, engine.record().host));
         }
         drop(display);
         drop(dashboard);

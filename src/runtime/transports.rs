@@ -64,7 +64,13 @@ impl Builder {
         if let Some(LocalProcesses { workers, command }) =
             settings.and_then(|settings| settings.local_processes.as_ref())
         {
-            let (ends, family) = processes::start(*workers, &**command, close_timeout)?;
+            let of_worker = || {
+                let mut command = command();
+                // It tells this process which cluster to connect to.
+                command.env_remove("MANIPLE_CONNECT");
+                command
+            };
+            let (ends, family) = processes::start(*workers, &of_worker, close_timeout)?;
             return Ok((boxed(ends), Some(family)));
         }
         let workers = settings.and_then(|settings| settings.local_workers);

@@ -2,6 +2,7 @@
 
 mod arrays;
 mod delayed;
+mod futures;
 mod new_crate;
 #[cfg(target_os = "linux")]
 mod processes;

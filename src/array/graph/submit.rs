@@ -16,9 +16,9 @@ use crate::{
         },
         kernel::reduce::{Reduction, State},
     },
-    client::{Client, Future},
+    client::{Client, Future, arguments::OF_ANOTHER_RUN},
     codec::to_bytes,
-    error::Result,
+    error::{Error, Result},
     ids::{Code, Tasks},
     message::Column,
     packed::Packed,
@@ -102,6 +102,9 @@ impl<'a> Submission<'a> {
         let futures = match &step.work {
             Work::Exist => {
                 let Kind::Blocks(futures, _) = &step.node.kind else { unreachable!("blocks exist") };
+                if futures.iter().any(|block| !block.is_of_run_of(self.client)) {
+                    return Err(Error::World(OF_ANOTHER_RUN.into()));
+                }
                 futures.clone()
             }
             Work::Concatenate(axis) => self.concatenate(step, *axis),
