@@ -45,7 +45,7 @@ class LocalCluster:
         n_workers: int | None = None,
         threads_per_worker: int | None = None,
         memory_limit: str | float | None = None,
-        processes: bool | None = None,
+        processes: bool | None = True,
         local_directory: str | None = None,
         resources: Mapping[str, int] | None = None,
         dashboard_address: str | None = None,
