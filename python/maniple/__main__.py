@@ -47,6 +47,7 @@ def _add_kernel(commands):
     )
     installer.add_argument("-n", type=int, default=4, dest="ranks", metavar="N", help="number of ranks (4)")
     installer.add_argument("--launcher", default="mpirun", metavar="COMMAND", help="what starts ranks (mpirun)")
+    installer.add_argument("--srun", action="store_const", const="srun", dest="launcher", help="the same as --launcher srun")
     installer.add_argument("--name", default="maniple", help="what Jupyter calls it (maniple)")
     installer.add_argument("--display-name", metavar="TEXT", help="what notebooks show")
     installer.add_argument("--prefix", metavar="DIR", help="where: by default for this user only")
