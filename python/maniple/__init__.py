@@ -6,25 +6,16 @@
 Importing the package starts nothing: MPI is initialised by `initialize` or the first `Client`.
 """
 
-from ._client import (
-    Client,
-    LocalCluster,
-    as_completed,
-    default_client,
-    get_client,
-    get_worker,
-    rejoin,
-    secede,
-    wait,
-    worker_client,
-)
+from ._client import Client, LocalCluster, default_client
 from ._delayed import Delayed, compute, delayed, visualize
 from ._errors import CancelledError, KilledWorker, RemoteTraceback, RunError, TaskError
 from ._executor import ClientExecutor
+from ._futures import as_completed, wait
 from ._jobqueue import PBSCluster, SLURMCluster
 from ._maniple import Future, __version__
 from ._progress import progress
 from ._start import initialize, serve
+from ._tasks import get_client, get_worker, rejoin, secede, worker_client
 
 __all__ = [
     "CancelledError",

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import functools
 
-from ._client import Client, _replace
+from ._client import Client
+from ._containers import replace
 from ._errors import RunError
 from ._maniple import Future
 
@@ -131,7 +132,7 @@ class AsynchronousClient:
         if hasattr(futures, "__next__"):
             futures = list(futures)
         found = []
-        _replace(futures, Future, found.append)
+        replace(futures, Future, found.append)
         for future in found:
             await ended(future)
             if errors == "raise" and future.status != "finished":

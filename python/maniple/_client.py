@@ -1,26 +1,23 @@
 """The client: what a driver, and tasks themselves, call."""
 
-import collections
-import contextlib
-import importlib.metadata
-import itertools
 import os
-import platform
-import threading
-import time
 import weakref
 
-from . import _html, _maniple, _start
+from . import _html, _start
 from ._callbacks import Callbacks
-from ._datasets import Datasets
-from ._errors import CancelledError, RunError
+from ._containers import replace
+from ._datasets import Publications
+from ._errors import RunError
 from ._functions import Functions
+from ._inspection import Inspection
 from ._maniple import Future
+from ._options import chosen as _chosen
+from ._options import given as _given
+from ._options import refuse_unknown as _refuse_unknown
+from ._ranks import address as _address
+from ._ranks import workers as _workers
 
 _default = None
-_tasks = threading.local()
-
-DoneAndNotDoneFutures = collections.namedtuple("DoneAndNotDoneFutures", "done not_done")
 
 
 class LocalCluster:
@@ -120,28 +117,7 @@ def _cluster_to_connect(address, scheduler_file):
     return None
 
 
-def _refuse_unknown(what, options):
-    """Accepts keywords of Dask's that have no meaning here, and refuses misspelt ones."""
-    meaningless = {
-        "asynchronous", "direct_to_workers", "heartbeat_interval", "host", "interface", "loop", "name", "protocol",
-        "scheduler_port", "security", "serializers", "deserializers", "set_as_default", "silence_logs", "timeout",
-        "worker_class", "worker_dashboard_address",
-    }  # fmt: skip
-    unknown = sorted(set(options) - meaningless)
-    if unknown:
-        raise TypeError(f"{what}() got an unexpected keyword argument {unknown[0]!r}")
-
-
-def _workers(core):
-    """The ranks that run tasks."""
-    return [rank for rank in core.ranks() if rank["is_worker"]]
-
-
-def _address(rank):
-    return f"mpi://{rank['host']}/{rank['rank']}"
-
-
-class Client:
+class Client(Publications, Inspection):
     """Has functions called on the workers of a run.
 
     Under a launcher the run is that of all ranks, which `initialize` has started, or which is started now: then the
@@ -303,9 +279,9 @@ class Client:
         if errors == "skip":
             raise TypeError("gather(errors='skip') takes a list of futures")
         found = []
-        _replace(futures, Future, found.append)
+        replace(futures, Future, found.append)
         results = dict(zip(map(id, found), self._core.gather(found, False)))
-        return _replace(futures, Future, lambda future: results[id(future)])
+        return replace(futures, Future, lambda future: results[id(future)])
 
     def scatter(self, data, workers=None, broadcast=False, direct=None, hash=True, timeout=None):
         """Hands objects to workers, and returns futures of them: a list for a list, a dictionary for a dictionary.
@@ -405,132 +381,12 @@ class Client:
         self._check_open()
         self._callbacks.add(future, function, at_close)
 
-    # What outlives a session
-
-    def publish_dataset(self, *values, name=None, **named):
-        """Publishes futures under names, so that they outlive this client: ``publish_dataset(x=future)``, or
-        ``publish_dataset(future, name="x")``. A value is a future, a list or tuple of futures, or an array.
-
-        Raises `KeyError` if something else has the name.
-        """
-        from ._delayed import Collection
-
-        self._check_open()
-        if values:
-            if name is None or len(values) > 1:
-                raise ValueError("publish_dataset takes one value and name=, or values by keyword")
-            named[name] = values[0]
-        for name, value in named.items():
-            if isinstance(value, Collection):
-                value._publish(self, name)
-                continue
-            is_one = isinstance(value, Future)
-            futures = [value] if is_one else list(value)
-            if not all(isinstance(future, Future) for future in futures):
-                raise TypeError(f"{name!r} is no future, list of futures or array: scatter it before")
-            self._core.publish(name, futures, is_one)
-
-    _no_default = object()
-
-    def get_dataset(self, name, default=_no_default):
-        """What was published under a name: a future, a list of futures, or an array.
-
-        Raises `KeyError` if nothing was, and there is no default.
-        """
-        self._check_open()
-        core = _maniple.published_array(self._core, name)
-        if core is not None:
-            from .array import Array
-
-            return Array._of(core, self)
-        found = self._core.published(name, self)
-        if found is not None:
-            return found
-        if default is Client._no_default:
-            raise KeyError(f"nothing is published as {name!r}")
-        return default
-
-    @property
-    def datasets(self):
-        """What is published, as a dictionary: ``client.datasets["x"] = future``, ``client.datasets["x"]``."""
-        return Datasets(self)
-
-    def list_datasets(self):
-        """The names under which something is published."""
-        self._check_open()
-        return tuple(self._core.publications())
-
-    def unpublish_dataset(self, name):
-        """Forgets a name. What it stands for is freed as soon as no client holds it."""
-        self._check_open()
-        if not self._core.unpublish(name):
-            raise KeyError(f"nothing is published as {name!r}")
-
     # The run
-
-    def scheduler_info(self, **ignored):
-        """The scheduler and the workers of the run: ``["workers"]`` has an entry for each, by its address."""
-        ranks = self._core.ranks()
-        workers = {}
-        for rank in ranks:
-            if rank["is_worker"]:
-                workers[_address(rank)] = {
-                    "type": "Worker",
-                    "id": rank["rank"],
-                    "name": f"{rank['host']}-{rank['rank']}",
-                    "host": rank["host"],
-                    "nthreads": rank["nthreads"],
-                    "memory_limit": rank["memory_limit"],
-                    "resources": rank["resources"],
-                    "pid": rank["pid"],
-                }
-        return {"type": "Scheduler", "id": "Scheduler", "address": _address(ranks[0]), "workers": workers}
-
-    def get_versions(self, check=False, packages=()):
-        """The versions of Python and of packages here and on the workers: ``["client"]``, and ``["workers"]`` by address.
-
-        Parameters
-        ----------
-        check : bool
-            Whether `RunError` is raised if some differ.
-        packages : iterable of str
-            Packages to look for beside ``maniple``, ``cloudpickle`` and ``numpy``.
-        """
-        names = ["maniple", "cloudpickle", "numpy", *packages]
-        own, others = versions(names), self.run(versions, names)
-        if check:
-            for address, theirs in others.items():
-                for name, version in own["packages"].items():
-                    if theirs["packages"][name] != version:
-                        raise RunError(f"{name} is {version} here and {theirs['packages'][name]} on {address}")
-        return {"client": own, "workers": others}
-
-    def ncores(self, workers=None):
-        """The number of tasks that each worker runs at a time, by its address."""
-        return {address: worker["nthreads"] for address, worker in self.scheduler_info()["workers"].items()}
-
-    nthreads = ncores
-
-    def wait_for_workers(self, n_workers, timeout=None):
-        """Checks that there are so many workers. All are there from the start, so that it never waits."""
-        count = len(self.ncores())
-        if count < n_workers:
-            raise TimeoutError(f"the run has {count} workers, and never will have {n_workers}")
 
     @property
     def cluster(self):
         """The `LocalCluster` of this client, or None."""
         return None if isinstance(self._cluster, _start.Session) else self._cluster
-
-    @property
-    def stopping(self):
-        """Whether no more tasks begin, since the time of the run is over."""
-        return self._core.stopping()
-
-    @property
-    def time_left(self):
-        """The time until the run must end, in seconds, or None if that is unknown."""
-        return self._core.time_left()
 
     def close(self, timeout=None):
         """Closes this client, and ends its run if the client has started that in this process.
@@ -582,63 +438,8 @@ class Client:
         return _html.client(kind, self._core.ranks() if self.status == "running" else None)
 
 
-def _given(priority, retries, workers, allow_other_workers, resources):
-    """The options of tasks, or None."""
-    if not (priority or retries or workers or resources) and workers != 0:
-        return None
-    ranks, hosts = [], []
-    if workers is not None:
-        for worker in [workers] if isinstance(workers, (int, str)) else workers:
-            if isinstance(worker, int):
-                ranks.append(worker)
-            elif worker.startswith("mpi://"):
-                ranks.append(int(worker.rpartition("/")[2]))
-            else:
-                hosts.append(worker)
-    return {
-        "priority": priority or 0,
-        "retries": retries or 0,
-        "ranks": ranks,
-        "hosts": hosts,
-        "allow_other_workers": bool(allow_other_workers),
-        "resources": list((resources or {}).items()),
-    }
-
-
-def _chosen(ranks, workers):
-    """Those of the ranks that are named."""
-    given = _given(0, 0, workers, False, None)
-    numbers, hosts = {rank["rank"] for rank in ranks}, {rank["host"] for rank in ranks}
-    unknown = sorted(set(given["ranks"]) - numbers) + sorted(set(given["hosts"]) - hosts)
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is no worker: these are ranks {sorted(numbers)} on {', '.join(sorted(hosts))}")
-    return [rank for rank in ranks if rank["rank"] in given["ranks"] or rank["host"] in given["hosts"]]
-
-
-def versions(packages):
-    """The versions of Python and of these packages in this process; None: it is not installed."""
-    found = {"python": platform.python_version()}
-    for name in packages:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = None
-    return {"host": platform.node(), "packages": found}
-
-
 def itself(value):
     """The value: a task of this function is a future of an object."""
-    return value
-
-
-def _replace(value, kind, replacement):
-    """The value with each instance of a kind replaced, within lists, tuples, sets and dictionaries."""
-    if isinstance(value, kind):
-        return replacement(value)
-    if type(value) in (list, tuple, set, frozenset):
-        return type(value)(_replace(item, kind, replacement) for item in value)
-    if type(value) is dict:
-        return {name: _replace(item, kind, replacement) for name, item in value.items()}
     return value
 
 
@@ -648,170 +449,6 @@ def default_client():
     if client is None or client.status != "running":
         raise ValueError("there is no open client: make one with maniple.Client()")
     return client
-
-
-def get_client(address=None, timeout=None, resolve_address=True):
-    """Within a task, a client of the same run; elsewhere the default client."""
-    try:
-        core = _maniple.current_core()
-    except ValueError:
-        return default_client()
-    client = getattr(_tasks, "client", None)
-    if client is None:
-        client = _tasks.client = Client._of_task(core)
-    return client
-
-
-@contextlib.contextmanager
-def worker_client(timeout=None, separate_thread=True):
-    """Within a task, a client of the same run, as `get_client`. A task that waits gives its place to another."""
-    yield get_client()
-
-
-def secede():
-    """Without effect: a task that waits for others gives its place to another one by itself."""
-
-
-def rejoin():
-    """Without effect, as `secede`."""
-
-
-class Worker:
-    """The worker that runs a task."""
-
-    def __init__(self, rank, number, attempt):
-        self.rank, self.number, self.attempt = rank, number, attempt
-
-    @property
-    def name(self):
-        """The worker's name, as `Client.scheduler_info` has it."""
-        return f"{os.uname().nodename}-{self.rank}"
-
-    @property
-    def address(self):
-        """The worker's address, as `Client.scheduler_info` has it."""
-        return f"mpi://{os.uname().nodename}/{self.rank}"
-
-    def __repr__(self):
-        return f"<Worker: {self.address!r}>"
-
-
-def get_worker():
-    """Within a task, the worker that runs it: ``rank``, ``number`` from 0, ``attempt`` of the task."""
-    try:
-        return Worker(*_maniple.current_worker())
-    except RuntimeError:
-        raise ValueError("no task runs on this thread") from None
-
-
-class as_completed:
-    """Futures in the order they end, well or not. More can be added meanwhile. Those of an asynchronous client are
-    iterated over by ``async for``.
-
-    Parameters
-    ----------
-    futures : iterable of Future
-    with_results : bool
-        Whether pairs of a future and its result are returned.
-    raise_errors : bool
-        With results, whether the exception of a failed task is raised, or returned in the place of the result.
-    timeout : float, optional
-        Seconds after which `TimeoutError` is raised.
-    """
-
-    def __init__(self, futures=None, loop=None, with_results=False, raise_errors=True, *, timeout=None):
-        self._with_results, self._raise_errors = with_results, raise_errors
-        self._deadline = None if timeout is None else time.monotonic() + timeout
-        self._numbers = itertools.count()
-        self._waiting = {}
-        self._completions = None
-        self.update(futures or [])
-
-    def add(self, future):
-        """Adds a future."""
-        if self._completions is None:
-            self._completions = future.client._core.completions()
-        number = next(self._numbers)
-        self._waiting[number] = future
-        self._completions.add(future, number)
-
-    def update(self, futures):
-        """Adds futures."""
-        for future in futures:
-            self.add(future)
-
-    def count(self):
-        """The number of futures that were not returned."""
-        return len(self._waiting)
-
-    def is_empty(self):
-        """Whether all were returned."""
-        return not self._waiting
-
-    def has_ready(self):
-        """Whether the next one is returned at once."""
-        return any(future.done() for future in self._waiting.values())
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        if not self._waiting:
-            raise StopIteration
-        return self._returned(self._completions.next(self._time_left()))
-
-    def __aiter__(self):
-        return self
-
-    async def __anext__(self):
-        if not self._waiting:
-            raise StopAsyncIteration
-        from ._asynchronous import next_of
-
-        return self._returned(await next_of(self._completions, self._time_left()))
-
-    def _time_left(self):
-        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-
-    def _returned(self, number):
-        """What is returned for the future of this number, which has ended."""
-        future = self._waiting.pop(number)
-        if not self._with_results:
-            return future
-        error = None if self._raise_errors else future._now("exception")
-        return future, future._now("result") if error is None else error
-
-
-def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
-    """Waits until all futures have ended, well or not, or the first one with ``return_when="FIRST_COMPLETED"``.
-
-    Returns the sets ``done`` and ``not_done``. Raises `TimeoutError` if the time is over before, and
-    `CancelledError` if one was cancelled. ``await wait(...)`` where the client is asynchronous.
-    """
-    if return_when not in ("ALL_COMPLETED", "FIRST_COMPLETED"):
-        raise ValueError(f"return_when={return_when!r} is neither 'ALL_COMPLETED' nor 'FIRST_COMPLETED'")
-    futures = [fs] if isinstance(fs, Future) else list(fs)
-    if futures and futures[0].client.asynchronous:
-        return _wait_later(futures, timeout, return_when)
-    if futures:
-        futures[0].client._core.wait(futures, return_when == "ALL_COMPLETED", timeout)
-    return _parted(futures)
-
-
-async def _wait_later(futures, timeout, return_when):
-    from . import _asynchronous
-
-    await _asynchronous.wait(futures, timeout, return_when)
-    return _parted(futures)
-
-
-def _parted(futures):
-    """The futures that have ended, and the others."""
-    done = {future for future in futures if future.done()}
-    cancelled = [future for future in done if future.cancelled()]
-    if cancelled:
-        raise CancelledError(f"{cancelled[0].key} was cancelled")
-    return DoneAndNotDoneFutures(done, set(futures) - done)
 
 
 _kept = None

@@ -2,6 +2,9 @@
 
 import collections.abc
 
+from . import _maniple
+from ._maniple import Future
+
 
 class Datasets(collections.abc.MutableMapping):
     """The published values of a client's run by their names: see `Client.publish_dataset`."""
@@ -31,3 +34,66 @@ class Datasets(collections.abc.MutableMapping):
 
     def __repr__(self):
         return f"<Datasets: {', '.join(sorted(self))}>"
+
+
+class Publications:
+    """The part of `Client` for values that outlive it."""
+
+    def publish_dataset(self, *values, name=None, **named):
+        """Publishes futures under names, so that they outlive this client: ``publish_dataset(x=future)``, or
+        ``publish_dataset(future, name="x")``. A value is a future, a list or tuple of futures, or an array.
+
+        Raises `KeyError` if something else has the name.
+        """
+        from ._delayed import Collection
+
+        self._check_open()
+        if values:
+            if name is None or len(values) > 1:
+                raise ValueError("publish_dataset takes one value and name=, or values by keyword")
+            named[name] = values[0]
+        for name, value in named.items():
+            if isinstance(value, Collection):
+                value._publish(self, name)
+                continue
+            is_one = isinstance(value, Future)
+            futures = [value] if is_one else list(value)
+            if not all(isinstance(future, Future) for future in futures):
+                raise TypeError(f"{name!r} is no future, list of futures or array: scatter it before")
+            self._core.publish(name, futures, is_one)
+
+    _no_default = object()
+
+    def get_dataset(self, name, default=_no_default):
+        """What was published under a name: a future, a list of futures, or an array.
+
+        Raises `KeyError` if nothing was, and there is no default.
+        """
+        self._check_open()
+        core = _maniple.published_array(self._core, name)
+        if core is not None:
+            from .array import Array
+
+            return Array._of(core, self)
+        found = self._core.published(name, self)
+        if found is not None:
+            return found
+        if default is Publications._no_default:
+            raise KeyError(f"nothing is published as {name!r}")
+        return default
+
+    @property
+    def datasets(self):
+        """What is published, as a dictionary: ``client.datasets["x"] = future``, ``client.datasets["x"]``."""
+        return Datasets(self)
+
+    def list_datasets(self):
+        """The names under which something is published."""
+        self._check_open()
+        return tuple(self._core.publications())
+
+    def unpublish_dataset(self, name):
+        """Forgets a name. What it stands for is freed as soon as no client holds it."""
+        self._check_open()
+        if not self._core.unpublish(name):
+            raise KeyError(f"nothing is published as {name!r}")

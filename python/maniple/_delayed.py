@@ -2,7 +2,8 @@
 
 import operator
 
-from . import _client, _html, _maniple
+from . import _client, _html, _maniple, _tasks
+from ._containers import replace
 from ._functions import name_of
 
 
@@ -167,7 +168,7 @@ def _in_order(values):
         value = pending[-1]
         needed = []
         if isinstance(value, Delayed) and "_future" not in value.__dict__:
-            _client._replace((value._args, value._kwargs), (Delayed, Collection), needed.append)
+            replace((value._args, value._kwargs), (Delayed, Collection), needed.append)
         missing = [other for other in needed if id(other) not in seen]
         if missing:
             pending.extend(missing[::-1])
@@ -184,7 +185,7 @@ def _submit(client, call, options, known):
         return call._to_future(client, {})
     if "_future" in call.__dict__:
         return call._future
-    args, kwargs = _client._replace((call._args, call._kwargs), (Delayed, Collection), lambda other: known[id(other)])
+    args, kwargs = replace((call._args, call._kwargs), (Delayed, Collection), lambda other: known[id(other)])
     chosen = {**call._options, **options}
     # Keywords of the call may have the names of options.
     if set(kwargs) & _SUBMIT_KEYWORDS:
@@ -198,7 +199,7 @@ _SUBMIT_KEYWORDS = {"key", "pure", "workers", "resources", "retries", "priority"
 def _client_or_new():
     """The default client, or one of this process."""
     try:
-        return _client.get_client()
+        return _tasks.get_client()
     except ValueError:
         return _client._keep(_client.Client())
 
@@ -211,7 +212,7 @@ def compute(*values, **options):
     """
     options.pop("scheduler", None)
     found = []
-    _client._replace(values, (Delayed, Collection), found.append)
+    replace(values, (Delayed, Collection), found.append)
     if not found:
         return values
     calls = [value for value in found if isinstance(value, Delayed)]
@@ -224,7 +225,7 @@ def compute(*values, **options):
         results.update(zip(map(id, arrays), arrays[0]._compute_all(arrays, options)))
     if calls:
         results.update(zip(map(id, calls), client.gather(futures)))
-    return _client._replace(values, (Delayed, Collection), lambda value: results[id(value)])
+    return replace(values, (Delayed, Collection), lambda value: results[id(value)])
 
 
 def visualize(*values, filename="maniple.svg", **ignored):
@@ -233,7 +234,7 @@ def visualize(*values, filename="maniple.svg", **ignored):
     """
     path = _html.picture_path(filename)
     roots = []
-    _client._replace(values, (Delayed, Collection), roots.append)
+    replace(values, (Delayed, Collection), roots.append)
     if not roots:
         raise TypeError("visualize takes delayed values and arrays")
     if len(roots) == 1 and isinstance(roots[0], Collection):

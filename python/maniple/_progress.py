@@ -3,7 +3,7 @@
 import sys
 import time
 
-from ._client import _replace
+from ._containers import replace
 from ._maniple import Future
 
 _WIDTH = 40
@@ -26,7 +26,7 @@ def progress(*futures, notebook=None, multi=None, interval=0.1, file=None, **ign
     >>> progress(client.map(len, ["a", "bc"]), file=log)
     """
     waited = []
-    _replace(futures, Future, waited.append)
+    replace(futures, Future, waited.append)
     if not waited:
         raise TypeError("progress takes futures")
     file, start = sys.stdout if file is None else file, time.monotonic()

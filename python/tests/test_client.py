@@ -10,7 +10,7 @@ import time
 import maniple
 import numpy as np
 import pytest
-from maniple import Client, _client, _functions, as_completed, get_client, get_worker, wait
+from maniple import Client, _functions, _inspection, as_completed, get_client, get_worker, wait
 
 
 def inc(x):
@@ -390,7 +390,7 @@ def test_versions_are_compared(client, monkeypatch):
     with pytest.raises(maniple.RunError, match=r"by Python 2\.7, which Python 3\.\d+ of .* cannot run: use one version"):
         client.submit(lambda: 1).result()
     assert client.submit(abs, -1).result() == 1, "what is imported by its name has no code"
-    here = _client.versions([])
+    here = _inspection.versions([])
     here["packages"]["python"] = "2.7.18"
     monkeypatch.setattr(client, "run", lambda *arguments: {"mpi://there/2": here})
     with pytest.raises(maniple.RunError, match=r"python is 3.* here and 2\.7\.18 on mpi://there/2"):

@@ -1,0 +1,120 @@
+"""Waits for futures."""
+
+import collections
+import itertools
+import time
+
+from ._errors import CancelledError
+from ._maniple import Future
+
+DoneAndNotDoneFutures = collections.namedtuple("DoneAndNotDoneFutures", "done not_done")
+
+
+class as_completed:
+    """Futures in the order they end, well or not. More can be added meanwhile. Those of an asynchronous client are
+    iterated over by ``async for``.
+
+    Parameters
+    ----------
+    futures : iterable of Future
+    with_results : bool
+        Whether pairs of a future and its result are returned.
+    raise_errors : bool
+        With results, whether the exception of a failed task is raised, or returned in the place of the result.
+    timeout : float, optional
+        Seconds after which `TimeoutError` is raised.
+    """
+
+    def __init__(self, futures=None, loop=None, with_results=False, raise_errors=True, *, timeout=None):
+        self._with_results, self._raise_errors = with_results, raise_errors
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._numbers = itertools.count()
+        self._waiting = {}
+        self._completions = None
+        self.update(futures or [])
+
+    def add(self, future):
+        """Adds a future."""
+        if self._completions is None:
+            self._completions = future.client._core.completions()
+        number = next(self._numbers)
+        self._waiting[number] = future
+        self._completions.add(future, number)
+
+    def update(self, futures):
+        """Adds futures."""
+        for future in futures:
+            self.add(future)
+
+    def count(self):
+        """The number of futures that were not returned."""
+        return len(self._waiting)
+
+    def is_empty(self):
+        """Whether all were returned."""
+        return not self._waiting
+
+    def has_ready(self):
+        """Whether the next one is returned at once."""
+        return any(future.done() for future in self._waiting.values())
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if not self._waiting:
+            raise StopIteration
+        return self._returned(self._completions.next(self._time_left()))
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self._waiting:
+            raise StopAsyncIteration
+        from ._asynchronous import next_of
+
+        return self._returned(await next_of(self._completions, self._time_left()))
+
+    def _time_left(self):
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def _returned(self, number):
+        """What is returned for the future of this number, which has ended."""
+        future = self._waiting.pop(number)
+        if not self._with_results:
+            return future
+        error = None if self._raise_errors else future._now("exception")
+        return future, future._now("result") if error is None else error
+
+
+def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
+    """Waits until all futures have ended, well or not, or the first one with ``return_when="FIRST_COMPLETED"``.
+
+    Returns the sets ``done`` and ``not_done``. Raises `TimeoutError` if the time is over before, and
+    `CancelledError` if one was cancelled. ``await wait(...)`` where the client is asynchronous.
+    """
+    if return_when not in ("ALL_COMPLETED", "FIRST_COMPLETED"):
+        raise ValueError(f"return_when={return_when!r} is neither 'ALL_COMPLETED' nor 'FIRST_COMPLETED'")
+    futures = [fs] if isinstance(fs, Future) else list(fs)
+    if futures and futures[0].client.asynchronous:
+        return _wait_later(futures, timeout, return_when)
+    if futures:
+        futures[0].client._core.wait(futures, return_when == "ALL_COMPLETED", timeout)
+    return _parted(futures)
+
+
+async def _wait_later(futures, timeout, return_when):
+    from . import _asynchronous
+
+    await _asynchronous.wait(futures, timeout, return_when)
+    return _parted(futures)
+
+
+def _parted(futures):
+    """The futures that have ended, and the others."""
+    done = {future for future in futures if future.done()}
+    cancelled = [future for future in done if future.cancelled()]
+    if cancelled:
+        raise CancelledError(f"{cancelled[0].key} was cancelled")
+    return DoneAndNotDoneFutures(done, set(futures) - done)

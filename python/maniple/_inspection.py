@@ -1,0 +1,81 @@
+"""What a client reports of its run."""
+
+import importlib.metadata
+import platform
+
+from ._errors import RunError
+from ._ranks import address as _address
+
+
+def versions(packages):
+    """The versions of Python and of these packages in this process; None: it is not installed."""
+    found = {"python": platform.python_version()}
+    for name in packages:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return {"host": platform.node(), "packages": found}
+
+
+class Inspection:
+    """The part of `Client` that reports on the scheduler and the workers."""
+
+    def scheduler_info(self, **ignored):
+        """The scheduler and the workers of the run: ``["workers"]`` has an entry for each, by its address."""
+        ranks = self._core.ranks()
+        workers = {}
+        for rank in ranks:
+            if rank["is_worker"]:
+                workers[_address(rank)] = {
+                    "type": "Worker",
+                    "id": rank["rank"],
+                    "name": f"{rank['host']}-{rank['rank']}",
+                    "host": rank["host"],
+                    "nthreads": rank["nthreads"],
+                    "memory_limit": rank["memory_limit"],
+                    "resources": rank["resources"],
+                    "pid": rank["pid"],
+                }
+        return {"type": "Scheduler", "id": "Scheduler", "address": _address(ranks[0]), "workers": workers}
+
+    def get_versions(self, check=False, packages=()):
+        """The versions of Python and of packages here and on the workers: ``["client"]``, and ``["workers"]`` by address.
+
+        Parameters
+        ----------
+        check : bool
+            Whether `RunError` is raised if some differ.
+        packages : iterable of str
+            Packages to look for beside ``maniple``, ``cloudpickle`` and ``numpy``.
+        """
+        names = ["maniple", "cloudpickle", "numpy", *packages]
+        own, others = versions(names), self.run(versions, names)
+        if check:
+            for address, theirs in others.items():
+                for name, version in own["packages"].items():
+                    if theirs["packages"][name] != version:
+                        raise RunError(f"{name} is {version} here and {theirs['packages'][name]} on {address}")
+        return {"client": own, "workers": others}
+
+    def ncores(self, workers=None):
+        """The number of tasks that each worker runs at a time, by its address."""
+        return {address: worker["nthreads"] for address, worker in self.scheduler_info()["workers"].items()}
+
+    nthreads = ncores
+
+    def wait_for_workers(self, n_workers, timeout=None):
+        """Checks that there are so many workers. All are there from the start, so that it never waits."""
+        count = len(self.ncores())
+        if count < n_workers:
+            raise TimeoutError(f"the run has {count} workers, and never will have {n_workers}")
+
+    @property
+    def stopping(self):
+        """Whether no more tasks begin, since the time of the run is over."""
+        return self._core.stopping()
+
+    @property
+    def time_left(self):
+        """The time until the run must end, in seconds, or None if that is unknown."""
+        return self._core.time_left()
