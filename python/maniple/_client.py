@@ -10,6 +10,7 @@ from ._datasets import Publications
 from ._errors import RunError
 from ._functions import Functions
 from ._inspection import Inspection
+from ._keys import key_of_call
 from ._maniple import Future
 from ._options import chosen as _chosen
 from ._options import given as _given
@@ -188,6 +189,7 @@ class Client(Publications, Inspection):
         self._core = core
         self._functions = Functions(core)
         self._callbacks = Callbacks(core)
+        self._named = weakref.WeakValueDictionary()
         self.status = "running"
 
     def _check_open(self):
@@ -206,7 +208,7 @@ class Client(Publications, Inspection):
         retries=None,
         priority=0,
         allow_other_workers=False,
-        pure=None,
+        pure=False,
         **kwargs,
     ):
         """Has ``func(*args, **kwargs)`` called on a worker, and returns a future of its result at once.
@@ -215,6 +217,12 @@ class Client(Publications, Inspection):
 
         Parameters
         ----------
+        func : callable
+            It is pickled by name if workers can import its module, otherwise with its code.
+        *args, **kwargs
+            Arguments of the call.
+        key : str, optional
+            Name of the task. While a future of this client has the key, the call returns that future and makes no task.
         workers : int, str or list, optional
             Ranks, addresses (``mpi://host/3``) or names of hosts that may run it.
         resources : dict, optional
@@ -223,13 +231,37 @@ class Client(Publications, Inspection):
             How often it is tried again if it raises.
         priority : int, optional
             Tasks of higher priority begin first.
-        key, pure
-            Accepted without effect: each call is a task.
+        allow_other_workers : bool, optional
+            Whether others than ``workers`` may run it if those are busy or unknown.
+        pure : bool, optional
+            Whether the function returns equal results for equal arguments. Then the key is a hash of the call, so that
+            equal calls are one task. By default each call is a task: the function may draw random numbers.
+
+        Returns
+        -------
+        Future
+
+        Examples
+        --------
+        >>> client.submit(pow, 2, 10).result()
+        1024
+        >>> first, second = client.submit(pow, 2, 3, pure=True), client.submit(pow, 2, 3, pure=True)
+        >>> first is second
+        True
         """
         self._check_open()
+        if key is None and pure:
+            key = key_of_call(func, args, kwargs)
+        if key is not None:
+            known = self._named.get(_checked(key))
+            if known is not None and not known.cancelled():
+                return known
         function = self._functions.hand_over(func)
         given = _given(priority, retries, workers, allow_other_workers, resources)
-        return self._core.submit(function, (args, kwargs or None), self, given)
+        future = self._core.submit(function, (args, kwargs or None), self, given, key)
+        if key is not None:
+            self._named[key] = future
+        return future
 
     def map(
         self,
@@ -241,22 +273,57 @@ class Client(Publications, Inspection):
         retries=None,
         priority=0,
         allow_other_workers=False,
-        pure=None,
+        pure=False,
         batch_size=None,
         **kwargs,
     ):
         """Has ``func`` called once for each of the items, as the built-in `map`; returns a list of futures at once.
 
-        All calls travel as one message. The keywords are those of `submit`; others are passed to each call.
+        All calls are sent as one message, unless ``pure`` is true or ``key`` is a list.
+
+        Parameters
+        ----------
+        func : callable
+            As in `submit`, like the other keywords.
+        *iterables : iterable
+            One for each positional argument. The shortest one says how many calls there are.
+        key : str or list of str, optional
+            A prefix of all keys; or the key of each call.
+        batch_size : int, optional
+            Accepted without effect.
+        **kwargs
+            Passed to each call.
+
+        Returns
+        -------
+        list of Future
+
+        Examples
+        --------
+        >>> client.gather(client.map(pow, [2, 3, 4], [5, 2, 2]))
+        [32, 9, 16]
+        >>> [future.key for future in client.map(abs, [-1, -2], key=["one", "two"])]
+        ['one', 'two']
         """
         self._check_open()
         if not iterables:
             raise ValueError("map needs one or more iterables")
-        function = self._functions.hand_over(func)
-        given = _given(priority, retries, workers, allow_other_workers, resources)
-        named = kwargs or None
-        calls = ((args, named) for args in zip(*iterables))
-        return self._core.map(function, calls, self, given)
+        options = {
+            "workers": workers,
+            "resources": resources,
+            "retries": retries,
+            "priority": priority,
+            "allow_other_workers": allow_other_workers,
+        }
+        calls = zip(*iterables)
+        if pure or not isinstance(key, (str, type(None))):
+            calls = list(calls)
+            keys = key
+            if keys is None or isinstance(keys, str):
+                keys = [key_of_call(func, args, kwargs, prefix=key) for args in calls]
+            return [self.submit(func, *args, key=name, **options, **kwargs) for name, args in zip(keys, calls, strict=True)]
+        function, named = self._functions.hand_over(func, key), kwargs or None
+        return self._core.map(function, ((args, named) for args in calls), self, _given(**options))
 
     def gather(self, futures, errors="raise", direct=None, asynchronous=None):
         """Waits for futures, also within lists, tuples, sets and dictionaries, and returns their results likewise.
@@ -351,6 +418,28 @@ class Client(Publications, Inspection):
         self._check_open()
         self._core.cancel([futures] if isinstance(futures, Future) else list(futures))
 
+    def restart(self, timeout=None, wait_for_workers=True):
+        """Cancels all tasks of this program that have not ended, and forgets the keys of its futures.
+
+        The worker processes go on: the ranks of an MPI program cannot be restarted. A function that runs is not
+        interrupted; its result is dropped. Results that are there stay as long as their futures.
+
+        Parameters
+        ----------
+        timeout, wait_for_workers
+            Accepted without effect.
+
+        Examples
+        --------
+        >>> future = client.submit(time.sleep, 0.1)
+        >>> client.restart()
+        >>> future.exception() is not None and future.status
+        'cancelled'
+        """
+        self._check_open()
+        self._core.cancel_all()
+        self._named.clear()
+
     def compute(self, collections, sync=False, **options):
         """Has delayed calls and arrays computed: a future, or a list of them; results with ``sync=True``."""
         from ._delayed import submit_all
@@ -436,6 +525,13 @@ class Client(Publications, Inspection):
         if self.status == "running":
             kind = type(self._cluster).__name__ if self._cluster is not None else "ranks of this program"
         return _html.client(kind, self._core.ranks() if self.status == "running" else None)
+
+
+def _checked(key):
+    """The key, if it is one."""
+    if not isinstance(key, str):
+        raise TypeError(f"key={key!r} is not a string")
+    return key
 
 
 def itself(value):

@@ -36,7 +36,7 @@ class ClientExecutor(concurrent.futures.Executor):
     """An executor whose calls are tasks of a client: see `Client.get_executor`."""
 
     def __init__(self, client, **options):
-        allowed = {"key", "pure", "workers", "resources", "retries", "priority", "allow_other_workers"}
+        allowed = {"pure", "workers", "resources", "retries", "priority", "allow_other_workers"}
         unknown = sorted(set(options) - allowed)
         if unknown:
             raise TypeError(f"get_executor() got an unexpected keyword argument {unknown[0]!r}")

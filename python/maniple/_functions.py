@@ -83,14 +83,14 @@ class Functions:
         self._by_pickle = collections.OrderedDict()
         self._constant = collections.OrderedDict()
 
-    def hand_over(self, function):
-        """The function as the run knows it."""
-        identity = id(function)
+    def hand_over(self, function, name=None):
+        """The function as the run knows it, under its own name or another one."""
+        name = name or name_of(function)
+        identity = (id(function), name)
         known = self._constant.get(identity)
         if known is not None:
             return known[1]
         data = dumps(function)
-        name = name_of(function)
         with self._lock:
             key = (name, data)
             handed = self._by_pickle.get(key)

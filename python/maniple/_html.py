@@ -22,6 +22,15 @@ def cluster(name, ranks):
     return f"<div><h3>{html.escape(name)}</h3>{'<p>closed</p>' if ranks is None else _ranks(ranks)}</div>"
 
 
+def future(future):
+    """What a notebook shows for a future."""
+    facts = [("Future", future.key), ("Status", future.status)]
+    if future.status == "error":
+        error = future._now("exception")
+        facts.append(("Exception", f"{type(error).__name__}: {error}"))
+    return f"<div>{_table([], facts)}</div>"
+
+
 def _ranks(ranks):
     workers = [rank for rank in ranks if rank["is_worker"]]
     scheduler = next(rank for rank in ranks if rank["is_scheduler"])

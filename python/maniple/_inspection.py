@@ -1,10 +1,16 @@
 """What a client reports of its run."""
 
 import importlib.metadata
+import json
+import os
 import platform
+import tempfile
 
 from ._errors import RunError
+from ._maniple import Future
+from ._options import chosen
 from ._ranks import address as _address
+from ._ranks import workers as _workers
 
 
 def versions(packages):
@@ -63,6 +69,68 @@ class Inspection:
         return {address: worker["nthreads"] for address, worker in self.scheduler_info()["workers"].items()}
 
     nthreads = ncores
+
+    def who_has(self, futures):
+        """The workers that hold the results of futures.
+
+        Parameters
+        ----------
+        futures : Future or list of Future
+            Those of Dask's signature may be keys; here they are futures.
+
+        Returns
+        -------
+        dict
+            From keys to tuples of addresses. A tuple is empty if the task has not ended well, or if its result is so small
+            that it was sent to the client.
+
+        Examples
+        --------
+        >>> future = client.submit(bytes, 1_000_000, key="zeros")
+        >>> _ = wait(future)
+        >>> client.who_has(future) == {"zeros": (list(client.ncores())[0],)}
+        True
+        """
+        addresses = {rank["rank"]: _address(rank) for rank in self._core.ranks()}
+        held = {}
+        for future in [futures] if isinstance(futures, Future) else futures:
+            holder = future._holder
+            held[future.key] = () if holder is None else (addresses[holder],)
+        return held
+
+    def story(self, *futures):
+        """Why tasks do not run, since when they run, or where they ran: a line for each future.
+
+        Examples
+        --------
+        >>> future = client.submit(abs, -1)
+        >>> _ = wait(future)
+        >>> client.story(future)
+        ['task ... (abs) is done: ...']
+        """
+        return [self._core.explain(future) for future in futures]
+
+    def dump_cluster_state(self, filename="maniple-state.json"):
+        """Writes the state of the scheduler and of all workers to a file, as JSON."""
+        self._core.dump_state(filename)
+
+    def processing(self, workers=None):
+        """The names of the functions that run now, by the addresses of the workers.
+
+        Parameters
+        ----------
+        workers : int, str or list, optional
+            Only of these workers: ranks, addresses or names of hosts.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "state.json")
+            self.dump_cluster_state(path)
+            with open(path, encoding="utf-8") as file:
+                states = json.load(file)["ranks"]
+        ranks = _workers(self._core)
+        if workers is not None:
+            ranks = chosen(ranks, workers)
+        return {_address(rank): [each["name"] for each in states[rank["rank"]]["running"]] for rank in ranks}
 
     def wait_for_workers(self, n_workers, timeout=None):
         """Checks that there are so many workers. All are there from the start, so that it never waits."""

@@ -9,6 +9,7 @@ use pyo3::{
 };
 use std::{
     any::type_name,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -96,8 +97,9 @@ impl Core {
         Ok(Future::new(future, "scatter".into(), next_numbers(1), client))
     }
 
-    /// Has a function called with these arguments, a pair of a tuple and a dictionary.
-    #[pyo3(signature = (function, arguments, client, given = None))]
+    /// Has a function called with these arguments, a pair of a tuple and a dictionary. The future has this key, or one of
+    /// its own.
+    #[pyo3(signature = (function, arguments, client, given = None, key = None))]
     fn submit(
         &self,
         py: Python<'_>,
@@ -105,6 +107,7 @@ impl Core {
         arguments: &Bound<'_, PyTuple>,
         client: Py<PyAny>,
         given: Option<TaskOptions>,
+        key: Option<&str>,
     ) -> PyResult<Future> {
         let (packet, met) = packet::pack_arguments(arguments)?;
         let options = options(&function.name, given);
@@ -117,7 +120,10 @@ impl Core {
                 })
             }
         };
-        Ok(Future::new(future, Arc::clone(&function.name), next_numbers(1), client))
+        Ok(match key {
+            Some(key) => Future::with_key(future, key.into(), client),
+            None => Future::new(future, Arc::clone(&function.name), next_numbers(1), client),
+        })
     }
 
     /// Has a function called once for each of these pairs of a tuple and a dictionary.
@@ -218,6 +224,22 @@ impl Core {
         let futures: Vec<&maniple::Future<Bytes>> =
             futures.iter().map(|future| &future.get().future).collect();
         py.detach(|| self.0.cancel(futures));
+    }
+
+    /// Cancels all tasks of this process that have not ended.
+    fn cancel_all(&self, py: Python<'_>) {
+        py.detach(|| self.0.cancel_all());
+    }
+
+    /// Says why a task does not run, or where it ran.
+    fn explain(&self, py: Python<'_>, future: &Future) -> PyResult<String> {
+        let explained = py.detach(|| self.0.explain(&future.future));
+        explained.map_err(|error| errors::to_python(py, &error))
+    }
+
+    /// Writes the state of the scheduler and the workers to a file, as JSON.
+    fn dump_state(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        py.detach(|| self.0.dump_state(path)).map_err(|error| errors::to_python(py, &error))
     }
 
     /// Ends the cluster that this session is connected to.

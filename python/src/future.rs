@@ -5,15 +5,24 @@ use maniple::Status;
 use pyo3::{intern, prelude::*};
 use std::sync::Arc;
 
-/// A future of a Python object.
+/// A future of a Python object: the result of a task.
 ///
 /// Pass it to a task, also within lists and dictionaries, and the task gets the object. The object stays on the
-/// worker that made it until a task or `result` needs it.
+/// worker that computed it until a task or `result` needs it.
+///
+/// Examples
+/// --------
+/// >>> future = client.submit(sum, [1, 2, 3])
+/// >>> client.submit(pow, future, 2).result()
+/// 36
+/// >>> future.status, future.done(), future.exception()
+/// ('finished', True, None)
 #[pyclass(frozen, weakref, module = "maniple")]
 pub(crate) struct Future {
     pub(crate) future: maniple::Future<Vec<u8>>,
     name: Arc<str>,
-    number: u64,
+    /// What follows the name in its key. None: the name is a key that was given.
+    number: Option<u64>,
     /// The Python `Client` that made it.
     #[pyo3(get)]
     client: Py<PyAny>,
@@ -26,7 +35,12 @@ impl Future {
         number: u64,
         client: Py<PyAny>,
     ) -> Self {
-        Self { future, name, number, client }
+        Self { future, name, number: Some(number), client }
+    }
+
+    /// A future with a key that the program has chosen.
+    pub(crate) fn with_key(future: maniple::Future<Vec<u8>>, key: Arc<str>, client: Py<PyAny>) -> Self {
+        Self { future, name: key, number: None, client }
     }
 
     /// Waits until the task has ended.
@@ -75,7 +89,26 @@ fn asynchronous(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 
 #[pymethods]
 impl Future {
-    /// Waits for the object and returns it. Raises what the task raised. A coroutine if the client is asynchronous.
+    /// Waits for the object and returns it. A coroutine if the client is asynchronous.
+    ///
+    /// Parameters
+    /// ----------
+    /// timeout : float, optional
+    ///     Seconds to wait.
+    ///
+    /// Raises
+    /// ------
+    /// Exception
+    ///     The exception of the task, with its type.
+    /// TimeoutError
+    ///     The task has not ended in time. It runs on.
+    /// CancelledError
+    ///     The task was cancelled.
+    ///
+    /// Examples
+    /// --------
+    /// >>> client.submit(max, [3, 7, 5]).result(timeout=60)
+    /// 7
     #[pyo3(signature = (timeout = None))]
     fn result(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
         Self::now_or_later(slf, "result", timeout, Self::result_now)
@@ -83,6 +116,16 @@ impl Future {
 
     /// Waits for the end of the task and returns the exception that it raised, or None. A coroutine if the client is
     /// asynchronous.
+    ///
+    /// Parameters
+    /// ----------
+    /// timeout : float, optional
+    ///     Seconds to wait before `TimeoutError` is raised.
+    ///
+    /// Examples
+    /// --------
+    /// >>> client.submit(int, "seven").exception()
+    /// ValueError("invalid literal for int() with base 10: 'seven'")
     #[pyo3(signature = (timeout = None))]
     fn exception(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
         Self::now_or_later(slf, "exception", timeout, Self::exception_now)
@@ -90,6 +133,18 @@ impl Future {
 
     /// Waits for the end of the task and returns the traceback of the exception that it raised, or None. A coroutine if
     /// the client is asynchronous.
+    ///
+    /// Parameters
+    /// ----------
+    /// timeout : float, optional
+    ///     Seconds to wait before `TimeoutError` is raised.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import traceback
+    /// >>> failed = client.submit(lambda: 1 / 0)
+    /// >>> traceback.extract_tb(failed.traceback())[-1].name
+    /// '<lambda>'
     #[pyo3(signature = (timeout = None))]
     fn traceback(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
         Self::now_or_later(slf, "traceback", timeout, Self::traceback_now)
@@ -139,13 +194,36 @@ impl Future {
         }
     }
 
-    /// A name for the task that no other one of the run has.
+    /// A name for the task that no other one of the client has.
     #[getter]
     fn key(&self) -> String {
-        format!("{}-{}", self.name, self.number)
+        match self.number {
+            Some(number) => format!("{}-{number}", self.name),
+            None => self.name.to_string(),
+        }
     }
 
-    /// Calls `function` with this future once the task has ended, on a thread of the client's.
+    /// The rank that holds the object. None if it is not computed, or so small that it was sent to the client.
+    #[getter]
+    fn _holder(&self) -> Option<u32> {
+        self.future.holder().map(|rank| rank.0)
+    }
+
+    /// Calls a function with this future once the task has ended, on a thread of the client's.
+    ///
+    /// Parameters
+    /// ----------
+    /// function : callable
+    ///     It takes the future. Its exceptions are printed.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import queue
+    /// >>> results = queue.Queue()
+    /// >>> future = client.submit(sum, [1, 2])
+    /// >>> future.add_done_callback(lambda future: results.put(future.result()))
+    /// >>> results.get(timeout=60)
+    /// 3
     fn add_done_callback(slf: Bound<'_, Self>, function: Bound<'_, PyAny>) -> PyResult<()> {
         let client = slf.get().client.bind(slf.py()).clone();
         client.call_method1(intern!(slf.py(), "_call_when_done"), (slf, function)).map(drop)
@@ -153,6 +231,10 @@ impl Future {
 
     /// Drops the hold on the object early. Here it is dropped with the future itself.
     fn release(&self) {}
+
+    fn _repr_html_(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        Ok(slf.py().import("maniple._html")?.call_method1("future", (slf,))?.unbind())
+    }
 
     fn __repr__(&self) -> String {
         format!("<Future: {}, key: {}>", self.status(), self.key())

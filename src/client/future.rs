@@ -7,6 +7,7 @@ use super::{
 use crate::{
     error::{DecodeErrorKind, Error, Reason, Result, TaskError},
     ids::TaskId,
+    rank::Rank,
     running,
     value::{self, Data},
 };
@@ -94,6 +95,27 @@ impl<T> Future<T> {
     pub fn wait(&self, timeout: impl Into<Option<Duration>>) -> Result<()> {
         let ended = || (!self.tracked.is_pending(self.index)).then_some(());
         self.client.wait_for_task(ended, || Some(self.task()), timeout.into())
+    }
+
+    /// Returns the rank that holds the value. `None` if the task has no value yet, or one so small that it was sent to
+    /// the client inline.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let large = client.submit(|length: usize| vec![1.0_f64; length], 100_000);
+    /// large.wait(None)?;
+    /// assert!(client.cluster().ranks().iter().any(|rank| Some(rank.rank) == large.holder()));
+    /// let small = client.submit(|x: u32| x + 1, 1);
+    /// small.wait(None)?;
+    /// assert_eq!(small.holder(), None);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn holder(&self) -> Option<Rank> {
+        self.client.look();
+        match self.tracked.progress(self.index) {
+            Progress::Held(held) => Some(held.holder),
+            _ => None,
+        }
     }
 
     /// Stops the task if it has not begun, and fails it and what needs it if it has not ended.

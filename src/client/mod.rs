@@ -578,10 +578,31 @@ impl Client {
         process.send_soon(true);
     }
 
+    /// Cancels all tasks of this process that have not finished and whose futures are held, and what needs them.
+    /// Clones of the client share their tasks.
+    ///
+    /// ```
+    /// # use maniple::Status;
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let done = client.submit(|x: u32| x + 1, 1);
+    /// done.wait(None)?;
+    /// client.cancel_all();
+    /// assert_eq!(done.status(), Status::Finished);
+    /// assert_eq!(client.submit(|x: u32| x + 1, 2).result()?, 3);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn cancel_all(&self) {
+        self.cancel_tasks(self.table().pending_tasks());
+    }
+
     /// Cancels tasks that have not ended, and what needs them.
     pub fn cancel<'a, T: 'a>(&self, futures: impl IntoIterator<Item = &'a Future<T>>) {
         let mut tasks = Vec::new();
         futures.into_iter().for_each(|future| Tasks::push(&mut tasks, future.task()));
+        self.cancel_tasks(tasks);
+    }
+
+    fn cancel_tasks(&self, tasks: Vec<Tasks>) {
         let message = Message::ToScheduler(ToScheduler::Cancel(tasks));
         self.table().request(Request::Say(Rank::SCHEDULER, message));
         self.said(true);

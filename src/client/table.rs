@@ -528,6 +528,20 @@ impl Table {
         (index < u64::from(tracked.tasks.count)).then_some((tracked, index as u32))
     }
 
+    /// The tasks that have not ended and whose futures are held.
+    pub(crate) fn pending_tasks(&self) -> Vec<Tasks> {
+        let tracked: Vec<Arc<Tracked>> = self.state().tracked.values().filter_map(Weak::upgrade).collect();
+        let mut pending = Vec::new();
+        for tracked in tracked {
+            for (task, progress) in tracked.tasks.iter().zip(&*lock(&tracked.progress)) {
+                if progress.is_pending() {
+                    Tasks::push(&mut pending, task);
+                }
+            }
+        }
+        pending
+    }
+
     /// What the journal knows a task by, of which a future is held.
     pub(crate) fn key_of(&self, task: TaskId) -> Option<Key> {
         let (tracked, index) = self.find(task)?;
