@@ -1,49 +1,54 @@
-"""Pi with delayed calls, after ICHEC's lesson.
+"""Pi with delayed calls, from ICHEC's lesson on Dask, with smaller arrays.
 
-Its function returns what the lesson's prints.
-
-mpirun -n 6 python delayed_pi.py
+python delayed_pi.py
 """
 
+import maniple as dask
+from maniple import Client
+import numpy as np
 import time
 
-import maniple as dask
-import numpy as np
-from maniple import Client, initialize
-
-
 def calculate_pi(size_in_bytes):
+
     """Calculate pi using a Monte Carlo method."""
+
     rand_array_shape = (int(size_in_bytes / 8 / 2), 2)
 
     # 2D random array with positions (x, y)
     xy = np.random.uniform(low=0.0, high=1.0, size=rand_array_shape)
 
     # check if position (x, y) is in unit circle
-    xy_inside_circle = (xy**2).sum(axis=1) < 1
+    xy_inside_circle = (xy ** 2).sum(axis=1) < 1
 
     # pi is the fraction of points in circle x 4
     pi = 4 * xy_inside_circle.sum() / xy_inside_circle.size
 
-    return xy.nbytes / 1e9, pi
+    print(f"\nfrom {xy.nbytes / 1e9} GB randomly chosen positions")
+    print(f"   pi estimate: {pi}")
+    print(f"   pi error: {abs(pi - np.pi)}\n")
 
+    return pi
 
-if __name__ == "__main__":
-    initialize(nthreads=4, memory_limit="40GB")
+if __name__ == '__main__':
 
-    client = Client()
+# Numpy only version
+    t0 = time.time()
+    for i in range(5):
+       pi1 = calculate_pi(4000000*(i+1))
+    t1 = time.time()
+    print(f"time taken for nupmy is {t1-t0}\n\n")
+
+# Dask version
+    client = Client(n_workers=5, threads_per_worker=1, memory_limit='50GB')
+    client
 
     t0 = time.time()
-    print(client)
     results = []
     for i in range(5):
-        dask_calpi = dask.delayed(calculate_pi)(4_000_000 * (i + 1))
-        results.append(dask_calpi)
-    for size, pi in dask.compute(*results):
-        print(f"\nfrom {size} GB randomly chosen positions")
-        print(f"   pi estimate: {pi}")
-        print(f"   pi error: {abs(pi - np.pi)}\n")
+       dask_calpi = dask.delayed(calculate_pi)(4000000*(i+1))
+       results.append(dask_calpi)
+    dask.compute(*results)
     t1 = time.time()
-    print("time taken for 5 sizes is " + str(t1 - t0))
+    print("time taken for dask w5/t1 is " + str(t1-t0))
 
     client.close()

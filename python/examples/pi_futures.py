@@ -1,26 +1,28 @@
-"""Pi over futures, after ALCF's page on Dask for Aurora.
+"""Pi over futures, from ALCF's page on Dask for Aurora, with NumPy for dpnp and fewer points.
 
-Differences: NumPy for dpnp, the connection file's name from the environment, and the number of points.
-
-mpirun -n 6 python -m maniple serve --scheduler-file scheduler.json &
-SCHEDULER_FILE=scheduler.json python pi_futures.py
-
-Without SCHEDULER_FILE it runs on ranks of its own: mpirun -n 6 python pi_futures.py
+mpirun -n 6 python -m maniple serve --scheduler-file ~/dask-local-directory/scheduler.json &
+python pi_futures.py
 """
 
-import os
-import time
-
-import numpy as np
+import json
+import pathlib
 from maniple import Client
 
-client = Client(scheduler_file=os.environ.get("SCHEDULER_FILE"))
+
+fname = f'{pathlib.Path.home().as_posix()}/dask-local-directory/scheduler.json'
+with open(fname, 'r') as f:
+    scheduler = json.load(f)
+client = Client(scheduler['address'])
 print(client)
+
+
+import time
+import numpy as np
 
 
 def count_points_inside_circle(N):
     x = np.random.uniform(low=-1.0, high=1.0, size=(N, 2))
-    inside_circle = ((x * x).sum(axis=1) < 1.0).sum()
+    inside_circle = ((x * x).sum(axis=1) < 1.).sum()
     return int(inside_circle)
 
 
@@ -30,8 +32,8 @@ def compute_pi(inside_circle, N):
 
 def run():
     start = time.time()
-    num_workers = len(client.scheduler_info()["workers"])
-    N = int(os.environ.get("POINTS", 10_400_004))
+    num_workers = len(client.scheduler_info()['workers'])
+    N = 10_400_004
 
     # number of points per worker
     Neach_section, extras = divmod(N, num_workers)

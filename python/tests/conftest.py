@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -75,3 +76,85 @@ def client():
     # Threads, since tasks of the tests share objects with them; test_local_cluster.py has processes.
     with maniple.Client(n_workers=2, threads_per_worker=2, processes=False) as client:
         yield client
+
+
+STAND_INS = HERE.parent.parent / "command/tests/support/pbs"
+# The nodes of the stand-in are this machine: what says where the ranks are is left out. MPICH reads PBS's variables.
+LAUNCHER = """#!/bin/bash
+while [ $# -gt 0 ]; do
+    case $1 in
+    -n) count=$2; shift 2 ;;
+    --hostfile | -f | -ppn | --map-by | --bind-to | -x) shift 2 ;;
+    *) break ;;
+    esac
+done
+unset "${!PBS_@}"
+exec LAUNCH "$@"
+"""
+
+
+class Pbs:
+    """A server whose jobs run here."""
+
+    def __init__(self, folder, monkeypatch):
+        self.jobs, programs = folder / "jobs", folder / "bin"
+        self.jobs.mkdir()
+        programs.mkdir()
+        for name in ("qsub", "qstat", "qdel"):
+            (programs / name).symlink_to(STAND_INS / name)
+        for name in ("mpirun", "mpiexec"):
+            (programs / name).write_text(LAUNCHER.replace("LAUNCH", f"{MPIRUN} -n $count" if MPIRUN else ""))
+            (programs / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        monkeypatch.setenv("STAND_IN_DIRECTORY", str(self.jobs))
+        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        monkeypatch.chdir(folder)
+
+    def status(self, job="1.server"):
+        """The exit status of a job, once it has ended."""
+        file, deadline = self.jobs / job / "status", time.monotonic() + TIMEOUT
+        while not file.exists():
+            assert time.monotonic() < deadline, "the job goes on"
+            time.sleep(0.05)
+        return int(file.read_text())
+
+
+@pytest.fixture
+def pbs(tmp_path, monkeypatch):
+    return Pbs(tmp_path, monkeypatch)
+
+
+class Cluster:
+    """``python -m maniple serve``, with so many ranks; 0: without a launcher."""
+
+    def __init__(self, file, ranks, *arguments, prefix=(), **options):
+        self.file = file
+        command = [*prefix, sys.executable, "-m", "maniple", "serve", "--scheduler-file", self.file, *arguments]
+        command = [MPIRUN, "-n", ranks, *command] if ranks else [*command, "--n-workers", 2]
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(list(map(str, command)), **pipes, **options)
+        deadline = time.monotonic() + TIMEOUT
+        while not self.file.exists():
+            assert self.process.poll() is None, self.process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def ended(self):
+        """Its status and what it printed, once it has ended."""
+        out, err = self.process.communicate(timeout=TIMEOUT)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    started = []
+
+    def start(ranks, *arguments, file=tmp_path / "cluster.json", **options):
+        started.append(Cluster(file, ranks, *arguments, **options))
+        return started[-1]
+
+    yield start
+    for cluster in started:
+        if cluster.process.poll() is None:
+            cluster.process.terminate()
+            cluster.process.communicate(timeout=TIMEOUT)

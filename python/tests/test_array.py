@@ -727,25 +727,3 @@ def test_the_arrays_of_the_lesson(ranks, tmp_path):
     ]
     assert 0 < float(lines[10]) < 20 and lines[11] == "((10, 5), (5, 5, 5))" and 150 < float(lines[12]) < 300
     assert "<svg" in (tmp_path / "maniple.svg").read_text()
-
-
-PI = [
-    "500",
-    " Created xy",
-    " maniple.array<uniform, shape=(20000, 2), dtype=float64, chunksize=(500, 2), chunktype=numpy.ndarray>",
-    "",
-    " Number of partitions/chunks is (40, 1)",
-    "",
-    "",
-    "from 0.00032 GB randomly chosen positions",
-]
-
-
-@pytest.mark.parametrize("ranks", FEW)
-@pytest.mark.parametrize("name", ["array_pi.py", "initialize_pi.py"])
-def test_pi_of_the_lesson(name, ranks):
-    ended = run_file(EXAMPLES / name, ranks if name == "initialize_pi.py" else 0, ["320_000"]).check()
-    lines = ended.lines()
-    assert lines[0].startswith("<Client: ") and lines[1:9] == PI
-    assert abs(float(lines[9].removeprefix("   pi estimate: ")) - np.pi) < 0.05
-    assert lines[10].startswith("   pi error: 0.0") and lines[12].startswith("time taken for dask is ")

@@ -7,70 +7,18 @@ import shutil
 import socket
 import sys
 import textwrap
-import time
 
 import pytest
 
 import maniple
-from conftest import HERE, MPIRUN, TIMEOUT, program, run_file, start  # noqa: F401
+from conftest import HERE, MPIRUN, start
 from maniple import _jobqueue
 
 SLURM = HERE.parent.parent / "command/tests/support/slurm-cluster.sh"
-STAND_INS = HERE.parent.parent / "command/tests/support/pbs"
-# The nodes of the stand-in are this machine: what says where the ranks are is left out. MPICH reads PBS's variables.
-LAUNCHER = """#!/bin/bash
-while [ $# -gt 0 ]; do
-    case $1 in
-    -n) count=$2; shift 2 ;;
-    --hostfile | -f | -ppn | --map-by | --bind-to | -x) shift 2 ;;
-    *) break ;;
-    esac
-done
-unset "${!PBS_@}"
-exec LAUNCH "$@"
-"""
-
-
-class Pbs:
-    """A server whose jobs run here."""
-
-    def __init__(self, folder, monkeypatch):
-        self.jobs, programs = folder / "jobs", folder / "bin"
-        self.jobs.mkdir()
-        programs.mkdir()
-        for name in ("qsub", "qstat", "qdel"):
-            (programs / name).symlink_to(STAND_INS / name)
-        for name in ("mpirun", "mpiexec"):
-            (programs / name).write_text(LAUNCHER.replace("LAUNCH", f"{MPIRUN} -n $count" if MPIRUN else ""))
-            (programs / name).chmod(0o755)
-        monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-        monkeypatch.setenv("STAND_IN_DIRECTORY", str(self.jobs))
-        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-        monkeypatch.chdir(folder)
-
-    def status(self, job="1.server"):
-        """The exit status of a job, once it has ended."""
-        file, deadline = self.jobs / job / "status", time.monotonic() + TIMEOUT
-        while not file.exists():
-            assert time.monotonic() < deadline, "the job goes on"
-            time.sleep(0.05)
-        return int(file.read_text())
-
-
-@pytest.fixture
-def pbs(tmp_path, monkeypatch):
-    return Pbs(tmp_path, monkeypatch)
 
 
 def files_of_clusters(folder):
     return [name for name in os.listdir(folder) if name.startswith(".maniple")]
-
-
-def test_the_lesson_of_gadi(pbs, tmp_path):
-    assert run_file(HERE.parent / "examples/pbs_cluster.py").check().out == "5001\n5050\n"
-    assert pbs.status() == 0 and not files_of_clusters(tmp_path)
-    script = (pbs.jobs / "1.server/script").read_text()
-    assert "#PBS -l ncpus=96\n#PBS -l mem=384GB\n" in script and "select" not in script
 
 
 def missing_for_slurm():
@@ -111,7 +59,7 @@ def launcher_of_slurm():
     return 'launcher="srun-pmi2",' if "HYDRA" in version else ""
 
 
-def test_a_program_that_closes_nothing_leaves_no_job(pbs, program):  # noqa: F811
+def test_a_program_that_closes_nothing_leaves_no_job(pbs, program):
     text = """
         from maniple import Client, PBSCluster
         cluster = PBSCluster(cores=2, processes=1, memory="1GB", walltime="00:02:00", n_workers=1)

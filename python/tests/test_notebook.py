@@ -1,10 +1,13 @@
-"""A notebook whose kernel is rank 1 of a run."""
+"""Notebooks: in one process, and with a kernel that is rank 1 of a run."""
 
+import importlib.util
 import json
+import re
 import sys
 
 import pytest
-from conftest import LAUNCHED, MPIRUN, start
+from conftest import HERE, LAUNCHED, MPIRUN, start
+from test_pages import with_imports
 
 nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
@@ -78,3 +81,61 @@ def test_an_interrupt_ends_a_cell_and_nothing_else(kernels):
 def test_the_ranks_of_a_kernel_are_counted():
     ended = start([sys.executable, "-m", "maniple", "kernel", "install", "-n", 0])
     assert (ended.status, ended.out, ended.err) == (1, "", "python -m maniple kernel install: 0 ranks\n")
+
+
+LESSON = HERE.parent / "examples/ichec_lesson.ipynb"
+PAGE = HERE / "pages/ichec_lesson.ipy"
+
+
+def executed(cells, folder, kernel_name="python3"):
+    """The cells' outputs."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    client = nbclient.NotebookClient(
+        notebook, timeout=120, kernel_name=kernel_name, allow_errors=True, resources={"metadata": {"path": str(folder)}}
+    )
+    client.execute()
+    return [cell.outputs for cell in notebook.cells]
+
+
+def comparable_outputs(cell, outputs):
+    """What a cell shows, but for times, random numbers and what its tasks print."""
+    shown = [output.data["text/plain"] for output in outputs if output.output_type == "execute_result"]
+    if "compute(" not in cell and "%time" not in cell:
+        streams = [output for output in outputs if output.get("name") == "stdout"]
+        shown += [line for stream in streams for line in stream.text.splitlines()]
+    shown = [re.sub(r"<Client[^>]*>", "<Client>", text) for text in shown if "SVG" not in text]
+    return [re.sub(r"\d+\.\d+|\b(dask|maniple)\.", "", text) for text in shown]
+
+
+def lesson_cells():
+    return [cell.source for cell in nbformat.read(LESSON, 4).cells if cell.cell_type == "code"]
+
+
+def test_the_lessons_notebook_differs_in_imports_only():
+    page = PAGE.read_text().rstrip().split("\n\n# %%\n")
+    assert lesson_cells() == [with_imports(cell) for cell in page]
+
+
+def test_the_lessons_notebook_shows_what_it_does_with_dask(tmp_path):
+    cells = lesson_cells()
+    outputs = executed(cells, tmp_path)
+    errors = [(cell, output) for cell, shown in zip(cells, outputs) for output in shown if output.output_type == "error"]
+    assert not errors
+    by_cell = dict(zip(cells, outputs))
+    assert "<td>Workers</td>" in by_cell[cells[0]][0].data["text/html"]
+    assert "svg" in by_cell["a_da.visualize()"][0].data["image/svg+xml"]
+    assert by_cell["(a_da ** 2).compute()"][0].data["text/plain"].startswith("array([   1,   16,   49,  100,")
+    if importlib.util.find_spec("dask") is None:
+        return
+    page = PAGE.read_text().rstrip().split("\n\n# %%\n")
+    for cell, own, dask in zip(page, outputs, executed(page, tmp_path)):
+        # Dask draws with a program that may not be there.
+        if not any(output.output_type == "error" and "graphviz" in output.evalue.lower() for output in dask):
+            assert comparable_outputs(cell, own) == comparable_outputs(cell, dask)
+
+
+@pytest.mark.skipif(MPIRUN is None, reason="no launcher")
+def test_the_lessons_notebook_on_ranks(kernels, tmp_path):
+    kernels(4)
+    for cell, outputs in zip(lesson_cells(), executed(lesson_cells(), tmp_path, "maniple")):
+        assert not [output for output in outputs if output.output_type == "error"], cell

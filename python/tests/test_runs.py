@@ -275,27 +275,6 @@ print("ready", flush=True)
             os.killpg(process.pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("ranks", SIZES)
-def test_pi_over_futures(ranks):
-    ended = run_file(EXAMPLES / "pi_futures.py", ranks, env={**os.environ, "POINTS": "400_000"}).check()
-    lines = ended.lines()
-    assert lines[0].startswith("<Client: ") and len(lines) == 6
-    for line in lines[1:]:
-        assert abs(float(line.split("Estimate: ")[1].split()[0]) - 3.14159) < 0.03
-
-
-@pytest.mark.parametrize("ranks", FEW)
-def test_pi_with_initialize_and_delayed(ranks):
-    ended = run_file(EXAMPLES / "delayed_pi.py", ranks).check()
-    assert ended.out.count("pi estimate: 3.1") == 5 and "time taken for 5 sizes is " in ended.out
-
-
-@pytest.mark.parametrize("ranks", SIZES)
-def test_map_of_map_and_sum(ranks):
-    lines = run_file(EXAMPLES / "map_and_sum.py", ranks).check().lines()
-    assert lines[0].startswith("[<Future: ") and lines[1:3] == ["OUTPUT:", "-96"]
-
-
 @pytest.mark.parametrize("ranks", FEW)
 def test_the_executor_example(ranks):
     assert run_file(EXAMPLES / "executor.py", ranks).check().out == "primes below 20000: 2262\n"

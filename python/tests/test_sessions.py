@@ -8,51 +8,13 @@ import time
 
 import pytest
 
-from conftest import HERE, MPIRUN, TIMEOUT, program, run_file, start  # noqa: F401
+from conftest import MPIRUN, TIMEOUT, start
 
-EXAMPLES = HERE.parent / "examples"
 SIZES = [0] if MPIRUN is None else [0, 3, 4]
 
 
-class Cluster:
-    """``python -m maniple serve``, with so many ranks; 0: without a launcher."""
-
-    def __init__(self, folder, ranks, *arguments):
-        self.file = folder / "cluster.json"
-        command = [sys.executable, "-m", "maniple", "serve", "--scheduler-file", self.file, *arguments]
-        command = [MPIRUN, "-n", ranks, *command] if ranks else [*command, "--n-workers", 2]
-        self.process = subprocess.Popen(
-            list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        deadline = time.monotonic() + TIMEOUT
-        while not self.file.exists():
-            assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    def ended(self):
-        """Its status and what it printed, once it has ended."""
-        out, err = self.process.communicate(timeout=TIMEOUT)
-        return self.process.returncode, out, err
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    started = []
-
-    def start(ranks, *arguments):
-        started.append(Cluster(tmp_path, ranks, *arguments))
-        return started[-1]
-
-    yield start
-    for cluster in started:
-        if cluster.process.poll() is None:
-            cluster.process.terminate()
-            cluster.process.communicate(timeout=TIMEOUT)
-
-
 @pytest.mark.parametrize("ranks", SIZES)
-def test_programs_connect_one_after_the_other(cluster, program, ranks):  # noqa: F811
+def test_programs_connect_one_after_the_other(cluster, program, ranks):
     stands = cluster(ranks)
     text = f"""
         import maniple
@@ -72,7 +34,7 @@ def test_programs_connect_one_after_the_other(cluster, program, ranks):  # noqa:
 
 
 @pytest.mark.parametrize("ranks", SIZES)
-def test_arrays_of_a_program_that_connects(cluster, program, ranks):  # noqa: F811
+def test_arrays_of_a_program_that_connects(cluster, program, ranks):
     stands = cluster(ranks)
     text = f"""
         import maniple, numpy as np
@@ -91,18 +53,7 @@ def test_arrays_of_a_program_that_connects(cluster, program, ranks):  # noqa: F8
     assert program(text).check().out == "float64 ((4, 4, 2),) 45.0\n"
 
 
-@pytest.mark.parametrize("ranks", SIZES)
-def test_pi_over_futures_on_a_cluster_that_stands(cluster, ranks):
-    stands = cluster(ranks)
-    settings = {"POINTS": "400_000", "SCHEDULER_FILE": str(stands.file)}
-    lines = run_file(EXAMPLES / "pi_futures.py", env=os.environ | settings).check().lines()
-    assert lines[0].startswith("<Client: ") and len(lines) == 6
-    for line in lines[1:]:
-        assert abs(float(line.split("Estimate: ")[1].split()[0]) - 3.14159) < 0.03
-    assert stands.ended()[0] == 0, "the program shuts it down"
-
-
-def test_what_was_published_outlives_its_session(cluster, program):  # noqa: F811
+def test_what_was_published_outlives_its_session(cluster, program):
     stands = cluster(0)
     client = f"client = maniple.Client(scheduler_file={str(stands.file)!r})"
     first = f"""
@@ -141,7 +92,7 @@ def test_what_was_published_outlives_its_session(cluster, program):  # noqa: F81
     assert stands.ended()[0] == 0
 
 
-def test_an_exception_of_a_session_leaves_the_cluster_standing(cluster, program):  # noqa: F811
+def test_an_exception_of_a_session_leaves_the_cluster_standing(cluster, program):
     stands = cluster(0, "--idle-timeout", "1")
     text = f"""
         import maniple
@@ -154,7 +105,7 @@ def test_an_exception_of_a_session_leaves_the_cluster_standing(cluster, program)
     assert stands.ended()[0] == 0, "it ends without sessions"
 
 
-def test_a_cluster_ends_by_a_signal(cluster, program):  # noqa: F811
+def test_a_cluster_ends_by_a_signal(cluster, program):
     stands = cluster(0)
     stands.process.send_signal(signal.SIGTERM)
     status, _, err = stands.ended()
@@ -172,7 +123,7 @@ def test_mistakes_are_told_in_one_line(ranks):
     assert "Traceback" not in ended.err
 
 
-def test_a_session_hears_that_its_cluster_was_killed(cluster, program):  # noqa: F811
+def test_a_session_hears_that_its_cluster_was_killed(cluster, program):
     stands = cluster(0)
     text = f"""
         import os, time, maniple
@@ -188,7 +139,7 @@ def test_a_session_hears_that_its_cluster_was_killed(cluster, program):  # noqa:
     assert program(text).check().out == "True\n" * 3
 
 
-def test_a_cluster_that_is_not_there_is_named(program):  # noqa: F811
+def test_a_cluster_that_is_not_there_is_named(program):
     text = """
         import maniple
         for cluster in ("/nonexistent/cluster.json", "tcp://10.0.0.1:8786"):

@@ -46,6 +46,14 @@ pub(crate) struct Connection {
     pub devices: u32,
 }
 
+/// A connection file with its own path.
+#[derive(Serialize)]
+struct Addressed<'a> {
+    address: &'a Path,
+    #[serde(flatten)]
+    connection: &'a Connection,
+}
+
 /// The maximum length of a connection file, in bytes.
 const BYTES_MAX: u64 = 64 << 10;
 
@@ -98,7 +106,9 @@ impl Connection {
     ///
     /// The system's.
     pub(super) fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_vec_pretty(self)
+        // Programs that read the file, as those for Dask do, take its `address` to connect to.
+        let address = std::path::absolute(path).unwrap_or_else(|_| path.into());
+        let text = serde_json::to_vec_pretty(&Addressed { address: &address, connection: self })
             .map_err(|error| Error::decode(DecodeErrorKind::Record, error.to_string()))?;
         let write = |file: &mut dyn Write| file.write_all(&text);
         // One that is there may be open to others, and would stay so.
