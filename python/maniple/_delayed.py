@@ -11,7 +11,7 @@ class Collection:
     """A lazy value that is no call: an array.
 
     It has `_persist_all` and `_compute_all`, which take such values and options, `_to_future`, which takes a client and
-    options, and `_publish`, which takes a client and a name.
+    options, `_publish`, which takes a client and a name, and `_persisted_blocks`, two numbers or None.
     """
 
     __slots__ = ()

@@ -8,6 +8,7 @@ import threading
 import time
 
 import maniple
+import maniple.array as da
 import numpy as np
 import pytest
 from maniple import Client, _functions, _inspection, as_completed, get_client, get_worker, wait
@@ -421,6 +422,16 @@ def test_progress_is_shown_until_all_have_ended(client):
     maniple.progress(client.submit(fail, 1), file=log)
     with pytest.raises(TypeError, match="takes futures"):
         maniple.progress([1, 2])
+
+
+def test_progress_of_arrays_and_delayed_values(client):
+    lazy = da.arange(10, chunks=5), maniple.delayed(inc)(1)
+    for value in lazy:
+        with pytest.raises(TypeError, match="persist"):
+            maniple.progress(value)
+    log = io.StringIO()
+    maniple.progress([value.persist() for value in lazy], client.submit(inc, 1), file=log)
+    assert "100% completed" in log.getvalue()
 
 
 def test_runs_follow_one_another():

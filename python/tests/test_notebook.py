@@ -139,3 +139,23 @@ def test_the_lessons_notebook_on_ranks(kernels, tmp_path):
     kernels(4)
     for cell, outputs in zip(lesson_cells(), executed(lesson_cells(), tmp_path, "maniple")):
         assert not [output for output in outputs if output.output_type == "error"], cell
+
+
+def test_progress_is_a_widget_where_there_are_widgets(tmp_path):
+    pytest.importorskip("ipywidgets")
+    cells = [
+        "import maniple, threading\nclient = maniple.Client(n_workers=2)\ngate = threading.Event()",
+        "def pass_gate(x):\n    import __main__\n    __main__.gate.wait(60)\n    return 1 // x",
+        "held = client.submit(pass_gate, 1)\nmaniple.progress(held, client.submit(abs, 1))",
+        "gate.set()\nprint(held.result())",
+        "bar = maniple.progress(client.submit(pass_gate, 0))\nimport time\ntime.sleep(1)\nclient.close()",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    client = nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3")
+    client.execute()
+    shown = notebook.cells[2].outputs[0].data
+    assert "application/vnd.jupyter.widget-view+json" in shown
+    states = list(client.widget_state.values())
+    bars = [state for state in states if state.get("_model_name") == "IntProgressModel"]
+    assert [(bar["value"], bar["max"], bar["bar_style"]) for bar in bars] == [(2, 2, "success"), (1, 1, "danger")]
+    assert "2 of 2 tasks" in str(states)

@@ -239,6 +239,23 @@ impl<T: Element, D: Dimensions> Array<T, D> {
         Ok(self.of_blocks(self.client.submit_together(submit)?))
     }
 
+    /// Returns how many blocks of a [persisted](Self::persist) array have finished, and how many it has. `None` if the
+    /// array was not persisted.
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let squares = client.arange(0, 5, 1, 2).square();
+    /// assert_eq!(squares.persisted_blocks(), None);
+    /// let squares = squares.persist()?;
+    /// squares.wait()?;
+    /// assert_eq!(squares.persisted_blocks(), Some((3, 3)));
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn persisted_blocks(&self) -> Option<(usize, usize)> {
+        let Kind::Blocks(blocks, _) = &self.node.kind else { return None };
+        Some((blocks.iter().filter(|block| block.is_done()).count(), blocks.len()))
+    }
+
     /// Waits until all blocks of an array that was [persisted](Self::persist) are made.
     ///
     /// # Errors

@@ -180,6 +180,10 @@ class Array(Collection):
         given = _client._given(**{**_NO_OPTIONS, **_known(options)}) if options else None
         return self._core.future(client._core, client, given)
 
+    def _persisted_blocks(self):
+        """How many blocks have finished, and how many there are, or None if the array was not persisted."""
+        return self._core.persisted_blocks()
+
     def _publish(self, client, name):
         _maniple.publish_array(client._core, name, self._core)
 

@@ -98,6 +98,12 @@ impl ArrayCore {
         blocks::value(py, &self.0)
     }
 
+    /// How many blocks of a persisted array have finished, and how many it has. None if it was not persisted.
+    fn persisted_blocks(&self, py: Python<'_>) -> Option<(usize, usize)> {
+        let count = py.detach(|| with_array!(Element, &self.0, x => x.persisted_blocks()));
+        count.unwrap_or_default()
+    }
+
     /// A future of the array as a NumPy array.
     fn future(
         &self,
