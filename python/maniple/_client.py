@@ -330,8 +330,24 @@ class Client(Publications, Inspection):
 
         Parameters
         ----------
+        futures : Future or collection of Future
+            Of a generator the results are a list.
         errors : {"raise", "skip"}
             Whether to raise the exception of the first failed task, or to leave out failed ones of a list.
+        direct, asynchronous
+            Accepted without effect.
+
+        Returns
+        -------
+        object
+            The results, which the caller may change.
+
+        Examples
+        --------
+        >>> client.gather({"a": client.submit(abs, -1), "b": [client.submit(abs, -2)]})
+        {'a': 1, 'b': [2]}
+        >>> client.gather(client.map(int, ["1", "two", "3"]), errors="skip")
+        [1, 3]
         """
         self._check_open()
         if errors not in ("raise", "skip"):
@@ -355,10 +371,27 @@ class Client(Publications, Inspection):
 
         Parameters
         ----------
+        data : list, tuple, set, dict, iterator or object
+            The objects. What is no such collection is one object.
         workers : int, str or list, optional
-            Who may get them, as in `submit`.
+            Which workers may get them, as in `submit`.
         broadcast : bool
             Whether every worker gets them at once; otherwise one does, and others fetch them as tasks need them.
+        direct, hash, timeout
+            Accepted without effect.
+
+        Returns
+        -------
+        Future, or a list, tuple, set or dict of Future
+
+        Examples
+        --------
+        >>> table = client.scatter({"one": 1, "two": 2})
+        >>> client.submit(sum, list(table.values())).result()
+        3
+        >>> weights = client.scatter([[0.5, 0.5]], broadcast=True)
+        >>> client.gather(weights)
+        [[0.5, 0.5]]
         """
         self._check_open()
         if workers is not None and broadcast:
@@ -378,17 +411,30 @@ class Client(Publications, Inspection):
         return hand(data)
 
     def run(self, function, *args, workers=None, wait=True, nanny=False, on_error="raise", **kwargs):
-        """Calls a function once on every worker, outside of any order, and returns a dictionary from addresses to
-        results.
+        """Calls a function once on every worker, and returns a dictionary from addresses to results.
 
         Parameters
         ----------
+        function : callable
+            It is called with ``*args`` and ``**kwargs``.
         workers : int, str or list, optional
             Only on these workers: ranks, addresses or names of hosts.
         wait : bool
             Whether to wait for the results; otherwise they are futures.
         on_error : {"raise", "return", "ignore"}
             Whether to raise the exception of a call that fails, to return it as its result, or to leave it out.
+        nanny : bool
+            True is refused: there are no nannies.
+
+        Returns
+        -------
+        dict
+            From addresses to results, or to futures without ``wait``.
+
+        Examples
+        --------
+        >>> client.run(os.getpid) == {address: os.getpid() for address in client.ncores()}
+        True
         """
         self._check_open()
         if nanny:
@@ -414,7 +460,23 @@ class Client(Publications, Inspection):
         return {address: errors[address] or future._now("result") for address, future in calls.items()}
 
     def cancel(self, futures, asynchronous=None, force=False, **ignored):
-        """Cancels tasks that have not ended, and those that need them."""
+        """Cancels tasks that have not ended, and those that need them.
+
+        A function that runs is not interrupted; its result is dropped.
+
+        Parameters
+        ----------
+        futures : Future or list of Future
+        asynchronous, force
+            Accepted without effect.
+
+        Examples
+        --------
+        >>> futures = client.map(time.sleep, [0.01] * 20)
+        >>> client.cancel(futures[-1])
+        >>> type(futures[-1].exception()).__name__
+        'CancelledError'
+        """
         self._check_open()
         self._core.cancel([futures] if isinstance(futures, Future) else list(futures))
 
@@ -441,7 +503,27 @@ class Client(Publications, Inspection):
         self._named.clear()
 
     def compute(self, collections, sync=False, **options):
-        """Has delayed calls and arrays computed: a future, or a list of them; results with ``sync=True``."""
+        """Has delayed calls and arrays computed.
+
+        Parameters
+        ----------
+        collections : Delayed, Array, or list of them
+        sync : bool
+            Whether to wait for the results, and return them.
+        **options
+            Keywords of `submit`, such as ``priority``.
+
+        Returns
+        -------
+        Future or list of Future
+            The results if ``sync`` is true.
+
+        Examples
+        --------
+        >>> total = delayed(sum)([delayed(abs)(-1), delayed(abs)(-2)])
+        >>> client.compute(total).result()
+        3
+        """
         from ._delayed import submit_all
 
         self._check_open()
@@ -452,7 +534,25 @@ class Client(Publications, Inspection):
         return futures[0] if is_one else futures
 
     def persist(self, collections, **options):
-        """Has delayed calls and arrays computed, and returns delayed values and arrays that stand for the results."""
+        """Has delayed calls and arrays computed, and returns delayed values and arrays that stand for the results.
+
+        Parameters
+        ----------
+        collections : Delayed, Array, or list of them
+        **options
+            Keywords of `submit`, such as ``priority``.
+
+        Returns
+        -------
+        Delayed, Array, or list of them
+            Workers keep the results as long as these live.
+
+        Examples
+        --------
+        >>> x = client.persist(da.arange(10, chunks=5))
+        >>> x.sum().compute()
+        np.int64(45)
+        """
         from ._delayed import persist_all
 
         self._check_open()
@@ -461,7 +561,24 @@ class Client(Publications, Inspection):
         return values[0] if is_one else values
 
     def get_executor(self, **options):
-        """A `concurrent.futures.Executor` whose calls are tasks. The keywords are those of `submit`."""
+        """Returns a `concurrent.futures.Executor` whose calls are tasks.
+
+        Parameters
+        ----------
+        **options
+            Keywords of `submit`: ``workers``, ``resources``, ``retries``, ``priority``, ``allow_other_workers`` and
+            ``pure``.
+
+        Returns
+        -------
+        ClientExecutor
+
+        Examples
+        --------
+        >>> with client.get_executor(retries=1) as executor:
+        ...     list(executor.map(abs, [-1, -2]))
+        [1, 2]
+        """
         from ._executor import ClientExecutor
 
         return ClientExecutor(self, **options)
@@ -482,6 +599,18 @@ class Client(Publications, Inspection):
 
         Under a launcher the run goes on until `shutdown`, or the end of the program. A cluster that the client has
         connected to stands until `shutdown`; what was not published of its futures is freed.
+
+        Parameters
+        ----------
+        timeout
+            Accepted without effect.
+
+        Examples
+        --------
+        >>> client = Client(n_workers=1)
+        >>> client.close()
+        >>> client.status
+        'closed'
         """
         if self.status != "running":
             return
@@ -494,7 +623,13 @@ class Client(Publications, Inspection):
             self._cluster.close()
 
     def shutdown(self):
-        """Ends the run on all ranks, or the cluster that this client is connected to."""
+        """Ends the run on all ranks, or the cluster that this client is connected to.
+
+        Examples
+        --------
+        >>> client = Client(n_workers=1)
+        >>> client.shutdown()
+        """
         run = self._run
         cluster = self._cluster
         if self.status == "running" and isinstance(cluster, _start.Session):
@@ -540,7 +675,18 @@ def itself(value):
 
 
 def default_client():
-    """The client that was made last, if it is open."""
+    """Returns the client that was made last.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it is closed.
+
+    Examples
+    --------
+    >>> default_client() is client
+    True
+    """
     client = _default() if _default is not None else None
     if client is None or client.status != "running":
         raise ValueError("there is no open client: make one with maniple.Client()")

@@ -40,10 +40,33 @@ class Publications:
     """The part of `Client` for values that outlive it."""
 
     def publish_dataset(self, *values, name=None, **named):
-        """Publishes futures under names, so that they outlive this client: ``publish_dataset(x=future)``, or
-        ``publish_dataset(future, name="x")``. A value is a future, a list or tuple of futures, or an array.
+        """Publishes futures and arrays under names, so that they outlive this client.
 
-        Raises `KeyError` if something else has the name.
+        Parameters
+        ----------
+        *values : Future, list of Future, or Array
+            One value for ``name``.
+        name : str, optional
+            The name of the value.
+        **named
+            Values by their names.
+
+        Raises
+        ------
+        KeyError
+            If something else has the name.
+
+        Examples
+        --------
+        >>> client.publish_dataset(total=client.submit(sum, [1, 2]))
+        >>> client.publish_dataset(da.arange(4, chunks=2), name="numbers")
+        >>> client.list_datasets()
+        ('numbers', 'total')
+        >>> client.get_dataset("total").result(), client.datasets["numbers"].sum().compute()
+        (3, np.int64(6))
+        >>> client.unpublish_dataset("total")
+        >>> "total" in client.datasets
+        False
         """
         from ._delayed import Collection
 
@@ -65,9 +88,27 @@ class Publications:
     _no_default = object()
 
     def get_dataset(self, name, default=_no_default):
-        """What was published under a name: a future, a list of futures, or an array.
+        """Returns what was published under a name.
 
-        Raises `KeyError` if nothing was, and there is no default.
+        Parameters
+        ----------
+        name : str
+        default : object, optional
+            What is returned if nothing was published under the name.
+
+        Returns
+        -------
+        Future, list of Future, or Array
+
+        Raises
+        ------
+        KeyError
+            If nothing was published under the name, and there is no default.
+
+        Examples
+        --------
+        >>> client.get_dataset("nothing", default=0)
+        0
         """
         self._check_open()
         core = _maniple.published_array(self._core, name)
@@ -84,16 +125,45 @@ class Publications:
 
     @property
     def datasets(self):
-        """What is published, as a dictionary: ``client.datasets["x"] = future``, ``client.datasets["x"]``."""
+        """What is published, as a dictionary.
+
+        Examples
+        --------
+        >>> client.datasets["x"] = client.submit(abs, -1)
+        >>> client.datasets["x"].result()
+        1
+        >>> del client.datasets["x"]
+        """
         return Datasets(self)
 
     def list_datasets(self):
-        """The names under which something is published."""
+        """Returns the names under which something is published.
+
+        Examples
+        --------
+        >>> client.list_datasets()
+        ()
+        """
         self._check_open()
         return tuple(self._core.publications())
 
     def unpublish_dataset(self, name):
-        """Forgets a name. What it stands for is freed as soon as no client holds it."""
+        """Forgets a name. What it stands for is freed as soon as no client holds it.
+
+        Parameters
+        ----------
+        name : str
+
+        Raises
+        ------
+        KeyError
+            If nothing is published under the name.
+
+        Examples
+        --------
+        >>> client.publish_dataset(client.submit(abs, -1), name="one")
+        >>> client.unpublish_dataset("one")
+        """
         self._check_open()
         if not self._core.unpublish(name):
             raise KeyError(f"nothing is published as {name!r}")

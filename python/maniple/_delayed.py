@@ -18,22 +18,60 @@ class Collection:
 
 
 class Delayed:
-    """A call that is made when its result is asked for; or a value. Arguments may be other delayed calls."""
+    """A call that is made when its result is asked for; or a value. `delayed` makes them.
+
+    Arguments may be other delayed calls. Operators, attributes, items and calls of a delayed value are delayed, too.
+
+    Examples
+    --------
+    >>> words = delayed("two words").split()
+    >>> (words[0] + "!").compute()
+    'two!'
+    """
 
     def __init__(self, function, args=(), kwargs=None, options=None, length=None):
         self._function, self._args, self._kwargs, self._options = function, args, kwargs or {}, options or {}
         self._length = length
 
     def compute(self, **options):
-        """Makes the call, and those that it needs, and returns its result."""
+        """Makes the call, and those that it needs, and returns its result.
+
+        Parameters
+        ----------
+        **options
+            Keywords of `Client.submit`, such as ``priority``.
+
+        Examples
+        --------
+        >>> delayed(max)([3, 7, 5]).compute()
+        7
+        """
         return compute(self, **options)[0]
 
     def persist(self, **options):
-        """Makes the call, and returns a delayed value of its result, which stays on a worker."""
+        """Makes the call, and returns a delayed value of its result, which stays on a worker.
+
+        Parameters
+        ----------
+        **options
+            Keywords of `Client.submit`, such as ``priority``.
+
+        Examples
+        --------
+        >>> table = delayed(dict)(a=1).persist()
+        >>> table["a"].compute()
+        1
+        """
         return _client_or_new().persist(self, **options)
 
     def visualize(self, filename="maniple.svg", **ignored):
-        """Writes a picture of the call and those that it needs: see `visualize`."""
+        """Writes a picture of the call and those that it needs, as `visualize`.
+
+        Parameters
+        ----------
+        filename : str or path
+            It ends in ``.svg``, ``.dot`` or ``.gv``.
+        """
         return visualize(self, filename=filename)
 
     @property
@@ -119,8 +157,20 @@ class DelayedFunction:
 def delayed(obj=None, *, name=None, pure=None, nout=None, traverse=True, **options):
     """Makes a function delayed: its calls return `Delayed` at once. Of another value, a delayed value.
 
-    Keywords of `Client.submit` (``priority``, ``retries``, ``workers``, ``resources``) apply to its calls. With ``nout``
-    each call returns so many values, and what stands for them can be unpacked: ``a, b = divide(7, 2)``.
+    Parameters
+    ----------
+    obj : callable or object, optional
+        Without it, a decorator is returned.
+    nout : int, optional
+        How many values a call returns. What stands for them can be unpacked: ``a, b = divide(7, 2)``.
+    **options
+        Keywords of `Client.submit` for the calls: ``priority``, ``retries``, ``workers``, ``resources``.
+    name, pure, traverse
+        Accepted without effect.
+
+    Returns
+    -------
+    callable or Delayed
 
     Examples
     --------
@@ -207,8 +257,24 @@ def _client_or_new():
 def compute(*values, **options):
     """Makes delayed calls and arrays, and returns a tuple of their results. Other values are returned as they are.
 
-    Lists, tuples and dictionaries of delayed calls and arrays are computed to such of results. What several of them need
-    is made once.
+    What several of them need is made once.
+
+    Parameters
+    ----------
+    *values : object
+        Delayed calls and arrays, also within lists, tuples and dictionaries, which stay such of results.
+    **options
+        Keywords of `Client.submit`, such as ``priority``.
+
+    Returns
+    -------
+    tuple
+
+    Examples
+    --------
+    >>> one = delayed(abs)(-1)
+    >>> compute(one, {"two": [one + 1]}, "three")
+    (1, {'two': [2]}, 'three')
     """
     options.pop("scheduler", None)
     found = []
@@ -229,8 +295,22 @@ def compute(*values, **options):
 
 
 def visualize(*values, filename="maniple.svg", **ignored):
-    """Writes a picture of delayed calls, also within lists, and of those that they need: SVG, or DOT if the name ends in
-    ``.dot``. Of an array, the steps that make it. In a notebook it is shown, too.
+    """Writes a picture of delayed calls and of those that they need; of an array, the steps that make it.
+
+    In a notebook it is shown, too.
+
+    Parameters
+    ----------
+    *values : Delayed or Array
+        Also within lists.
+    filename : str or path
+        ``.svg`` at its end makes it SVG, ``.dot`` or ``.gv`` DOT.
+
+    Examples
+    --------
+    >>> visualize(delayed(abs)(-1), filename="picture.dot")
+    >>> "abs" in open("picture.dot").read()
+    True
     """
     path = _html.picture_path(filename)
     roots = []

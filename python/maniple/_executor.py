@@ -33,7 +33,20 @@ def _settle(future, task):
 
 
 class ClientExecutor(concurrent.futures.Executor):
-    """An executor whose calls are tasks of a client: see `Client.get_executor`."""
+    """An executor whose calls are tasks of a client.
+
+    Parameters
+    ----------
+    client : Client
+    **options
+        As `Client.get_executor`.
+
+    Examples
+    --------
+    >>> with ClientExecutor(client, priority=1) as executor:
+    ...     executor.submit(pow, 2, 10).result()
+    1024
+    """
 
     def __init__(self, client, **options):
         allowed = {"pure", "workers", "resources", "retries", "priority", "allow_other_workers"}
@@ -45,14 +58,49 @@ class ClientExecutor(concurrent.futures.Executor):
         self._is_shut_down = False
 
     def submit(self, fn, /, *args, **kwargs):
-        """Has a call made by a worker, and returns a `concurrent.futures.Future`."""
+        """Has a call made by a worker.
+
+        Parameters
+        ----------
+        fn : callable
+            It is called with ``*args`` and ``**kwargs``.
+
+        Returns
+        -------
+        concurrent.futures.Future
+
+        Examples
+        --------
+        >>> client.get_executor().submit(abs, -1).result()
+        1
+        """
         if self._is_shut_down:
             raise RuntimeError("cannot schedule new futures after shutdown")
         task = self._client.submit(_call, fn, args, kwargs, **self._options)
         return self._follow(task)
 
     def map(self, fn, *iterables, timeout=None, chunksize=1, **ignored):
-        """As `concurrent.futures.Executor.map`. All calls travel as one message, whatever ``chunksize``."""
+        """Has a function called for each of the items, as `concurrent.futures.Executor.map`.
+
+        Parameters
+        ----------
+        fn : callable
+        *iterables : iterable
+        timeout : float, optional
+            Seconds until `TimeoutError` is raised by the iterator.
+        chunksize
+            Accepted without effect: all calls are sent as one message.
+
+        Returns
+        -------
+        iterator
+            The results in order.
+
+        Examples
+        --------
+        >>> list(client.get_executor().map(pow, [2, 3], [3, 2]))
+        [8, 9]
+        """
         if self._is_shut_down:
             raise RuntimeError("cannot schedule new futures after shutdown")
         tasks = self._client.map(fn, *iterables, **self._options)
@@ -81,7 +129,20 @@ class ClientExecutor(concurrent.futures.Executor):
         return future
 
     def shutdown(self, wait=True, *, cancel_futures=False):
-        """Takes no more calls, and waits for those that were made. The client stays open."""
+        """Takes no more calls. The client stays open.
+
+        Parameters
+        ----------
+        wait : bool
+            Whether to wait for the calls that were made.
+        cancel_futures : bool
+            Whether to cancel those that have not begun.
+
+        Examples
+        --------
+        >>> executor = client.get_executor()
+        >>> executor.shutdown()
+        """
         self._is_shut_down = True
         futures = list(self._futures)
         if cancel_futures:

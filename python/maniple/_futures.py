@@ -11,18 +11,30 @@ DoneAndNotDoneFutures = collections.namedtuple("DoneAndNotDoneFutures", "done no
 
 
 class as_completed:
-    """Futures in the order they end, well or not. More can be added meanwhile. Those of an asynchronous client are
-    iterated over by ``async for``.
+    """Iterates over futures in the order they end, well or not.
+
+    More can be added meanwhile. Those of an asynchronous client are iterated over by ``async for``.
 
     Parameters
     ----------
     futures : iterable of Future
+        They belong to one client.
     with_results : bool
         Whether pairs of a future and its result are returned.
     raise_errors : bool
         With results, whether the exception of a failed task is raised, or returned in the place of the result.
     timeout : float, optional
         Seconds after which `TimeoutError` is raised.
+    loop
+        Accepted without effect.
+
+    Examples
+    --------
+    >>> sorted(future.result() for future in as_completed(client.map(abs, [-1, -2])))
+    [1, 2]
+    >>> for future, result in as_completed(client.map(abs, [-3]), with_results=True):
+    ...     print(result)
+    3
     """
 
     def __init__(self, futures=None, loop=None, with_results=False, raise_errors=True, *, timeout=None):
@@ -34,7 +46,19 @@ class as_completed:
         self.update(futures or [])
 
     def add(self, future):
-        """Adds a future."""
+        """Adds a future.
+
+        Parameters
+        ----------
+        future : Future
+
+        Examples
+        --------
+        >>> futures = as_completed([client.submit(abs, -1)])
+        >>> futures.add(client.submit(abs, -2))
+        >>> futures.count()
+        2
+        """
         if self._completions is None:
             self._completions = future.client._core.completions()
         number = next(self._numbers)
@@ -42,20 +66,32 @@ class as_completed:
         self._completions.add(future, number)
 
     def update(self, futures):
-        """Adds futures."""
+        """Adds futures.
+
+        Parameters
+        ----------
+        futures : iterable of Future
+
+        Examples
+        --------
+        >>> futures = as_completed()
+        >>> futures.update(client.map(abs, [-1, -2]))
+        >>> len(list(futures))
+        2
+        """
         for future in futures:
             self.add(future)
 
     def count(self):
-        """The number of futures that were not returned."""
+        """Returns the number of futures that were not returned yet."""
         return len(self._waiting)
 
     def is_empty(self):
-        """Whether all were returned."""
+        """Returns whether all were returned."""
         return not self._waiting
 
     def has_ready(self):
-        """Whether the next one is returned at once."""
+        """Returns whether the next one is returned at once."""
         return any(future.done() for future in self._waiting.values())
 
     def __iter__(self):
@@ -89,10 +125,33 @@ class as_completed:
 
 
 def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
-    """Waits until all futures have ended, well or not, or the first one with ``return_when="FIRST_COMPLETED"``.
+    """Waits until futures have ended, well or not. ``await wait(...)`` where the client is asynchronous.
 
-    Returns the sets ``done`` and ``not_done``. Raises `TimeoutError` if the time is over before, and
-    `CancelledError` if one was cancelled. ``await wait(...)`` where the client is asynchronous.
+    Parameters
+    ----------
+    fs : Future or list of Future
+    timeout : float, optional
+        Seconds to wait.
+    return_when : {"ALL_COMPLETED", "FIRST_COMPLETED"}
+        Whether to wait for all or for one.
+
+    Returns
+    -------
+    DoneAndNotDoneFutures
+        The sets ``done`` and ``not_done``.
+
+    Raises
+    ------
+    TimeoutError
+        If the time is over before.
+    CancelledError
+        If a task was cancelled.
+
+    Examples
+    --------
+    >>> done, not_done = wait(client.map(abs, [-1, -2]))
+    >>> len(done), len(not_done)
+    (2, 0)
     """
     if return_when not in ("ALL_COMPLETED", "FIRST_COMPLETED"):
         raise ValueError(f"return_when={return_when!r} is neither 'ALL_COMPLETED' nor 'FIRST_COMPLETED'")

@@ -28,7 +28,19 @@ class Inspection:
     """The part of `Client` that reports on the scheduler and the workers."""
 
     def scheduler_info(self, **ignored):
-        """The scheduler and the workers of the run: ``["workers"]`` has an entry for each, by its address."""
+        """Returns the scheduler and the workers of the run.
+
+        Returns
+        -------
+        dict
+            ``"address"`` is the scheduler's. ``"workers"`` has a dictionary for each worker, by its address, with ``"id"``
+            (the rank), ``"name"``, ``"host"``, ``"nthreads"``, ``"memory_limit"``, ``"resources"`` and ``"pid"``.
+
+        Examples
+        --------
+        >>> [worker["id"] for worker in client.scheduler_info()["workers"].values()]
+        [2, 3]
+        """
         ranks = self._core.ranks()
         workers = {}
         for rank in ranks:
@@ -46,7 +58,7 @@ class Inspection:
         return {"type": "Scheduler", "id": "Scheduler", "address": _address(ranks[0]), "workers": workers}
 
     def get_versions(self, check=False, packages=()):
-        """The versions of Python and of packages here and on the workers: ``["client"]``, and ``["workers"]`` by address.
+        """Returns the versions of Python and of packages here and on the workers.
 
         Parameters
         ----------
@@ -54,6 +66,16 @@ class Inspection:
             Whether `RunError` is raised if some differ.
         packages : iterable of str
             Packages to look for beside ``maniple``, ``cloudpickle`` and ``numpy``.
+
+        Returns
+        -------
+        dict
+            ``"client"``, and ``"workers"`` by their addresses.
+
+        Examples
+        --------
+        >>> client.get_versions(check=True)["client"]["packages"]["maniple"]
+        '0.1.0'
         """
         names = ["maniple", "cloudpickle", "numpy", *packages]
         own, others = versions(names), self.run(versions, names)
@@ -65,13 +87,29 @@ class Inspection:
         return {"client": own, "workers": others}
 
     def ncores(self, workers=None):
-        """The number of tasks that each worker runs at a time, by its address."""
-        return {address: worker["nthreads"] for address, worker in self.scheduler_info()["workers"].items()}
+        """Returns the number of tasks that each worker runs at a time, by its address.
+
+        Parameters
+        ----------
+        workers : int, str or list, optional
+            Only of these workers: ranks, addresses or names of hosts.
+
+        Examples
+        --------
+        >>> list(client.ncores().values())
+        [1, 1]
+        >>> client.ncores(workers=2) == {list(client.ncores())[0]: 1}
+        True
+        """
+        ranks = _workers(self._core)
+        if workers is not None:
+            ranks = chosen(ranks, workers)
+        return {_address(rank): rank["nthreads"] for rank in ranks}
 
     nthreads = ncores
 
     def who_has(self, futures):
-        """The workers that hold the results of futures.
+        """Returns the workers that hold the results of futures.
 
         Parameters
         ----------
@@ -99,7 +137,11 @@ class Inspection:
         return held
 
     def story(self, *futures):
-        """Why tasks do not run, since when they run, or where they ran: a line for each future.
+        """Returns why tasks do not run, since when they run, or where they ran: a line for each future.
+
+        Parameters
+        ----------
+        *futures : Future
 
         Examples
         --------
@@ -111,16 +153,35 @@ class Inspection:
         return [self._core.explain(future) for future in futures]
 
     def dump_cluster_state(self, filename="maniple-state.json"):
-        """Writes the state of the scheduler and of all workers to a file, as JSON."""
+        """Writes the state of the scheduler and of all workers to a file, as JSON.
+
+        Parameters
+        ----------
+        filename : str or path
+
+        Examples
+        --------
+        >>> client.dump_cluster_state(os.devnull)
+        """
         self._core.dump_state(filename)
 
     def processing(self, workers=None):
-        """The names of the functions that run now, by the addresses of the workers.
+        """Returns the names of the functions that run now, by the addresses of the workers.
 
         Parameters
         ----------
         workers : int, str or list, optional
             Only of these workers: ranks, addresses or names of hosts.
+
+        Returns
+        -------
+        dict
+            From addresses to lists of names.
+
+        Examples
+        --------
+        >>> sorted(client.processing()) == sorted(client.ncores())
+        True
         """
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "state.json")
@@ -133,17 +194,45 @@ class Inspection:
         return {_address(rank): [each["name"] for each in states[rank["rank"]]["running"]] for rank in ranks}
 
     def wait_for_workers(self, n_workers, timeout=None):
-        """Checks that there are so many workers. All are there from the start, so that it never waits."""
+        """Checks that there are so many workers. All are there from the start, so that it never waits.
+
+        Parameters
+        ----------
+        n_workers : int
+        timeout
+            Accepted without effect.
+
+        Raises
+        ------
+        TimeoutError
+            If there are fewer.
+
+        Examples
+        --------
+        >>> client.wait_for_workers(2)
+        """
         count = len(self.ncores())
         if count < n_workers:
             raise TimeoutError(f"the run has {count} workers, and never will have {n_workers}")
 
     @property
     def stopping(self):
-        """Whether no more tasks begin, since the time of the run is over."""
+        """Whether no more tasks begin, since the time of the run is over.
+
+        Examples
+        --------
+        >>> client.stopping
+        False
+        """
         return self._core.stopping()
 
     @property
     def time_left(self):
-        """The time until the run must end, in seconds, or None if that is unknown."""
+        """The time until the run must end, in seconds, or None if that is unknown.
+
+        Examples
+        --------
+        >>> client.time_left is None
+        True
+        """
         return self._core.time_left()

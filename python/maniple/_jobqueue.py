@@ -169,9 +169,23 @@ class _JobCluster:
         )  # fmt: skip
 
     def scale(self, n=None, jobs=None, cores=None, memory=None):
-        """Submits the job: with so many nodes (``jobs``), or as many as so many workers or cores take.
+        """Submits the job.
 
-        Raises `RunError` if the job was submitted before with another size.
+        Parameters
+        ----------
+        n : int, optional
+            Number of workers, which says how many nodes there are.
+        jobs : int, optional
+            Number of nodes: dask-jobqueue submits a job for each.
+        cores : int, optional
+            Number of cores of all nodes.
+        memory
+            Refused: say how many jobs.
+
+        Raises
+        ------
+        RunError
+            If the job was submitted before with another size.
         """
         if memory is not None:
             raise NotImplementedError("scale(memory=): say how many jobs")
@@ -194,7 +208,13 @@ class _JobCluster:
         self._job = _maniple.job_submit(self._system, self.job_script())
 
     def adapt(self, *arguments, **options):
-        """Refused: the ranks of an MPI program start together."""
+        """Raises `NotImplementedError`: the ranks of an MPI program start together.
+
+        Parameters
+        ----------
+        *arguments, **options
+            Those of dask-jobqueue.
+        """
         raise NotImplementedError("adapt(): the ranks of an MPI program start together; use scale(jobs=N)")
 
     # The connection
@@ -213,7 +233,17 @@ class _JobCluster:
     def wait_ready(self, timeout=None):
         """Waits until one can connect to the cluster. `Client` does so by itself.
 
-        Raises `RunError` if the job has ended before, and `TimeoutError`.
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait.
+
+        Raises
+        ------
+        RunError
+            If the job has ended before.
+        TimeoutError
+            If the time is over before.
         """
         if self._job is None:
             raise RunError("the cluster has no job: call scale(jobs=N)")
@@ -233,11 +263,17 @@ class _JobCluster:
 
     @property
     def status(self):
-        """"running" until `close`."""
+        """Whether the cluster was closed: ``"running"`` or ``"closed"``."""
         return "closed" if self._is_closed else "running"
 
     def close(self, timeout=None):
-        """Ends the cluster and its job."""
+        """Ends the cluster and its job.
+
+        Parameters
+        ----------
+        timeout
+            Accepted without effect.
+        """
         if self._is_closed:
             return
         self._is_closed = True

@@ -11,7 +11,26 @@ _local = threading.local()
 
 
 def get_client(address=None, timeout=None, resolve_address=True):
-    """Within a task, a client of the same run; elsewhere the default client."""
+    """Returns a client: within a task one of the same run, elsewhere the default client.
+
+    Parameters
+    ----------
+    address, timeout, resolve_address
+        Accepted without effect.
+
+    Raises
+    ------
+    ValueError
+        If no task runs on this thread, and there is no open client.
+
+    Examples
+    --------
+    >>> def total(numbers):
+    ...     client = get_client()
+    ...     return sum(client.gather(client.map(abs, numbers)))
+    >>> client.submit(total, [-1, -2]).result()
+    3
+    """
     try:
         core = _maniple.current_core()
     except ValueError:
@@ -24,16 +43,40 @@ def get_client(address=None, timeout=None, resolve_address=True):
 
 @contextlib.contextmanager
 def worker_client(timeout=None, separate_thread=True):
-    """Within a task, a client of the same run, as `get_client`. A task that waits gives its place to another."""
+    """Within a task, a client of the same run, as `get_client`. A task that waits gives its place to another.
+
+    Parameters
+    ----------
+    timeout, separate_thread
+        Accepted without effect.
+
+    Examples
+    --------
+    >>> def double(number):
+    ...     with worker_client() as client:
+    ...         return 2 * client.submit(abs, number).result()
+    >>> client.submit(double, -2).result()
+    4
+    """
     yield get_client()
 
 
 def secede():
-    """Without effect: a task that waits for others gives its place to another one by itself."""
+    """Has no effect: a task that waits for others gives its place to another one by itself.
+
+    Examples
+    --------
+    >>> secede()
+    """
 
 
 def rejoin():
-    """Without effect, as `secede`."""
+    """Has no effect, as `secede`.
+
+    Examples
+    --------
+    >>> rejoin()
+    """
 
 
 class Worker:
@@ -57,7 +100,23 @@ class Worker:
 
 
 def get_worker():
-    """Within a task, the worker that runs it: ``rank``, ``number`` from 0, ``attempt`` of the task."""
+    """Within a task, returns the worker that runs it.
+
+    Returns
+    -------
+    Worker
+        ``rank``, ``number`` among the workers from 0, ``attempt`` of the task from 0, ``name`` and ``address``.
+
+    Raises
+    ------
+    ValueError
+        If no task runs on this thread.
+
+    Examples
+    --------
+    >>> client.submit(lambda: get_worker().rank, workers=3).result()
+    3
+    """
     try:
         return Worker(*_maniple.current_worker())
     except RuntimeError:

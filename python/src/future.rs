@@ -89,7 +89,9 @@ fn asynchronous(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 
 #[pymethods]
 impl Future {
-    /// Waits for the object and returns it. A coroutine if the client is asynchronous.
+    /// Waits for the object and returns it.
+    ///
+    /// It is a coroutine if the client is asynchronous.
     ///
     /// Parameters
     /// ----------
@@ -114,8 +116,9 @@ impl Future {
         Self::now_or_later(slf, "result", timeout, Self::result_now)
     }
 
-    /// Waits for the end of the task and returns the exception that it raised, or None. A coroutine if the client is
-    /// asynchronous.
+    /// Waits for the end of the task and returns the exception that it raised, or None.
+    ///
+    /// It is a coroutine if the client is asynchronous.
     ///
     /// Parameters
     /// ----------
@@ -131,8 +134,9 @@ impl Future {
         Self::now_or_later(slf, "exception", timeout, Self::exception_now)
     }
 
-    /// Waits for the end of the task and returns the traceback of the exception that it raised, or None. A coroutine if
-    /// the client is asynchronous.
+    /// Waits for the end of the task and returns the traceback of the exception that it raised, or None.
+    ///
+    /// It is a coroutine if the client is asynchronous.
     ///
     /// Parameters
     /// ----------
@@ -176,6 +180,11 @@ impl Future {
     }
 
     /// Cancels the task, and those that need it, unless it has ended.
+    ///
+    /// Parameters
+    /// ----------
+    /// reason, msg, force
+    ///     Accepted without effect.
     #[pyo3(signature = (reason = None, msg = None, force = false))]
     fn cancel(&self, py: Python<'_>, reason: Option<&str>, msg: Option<&str>, force: bool) {
         let _ = (reason, msg, force);
