@@ -10,7 +10,7 @@ from ._client import Client, LocalCluster, default_client
 from ._delayed import Delayed, compute, delayed, visualize
 from ._errors import CancelledError, KilledWorker, RemoteTraceback, RunError, TaskError
 from ._executor import ClientExecutor
-from ._futures import as_completed, wait
+from ._futures import as_completed, fire_and_forget, wait
 from ._jobqueue import PBSCluster, SLURMCluster
 from ._maniple import Future, __version__
 from ._progress import progress
@@ -35,6 +35,7 @@ __all__ = [
     "compute",
     "default_client",
     "delayed",
+    "fire_and_forget",
     "get_client",
     "get_worker",
     "initialize",

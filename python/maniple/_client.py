@@ -366,7 +366,7 @@ class Client(Publications, Inspection):
         results = dict(zip(map(id, found), self._core.gather(found, False)))
         return replace(futures, Future, lambda future: results[id(future)])
 
-    def scatter(self, data, workers=None, broadcast=False, direct=None, hash=True, timeout=None):
+    def scatter(self, data, workers=None, broadcast=False, direct=None, hash=True, timeout=None, asynchronous=None):
         """Hands objects to workers, and returns futures of them: a list for a list, a dictionary for a dictionary.
 
         Parameters
@@ -377,7 +377,7 @@ class Client(Publications, Inspection):
             Which workers may get them, as in `submit`.
         broadcast : bool
             Whether every worker gets them at once; otherwise one does, and others fetch them as tasks need them.
-        direct, hash, timeout
+        direct, hash, timeout, asynchronous
             Accepted without effect.
 
         Returns

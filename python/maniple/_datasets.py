@@ -39,7 +39,7 @@ class Datasets(collections.abc.MutableMapping):
 class Publications:
     """The part of `Client` for values that outlive it."""
 
-    def publish_dataset(self, *values, name=None, **named):
+    def publish_dataset(self, *values, name=None, override=False, **named):
         """Publishes futures and arrays under names, so that they outlive this client.
 
         Parameters
@@ -48,13 +48,15 @@ class Publications:
             One value for ``name``.
         name : str, optional
             The name of the value.
+        override : bool
+            Whether a value that has the name is replaced.
         **named
             Values by their names.
 
         Raises
         ------
         KeyError
-            If something else has the name.
+            If something else has the name, and ``override`` is false.
 
         Examples
         --------
@@ -76,6 +78,8 @@ class Publications:
                 raise ValueError("publish_dataset takes one value and name=, or values by keyword")
             named[name] = values[0]
         for name, value in named.items():
+            if override:
+                self._core.unpublish(name)
             if isinstance(value, Collection):
                 value._publish(self, name)
                 continue

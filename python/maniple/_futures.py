@@ -4,6 +4,7 @@ import collections
 import itertools
 import time
 
+from ._containers import replace
 from ._errors import CancelledError
 from ._maniple import Future
 
@@ -177,3 +178,28 @@ def _parted(futures):
     if cancelled:
         raise CancelledError(f"{cancelled[0].key} was cancelled")
     return DoneAndNotDoneFutures(done, set(futures) - done)
+
+
+def fire_and_forget(obj):
+    """Keeps tasks until they have ended, also where nothing else refers to their futures.
+
+    Tasks that have not ended when the program ends are dropped.
+
+    Parameters
+    ----------
+    obj : Future or collection of Future
+
+    Examples
+    --------
+    >>> fire_and_forget(client.submit(os.makedirs, "results"))
+    >>> while not os.path.exists("results"):
+    ...     time.sleep(0.01)
+    """
+    futures = []
+    replace(obj, Future, futures.append)
+    for future in futures:
+        future.add_done_callback(_forget)
+
+
+def _forget(future):
+    """Does nothing: a client keeps the futures that have functions to call."""

@@ -57,14 +57,14 @@ class Inspection:
                 }
         return {"type": "Scheduler", "id": "Scheduler", "address": _address(ranks[0]), "workers": workers}
 
-    def get_versions(self, check=False, packages=()):
+    def get_versions(self, check=False, packages=None):
         """Returns the versions of Python and of packages here and on the workers.
 
         Parameters
         ----------
         check : bool
             Whether `RunError` is raised if some differ.
-        packages : iterable of str
+        packages : iterable of str, optional
             Packages to look for beside ``maniple``, ``cloudpickle`` and ``numpy``.
 
         Returns
@@ -74,10 +74,10 @@ class Inspection:
 
         Examples
         --------
-        >>> client.get_versions(check=True)["client"]["packages"]["maniple"]
-        '0.1.0'
+        >>> sorted(client.get_versions(check=True))
+        ['client', 'workers']
         """
-        names = ["maniple", "cloudpickle", "numpy", *packages]
+        names = ["maniple", "cloudpickle", "numpy", *(packages or ())]
         own, others = versions(names), self.run(versions, names)
         if check:
             for address, theirs in others.items():

@@ -60,7 +60,8 @@ def test_what_was_published_outlives_its_session(cluster, program):
         import maniple
         {client}
         client.publish_dataset(total=client.submit(sum, range(10)), parts=client.map(abs, [-1, -2]))
-        client.publish_dataset(client.scatter("text"), name="word")
+        client.publish_dataset(client.scatter("old"), name="word")
+        client.publish_dataset(client.scatter("text"), name="word", override=True)
         for mistake in (lambda: client.publish_dataset(total=client.submit(abs, 1)), lambda: client.publish_dataset(x=3)):
             try:
                 mistake()
