@@ -90,7 +90,11 @@ class Functions:
         known = self._constant.get(identity)
         if known is not None:
             return known[1]
-        data = dumps(function)
+        try:
+            data = dumps(function)
+        except Exception as error:
+            error.add_note(f"the function {name} cannot be sent to workers")
+            raise
         with self._lock:
             key = (name, data)
             handed = self._by_pickle.get(key)

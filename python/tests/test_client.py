@@ -143,8 +143,9 @@ def test_what_cannot_be_pickled_is_said(client):
     lock = threading.Lock()
     with pytest.raises(TypeError, match="pickle"):
         client.submit(inc, lock)
-    with pytest.raises(TypeError, match="pickle"):
+    with pytest.raises(TypeError, match="pickle") as caught:
         client.submit(lambda: lock)
+    assert caught.value.__notes__ == ["the function <lambda> cannot be sent to workers"]
     with pytest.raises(TypeError, match="pickle"):
         client.submit(threading.Lock).result()
     future = client.submit(inc, 1)
