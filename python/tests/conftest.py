@@ -56,6 +56,15 @@ def run_file(path, ranks=0, arguments=(), **options):
     return start(command, **options)
 
 
+def launcher_version():
+    """What the launcher says of itself."""
+    return subprocess.run([MPIRUN, "--version"], capture_output=True, text=True, check=True).stdout
+
+
+def on_mpich():
+    return "HYDRA" in launcher_version()
+
+
 # With one rank a launcher starts a run in one process, with two the driver works, too.
 SIZES = [0] if MPIRUN is None else [0, 1, 2, 3, 4, 6]
 LAUNCHED = [size for size in SIZES if size > 1]

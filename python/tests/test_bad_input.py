@@ -1,11 +1,10 @@
 """What cannot work ends with one clear line or exception: under the launcher."""
 
 import os
-import subprocess
 import sys
 
 import pytest
-from conftest import FEW_LAUNCHED, MPIRUN, start
+from conftest import FEW_LAUNCHED, MPIRUN, launcher_version, on_mpich, start
 
 pytestmark = pytest.mark.skipif(MPIRUN is None, reason="no launcher")
 
@@ -117,10 +116,9 @@ SEGFAULT, KILL = "ctypes.string_at(0)", "os.kill(os.getpid(), signal.SIGKILL)"
 
 def launcher_that_keeps_others(ranks):
     """How the launcher starts ranks that keep running where another one has failed."""
-    version = subprocess.run([MPIRUN, "--version"], capture_output=True, text=True, check=True).stdout
-    if "HYDRA" in version:
+    if on_mpich():
         return [MPIRUN, "-disable-auto-cleanup", "-n", ranks]
-    if "(Open MPI) 4" in version:
+    if "(Open MPI) 4" in launcher_version():
         return [MPIRUN, "--enable-recovery", "-x", "OMPI_MCA_orte_enable_recovery=1", "-n", ranks]
     return [MPIRUN, "--with-ft", "ulfm", "-n", ranks]
 
@@ -140,7 +138,8 @@ def test_a_task_that_crashes_its_worker_fails_alone(tmp_path, crash):
 @pytest.mark.parametrize("crash", [SEGFAULT, KILL])
 def test_a_task_that_crashes_its_worker_ends_the_run(program, crash):
     ended = program(CRASHES.format(crash=crash), 4)
-    assert ended.status != 0 and ended.out == ""
+    # MPICH's launcher prints its own words to the standard output.
+    assert ended.status != 0 and "[8, 7" not in ended.out and "was lost" not in ended.out
     if crash == SEGFAULT:
         (line,) = [line for line in ended.err.splitlines() if line.startswith("Error: rank ") and "crash" in line]
         assert line.endswith(": crash has ended its process by SIGSEGV")

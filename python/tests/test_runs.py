@@ -8,15 +8,10 @@ import sys
 import time
 
 import pytest
-from conftest import FEW, FEW_LAUNCHED, LAUNCHED, MPIRUN, SIZES, run_file
+from conftest import FEW, FEW_LAUNCHED, LAUNCHED, MPIRUN, SIZES, on_mpich, run_file
 
 
 EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
-
-
-def on_mpich():
-    version = subprocess.run([MPIRUN, "--version"], capture_output=True, text=True, check=True)
-    return "HYDRA" in version.stdout
 
 
 @pytest.mark.parametrize("ranks", SIZES)
