@@ -243,6 +243,31 @@ def _submit(client, call, options, known):
     return client.submit(call._function, *args, **chosen, **kwargs)
 
 
+def is_self_contained(value):
+    """Whether a delayed value needs neither futures nor arrays."""
+    return isinstance(value, Delayed) and all(
+        isinstance(each, Delayed)
+        and "_future" not in each.__dict__
+        and not _contains(each, (Collection, _client.Future))
+        for each, _ in _in_order([value])
+    )
+
+
+def _contains(call, kinds):
+    found = []
+    _client._replace((call._args, call._kwargs), kinds, found.append)
+    return bool(found)
+
+
+def evaluate(value):
+    """The result of a delayed value that is self-contained: all its calls are made here."""
+    results = {}
+    for each, _ in _in_order([value]):
+        args, kwargs = _client._replace((each._args, each._kwargs), Delayed, lambda other: results[id(other)])
+        results[id(each)] = each._function(*args, **kwargs)
+    return results[id(value)]
+
+
 _SUBMIT_KEYWORDS = {"key", "pure", "workers", "resources", "retries", "priority", "allow_other_workers"}
 
 

@@ -178,8 +178,13 @@ def test_products_and_shapes(chunks):
             da.meshgrid(x[0], x[:, 0], indexing=indexing), np.meshgrid(MATRIX[0], MATRIX[:, 0], indexing=indexing)
         ):
             same(own, due)
-    with pytest.raises(NotImplementedError, match="mode='mean'"):
-        da.pad(x, 1, "mean")
+    for mode, keywords in [
+        ("mean", {"stat_length": 2}), ("maximum", {}), ("minimum", {}), ("median", {}), ("linear_ramp", {"end_values": 7}),
+        ("reflect", {"reflect_type": "odd"}), ("linear_ramp", {"end_values": ((1, 2), (3, 4))}),
+    ]:  # fmt: skip
+        same(da.pad(x, ((2, 1), (0, 3)), mode, **keywords), np.pad(MATRIX, ((2, 1), (0, 3)), mode, **keywords))
+    with pytest.raises(ValueError, match="not supported"):
+        da.pad(x, 1, "most")
 
 
 @pytest.mark.parametrize("chunks", CHUNKS)

@@ -94,19 +94,14 @@ UNARY = [
     "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "degrees", "radians",
     "invert", "logical_not", "fabs",
 ]  # fmt: skip
-# What the runtime has for real numbers only, and what it has for no integers.
-NO_COMPLEX = {"sign", "rint", "exp2", "expm1", "log2", "log10", "log1p"}
-NO_INTEGERS = {"reciprocal"}
 
 
 @pytest.mark.parametrize("name", UNARY)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_universal_functions_of_one_array(name, dtype):
     ufunc, a = getattr(np, name), values(dtype)
-    kind = np.dtype(dtype).kind
-    missing = (kind == "c" and name in NO_COMPLEX) or (kind in "iu" and name in NO_INTEGERS)
     for chunks in CHUNKS[1:3]:
-        compare(lambda: ufunc(da.from_array(a, chunks=chunks)), lambda: ufunc(a), missing)
+        compare(lambda: ufunc(da.from_array(a, chunks=chunks)), lambda: ufunc(a))
 
 
 BINARY = [
@@ -114,7 +109,6 @@ BINARY = [
     "bitwise_or", "bitwise_xor", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "minimum",
     "maximum", "fmin", "fmax", "hypot", "arctan2", "logaddexp", "logical_and", "logical_or", "logical_xor",
 ]  # fmt: skip
-ORDERED = {"less", "less_equal", "greater", "greater_equal", "minimum", "maximum", "fmin", "fmax"}
 
 
 @pytest.mark.parametrize("name", BINARY)
@@ -125,13 +119,8 @@ def test_universal_functions_of_two_arrays(name):
         if name.endswith("power") and np.result_type(left, right).kind in "iu":
             # Negative powers of integers are errors in NumPy, and 0 here.
             b = np.abs(b)
-        is_complex = "c" in (np.dtype(left).kind, np.dtype(right).kind)
-        # NumPy compares signed and unsigned 64-bit integers without a common type.
-        mixed = {left, right} & {"uint64"} and {left, right} & {"int32", "int64"}
-        is_comparison = name in ORDERED and ufunc(1, 2).dtype == bool or name in ("equal", "not_equal")
-        missing = bool((is_complex and name in ORDERED) or (mixed and is_comparison))
         x, y = da.from_array(a, chunks=(2, 4)), da.from_array(b, chunks=3)
-        compare(lambda: ufunc(x, y), lambda: ufunc(a, b), missing)
+        compare(lambda: ufunc(x, y), lambda: ufunc(a, b))
 
 
 SCALARS = [2, -1, 0.5, True, 1 + 2j, np.float32(1.5), np.int64(3), np.uint8(2)]
@@ -239,8 +228,11 @@ def test_keywords_of_reductions():
         x[:0].max(axis=0)
     with pytest.raises(np.exceptions.AxisError):
         x.sum(axis=2)
-    with pytest.raises(TypeError, match="keyword out"):
+    with pytest.raises(TypeError, match="out= takes an array"):
         np.sum(x, out=a)
+    kept = da.zeros(4, dtype="uint64", chunks=3)
+    assert np.sum(x, axis=1, out=kept) is kept
+    same(kept, a.sum(axis=1))
 
 
 @pytest.mark.parametrize("dtype", ["int64", "float64", "float32", "complex128"])
@@ -309,10 +301,25 @@ def test_masks_and_assignments():
     assert small.compute().tolist() == [0, 200, 0]
     with pytest.raises(OverflowError):
         small[0] = 300
-    with pytest.raises(NotImplementedError, match="several values to a mask"):
-        y[y > 5] = np.arange(6)
-    with pytest.raises(NotImplementedError, match="list of indices"):
-        y[[0, 1]] = 1
+
+
+def test_assignments_to_lists():
+    a = np.arange(24.0).reshape(SHAPE)
+    for chunks in CHUNKS:
+        x, b = da.from_array(a, chunks=chunks), a.copy()
+        before = x.chunks
+        for key, value in [
+            ([0, 2], -1), ((slice(None), [5, 1]), np.arange(2)), ((slice(1, 3), [3, 0]), np.ones((2, 2))), ((2, [0, 4]), 9),
+            ([3, 3], np.array([[5], [6]])), ((slice(None), [True] * 2 + [False] * 4), 7), (([], 0), 1), (([1, 3], 2), 8),
+            (([0, 1], slice(None, None, -2)), np.arange(6).reshape(2, 3)),
+        ]:  # fmt: skip
+            x[key], b[key] = value, value
+            same(x, b)
+        x[x > 8], b[b > 8] = np.arange((b > 8).sum()), np.arange((b > 8).sum())
+        same(x, b)
+        assert x.chunks == before
+    with pytest.raises(ValueError):
+        x[[0, 1]] = np.ones(4)
 
 
 @pytest.mark.parametrize(
@@ -378,8 +385,22 @@ def test_products(dtype):
         same(np.tensordot(x, y, axes=([1], [0])), np.tensordot(a, b, axes=([1], [0])))
     with pytest.raises(ValueError, match="do not fit"):
         x @ x
-    with pytest.raises(TypeError, match="not available for arrays of int64"):
-        x.real.astype(int) @ y.real.astype(int)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "uint64", "int64"])
+def test_products_of_integers(dtype):
+    a, b = values(dtype, (4, 6), 10), values(dtype, (6, 5), 11)
+    for chunks in (2, (4, 1)):
+        x, y = da.from_array(a, chunks=chunks), da.from_array(b, chunks=chunks)
+        same(x @ y, a @ b)
+        same(np.dot(x, y), a @ b)
+        same(x[0] @ y, a[0] @ b)
+        same(x[0] @ y[:, 1], a[0] @ b[:, 1])
+        same(x.reshape(2, 2, 6) @ y, a.reshape(2, 2, 6) @ b)
+        same(np.tensordot(x, y, axes=([1], [0])), np.tensordot(a, b, axes=([1], [0])))
+        same(np.vdot(x[0], x[1]), np.vdot(a[0], a[1]))
+        for subscripts in ("ij,jk->ik", "ij,jk", "...j,jk->k...", "ij,jk->"):
+            same(np.einsum(subscripts, x, y), np.einsum(subscripts, a, b))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -487,7 +508,6 @@ def test_random_arrays_depend_on_the_seed_alone():
     assert np.array_equal(again, da.random.random(20, chunks=7).compute())
     for wrong, error, words in [
         (lambda: rng.normal(0, -1, size=3), ValueError, "deviation is -1"),
-        (lambda: rng.uniform(np.arange(3), 4, size=3), TypeError, "low must be a number"),
         (lambda: rng.integers(0, 300, size=3, dtype="uint8"), ValueError, "uint8 holds"),
         (lambda: rng.random(3, dtype=int), TypeError, "float64 or float32"),
     ]:
@@ -533,10 +553,6 @@ def test_what_python_functions_of_blocks_do_wrong():
         x.map_blocks(fails)
     with pytest.raises(ValueError, match="read-only"):
         x.map_blocks(lambda block: block.fill(1), dtype=float).compute()
-    with pytest.raises(TypeError, match="one element type"):
-        da.map_blocks(np.add, x, x.astype(int))
-    with pytest.raises(NotImplementedError, match="block_id"):
-        x.map_blocks(lambda block, block_id: block)
 
 
 def test_results(client):
@@ -590,8 +606,7 @@ def test_what_is_not_available_is_said(client):
         (lambda: da.zeros(3, dtype="int16"), TypeError, "an array of int16 elements is not available"),
         (lambda: da.from_array(np.array(["a"])), TypeError, "the element types are bool, uint8"),
         (lambda: np.sin(da.ones(3, dtype="uint8")), TypeError, "sin of uint8: an array of float16"),
-        (lambda: np.heaviside(x, 1), TypeError, "heaviside is not available"),
-        (lambda: np.add(x, 1, out=np.ones((4, 4))), TypeError, "no keyword out"),
+        (lambda: np.add(x, 1, out=np.ones((4, 4))), TypeError, "out= takes an array"),
         (lambda: np.linalg.eig(x), TypeError, "numpy.linalg.eig is not available"),
         (lambda: np.kron(x, x), TypeError, "kron is not available"),
         (lambda: ~x, TypeError, "not supported"),

@@ -1,7 +1,7 @@
 """Lazy arrays in blocks over the ranks of a run, with the names of `dask.array`.
 
-The blocks are made by the runtime's own tasks, which hold no GIL: one makes a block by as many elementwise operations as
-possible. Results have the types that NumPy gives them, and the same values whatever the chunks and the number of
+The blocks are made by the runtime's own tasks, which hold no GIL: one makes a block by as many elementwise operations
+as possible. Results have the types that NumPy gives them, and the same values whatever the chunks and the number of
 workers; floating-point sums differ with the chunks in their last digits.
 
 An array belongs to the run of the client that was made last before it; without one, to a run in this process.
@@ -17,7 +17,7 @@ True
 import numpy as _np
 
 from .._delayed import compute
-from . import fft, linalg, random
+from . import fft, linalg, overlap, random
 from ._algorithms import (
     argsort,
     argtopk,
@@ -26,7 +26,6 @@ from ._algorithms import (
     corrcoef,
     cov,
     digitize,
-    einsum,
     fliplr,
     flipud,
     histogram,
@@ -37,7 +36,6 @@ from ._algorithms import (
     isin,
     meshgrid,
     nanmedian,
-    outer,
     pad,
     rot90,
     searchsorted,
@@ -54,6 +52,7 @@ from ._create import (
     empty_like,
     eye,
     from_array,
+    from_delayed,
     full,
     full_like,
     linspace,
@@ -62,7 +61,7 @@ from ._create import (
     zeros,
     zeros_like,
 )
-from ._files import from_npy, from_zarr, to_npy, to_zarr
+from ._files import from_npy, from_npy_stack, from_zarr, store, to_npy, to_npy_stack, to_zarr
 from ._functions import (
     all,
     allclose,
@@ -74,7 +73,6 @@ from ._functions import (
     around,
     asanyarray,
     asarray,
-    atleast_2d,
     broadcast_to,
     clip,
     concatenate,
@@ -82,16 +80,14 @@ from ._functions import (
     cumprod,
     cumsum,
     diag,
+    diagonal,
     diff,
-    dot,
     expand_dims,
     flip,
     hstack,
     imag,
-    iscomplexobj,
     isclose,
-    map_blocks,
-    matmul,
+    iscomplexobj,
     max,
     mean,
     median,
@@ -102,7 +98,9 @@ from ._functions import (
     nanmax,
     nanmean,
     nanmin,
+    nanpercentile,
     nanprod,
+    nanquantile,
     nanstd,
     nansum,
     nanvar,
@@ -128,7 +126,6 @@ from ._functions import (
     sum,
     swapaxes,
     take,
-    tensordot,
     trace,
     transpose,
     tril,
@@ -137,11 +134,66 @@ from ._functions import (
     vstack,
     where,
 )
+from ._gufunc import apply_gufunc, as_gufunc, gufunc
+from ._map import blockwise, map_blocks, reduction, unify_chunks
 from ._overlap import apply_along_axis, map_overlap
+from ._products import dot, einsum, matmul, outer, tensordot, vdot, vecdot
+from ._routines import (
+    angle,
+    append,
+    apply_over_axes,
+    argwhere,
+    array,
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    block,
+    broadcast_arrays,
+    choose,
+    coarsen,
+    compress,
+    delete,
+    dstack,
+    ediff1d,
+    extract,
+    fix,
+    flatnonzero,
+    fromfunction,
+    gradient,
+    i0,
+    insert,
+    iscomplex,
+    isneginf,
+    isnull,
+    isposinf,
+    isreal,
+    moment,
+    nan_to_num,
+    nanargmax,
+    nanargmin,
+    notnull,
+    piecewise,
+    push,
+    ravel_multi_index,
+    rollaxis,
+    select,
+    shuffle,
+    sinc,
+    tile,
+    tri,
+    tril_indices,
+    tril_indices_from,
+    triu_indices,
+    triu_indices_from,
+    unravel_index,
+)
+from ._types import NAMES as _TYPES
 from ._types import normalize_chunks
 from ._ufuncs import NAMES as _UFUNCS
+from ._ufuncs import OTHERS as _OTHERS
 
-pi, e, inf, nan, newaxis = _np.pi, _np.e, _np.inf, _np.nan, None
+pi, e, inf, nan, newaxis, euler_gamma = _np.pi, _np.e, _np.inf, _np.nan, None, _np.euler_gamma
+_CONSTANTS = ["pi", "e", "inf", "nan", "newaxis", "euler_gamma"]
 
 # Functions of this module, by name. NumPy hands over calls of those that it has, too.
 _functions_by_name = {
@@ -150,14 +202,22 @@ _functions_by_name = {
     if callable(own) and not name.startswith("_") and name not in ("Array", "compute")
 }
 _numpy_functions = {
-    function: own
-    for name, own in _functions_by_name.items()
-    if callable(function := getattr(_np, name, None))
+    function: own for name, own in _functions_by_name.items() if callable(function := getattr(_np, name, None))
 }
 _numpy_functions |= linalg._numpy_functions | fft._numpy_functions
 
+# NumPy's names of types.
+_types = {name: getattr(_np, name) for name in [*_TYPES, "int8", "int16", "uint16"] if name != "bool"} | {
+    "bool": _np.bool_
+}
+globals().update(_types)
+
 # NumPy's universal functions take arrays themselves.
-_universal = {name: getattr(_np, name) for name in [*_UFUNCS, "abs", "true_divide", "mod", "conj"]}
+_universal = {
+    name: getattr(_np, name) for name in [*_UFUNCS, *_OTHERS, "abs", "true_divide", "mod", "conj", "bitwise_not"]
+}
 globals().update(_universal)
 
-__all__ = sorted(["Array", "compute", "fft", "linalg", "random", "pi", "e", "inf", "nan", "newaxis", *_functions_by_name, *_universal])
+__all__ = sorted(
+    ["Array", "compute", "fft", "linalg", "overlap", "random", *_CONSTANTS, *_types, *_functions_by_name, *_universal]
+)

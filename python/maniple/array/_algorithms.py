@@ -1,4 +1,4 @@
-"""Functions of arrays that look at all elements: order, sets, histograms, products by subscripts, padding."""
+"""Functions of arrays that look at all elements: order, sets, histograms, padding."""
 
 import builtins
 import operator
@@ -9,7 +9,9 @@ from .. import _maniple
 from ._array import Array
 from ._create import arange, from_array, ones_like, zeros
 from ._functions import _floats, asarray, broadcast_to, concatenate, flip, ravel, stack, take
+from ._map import along_lines
 from ._types import axis_index
+from ._ufuncs import Quiet
 
 
 def _of_one_type(a, b):
@@ -246,23 +248,7 @@ def _variables(m, y, rowvar):
     return rows(m) if y is None else concatenate(_of_one_type(rows(m), rows(y)), axis=0)
 
 
-# Products and shapes
-
-
-def einsum(subscripts, *operands):
-    """Sums of products by subscripts, as ``einsum("ij,jk->ik", x, y)``, of floating-point arrays."""
-    if not isinstance(subscripts, str) or not operands:
-        raise TypeError("einsum takes subscripts as text, and arrays")
-    arrays = [asarray(operand) for operand in operands]
-    dtype = np.result_type(*(array.dtype for array in arrays))
-    first, *others = (array.astype(dtype) for array in arrays)
-    return first._with(_maniple.array_einsum(subscripts, first._core, [other._core for other in others]))
-
-
-def outer(a, b):
-    """The products of all pairs of elements."""
-    a, b = ravel(asarray(a)), ravel(asarray(b))
-    return a[:, None] * b[None, :]
+# Shapes
 
 
 def pad(array, pad_width, mode="constant", **kwargs):
@@ -272,8 +258,10 @@ def pad(array, pad_width, mode="constant", **kwargs):
     ----------
     pad_width : int or sequence
         How many before and after: one number, one pair, or a pair for each axis.
-    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
-        What they are: ``constant_values``, which is 0, or the elements that NumPy takes.
+    mode : str or callable
+        What they are: one of the modes of `numpy.pad`. ``constant_values`` is 0 by default.
+    **kwargs
+        The keywords of this mode.
     """
     array = asarray(array)
     widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)).tolist()
@@ -286,13 +274,35 @@ def pad(array, pad_width, mode="constant", **kwargs):
                 counts = (count, 0) if is_before else (0, count)
                 array = array._with(_maniple.array_pad(array._core, axis, *counts, element)) if count else array
         return array
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise NotImplementedError(f"pad: mode={mode!r}")
-    _no_more(kwargs)
+    if callable(mode) or mode not in ("edge", "reflect", "symmetric", "wrap") or kwargs:
+        return _padded_by_numpy(array, widths, mode, kwargs)
     for axis, (before, after) in enumerate(widths):
         if before or after:
             places = np.pad(np.arange(array.shape[axis]), (before, after), mode=mode)
             array = take(array, places, axis)
+    return array
+
+
+def _padded_by_numpy(array, widths, mode, kwargs):
+    """What NumPy puts around blocks that are whole along an axis, one axis after the other."""
+    if not callable(mode):
+        # A wrong keyword is an error now, not in the tasks.
+        np.pad(np.zeros((1,) * array.ndim), 0, mode, **kwargs)
+    for axis, (before, after) in enumerate(widths):
+        if not (before or after):
+            continue
+        own = [(before, after) if place == axis else (0, 0) for place in range(array.ndim)]
+        named = {key: value if np.ndim(value) == 0 or mode == "constant" or np.ndim(value) == 1 and array.ndim == 1
+                 else np.broadcast_to(value, (array.ndim, 2)).tolist() for key, value in kwargs.items()}  # fmt: skip
+        sizes = array.chunks[axis]
+        array = along_lines(
+            Quiet(np.pad, pad_width=own, mode=mode, **named),
+            array,
+            (axis,),
+            {axis: sum(sizes) + before + after},
+            array.dtype,
+        )
+        array = array.rechunk({axis: ((before,) if before else ()) + sizes + ((after,) if after else ())})
     return array
 
 

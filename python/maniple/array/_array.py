@@ -107,6 +107,47 @@ class Array(Collection):
         return self._core.name
 
     @property
+    def blocks(self):
+        """The blocks: ``x.blocks[0, :2]`` is an array of the blocks at these places."""
+        return _indexing.Blocks(self)
+
+    partitions = blocks
+
+    @property
+    def vindex(self):
+        """Indexes points: ``x.vindex[[0, 1], [2, 3]]`` is the elements at (0, 2) and (1, 3)."""
+        return _indexing.Points(self)
+
+    @property
+    def A(self):
+        """The array itself."""
+        return self
+
+    @property
+    def mT(self):
+        """The array with its last two axes in each other's place."""
+        if self.ndim < 2:
+            raise ValueError(f"mT of an array with {self.ndim} axes; it takes two at least")
+        return self.swapaxes(-1, -2)
+
+    @property
+    def device(self):
+        """Where the elements are: ``"cpu"``."""
+        return "cpu"
+
+    def to_device(self, device, /, *, stream=None):
+        """The array itself: elements are on the CPU."""
+        if device != "cpu":
+            raise ValueError(f"there is no device {device!r}; arrays are on 'cpu'")
+        return self
+
+    def __array_namespace__(self, *, api_version=None):
+        """The module of the functions of arrays: `maniple.array`, which has the names of the array API standard."""
+        import maniple.array
+
+        return maniple.array
+
+    @property
     def T(self):
         """The array with its axes in the opposite order."""
         return self.transpose()
@@ -255,23 +296,23 @@ class Array(Collection):
         dtype = dtype_of(dtype)
         if not np.can_cast(self.dtype, dtype, casting):
             raise TypeError(f"cannot cast an array from {self.dtype} to {dtype} according to the rule {casting!r}")
-        return self if dtype == self.dtype else self._with(self._core.astype(dtype.name))
+        if dtype == self.dtype:
+            return self._with(self._core) if copy else self
+        return self._with(self._core.astype(dtype.name))
 
-    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
-        if method == "reduce" and ufunc.__name__ in _ufuncs.REDUCTIONS and out is None:
-            options.setdefault("axis", 0)
-            options = {name: value for name, value in options.items() if value is not np._NoValue}
-            return getattr(inputs[0], _ufuncs.REDUCTIONS[ufunc.__name__])(**options)
-        if method != "__call__":
-            return NotImplemented
-        if out is not None or options:
-            names = ", ".join(["out"] * (out is not None) + sorted(options))
-            raise TypeError(f"numpy.{ufunc.__name__} of arrays takes no keyword {names}")
-        if ufunc is np.matmul:
-            from ._functions import matmul
-
-            return matmul(*inputs)
-        return _ufuncs.apply(ufunc, inputs)
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, where=True, **options):
+        options = {name: value for name, value in options.items() if value is not np._NoValue}
+        result = _ufuncs.by_method(ufunc, method, inputs, options)
+        if result is NotImplemented or out is None and where is True:
+            return result
+        if out is None:
+            raise TypeError(f"numpy.{ufunc.__name__} of arrays takes where= together with out=")
+        results = result if isinstance(result, tuple) else (result,)
+        targets = [target for target, _ in zip(out, results)]
+        if where is not True:
+            results = [np.where(where, own, target) for own, target in zip(results, targets)]
+        filled = tuple(own if target is None else into(target, own) for own, target in zip(results, targets))
+        return filled if isinstance(result, tuple) else filled[0]
 
     def __array_function__(self, function, types, arguments, named):
         from . import _numpy_functions
@@ -286,6 +327,8 @@ class Array(Collection):
         """The complex conjugates."""
         return np.conjugate(self)
 
+    conjugate = conj
+
     def __divmod__(self, other):
         return np.floor_divide(self, other), np.remainder(self, other)
 
@@ -293,12 +336,12 @@ class Array(Collection):
         return np.floor_divide(other, self), np.remainder(other, self)
 
     def __matmul__(self, other):
-        from ._functions import matmul
+        from ._products import matmul
 
         return matmul(self, other)
 
     def __rmatmul__(self, other):
-        from ._functions import matmul
+        from ._products import matmul
 
         return matmul(other, self)
 
@@ -328,14 +371,16 @@ class Array(Collection):
         value = as_operand(value, self._client, self.dtype, near=self)
         if _is_mask(key) and (key.ndim != 1 or self.ndim == 1):
             mask = self._fitting_mask(key)
-            if value.size != 1:
-                raise NotImplementedError("assignment of several values to a mask; where() takes arrays")
-            self._replace(mask._core.select(value.reshape(())._core, self._core))
+            if value.size == 1:
+                self._replace(mask._core.select(value.reshape(())._core, self._core))
+                return
+            places = np.flatnonzero(mask.compute())
+            self._replace(
+                _indexing.scattered(self.ravel(), 0, places, value).reshape(self.shape).rechunk(self.chunks)._core
+            )
             return
         basic, taken = _indexing.parse(key, self.shape)
-        if taken:
-            raise NotImplementedError("assignment to a list of indices; assign to slices or to a mask")
-        self._replace(self._core.set_slice(basic, value._core))
+        self._replace(_indexing.assigned(self, basic, taken, value)._core)
 
     def _replace(self, core):
         self._core, self._chunks = core, None
@@ -385,6 +430,33 @@ class Array(Collection):
         """The same elements in other blocks. See `normalize_chunks` for what ``chunks`` may be."""
         chunks = normalize_chunks(chunks, self.shape, self.dtype, self.chunks)
         return self if chunks == self.chunks else self._with(self._core.rechunk(chunks))
+
+    def compute_chunk_sizes(self):
+        """The array itself: the sizes of blocks are always known."""
+        return self
+
+    def view(self, dtype=None, order="C"):
+        """The bytes of the elements as elements of another type; the last axis becomes shorter or longer."""
+        from ._map import along_lines
+
+        dtype = dtype_of(self.dtype if dtype is None else dtype)
+        if order != "C":
+            raise NotImplementedError("view of arrays takes order='C' only")
+        if dtype.itemsize == self.itemsize:
+            return self.map_blocks(_indexing.Viewed(dtype), dtype=dtype)
+        if not self.ndim or self.shape[-1] * self.itemsize % dtype.itemsize:
+            raise ValueError(f"the last axis of the shape {self.shape} does not hold whole elements of {dtype}")
+        last, length = self.ndim - 1, self.shape[-1] * self.itemsize // dtype.itemsize
+        return along_lines(_indexing.Viewed(dtype), self, (last,), {last: length}, dtype)
+
+    def to_delayed(self, optimize_graph=True):
+        """A NumPy array of delayed values, one for each block."""
+        from .._delayed import Delayed
+
+        values = np.empty(self.numblocks, dtype=object)
+        for place in np.ndindex(*self.numblocks):
+            values[place] = Delayed(_client.itself, (self.blocks[place],))
+        return values
 
     def copy(self):
         """Another array of the same elements: an assignment to one does not change the other."""
@@ -457,6 +529,17 @@ def _broadcast(*arrays):
     except ValueError:
         shapes = " ".join(str(array.shape).replace(" ", "") for array in arrays)
         raise ValueError(f"operands could not be broadcast together with shapes {shapes}") from None
+
+
+def into(out, result):
+    """Makes an array what a function with ``out=`` has returned, and returns it."""
+    target = out[0] if isinstance(out, tuple) and len(out) == 1 else out
+    if not isinstance(target, Array):
+        raise TypeError(f"out= takes an array of this module, not a {type(target).__name__}")
+    if target.shape != result.shape:
+        raise ValueError(f"out= has the shape {target.shape}, the result has {result.shape}")
+    target._replace(result.astype(target.dtype, casting="same_kind")._core)
+    return target
 
 
 def constant(client, value, chunks):

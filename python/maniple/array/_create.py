@@ -1,19 +1,23 @@
 """New arrays."""
 
+import functools
 import math
 
 import numpy as np
 
-from .. import _maniple
+from .. import _delayed, _maniple
+from .. import _functions as _pickling
 from .._delayed import _client_or_new
 from ._array import Array, constant, of_numpy
+from ._blockwise import blocks_of, region
 from ._types import dtype_of, normalize_chunks, shape_of
 
 
 def from_array(x, chunks="auto", **ignored):
     """An array of a NumPy array, or of an object with ``shape`` and ``dtype`` whose slices are NumPy arrays.
 
-    The blocks are read and handed to workers at once, one after the other.
+    The blocks of a NumPy array are handed to workers at once, one after the other. Those of another object are read by
+    the tasks that need them, if it can be pickled.
 
     Parameters
     ----------
@@ -30,7 +34,47 @@ def from_array(x, chunks="auto", **ignored):
     if not (hasattr(x, "shape") and hasattr(x, "dtype") and hasattr(x, "__getitem__")):
         x = np.asarray(x)
     dtype = dtype_of(x.dtype)
-    return of_numpy(_client_or_new(), x, normalize_chunks(chunks, x.shape, dtype))
+    chunks = normalize_chunks(chunks, x.shape, dtype)
+    if not isinstance(x, np.ndarray) and _can_be_sent(x):
+        return blocks_of(functools.partial(_read, x, chunks, dtype), chunks, dtype)
+    return of_numpy(_client_or_new(), x, chunks)
+
+
+def _can_be_sent(x):
+    try:
+        _pickling.dumps(x)
+    except Exception:
+        return False
+    return True
+
+
+def _read(x, chunks, dtype, location):
+    """The block at a location of an object that is sliced."""
+    return np.asarray(x[region(location, chunks)]).astype(dtype, copy=False)
+
+
+def from_delayed(value, shape, dtype=None, meta=None, name=None):
+    """An array of one block, which a delayed value or a future gives.
+
+    A task makes the block, and the calls that it needs. A call that several arrays need is made for each of them, and
+    what needs futures or arrays is computed at once.
+    """
+    if dtype is None and meta is None:
+        raise ValueError("from_delayed: pass dtype=")
+    dtype = dtype_of(np.asarray(meta).dtype if dtype is None else dtype)
+    shape = shape_of(shape)
+    chunks = tuple((length,) for length in shape)
+    if _delayed.is_self_contained(value):
+        return blocks_of(functools.partial(_evaluated, value, dtype), chunks, dtype)
+    whole = value.compute() if isinstance(value, _delayed.Delayed) else value.result()
+    whole = np.asarray(whole).astype(dtype, copy=False)
+    if whole.shape != shape:
+        raise ValueError(f"from_delayed: the value has the shape {whole.shape}, {shape} is given")
+    return of_numpy(_client_or_new(), whole, chunks)
+
+
+def _evaluated(value, dtype, location):
+    return np.asarray(_delayed.evaluate(value)).astype(dtype, copy=False)
 
 
 def full(shape, fill_value, dtype=None, chunks="auto", name=None):

@@ -1,16 +1,12 @@
-"""Functions of arrays: reductions, shapes, products, and Python functions of blocks."""
+"""Functions of arrays: reductions, elementwise functions, shapes."""
 
 import builtins
-import functools
-import inspect
 import math
 import operator
 
 import numpy as np
 
-from .. import _functions as _pickling
-from ._array import Array, _broadcast, as_operand, same_run
-from ._blocks import Bound
+from ._array import Array, _broadcast, as_operand, into, same_run
 from ._types import axis_index, axis_tuple, dtype_of
 
 
@@ -25,10 +21,15 @@ def asarray(a, chunks="auto", dtype=None):
 asanyarray = asarray
 
 
-def _no_keywords(name, out=None, **others):
-    given = ["out"] * (out is not None) + [key for key, value in others.items() if value is not np._NoValue]
+def _no_keywords(name, **others):
+    given = [key for key, value in others.items() if value is not np._NoValue]
     if given:
         raise TypeError(f"{name} of arrays takes no keyword {', '.join(given)}")
+
+
+def _filled(out, result):
+    """The result, or the array of ``out=``, which becomes it."""
+    return result if out is None else into(out, result)
 
 
 # Reductions
@@ -56,39 +57,39 @@ def _of_dtype(a, dtype):
 
 def sum(a, axis=None, dtype=None, keepdims=False, out=None, split_every=None, **others):
     """Sums over all axes or some, in 64 bits for integers."""
-    _no_keywords("sum", out, **others)
+    _no_keywords("sum", **others)
     # Sums are taken in 64 bits; of these, NumPy's bits of a narrower type.
-    return _of_dtype(_reduce("sum", _of_dtype(asarray(a), dtype), axis, keepdims), dtype)
+    return _filled(out, _of_dtype(_reduce("sum", _of_dtype(asarray(a), dtype), axis, keepdims), dtype))
 
 
 def prod(a, axis=None, dtype=None, keepdims=False, out=None, split_every=None, **others):
     """Products over all axes or some, in 64 bits for integers."""
-    _no_keywords("prod", out, **others)
-    return _of_dtype(_reduce("prod", _of_dtype(asarray(a), dtype), axis, keepdims), dtype)
+    _no_keywords("prod", **others)
+    return _filled(out, _of_dtype(_reduce("prod", _of_dtype(asarray(a), dtype), axis, keepdims), dtype))
 
 
 def mean(a, axis=None, dtype=None, keepdims=False, out=None, split_every=None, **others):
     """Means over all axes or some: float64 of integers."""
-    _no_keywords("mean", out, **others)
-    return _reduce("mean", _of_dtype(asarray(a), dtype), axis, keepdims)
+    _no_keywords("mean", **others)
+    return _filled(out, _reduce("mean", _of_dtype(asarray(a), dtype), axis, keepdims))
 
 
 def var(a, axis=None, dtype=None, keepdims=False, ddof=0, out=None, split_every=None, **others):
     """Variances over all axes or some; ``ddof`` degrees of freedom are subtracted from the count."""
-    _no_keywords("var", out, **others)
+    _no_keywords("var", **others)
     a = _of_dtype(_floats(asarray(a)), dtype)
     if a.dtype.kind == "c":
-        return _reduce("var", a.real, axis, keepdims, ddof) + _reduce("var", a.imag, axis, keepdims, ddof)
-    return _reduce("var", a, axis, keepdims, ddof)
+        return _filled(out, _reduce("var", a.real, axis, keepdims, ddof) + _reduce("var", a.imag, axis, keepdims, ddof))
+    return _filled(out, _reduce("var", a, axis, keepdims, ddof))
 
 
 def std(a, axis=None, dtype=None, keepdims=False, ddof=0, out=None, split_every=None, **others):
     """Standard deviations over all axes or some; ``ddof`` degrees of freedom are subtracted from the count."""
-    _no_keywords("std", out, **others)
+    _no_keywords("std", **others)
     a = _of_dtype(_floats(asarray(a)), dtype)
     if a.dtype.kind == "c":
-        return np.sqrt(var(a, axis, None, keepdims, ddof))
-    return _reduce("std", a, axis, keepdims, ddof)
+        return _filled(out, np.sqrt(var(a, axis, None, keepdims, ddof)))
+    return _filled(out, _reduce("std", a, axis, keepdims, ddof))
 
 
 def _extreme(name, a, axis, keepdims):
@@ -100,14 +101,14 @@ def _extreme(name, a, axis, keepdims):
 
 def min(a, axis=None, keepdims=False, out=None, split_every=None, **others):
     """The smallest elements over all axes or some; NaN if there is one."""
-    _no_keywords("min", out, **others)
-    return _extreme("min", asarray(a), axis, keepdims)
+    _no_keywords("min", **others)
+    return _filled(out, _extreme("min", asarray(a), axis, keepdims))
 
 
 def max(a, axis=None, keepdims=False, out=None, split_every=None, **others):
     """The largest elements over all axes or some; NaN if there is one."""
-    _no_keywords("max", out, **others)
-    return _extreme("max", asarray(a), axis, keepdims)
+    _no_keywords("max", **others)
+    return _filled(out, _extreme("max", asarray(a), axis, keepdims))
 
 
 amin, amax = min, max
@@ -125,14 +126,14 @@ def _truths(a):
 
 def any(a, axis=None, keepdims=False, out=None, split_every=None, **others):
     """Whether any element is true, over all axes or some."""
-    _no_keywords("any", out, **others)
-    return _reduce("any", _truths(a), axis, keepdims)
+    _no_keywords("any", **others)
+    return _filled(out, _reduce("any", _truths(a), axis, keepdims))
 
 
 def all(a, axis=None, keepdims=False, out=None, split_every=None, **others):
     """Whether all elements are true, over all axes or some."""
-    _no_keywords("all", out, **others)
-    return _reduce("all", _truths(a), axis, keepdims)
+    _no_keywords("all", **others)
+    return _filled(out, _reduce("all", _truths(a), axis, keepdims))
 
 
 def _place(name, a, axis, keepdims):
@@ -146,14 +147,12 @@ def _place(name, a, axis, keepdims):
 
 def argmin(a, axis=None, keepdims=False, out=None, split_every=None):
     """The indices of the first smallest elements; without an axis, in the flattened array."""
-    _no_keywords("argmin", out)
-    return _place("argmin", a, axis, keepdims)
+    return _filled(out, _place("argmin", a, axis, keepdims))
 
 
 def argmax(a, axis=None, keepdims=False, out=None, split_every=None):
     """The indices of the first largest elements; without an axis, in the flattened array."""
-    _no_keywords("argmax", out)
-    return _place("argmax", a, axis, keepdims)
+    return _filled(out, _place("argmax", a, axis, keepdims))
 
 
 def count_nonzero(a, axis=None, keepdims=False):
@@ -164,13 +163,13 @@ def count_nonzero(a, axis=None, keepdims=False):
 def _nan_function(name, whole):
     def function(a, axis=None, dtype=None, keepdims=False, out=None, split_every=None, **others):
         ddof = {"ddof": others.pop("ddof", 0)} if name in ("nanvar", "nanstd") else {}
-        _no_keywords(name, out, **others)
+        _no_keywords(name, **others)
         a = _of_dtype(asarray(a), dtype)
         if a.dtype.kind in "biu":
-            return whole(a, axis=axis, keepdims=keepdims, **ddof)
+            return _filled(out, whole(a, axis=axis, keepdims=keepdims, **ddof))
         if name in ("nanmin", "nanmax"):
-            return _extreme(name, a, axis, keepdims)
-        return _reduce(name, a, axis, keepdims, *ddof.values())
+            return _filled(out, _extreme(name, a, axis, keepdims))
+        return _filled(out, _reduce(name, a, axis, keepdims, *ddof.values()))
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"As `{whole.__name__}`, of the elements that are not NaN."
@@ -187,32 +186,61 @@ def median(a, axis=None, keepdims=False, out=None):
     return quantile(a, 0.5, axis=axis, keepdims=keepdims, out=out)
 
 
-def quantile(a, q, axis=None, keepdims=False, out=None, method="linear"):
-    """Quantiles along an axis, linear between elements: one, or several along a new first axis."""
-    _no_keywords("quantile", out)
-    if method != "linear":
-        raise TypeError("quantile of arrays takes method='linear'")
-    if np.ndim(q) == 1:
-        return stack([quantile(a, each, axis, keepdims) for each in q])
-    if np.ndim(q):
-        raise ValueError("q must be a scalar or 1d")
-    if not 0 <= q <= 1:
+def quantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **others):
+    """Quantiles along axes: one, or several along new first axes. ``method`` is that of `numpy.quantile`."""
+    q = np.asarray(q)
+    if not np.all((0 <= q) & (q <= 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
-    a = _floats(asarray(a))
+    a = asarray(a)
+    if method != "linear" or np.iterable(axis) or others or a.dtype.kind == "c":
+        return _filled(out, _quantile_of_lines(np.quantile, a, q, axis, keepdims, method=method, **others))
+    if q.ndim:
+        found = [quantile(a, each, axis, keepdims=keepdims) for each in q.ravel()]
+        return _filled(out, stack(found).reshape(q.shape + found[0].shape))
+    a = _floats(a)
     place = 0 if axis is None else axis_index(axis, a.ndim)
     x = a.ravel() if axis is None else a
     result = x._with(x._core.quantile(float(q), place))
-    return expand_dims(result, tuple(range(a.ndim)) if axis is None else place) if keepdims else result
+    return _filled(out, expand_dims(result, tuple(range(a.ndim)) if axis is None else place) if keepdims else result)
 
 
-def percentile(a, q, axis=None, keepdims=False, out=None, method="linear"):
-    """Percentiles along an axis: `quantile` of ``q / 100``."""
-    return quantile(a, np.true_divide(q, 100), axis=axis, keepdims=keepdims, out=out, method=method)
+def percentile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **others):
+    """Percentiles along axes: `quantile` of ``q / 100``."""
+    return quantile(a, np.true_divide(q, 100), axis, out, overwrite_input, method, keepdims, **others)
+
+
+def nanquantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **others):
+    """As `quantile`, of the elements that are not NaN."""
+    named = {**others, "method": method}
+    return _filled(out, _quantile_of_lines(np.nanquantile, asarray(a), np.asarray(q), axis, keepdims, **named))
+
+
+def nanpercentile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **others):
+    """As `percentile`, of the elements that are not NaN."""
+    return nanquantile(a, np.true_divide(q, 100), axis, out, overwrite_input, method, keepdims, **others)
+
+
+def _quantile_of_lines(function, a, q, axis, keepdims, **named):
+    """Quantiles of NumPy's, of blocks that are whole along the axes."""
+    from ._blockwise import call_blocks
+    from ._ufuncs import Quiet
+
+    axes = axis_tuple(axis, a.ndim)
+    axes = tuple(range(a.ndim)) if axes is None else axes
+    keep = builtins.bool(keepdims) and keepdims is not np._NoValue
+    named = {key: value for key, value in named.items() if value is not np._NoValue and value is not None}
+    call = Quiet(function, q=q, axis=axes, keepdims=keep, **named)
+    labels = tuple(range(a.ndim))
+    first = [("q", place) for place in range(q.ndim)]
+    sizes = {label: [length] for label, length in zip(first, q.shape)}
+    result = [label for label in labels if keep or label not in axes]
+    sizes |= {label: [1] for label in result if label in axes}
+    dtype = np.asarray(call(np.ones((1,) * a.ndim, a.dtype))).dtype
+    return call_blocks(call, [(a.rechunk({axis: -1 for axis in axes}), labels)], [*first, *result], dtype, sizes)
 
 
 def _running(name, a, axis, dtype, out):
-    _no_keywords(name, out)
-    return _of_dtype(_of_dtype(asarray(a), dtype)._along(name, axis), dtype)
+    return _filled(out, _of_dtype(_of_dtype(asarray(a), dtype)._along(name, axis), dtype))
 
 
 def cumsum(a, axis=None, dtype=None, out=None):
@@ -292,22 +320,21 @@ def nonzero(a):
     return tuple(reversed(found))
 
 
-def clip(a, min=None, max=None, **named):
+def clip(a, min=None, max=None, out=None, **named):
     """The elements, none below ``min``, none above ``max``."""
     a = asarray(a)
     low, high = named.pop("a_min", min), named.pop("a_max", max)
     _no_keywords("clip", **named)
     a = a if low is None else np.maximum(a, low)
-    return a if high is None else np.minimum(a, high)
+    return _filled(out, a if high is None else np.minimum(a, high))
 
 
 def round(a, decimals=0, out=None):
     """The elements rounded to so many decimals, halves to the even digit."""
-    _no_keywords("round", out)
     a = asarray(a)
     if a.dtype.kind in "biu" and decimals >= 0:
-        return a
-    return a._with(a._core.round(operator.index(decimals)))
+        return _filled(out, a)
+    return _filled(out, a._with(a._core.round(operator.index(decimals))))
 
 
 around = round
@@ -417,6 +444,8 @@ def broadcast_to(a, shape):
     """The array repeated to this shape, as operators broadcast it."""
     a = asarray(a)
     shape = (operator.index(shape),) if not np.iterable(shape) else tuple(map(operator.index, shape))
+    if shape == a.shape:
+        return a
     if np.broadcast_shapes(a.shape, shape) != shape:
         raise ValueError(f"cannot broadcast an array of the shape {a.shape} to {shape}")
     return a._with(a._core.broadcast_to(shape))
@@ -493,15 +522,9 @@ def stack(seq, axis=0):
     return _joined(seq, axis, True)
 
 
-def atleast_2d(a):
-    """The array with two axes at least."""
-    a = asarray(a)
-    return a if a.ndim >= 2 else a.reshape(1, -1) if a.size else a.reshape(1, 0)
-
-
 def vstack(tup):
     """Arrays one below the other."""
-    return concatenate([atleast_2d(a) for a in tup])
+    return concatenate([a if a.ndim > 1 else a.reshape(1, -1 if a.size else 0) for a in map(asarray, tup)])
 
 
 def hstack(tup):
@@ -532,169 +555,44 @@ def diag(v, k=0):
     v = asarray(v)
     if v.ndim == 2:
         return v._with(v._core.diagonal("diagonal", operator.index(k)))
-    if v.ndim != 1 or k:
-        raise ValueError("diag takes a matrix, or an array of one dimension with k=0")
-    return v._with(v._core.to_diagonal())
+    if v.ndim != 1:
+        raise ValueError("Array must be 1d or 2d only")
+    matrix = v._with(v._core.to_diagonal())
+    if not k:
+        return matrix
+    from ._algorithms import pad
+
+    before, after = builtins.max(-k, 0), builtins.max(k, 0)
+    return pad(matrix, ((before, after), (after, before)))
 
 
-def trace(a, offset=0):
-    """The sum of a diagonal of a matrix."""
+def diagonal(a, offset=0, axis1=0, axis2=1):
+    """The diagonals of matrices along two axes, as the last axis."""
+    from ._blockwise import call_blocks
+    from ._ufuncs import Quiet
+
     a = asarray(a)
-    if a.ndim != 2:
-        raise ValueError(f"trace of an array of {a.ndim} dimensions, two are due")
-    return sum(diag(a, offset))
+    if a.ndim < 2:
+        raise ValueError("diag requires an array of at least two dimensions")
+    first, second = axis_index(axis1, a.ndim), axis_index(axis2, a.ndim)
+    if first == second:
+        raise ValueError("axis1 and axis2 cannot be the same")
+    if a.ndim == 2:
+        return diag(a if first < second else a.T, offset)
+    rows, columns = a.shape[first] + builtins.min(offset, 0), a.shape[second] - builtins.max(offset, 0)
+    sizes = {"diagonal": [builtins.max(builtins.min(rows, columns), 0)]}
+    result = [label for label in range(a.ndim) if label not in (first, second)]
+    function = Quiet(np.diagonal, offset=offset, axis1=first, axis2=second)
+    return call_blocks(function, [(a, tuple(range(a.ndim)))], [*result, "diagonal"], a.dtype, sizes)
 
 
-# Products
-
-
-def _factors(name, a, b):
-    client = same_run(value for value in (a, b) if isinstance(value, Array))
-    a, b = _promoted((a, b), client)
-    if a.dtype.kind not in "fc":
-        raise TypeError(f"{name} is not available for arrays of {a.dtype}; convert them with astype() before")
-    return a, b
-
-
-def _check_inner(name, a, b):
-    inner = b.shape[-2] if b.ndim > 1 else b.shape[0]
-    if a.shape[-1] != inner:
-        raise ValueError(f"{name}: the shapes {a.shape} and {b.shape} do not fit: {a.shape[-1]} is not {inner}")
-
-
-def matmul(a, b):
-    """The product of matrices and vectors, as the operator ``@``."""
-    a, b = _factors("matmul", a, b)
-    if not a.ndim or not b.ndim:
-        raise ValueError("matmul: an operand has no dimensions")
-    _check_inner("matmul", a, b)
-    return a._with(a._core.matmul(b._core))
-
-
-def dot(a, b):
-    """NumPy's ``dot``: a product of matrices and vectors; with a scalar, of elements."""
-    a, b = _factors("dot", a, b)
-    if not a.ndim or not b.ndim:
-        return a * b
-    _check_inner("dot", a, b)
-    return a._with(a._core.dot(b._core))
-
-
-def tensordot(a, b, axes=2):
-    """Sums of products over pairs of axes."""
-    a, b = _factors("tensordot", a, b)
-    if np.iterable(axes):
-        own, other = (axis_tuple(axis, x.ndim) for axis, x in zip(axes, (a, b), strict=True))
-    else:
-        own, other = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
-    if [a.shape[axis] for axis in own] != [b.shape[axis] for axis in other]:
-        raise ValueError(f"tensordot: the shapes {a.shape} and {b.shape} do not fit along {own} and {other}")
-    return a._with(a._core.tensordot(b._core, own, other))
-
-
-# Python functions of blocks
-
-_LETTERS = "abcdefghijklmnopqrstuvwxy"
-_NEW_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-# The axis of the pickled function.
-_FUNCTION_LETTER = "z"
-_ARRAYS_MAX = 3
-
-
-def map_blocks(func, *args, dtype=None, chunks=None, drop_axis=None, new_axis=None, name=None, token=None, **kwargs):
-    """Calls a Python function for each block, in a task: it takes the block as a NumPy array, and returns one.
-
-    Parameters
-    ----------
-    func : callable
-        Takes a block of each array among ``args``, and the other arguments as they are. Blocks are read-only.
-    *args
-        Up to three arrays of one element type, whose shapes are broadcast, and other arguments.
-    dtype : dtype, optional
-        The type of what it returns. By default it is called with a block of one element to find out.
-    chunks : tuple, optional
-        The sizes of the blocks that it returns, for each axis a size or the sizes of all. By default those it takes.
-    drop_axis : int or sequence, optional
-        Axes that the result lacks. The function gets blocks that are whole along them.
-    new_axis : int or sequence, optional
-        Axes of the result that the arrays lack, of one block; of length 1 unless ``chunks`` says otherwise.
-    name, token
-        Accepted without effect.
-    **kwargs
-        Passed to the function.
-    """
-    for keyword in ("block_id", "block_info"):
-        if keyword in kwargs or keyword in _parameters(func):
-            raise NotImplementedError(f"map_blocks: {keyword}")
-    kwargs = {key: value for key, value in kwargs.items() if key not in ("meta", "enforce_ndim")}
-    places = [place for place, value in enumerate(args) if isinstance(value, Array)]
-    arrays = [args[place] for place in places]
-    if not 1 <= len(arrays) <= _ARRAYS_MAX:
-        raise TypeError(f"map_blocks takes one to {_ARRAYS_MAX} arrays, not {len(arrays)}")
-    if len({array.dtype for array in arrays}) > 1:
-        raise TypeError("map_blocks takes arrays of one element type; convert them with astype() before")
-    client = same_run(arrays)
-    rest = [None if isinstance(value, Array) else value for value in args]
-    bound = func if len(rest) == len(arrays) and not kwargs else Bound(func, rest, places, kwargs)
-    dtype = dtype_of(_result_type(bound, arrays) if dtype is None else dtype)
-    shape = _broadcast(*arrays)
-    if not np.iterable(drop_axis):
-        drop_axis = () if drop_axis is None else (drop_axis,)
-    dropped = axis_tuple(drop_axis, len(shape))
-    result = [letter for axis, letter in enumerate(_LETTERS[: len(shape)]) if axis not in dropped]
-    added = [] if new_axis is None else sorted(np.atleast_1d(new_axis).tolist())
-    for place, letter in zip(added, _NEW_LETTERS):
-        result.insert(axis_index(place, len(result) + 1), letter)
-    subscripts = ",".join(_LETTERS[len(shape) - array.ndim : len(shape)] for array in arrays)
-    subscripts = f"{subscripts},{_FUNCTION_LETTER}->{''.join(result)}"
-    sizes = _sizes(result, arrays, len(shape), chunks)
-    first, *others = arrays
-    function = {"pickle": _pickling.dumps(bound), "dtype": dtype.name, "subscripts": subscripts, "sizes": sizes}
-    return first._with(first._core.map_blocks(client._core, [other._core for other in others], function))
-
-
-def _parameters(func):
-    try:
-        return inspect.signature(func).parameters
-    except (TypeError, ValueError):
-        return ()
-
-
-def _result_type(function, arrays):
-    sample = [np.ones((1,) * array.ndim, array.dtype) for array in arrays]
-    try:
-        return np.asarray(function(*sample)).dtype
-    except Exception as error:
-        raise ValueError("map_blocks: the function does not take a block of one element; pass dtype=") from error
-
-
-def _sizes(result, arrays, ndim, chunks):
-    """The sizes of the result's blocks along the axes where they are not those of the arrays' blocks."""
-    counts = {}
-    for axis, letter in enumerate(_LETTERS[:ndim]):
-        along = [array.numblocks[axis - ndim] for array in arrays if ndim - axis <= array.ndim]
-        counts[letter] = builtins.max(along)
-    if chunks is None:
-        return [(letter, [1]) for letter in result if letter not in counts]
-    chunks = tuple(chunks) if np.iterable(chunks) else (chunks,)
-    if len(chunks) != len(result):
-        raise ValueError(f"chunks={chunks} are given for {len(chunks)} axes, the result has {len(result)}")
-    return [
-        (letter, list(sizes) if np.iterable(sizes) else [operator.index(sizes)] * counts.get(letter, 1))
-        for letter, sizes in zip(result, chunks)
-    ]
+def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
+    """The sums of diagonals of matrices along two axes."""
+    return sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype, out=out)
 
 
 # What arrays have as methods, too.
 for _function in (
-    sum, prod, mean, var, std, min, max, any, all, argmin, argmax, cumsum, cumprod, clip, round, repeat, dot, nonzero,
-    trace,
+    sum, prod, mean, var, std, min, max, any, all, argmin, argmax, cumsum, cumprod, clip, round, repeat, nonzero, trace,
 ):  # fmt: skip
     setattr(Array, _function.__name__, _function)
-
-
-def _map_blocks(self, func, *args, **kwargs):
-    return map_blocks(func, self, *args, **kwargs)
-
-
-Array.map_blocks = functools.wraps(map_blocks)(_map_blocks)

@@ -14,8 +14,8 @@ from ._functions import asarray
 from ._types import axis_index, axis_tuple
 
 __all__ = [
-    "fft", "fft2", "fftfreq", "fftn", "fftshift", "ifft", "ifft2", "ifftn", "ifftshift", "irfft", "irfft2", "irfftn",
-    "rfft", "rfft2", "rfftfreq", "rfftn",
+    "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "irfft", "irfft2",
+    "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
 ]  # fmt: skip
 
 
@@ -107,12 +107,27 @@ rfft = _along("rfft", "The transform of real elements along an axis: its first h
 irfft = _along("irfft", "The real elements along an axis whose `rfft` the array is.")
 fft2 = _over("fft", "2", (-2, -1), "The transform along two axes.")
 ifft2 = _over("ifft", "2", (-2, -1), "The inverse transform along two axes.")
-rfft2 = _over("rfft", "2", (-2, -1), "The transform of real elements along two axes: its first half along the last one.")
+rfft2 = _over(
+    "rfft", "2", (-2, -1), "The transform of real elements along two axes: its first half along the last one."
+)
 irfft2 = _over("irfft", "2", (-2, -1), "The real elements along two axes whose `rfft2` the array is.")
 fftn = _over("fft", "n", None, "The transform along all axes or some.")
 ifftn = _over("ifft", "n", None, "The inverse transform along all axes or some.")
 rfftn = _over("rfft", "n", None, "The transform of real elements along axes: its first half along the last one.")
 irfftn = _over("irfft", "n", None, "The real elements along axes whose `rfftn` the array is.")
+
+
+_OPPOSITE = {None: "forward", "backward": "forward", "forward": "backward", "ortho": "ortho"}
+
+
+def hfft(a, n=None, axis=-1, norm=None):
+    """The transform along an axis of elements whose other half is the conjugate one: real elements."""
+    return irfft(asarray(a).conj(), n, axis, _OPPOSITE.get(norm, norm))
+
+
+def ihfft(a, n=None, axis=-1, norm=None):
+    """The inverse of `hfft`."""
+    return rfft(a, n, axis, _OPPOSITE.get(norm, norm)).conj()
 
 
 def _shifted(name, x, axes):
@@ -147,6 +162,4 @@ def rfftfreq(n, d=1.0, chunks="auto"):
 
 
 # What NumPy's functions of `numpy.fft` do with arrays.
-_numpy_functions = {
-    getattr(np.fft, name): globals()[name] for name in __all__ if name not in ("fftfreq", "rfftfreq")
-}
+_numpy_functions = {getattr(np.fft, name): globals()[name] for name in __all__ if name not in ("fftfreq", "rfftfreq")}

@@ -9,7 +9,8 @@ from ._functions import sum as _sum
 from ._types import axis_tuple
 
 __all__ = [
-    "cholesky", "det", "inv", "lstsq", "lu", "norm", "qr", "solve", "solve_triangular", "svd", "svd_compressed", "tsqr",
+    "cholesky", "det", "inv", "lstsq", "lu", "norm", "qr", "sfqr", "solve", "solve_triangular", "svd", "svd_compressed",
+    "tsqr",
 ]  # fmt: skip
 
 
@@ -30,7 +31,14 @@ def qr(a):
     return _all(a, _maniple.array_qr(a._core))
 
 
-tsqr = qr
+def tsqr(data, compute_svd=False):
+    """`qr` of a matrix with more rows than columns; with ``compute_svd``, `svd`."""
+    return svd(data) if compute_svd else qr(data)
+
+
+def sfqr(data, name=None):
+    """`qr` of a matrix with more columns than rows."""
+    return qr(data)
 
 
 def lu(a):
