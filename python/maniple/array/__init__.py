@@ -187,12 +187,35 @@ from ._routines import (
     triu_indices_from,
     unravel_index,
 )
+from ._standard import UNIVERSAL as _STANDARD
+from ._standard import (
+    __array_namespace_info__,
+    astype,
+    broadcast_shapes,
+    can_cast,
+    concat,
+    cumulative_prod,
+    cumulative_sum,
+    finfo,
+    from_dlpack,
+    iinfo,
+    isdtype,
+    matrix_transpose,
+    permute_dims,
+    take_along_axis,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
+    unstack,
+)
 from ._types import NAMES as _TYPES
 from ._types import normalize_chunks
 from ._ufuncs import NAMES as _UFUNCS
 from ._ufuncs import OTHERS as _OTHERS
 
 pi, e, inf, nan, newaxis, euler_gamma = _np.pi, _np.e, _np.inf, _np.nan, None, _np.euler_gamma
+__array_api_version__ = "2024.12"
 _CONSTANTS = ["pi", "e", "inf", "nan", "newaxis", "euler_gamma"]
 
 # Functions of this module, by name. NumPy hands over calls of those that it has, too.
@@ -201,9 +224,12 @@ _functions_by_name = {
     for name, own in list(globals().items())
     if callable(own) and not name.startswith("_") and name not in ("Array", "compute")
 }
-_numpy_functions = {
-    function: own for name, own in _functions_by_name.items() if callable(function := getattr(_np, name, None))
-}
+_numpy_functions = {}
+for _name, _own in _functions_by_name.items():
+    if callable(_function := getattr(_np, _name, None)):
+        # NumPy's `concat` is its `concatenate`, whose keywords are those of the longer name.
+        if _function.__name__ == _name or _function not in _numpy_functions:
+            _numpy_functions[_function] = _own
 _numpy_functions |= linalg._numpy_functions | fft._numpy_functions
 
 # NumPy's names of types.
@@ -213,9 +239,8 @@ _types = {name: getattr(_np, name) for name in [*_TYPES, "int8", "int16", "uint1
 globals().update(_types)
 
 # NumPy's universal functions take arrays themselves.
-_universal = {
-    name: getattr(_np, name) for name in [*_UFUNCS, *_OTHERS, "abs", "true_divide", "mod", "conj", "bitwise_not"]
-}
+_names = [*_UFUNCS, *_OTHERS, "abs", "true_divide", "mod", "conj", "bitwise_not"]
+_universal = {name: getattr(_np, name) for name in _names} | _STANDARD
 globals().update(_universal)
 
 __all__ = sorted(

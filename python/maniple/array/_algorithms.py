@@ -8,7 +8,7 @@ import numpy as np
 from .. import _maniple
 from ._array import Array
 from ._create import arange, from_array, ones_like, zeros
-from ._functions import _floats, asarray, broadcast_to, concatenate, flip, ravel, stack, take
+from ._functions import _floats, asarray, broadcast_to, concatenate, flip, nanquantile, ravel, stack, take
 from ._map import along_lines
 from ._types import axis_index
 from ._ufuncs import Quiet
@@ -24,16 +24,30 @@ def _of_one_type(a, b):
 # Order
 
 
-def sort(a, axis=-1):
-    """The elements in ascending order along an axis, NaN last; equal ones keep their order. None: of all elements."""
+def sort(a, axis=-1, *, descending=False, stable=True):
+    """The elements in ascending order along an axis, NaN last; equal ones keep their order. None: of all elements.
+
+    In descending order NaN comes first.
+    """
     a = ravel(asarray(a)) if axis is None else asarray(a)
-    return a._with(a._core.along("sort", axis_index(-1 if axis is None else axis, a.ndim)))
+    axis = axis_index(-1 if axis is None else axis, a.ndim)
+    found = a._with(a._core.along("sort", axis))
+    return flip(found, axis) if descending else found
 
 
-def argsort(a, axis=-1):
-    """The places of the elements in ascending order along an axis, NaN last; equal ones keep their order."""
+def argsort(a, axis=-1, *, descending=False, stable=True):
+    """The places of the elements in ascending order along an axis, NaN last; equal ones keep their order.
+
+    In descending order NaN comes first.
+    """
     a = ravel(asarray(a)) if axis is None else asarray(a)
-    return a._with(a._core.along("argsort", axis_index(-1 if axis is None else axis, a.ndim)))
+    axis = axis_index(-1 if axis is None else axis, a.ndim)
+    if descending:
+        # Equal elements keep their order in this one, too.
+        backwards = flip(a, axis)
+        places = backwards._with(backwards._core.along("argsort", axis))
+        return a.shape[axis] - 1 - flip(places, axis)
+    return a._with(a._core.along("argsort", axis))
 
 
 def _first(a, k, axis, are_places):
@@ -58,11 +72,10 @@ def argtopk(a, k, axis=-1, split_every=None):
 
 def searchsorted(a, v, side="left", sorter=None):
     """Where values would be put in a sorted array of one axis so that it stays sorted."""
-    if sorter is not None:
-        raise NotImplementedError("searchsorted: sorter")
     if side not in ("left", "right"):
         raise ValueError(f"side must be 'left' or 'right', not {side!r}")
     a, v = _of_one_type(a, v)
+    a = a if sorter is None else take(a, sorter)
     return a._with(_maniple.array_searchsorted(a._core, v._core, side == "right"))
 
 
@@ -386,9 +399,11 @@ def average(a, axis=None, weights=None, returned=False, keepdims=False):
     return (mean, total) if returned else mean
 
 
-def nanmedian(a, axis=None, keepdims=False):
-    """The medians along an axis, without NaN."""
+def nanmedian(a, axis=None, keepdims=False, out=None):
+    """The medians along axes, without NaN."""
     a = _floats(asarray(a))
+    if np.iterable(axis) or out is not None or a.dtype.kind == "c":
+        return nanquantile(a, 0.5, axis, out, keepdims=keepdims)
     whole, axis = (ravel(a), 0) if axis is None else (a, axis_index(axis, a.ndim))
     found = a._with(whole._core.along("nanmedian", axis))
     if not keepdims:

@@ -137,9 +137,14 @@ class Array(Collection):
 
     def to_device(self, device, /, *, stream=None):
         """The array itself: elements are on the CPU."""
-        if device != "cpu":
-            raise ValueError(f"there is no device {device!r}; arrays are on 'cpu'")
+        check_device(device)
         return self
+
+    def __dlpack__(self, **options):
+        return np.asarray(self).__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return np.empty(0).__dlpack_device__()
 
     def __array_namespace__(self, *, api_version=None):
         """The module of the functions of arrays: `maniple.array`, which has the names of the array API standard."""
@@ -462,6 +467,11 @@ class Array(Collection):
         """Another array of the same elements: an assignment to one does not change the other."""
         return self._with(self._core)
 
+    __copy__ = copy
+
+    def __deepcopy__(self, memo):
+        return self.copy()
+
     def _along(self, name, axis):
         x, axis = (self.ravel(), 0) if axis is None else (self, axis_index(axis, self.ndim))
         return x._with(x._core.along(name, axis))
@@ -487,6 +497,7 @@ def _add_operators():
     names = {
         "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
         "mod": np.remainder, "pow": np.power, "and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor,
+        "lshift": np.left_shift, "rshift": np.right_shift,
     }  # fmt: skip
     for name, ufunc in names.items():
         setattr(Array, f"__{name}__", lambda self, other, ufunc=ufunc: _operator(ufunc, self, other))
@@ -529,6 +540,12 @@ def _broadcast(*arrays):
     except ValueError:
         shapes = " ".join(str(array.shape).replace(" ", "") for array in arrays)
         raise ValueError(f"operands could not be broadcast together with shapes {shapes}") from None
+
+
+def check_device(device):
+    """Raises `ValueError` unless a device is the CPU, where all arrays are."""
+    if device not in (None, "cpu"):
+        raise ValueError(f"there is no device {device!r}; arrays are on 'cpu'")
 
 
 def into(out, result):

@@ -8,7 +8,7 @@ import numpy as np
 from .. import _delayed, _maniple
 from .. import _functions as _pickling
 from .._delayed import _client_or_new
-from ._array import Array, constant, of_numpy
+from ._array import Array, check_device, constant, of_numpy
 from ._blockwise import blocks_of, region
 from ._types import dtype_of, normalize_chunks, shape_of
 
@@ -77,8 +77,9 @@ def _evaluated(value, dtype, location):
     return np.asarray(_delayed.evaluate(value)).astype(dtype, copy=False)
 
 
-def full(shape, fill_value, dtype=None, chunks="auto", name=None):
+def full(shape, fill_value, dtype=None, chunks="auto", name=None, *, device=None):
     """An array that has one value everywhere; its type is the value's unless ``dtype`` says otherwise."""
+    check_device(device)
     if np.ndim(fill_value):
         raise ValueError(f"fill_value must be scalar. Received {type(fill_value).__name__} instead.")
     value = np.asarray(fill_value)
@@ -87,42 +88,43 @@ def full(shape, fill_value, dtype=None, chunks="auto", name=None):
     return constant(_client_or_new(), value, normalize_chunks(chunks, shape_of(shape), dtype))
 
 
-def zeros(shape, dtype=np.float64, chunks="auto", name=None):
+def zeros(shape, dtype=np.float64, chunks="auto", name=None, *, device=None):
     """An array of zeros."""
-    return full(shape, 0, np.float64 if dtype is None else dtype, chunks)
+    return full(shape, 0, np.float64 if dtype is None else dtype, chunks, device=device)
 
 
-def ones(shape, dtype=np.float64, chunks="auto", name=None):
+def ones(shape, dtype=np.float64, chunks="auto", name=None, *, device=None):
     """An array of ones."""
-    return full(shape, 1, np.float64 if dtype is None else dtype, chunks)
+    return full(shape, 1, np.float64 if dtype is None else dtype, chunks, device=device)
 
 
 empty = zeros
 
 
-def full_like(a, fill_value, dtype=None, chunks=None, shape=None):
+def full_like(a, fill_value, dtype=None, chunks=None, shape=None, *, device=None):
     """An array of the shape and type of another one that has one value everywhere."""
     dtype = a.dtype if dtype is None else dtype
     shape = a.shape if shape is None else shape
     own = a.chunks if isinstance(a, Array) and tuple(shape_of(shape)) == a.shape else "auto"
-    return full(shape, fill_value, dtype, own if chunks is None else chunks)
+    return full(shape, fill_value, dtype, own if chunks is None else chunks, device=device)
 
 
-def zeros_like(a, dtype=None, chunks=None, shape=None):
+def zeros_like(a, dtype=None, chunks=None, shape=None, *, device=None):
     """An array of zeros of the shape and type of another one."""
-    return full_like(a, 0, dtype, chunks, shape)
+    return full_like(a, 0, dtype, chunks, shape, device=device)
 
 
-def ones_like(a, dtype=None, chunks=None, shape=None):
+def ones_like(a, dtype=None, chunks=None, shape=None, *, device=None):
     """An array of ones of the shape and type of another one."""
-    return full_like(a, 1, dtype, chunks, shape)
+    return full_like(a, 1, dtype, chunks, shape, device=device)
 
 
 empty_like = zeros_like
 
 
-def arange(start, stop=None, step=1, *, chunks="auto", dtype=None):
+def arange(start, stop=None, step=1, *, chunks="auto", dtype=None, device=None):
     """Numbers from ``start``, which is 0 if one argument is given, to before ``stop``, ``step`` apart."""
+    check_device(device)
     start, stop = (0, start) if stop is None else (start, stop)
     if step == 0:
         raise ValueError("arange: the step is 0")
@@ -142,8 +144,9 @@ def arange(start, stop=None, step=1, *, chunks="auto", dtype=None):
     return Array._of(core, client).astype(wanted)
 
 
-def linspace(start, stop, num=50, endpoint=True, retstep=False, chunks="auto", dtype=None):
+def linspace(start, stop, num=50, endpoint=True, retstep=False, chunks="auto", dtype=None, *, device=None):
     """``num`` numbers from ``start`` to ``stop``, evenly spaced."""
+    check_device(device)
     start, stop, num = float(start), float(stop), int(num)
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.")
@@ -159,10 +162,11 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, chunks="auto", d
     return (x, step) if retstep else x
 
 
-def eye(N, chunks="auto", M=None, k=0, dtype=np.float64):
+def eye(N, chunks="auto", M=None, k=0, dtype=np.float64, *, device=None):
     """A matrix with ones on a diagonal, and zeros elsewhere."""
+    check_device(device)
     columns = N if M is None else M
-    dtype = dtype_of(dtype)
+    dtype = dtype_of(np.float64 if dtype is None else dtype)
     size = max(N, columns)
     made = np.dtype(np.uint8) if dtype == np.bool_ else dtype
     client = _client_or_new()

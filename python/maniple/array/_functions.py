@@ -6,16 +6,20 @@ import operator
 
 import numpy as np
 
-from ._array import Array, _broadcast, as_operand, into, same_run
+from ._array import Array, _broadcast, as_operand, check_device, into, same_run
 from ._types import axis_index, axis_tuple, dtype_of
 
 
-def asarray(a, chunks="auto", dtype=None):
+def asarray(a, chunks="auto", dtype=None, *, device=None, copy=None):
     """An array of anything that NumPy makes an array of; an array itself stays as it is."""
     from ._create import from_array
 
+    check_device(device)
+    if not isinstance(a, Array) and copy is False:
+        raise ValueError("asarray copies what is no array of this module")
     x = a if isinstance(a, Array) else from_array(np.asarray(a), chunks=chunks)
-    return x if dtype is None else x.astype(dtype)
+    x = x if dtype is None else x.astype(dtype, copy=False)
+    return x.copy() if copy and x is a else x
 
 
 asanyarray = asarray
@@ -74,8 +78,9 @@ def mean(a, axis=None, dtype=None, keepdims=False, out=None, split_every=None, *
     return _filled(out, _reduce("mean", _of_dtype(asarray(a), dtype), axis, keepdims))
 
 
-def var(a, axis=None, dtype=None, keepdims=False, ddof=0, out=None, split_every=None, **others):
-    """Variances over all axes or some; ``ddof`` degrees of freedom are subtracted from the count."""
+def var(a, axis=None, dtype=None, keepdims=False, ddof=0, out=None, split_every=None, *, correction=None, **others):
+    """Variances over all axes or some; ``ddof``, or ``correction``, is subtracted from the count."""
+    ddof = ddof if correction in (None, np._NoValue) else correction
     _no_keywords("var", **others)
     a = _of_dtype(_floats(asarray(a)), dtype)
     if a.dtype.kind == "c":
@@ -83,8 +88,9 @@ def var(a, axis=None, dtype=None, keepdims=False, ddof=0, out=None, split_every=
     return _filled(out, _reduce("var", a, axis, keepdims, ddof))
 
 
-def std(a, axis=None, dtype=None, keepdims=False, ddof=0, out=None, split_every=None, **others):
-    """Standard deviations over all axes or some; ``ddof`` degrees of freedom are subtracted from the count."""
+def std(a, axis=None, dtype=None, keepdims=False, ddof=0, out=None, split_every=None, *, correction=None, **others):
+    """Standard deviations over all axes or some; ``ddof``, or ``correction``, is subtracted from the count."""
+    ddof = ddof if correction in (None, np._NoValue) else correction
     _no_keywords("std", **others)
     a = _of_dtype(_floats(asarray(a)), dtype)
     if a.dtype.kind == "c":
@@ -263,9 +269,17 @@ def nancumprod(a, axis=None, dtype=None, out=None):
     return _running("cumprod" if asarray(a).dtype.kind in "biu" else "nancumprod", a, axis, dtype, out)
 
 
-def diff(a, n=1, axis=-1):
-    """Differences of neighbours along an axis, ``n`` times."""
+def diff(a, n=1, axis=-1, prepend=None, append=None):
+    """Differences of neighbours along an axis, ``n`` times; of elements before and after them, too."""
     a = asarray(a)
+    axis = axis_index(axis, a.ndim)
+    if n < 0:
+        raise ValueError(f"order must be non-negative but got {n}")
+    shape = (*a.shape[:axis], 1, *a.shape[axis + 1 :])
+    ends = [None if end is None or end is np._NoValue else asarray(end) for end in (prepend, append)]
+    first, last = (end if end is None or end.ndim else broadcast_to(end, shape) for end in ends)
+    if first is not None or last is not None:
+        a = concatenate([part for part in (first, a, last) if part is not None], axis)
     for _ in range(n):
         if a.dtype == np.bool_:
             a = a[_along(a.ndim, axis, slice(1, None))] != a[_along(a.ndim, axis, slice(None, -1))]
@@ -415,10 +429,12 @@ def moveaxis(a, source, destination):
     return a.transpose(order)
 
 
-def reshape(a, shape, order="C"):
+def reshape(a, shape, order="C", merge_chunks=True, limit=None, *, copy=None):
     """The elements in C order under another shape."""
     if order != "C":
         raise TypeError("reshape of arrays takes order='C' only")
+    if copy is False:
+        raise ValueError("reshape makes another array")
     return asarray(a).reshape(shape)
 
 
@@ -477,9 +493,11 @@ def roll(a, shift, axis=None):
 
 
 def repeat(a, repeats, axis=None):
-    """Each element so many times in a row along an axis."""
+    """Each element so many times in a row along an axis: a number for all, or for each. These are computed."""
     a = asarray(a)
     a, axis = (a.ravel(), 0) if axis is None else (a, axis_index(axis, a.ndim))
+    if np.ndim(repeats):
+        return take(a, np.repeat(np.arange(a.shape[axis]), np.asarray(repeats)), axis)
     count = operator.index(repeats)
     if count < 0:
         raise ValueError("repeats may not contain negative values.")

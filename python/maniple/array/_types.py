@@ -13,7 +13,7 @@ NAMES = (
     "bool", "uint8", "uint32", "uint64", "int32", "int64", "float32", "float64", "complex64", "complex128",
 )  # fmt: skip
 
-_AUTO_BYTES = 128 << 20
+AUTO_BYTES = 128 << 20
 _UNITS = {None: 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 
 
@@ -99,7 +99,7 @@ def normalize_chunks(chunks, shape, dtype, previous=None):
             chunks = (chunks,)
     if len(chunks) != ndim:
         raise ValueError(f"chunks={chunks} are given for {len(chunks)} axes, the shape {shape} has {ndim}")
-    pieces, automatic, limit = {}, {}, _AUTO_BYTES
+    pieces, automatic, limit = {}, {}, AUTO_BYTES
     for axis, (sizes, length) in enumerate(zip(chunks, shape)):
         if isinstance(sizes, str):
             automatic[axis] = length

@@ -4,13 +4,18 @@ import numpy as np
 
 from .. import _maniple
 from ._algorithms import _of_one_type
+from ._create import eye
 from ._functions import _floats, asarray
+from ._functions import diagonal as _diagonal
 from ._functions import sum as _sum
+from ._products import matmul, outer, tensordot, vecdot
+from ._standard import cross, matrix_transpose
 from ._types import axis_tuple
 
 __all__ = [
-    "cholesky", "det", "inv", "lstsq", "lu", "norm", "qr", "sfqr", "solve", "solve_triangular", "svd", "svd_compressed",
-    "tsqr",
+    "cholesky", "cross", "det", "diagonal", "inv", "lstsq", "lu", "matmul", "matrix_norm", "matrix_power", "matrix_rank",
+    "matrix_transpose", "norm", "outer", "pinv", "qr", "sfqr", "solve", "solve_triangular", "svd", "svd_compressed",
+    "svdvals", "tensordot", "trace", "tsqr", "vecdot", "vector_norm",
 ]  # fmt: skip
 
 
@@ -117,6 +122,68 @@ def norm(x, ord=None, axis=None, keepdims=False):
         ord = float(ord)
     name, order = (ord, None) if isinstance(ord, str) else (None, ord)
     return x._with(_maniple.array_norm(x._core, order, name, axes, bool(keepdims)))
+
+
+# Names of the array API standard
+
+
+def diagonal(x, /, *, offset=0):
+    """The diagonals of the matrices along the last two axes."""
+    return _diagonal(x, offset, -2, -1)
+
+
+def trace(x, /, *, offset=0, dtype=None):
+    """The sums of the diagonals of the matrices along the last two axes."""
+    return _sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
+
+
+def matrix_norm(x, /, *, keepdims=False, ord="fro"):
+    """The norms of the matrices along the last two axes."""
+    return norm(x, ord, (-2, -1), keepdims)
+
+
+def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
+    """The norms of vectors along axes, or of all elements."""
+    x = asarray(x)
+    if axis is None:
+        found = norm(x.ravel(), ord)
+        return found.reshape((1,) * x.ndim) if keepdims else found
+    return norm(x, ord, axis, keepdims)
+
+
+def matrix_power(x, n, /):
+    """A power of a square matrix."""
+    x = asarray(x)
+    if x.ndim != 2 or x.shape[0] != x.shape[1]:
+        raise ValueError(f"matrix_power takes a square matrix, not the shape {x.shape}")
+    if n < 0:
+        return matrix_power(inv(x), -n)
+    result = eye(x.shape[0], chunks=x.chunks[0], dtype=x.dtype)
+    for bit in bin(n)[2:]:
+        result = matmul(result, result)
+        result = matmul(result, x) if bit == "1" else result
+    return result
+
+
+def matrix_rank(x, /, *, rtol=None):
+    """How many singular values of a matrix are not zero, nearly."""
+    values = svdvals(x)
+    rtol = max(x.shape) * np.finfo(values.dtype).eps if rtol is None else rtol
+    return _sum(values > values.max() * rtol)
+
+
+def svdvals(x, /):
+    """The singular values of a matrix, the largest first."""
+    return svd(x)[1]
+
+
+def pinv(x, /, *, rtol=None):
+    """The pseudo-inverse of a matrix."""
+    x = _matrix(x)
+    u, values, vh = svd(x)
+    rtol = max(x.shape) * np.finfo(values.dtype).eps if rtol is None else rtol
+    scaled = np.where(values > values.max() * rtol, 1 / values, values.dtype.type(0))
+    return matmul(vh.conj().T * scaled, u.conj().T)
 
 
 # What NumPy's functions of `numpy.linalg` do with arrays, where they do the same.
