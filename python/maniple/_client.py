@@ -433,8 +433,8 @@ class Client(Publications, Inspection):
 
         Examples
         --------
-        >>> client.run(os.getpid) == {address: os.getpid() for address in client.ncores()}
-        True
+        >>> sorted(client.run(lambda: get_worker().rank).values())
+        [2, 3]
         """
         self._check_open()
         if nanny:

@@ -63,7 +63,7 @@ CLASSES_KEYWORDS = {
 def test_examples_of_docstrings_hold(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     public = {each: getattr(maniple, each) for each in maniple.__all__}
-    with maniple.Client(n_workers=2, threads_per_worker=1) as client:
+    with maniple.Client(n_workers=2, threads_per_worker=1, processes=False) as client:
         names = {**public, "client": client, "da": da, "asyncio": asyncio, "os": os, "time": time}
         test = doctest.DocTestParser().get_doctest(inspect.getdoc(NAMES[name]), names, name, None, None)
         report = []
