@@ -144,7 +144,7 @@ def test_the_lessons_notebook_on_ranks(kernels, tmp_path):
 def test_progress_is_a_widget_where_there_are_widgets(tmp_path):
     pytest.importorskip("ipywidgets")
     cells = [
-        "import maniple, threading\nclient = maniple.Client(n_workers=2)\ngate = threading.Event()",
+        "import maniple, threading\nclient = maniple.Client(n_workers=2, processes=False)\ngate = threading.Event()",
         "def pass_gate(x):\n    import __main__\n    __main__.gate.wait(60)\n    return 1 // x",
         "held = client.submit(pass_gate, 1)\nmaniple.progress(held, client.submit(abs, 1))",
         "gate.set()\nprint(held.result())",
