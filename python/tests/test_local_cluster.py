@@ -158,8 +158,9 @@ def test_workers_end_with_the_program(tmp_path, how):
             from maniple import Client
 
             client = Client(n_workers=2)
+            pids = client.run(os.getpid).values()
             futures = client.map(time.sleep, [60] * 4)
-            print(*client.run(os.getpid).values(), flush=True)
+            print(*pids, flush=True)
             futures[0].result()
             """
         )
