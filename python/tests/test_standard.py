@@ -18,7 +18,7 @@ DIFFERS = {
     "eye": "the second positional argument is chunks, as in Dask; pass M= for the number of columns",
     "meshgrid": "a list, as in Dask",
     "linalg.qr": "signature: of a matrix, and the reduced mode only",
-    "linalg.svd": "signature: full_matrices=False only, as in Dask",
+    "linalg.svd": "full_matrices=False only, the default as in Dask",
     "linalg.cholesky": "signature: lower=False is the default, as in Dask, and upper= is not there",
     "linalg.eigh": "missing: no distributed algorithm",
     "linalg.eigvalsh": "missing: no distributed algorithm",

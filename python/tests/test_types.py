@@ -76,3 +76,12 @@ def test_a_wrong_type_is_found(tmp_path):
 
 def test_the_typed_program_runs():
     assert run_file(HERE / "typed.py").check().out == "208 9 32\n"
+
+
+def test_the_stub_of_arrays_has_names_of_arrays():
+    import maniple.array
+
+    tree = ast.parse(pathlib.Path(maniple.array.__file__).with_suffix(".pyi").read_text())
+    (stub,) = (item for item in tree.body if isinstance(item, ast.ClassDef))
+    names = [part.name for part in stub.body if isinstance(part, ast.FunctionDef) and part.name != "__getattr__"]
+    assert len(names) > 15 and all(hasattr(maniple.array.Array, name) for name in names)

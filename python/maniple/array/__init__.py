@@ -233,10 +233,10 @@ for _name, _own in _functions_by_name.items():
 _numpy_functions |= linalg._numpy_functions | fft._numpy_functions
 
 # NumPy's names of types.
-_types = {name: getattr(_np, name) for name in [*_TYPES, "int8", "int16", "uint16"] if name != "bool"} | {
+_numpy_types = {name: getattr(_np, name) for name in [*_TYPES, "int8", "int16", "uint16"] if name != "bool"} | {
     "bool": _np.bool_
 }
-globals().update(_types)
+globals().update(_numpy_types)
 
 # NumPy's universal functions take arrays themselves.
 _names = [*_UFUNCS, *_OTHERS, "abs", "true_divide", "mod", "conj", "bitwise_not"]
@@ -244,5 +244,16 @@ _universal = {name: getattr(_np, name) for name in _names} | _STANDARD
 globals().update(_universal)
 
 __all__ = sorted(
-    ["Array", "compute", "fft", "linalg", "overlap", "random", *_CONSTANTS, *_types, *_functions_by_name, *_universal]
+    [
+        "Array",
+        "compute",
+        "fft",
+        "linalg",
+        "overlap",
+        "random",
+        *_CONSTANTS,
+        *_numpy_types,
+        *_functions_by_name,
+        *_universal,
+    ]
 )

@@ -1,6 +1,7 @@
 """Functions of arrays that look at all elements: order, sets, histograms, padding."""
 
 import builtins
+import functools
 import operator
 
 import numpy as np
@@ -203,7 +204,7 @@ def histogramdd(sample, bins, range=None, normed=None, weights=None, density=Non
         places = _bins(ravel(asarray(values)), edges)
         size *= len(edges) + 1
         cells = places if cells is None else cells * (len(edges) + 1) + places
-    whole = bincount(cells, weights, size).reshape([len(edges) + 1 for edges in all_edges])
+    whole = _floats(bincount(cells, weights, size)).reshape([len(edges) + 1 for edges in all_edges])
     counts = whole[(slice(1, -1),) * len(all_edges)]
     if density or normed:
         counts = counts / counts.sum()
@@ -255,8 +256,9 @@ def _variables(m, y, rowvar):
         array = _floats(asarray(array))
         if array.ndim > 2:
             raise ValueError("m has more than 2 dimensions")
-        array = array.reshape(1, -1) if array.ndim < 2 else array
-        return array if rowvar or array.shape[0] == 1 else array.T
+        is_row = array.ndim < 2
+        array = array.reshape(1, -1) if is_row else array
+        return array if rowvar or is_row else array.T
 
     return rows(m) if y is None else concatenate(_of_one_type(rows(m), rows(y)), axis=0)
 
@@ -308,6 +310,10 @@ def _padded_by_numpy(array, widths, mode, kwargs):
         named = {key: value if np.ndim(value) == 0 or mode == "constant" or np.ndim(value) == 1 and array.ndim == 1
                  else np.broadcast_to(value, (array.ndim, 2)).tolist() for key, value in kwargs.items()}  # fmt: skip
         sizes = array.chunks[axis]
+        if callable(mode):
+            function = functools.partial(_padded_by, mode, axis, (before, after), kwargs)
+            array = along_lines(function, array, (axis,), {axis: sum(sizes) + before + after}, array.dtype)
+            continue
         array = along_lines(
             Quiet(np.pad, pad_width=own, mode=mode, **named),
             array,
@@ -317,6 +323,19 @@ def _padded_by_numpy(array, widths, mode, kwargs):
         )
         array = array.rechunk({axis: ((before,) if before else ()) + sizes + ((after,) if after else ())})
     return array
+
+
+def _padded_by(function, axis, widths, named, block):
+    """A block with elements that a function sets in each line, as `numpy.pad` has it."""
+    own = [widths if place == axis else (0, 0) for place in range(block.ndim)]
+    padded = np.pad(block, own)
+
+    def line(vector):
+        vector = vector.copy()
+        function(vector, widths, axis, named)
+        return vector
+
+    return np.apply_along_axis(line, axis, padded)
 
 
 def _no_more(keywords):
@@ -373,9 +392,9 @@ def meshgrid(*xi, sparse=False, indexing="xy"):
         shape[place] = -1
         shaped.append(array.reshape(shape))
     if sparse:
-        return shaped
+        return tuple(shaped)
     full = np.broadcast_shapes(*(array.shape for array in shaped)) if shaped else ()
-    return [broadcast_to(array, full) for array in shaped]
+    return tuple(broadcast_to(array, full) for array in shaped)
 
 
 def average(a, axis=None, weights=None, returned=False, keepdims=False):

@@ -11,7 +11,7 @@ from .._delayed import Collection, _client_or_new
 from .._html import picture, picture_path
 from . import _indexing, _ufuncs
 from ._blocks import raw, view
-from ._types import axis_index, axis_tuple, dtype_of, normalize_chunks, spans
+from ._types import axis_index, axis_tuple, balanced, dtype_of, normalize_chunks, spans
 
 
 class Array(Collection):
@@ -151,6 +151,11 @@ class Array(Collection):
         import maniple.array
 
         return maniple.array
+
+    @property
+    def _meta(self):
+        """An empty NumPy array of this type and as many axes: libraries that take Dask's arrays ask for it."""
+        return np.empty((0,) * self.ndim, self.dtype)
 
     @property
     def T(self):
@@ -405,7 +410,7 @@ class Array(Collection):
         axes[axis1], axes[axis2] = axis2, axis1
         return self.transpose(axes)
 
-    def reshape(self, *shape):
+    def reshape(self, *shape, merge_chunks=True, limit=None):
         """The elements in C order under another shape. One length may be -1: what is left."""
         shape = shape[0] if len(shape) == 1 and np.iterable(shape[0]) else shape
         shape = tuple(map(operator.index, shape))
@@ -431,9 +436,22 @@ class Array(Collection):
             raise ValueError(f"an axis of {axes} of the shape {self.shape} has another length than 1")
         return self[tuple(0 if place in axes else slice(None) for place in range(self.ndim))] if axes else self
 
-    def rechunk(self, chunks="auto"):
-        """The same elements in other blocks. See `normalize_chunks` for what ``chunks`` may be."""
-        chunks = normalize_chunks(chunks, self.shape, self.dtype, self.chunks)
+    def rechunk(self, chunks="auto", threshold=None, block_size_limit=None, balance=False, method=None):
+        """The same elements in other blocks.
+
+        Parameters
+        ----------
+        chunks : int, tuple, dict or str
+            See `normalize_chunks`.
+        block_size_limit : int, optional
+            The size of automatic chunks, in bytes.
+        balance : bool
+            Whether to make blocks of one size as far as possible, and as many.
+        threshold, method
+            Accepted without effect.
+        """
+        chunks = normalize_chunks(chunks, self.shape, block_size_limit, self.dtype, self.chunks)
+        chunks = tuple(map(balanced, chunks)) if balance else chunks
         return self if chunks == self.chunks else self._with(self._core.rechunk(chunks))
 
     def compute_chunk_sizes(self):

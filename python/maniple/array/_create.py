@@ -31,10 +31,12 @@ def from_array(x, chunks="auto", **ignored):
     unknown = sorted(set(ignored) - {"name", "lock", "asarray", "fancy", "getitem", "meta", "inline_array"})
     if unknown:
         raise TypeError(f"from_array() got an unexpected keyword argument {unknown[0]!r}")
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError("masked arrays are not available; filled() gives an array without a mask")
     if not (hasattr(x, "shape") and hasattr(x, "dtype") and hasattr(x, "__getitem__")):
         x = np.asarray(x)
     dtype = dtype_of(x.dtype)
-    chunks = normalize_chunks(chunks, x.shape, dtype)
+    chunks = normalize_chunks(chunks, x.shape, dtype=dtype)
     if not isinstance(x, np.ndarray) and _can_be_sent(x):
         return blocks_of(functools.partial(_read, x, chunks, dtype), chunks, dtype)
     return of_numpy(_client_or_new(), x, chunks)
@@ -77,52 +79,55 @@ def _evaluated(value, dtype, location):
     return np.asarray(_delayed.evaluate(value)).astype(dtype, copy=False)
 
 
-def full(shape, fill_value, dtype=None, chunks="auto", name=None, *, device=None):
+def full(shape, fill_value, dtype=None, chunks="auto", name=None, *, order="C", device=None):
     """An array that has one value everywhere; its type is the value's unless ``dtype`` says otherwise."""
     check_device(device)
+    if order not in ("C", "F"):
+        raise ValueError(f"order must be 'C' or 'F', not {order!r}")
     if np.ndim(fill_value):
         raise ValueError(f"fill_value must be scalar. Received {type(fill_value).__name__} instead.")
     value = np.asarray(fill_value)
     dtype = dtype_of(value.dtype if dtype is None else dtype)
     value = np.array(fill_value, dtype) if type(fill_value) is int else value.astype(dtype)
-    return constant(_client_or_new(), value, normalize_chunks(chunks, shape_of(shape), dtype))
+    return constant(_client_or_new(), value, normalize_chunks(chunks, shape_of(shape), dtype=dtype))
 
 
-def zeros(shape, dtype=np.float64, chunks="auto", name=None, *, device=None):
+def zeros(shape, dtype=np.float64, chunks="auto", name=None, *, order="C", device=None):
     """An array of zeros."""
-    return full(shape, 0, np.float64 if dtype is None else dtype, chunks, device=device)
+    return full(shape, 0, np.float64 if dtype is None else dtype, chunks, order=order, device=device)
 
 
-def ones(shape, dtype=np.float64, chunks="auto", name=None, *, device=None):
+def ones(shape, dtype=np.float64, chunks="auto", name=None, *, order="C", device=None):
     """An array of ones."""
-    return full(shape, 1, np.float64 if dtype is None else dtype, chunks, device=device)
+    return full(shape, 1, np.float64 if dtype is None else dtype, chunks, order=order, device=device)
 
 
 empty = zeros
 
 
-def full_like(a, fill_value, dtype=None, chunks=None, shape=None, *, device=None):
+def full_like(a, fill_value, order="C", dtype=None, chunks=None, name=None, shape=None, *, device=None):
     """An array of the shape and type of another one that has one value everywhere."""
+    a = a if hasattr(a, "dtype") else np.asarray(a)
     dtype = a.dtype if dtype is None else dtype
     shape = a.shape if shape is None else shape
     own = a.chunks if isinstance(a, Array) and tuple(shape_of(shape)) == a.shape else "auto"
-    return full(shape, fill_value, dtype, own if chunks is None else chunks, device=device)
+    return full(shape, fill_value, dtype, own if chunks is None else chunks, order=order, device=device)
 
 
-def zeros_like(a, dtype=None, chunks=None, shape=None, *, device=None):
+def zeros_like(a, dtype=None, order="C", chunks=None, name=None, shape=None, *, device=None):
     """An array of zeros of the shape and type of another one."""
-    return full_like(a, 0, dtype, chunks, shape, device=device)
+    return full_like(a, 0, order, dtype, chunks, name, shape, device=device)
 
 
-def ones_like(a, dtype=None, chunks=None, shape=None, *, device=None):
+def ones_like(a, dtype=None, order="C", chunks=None, name=None, shape=None, *, device=None):
     """An array of ones of the shape and type of another one."""
-    return full_like(a, 1, dtype, chunks, shape, device=device)
+    return full_like(a, 1, order, dtype, chunks, name, shape, device=device)
 
 
 empty_like = zeros_like
 
 
-def arange(start, stop=None, step=1, *, chunks="auto", dtype=None, device=None):
+def arange(start, stop=None, step=1, *, chunks="auto", like=None, dtype=None, device=None):
     """Numbers from ``start``, which is 0 if one argument is given, to before ``stop``, ``step`` apart."""
     check_device(device)
     start, stop = (0, start) if stop is None else (start, stop)
@@ -134,10 +139,10 @@ def arange(start, stop=None, step=1, *, chunks="auto", dtype=None, device=None):
     count = max(math.ceil((stop - start) / step), 0)
     if default.kind in "iu":
         count = len(range(int(start), int(stop), int(step)))
-        chunks = normalize_chunks(chunks, (count,), wanted)
+        chunks = normalize_chunks(chunks, (count,), dtype=wanted)
         core = _maniple.array_integers(client._core, int(start), int(stop), int(step), chunks)
     elif default.kind == "f":
-        chunks = normalize_chunks(chunks, (count,), wanted)
+        chunks = normalize_chunks(chunks, (count,), dtype=wanted)
         core = _maniple.array_reals(client._core, float(start), float(stop), float(step), chunks)
     else:
         raise TypeError(f"arange of {default} elements is not available")
@@ -155,7 +160,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, chunks="auto", d
     last = stop if endpoint or not num else start + step * (num - 1)
     wanted = dtype_of(np.float64 if dtype is None else dtype)
     client = _client_or_new()
-    core = _maniple.array_linspace(client._core, start, last, normalize_chunks(chunks, (num,), wanted))
+    core = _maniple.array_linspace(client._core, start, last, normalize_chunks(chunks, (num,), dtype=wanted))
     x = Array._of(core, client)
     # Integers are rounded down, as in NumPy.
     x = (np.floor(x) if wanted.kind in "iu" else x).astype(wanted)
@@ -170,6 +175,6 @@ def eye(N, chunks="auto", M=None, k=0, dtype=np.float64, *, device=None):
     size = max(N, columns)
     made = np.dtype(np.uint8) if dtype == np.bool_ else dtype
     client = _client_or_new()
-    chunks = normalize_chunks(chunks, (size, size), dtype)
+    chunks = normalize_chunks(chunks, (size, size), dtype=dtype)
     x = Array._of(_maniple.array_eye(client._core, made.name, int(k), chunks), client).astype(dtype)
     return x if N == columns else x[:N, :columns]

@@ -78,7 +78,7 @@ def from_npy(path, chunks="auto"):
     path, client = _path(path), _client_or_new()
     whole = np.load(path, mmap_mode="r")
     dtype = dtype_of(whole.dtype, f"the file {path!r}")
-    chunks = [list(sizes) for sizes in normalize_chunks(chunks, whole.shape, dtype)]
+    chunks = [list(sizes) for sizes in normalize_chunks(chunks, whole.shape, dtype=dtype)]
     return Array._of(_maniple.array_from_file(client._core, dtype.name, path, chunks), client)
 
 

@@ -3,6 +3,7 @@
 import builtins
 import math
 import operator
+import warnings
 
 import numpy as np
 
@@ -10,14 +11,14 @@ from ._array import Array, _broadcast, as_operand, check_device, into, same_run
 from ._types import axis_index, axis_tuple, dtype_of
 
 
-def asarray(a, chunks="auto", dtype=None, *, device=None, copy=None):
+def asarray(a, chunks="auto", dtype=None, order=None, *, like=None, device=None, copy=None):
     """An array of anything that NumPy makes an array of; an array itself stays as it is."""
     from ._create import from_array
 
     check_device(device)
     if not isinstance(a, Array) and copy is False:
         raise ValueError("asarray copies what is no array of this module")
-    x = a if isinstance(a, Array) else from_array(np.asarray(a), chunks=chunks)
+    x = a if isinstance(a, Array) else from_array(np.asanyarray(a), chunks=chunks)
     x = x if dtype is None else x.astype(dtype, copy=False)
     return x.copy() if copy and x is a else x
 
@@ -59,26 +60,30 @@ def _of_dtype(a, dtype):
     return a if dtype is None or dtype is np._NoValue else a.astype(dtype)
 
 
-def sum(a, axis=None, dtype=None, keepdims=False, out=None, split_every=None, **others):
+def sum(a, axis=None, dtype=None, keepdims=False, split_every=None, out=None, **others):
     """Sums over all axes or some, in 64 bits for integers."""
     _no_keywords("sum", **others)
     # Sums are taken in 64 bits; of these, NumPy's bits of a narrower type.
     return _filled(out, _of_dtype(_reduce("sum", _of_dtype(asarray(a), dtype), axis, keepdims), dtype))
 
 
-def prod(a, axis=None, dtype=None, keepdims=False, out=None, split_every=None, **others):
+def prod(a, axis=None, dtype=None, keepdims=False, split_every=None, out=None, **others):
     """Products over all axes or some, in 64 bits for integers."""
     _no_keywords("prod", **others)
     return _filled(out, _of_dtype(_reduce("prod", _of_dtype(asarray(a), dtype), axis, keepdims), dtype))
 
 
-def mean(a, axis=None, dtype=None, keepdims=False, out=None, split_every=None, **others):
+def mean(a, axis=None, dtype=None, keepdims=False, split_every=None, out=None, **others):
     """Means over all axes or some: float64 of integers."""
     _no_keywords("mean", **others)
-    return _filled(out, _reduce("mean", _of_dtype(asarray(a), dtype), axis, keepdims))
+    a = asarray(a)
+    if dtype is None or dtype is np._NoValue or np.dtype(dtype).kind in "fc":
+        return _filled(out, _reduce("mean", _of_dtype(a, dtype), axis, keepdims))
+    # As NumPy: of elements of this type, and rounded to it.
+    return _filled(out, _reduce("mean", a.astype(dtype), axis, keepdims).astype(dtype))
 
 
-def var(a, axis=None, dtype=None, keepdims=False, ddof=0, out=None, split_every=None, *, correction=None, **others):
+def var(a, axis=None, dtype=None, keepdims=False, ddof=0, split_every=None, out=None, *, correction=None, **others):
     """Variances over all axes or some; ``ddof``, or ``correction``, is subtracted from the count."""
     ddof = ddof if correction in (None, np._NoValue) else correction
     _no_keywords("var", **others)
@@ -88,7 +93,7 @@ def var(a, axis=None, dtype=None, keepdims=False, ddof=0, out=None, split_every=
     return _filled(out, _reduce("var", a, axis, keepdims, ddof))
 
 
-def std(a, axis=None, dtype=None, keepdims=False, ddof=0, out=None, split_every=None, *, correction=None, **others):
+def std(a, axis=None, dtype=None, keepdims=False, ddof=0, split_every=None, out=None, *, correction=None, **others):
     """Standard deviations over all axes or some; ``ddof``, or ``correction``, is subtracted from the count."""
     ddof = ddof if correction in (None, np._NoValue) else correction
     _no_keywords("std", **others)
@@ -105,13 +110,13 @@ def _extreme(name, a, axis, keepdims):
     return _reduce(name, a, axis, keepdims)
 
 
-def min(a, axis=None, keepdims=False, out=None, split_every=None, **others):
+def min(a, axis=None, keepdims=False, split_every=None, out=None, **others):
     """The smallest elements over all axes or some; NaN if there is one."""
     _no_keywords("min", **others)
     return _filled(out, _extreme("min", asarray(a), axis, keepdims))
 
 
-def max(a, axis=None, keepdims=False, out=None, split_every=None, **others):
+def max(a, axis=None, keepdims=False, split_every=None, out=None, **others):
     """The largest elements over all axes or some; NaN if there is one."""
     _no_keywords("max", **others)
     return _filled(out, _extreme("max", asarray(a), axis, keepdims))
@@ -130,13 +135,13 @@ def _truths(a):
     return a if a.dtype == np.bool_ else a != 0
 
 
-def any(a, axis=None, keepdims=False, out=None, split_every=None, **others):
+def any(a, axis=None, keepdims=False, split_every=None, out=None, **others):
     """Whether any element is true, over all axes or some."""
     _no_keywords("any", **others)
     return _filled(out, _reduce("any", _truths(a), axis, keepdims))
 
 
-def all(a, axis=None, keepdims=False, out=None, split_every=None, **others):
+def all(a, axis=None, keepdims=False, split_every=None, out=None, **others):
     """Whether all elements are true, over all axes or some."""
     _no_keywords("all", **others)
     return _filled(out, _reduce("all", _truths(a), axis, keepdims))
@@ -151,12 +156,12 @@ def _place(name, a, axis, keepdims):
     return _reduce(name, a, axis, keepdims)
 
 
-def argmin(a, axis=None, keepdims=False, out=None, split_every=None):
+def argmin(a, axis=None, keepdims=False, split_every=None, out=None):
     """The indices of the first smallest elements; without an axis, in the flattened array."""
     return _filled(out, _place("argmin", a, axis, keepdims))
 
 
-def argmax(a, axis=None, keepdims=False, out=None, split_every=None):
+def argmax(a, axis=None, keepdims=False, split_every=None, out=None):
     """The indices of the first largest elements; without an axis, in the flattened array."""
     return _filled(out, _place("argmax", a, axis, keepdims))
 
@@ -167,7 +172,7 @@ def count_nonzero(a, axis=None, keepdims=False):
 
 
 def _nan_function(name, whole):
-    def function(a, axis=None, dtype=None, keepdims=False, out=None, split_every=None, **others):
+    def function(a, axis=None, dtype=None, keepdims=False, split_every=None, out=None, **others):
         ddof = {"ddof": others.pop("ddof", 0)} if name in ("nanvar", "nanstd") else {}
         _no_keywords(name, **others)
         a = _of_dtype(asarray(a), dtype)
@@ -192,17 +197,31 @@ def median(a, axis=None, keepdims=False, out=None):
     return quantile(a, 0.5, axis=axis, keepdims=keepdims, out=out)
 
 
-def quantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **others):
+def quantile(
+    a,
+    q,
+    axis=None,
+    out=None,
+    overwrite_input=False,
+    method="linear",
+    keepdims=False,
+    *,
+    weights=None,
+    interpolation=None,
+):
     """Quantiles along axes: one, or several along new first axes. ``method`` is that of `numpy.quantile`."""
-    q = np.asarray(q)
-    if not np.all((0 <= q) & (q <= 1)):
-        raise ValueError("Quantiles must be in the range [0, 1]")
-    a = asarray(a)
-    if method != "linear" or np.iterable(axis) or others or a.dtype.kind == "c":
-        return _filled(out, _quantile_of_lines(np.quantile, a, q, axis, keepdims, method=method, **others))
-    if q.ndim:
-        found = [quantile(a, each, axis, keepdims=keepdims) for each in q.ravel()]
+    a, q, method = asarray(a), _quantiles(q), interpolation or method
+    is_plain = method == "linear" and weights is None and a.dtype.kind != "c"
+    if is_plain and axis is None and np.ndim(q):
+        # One after the other, so that no block holds all elements.
+        found = [
+            quantile(a.astype(np.result_type(_floats(a).dtype, q.dtype)), float(each), keepdims=keepdims)
+            for each in q.ravel()
+        ]
         return _filled(out, stack(found).reshape(q.shape + found[0].shape))
+    if not is_plain or np.iterable(axis) or hasattr(q, "dtype"):
+        # The runtime has one quantile along an axis, or of all elements.
+        return _filled(out, _quantile_of_lines(np.quantile, a, q, axis, keepdims, weights, method=method))
     a = _floats(a)
     place = 0 if axis is None else axis_index(axis, a.ndim)
     x = a.ravel() if axis is None else a
@@ -210,61 +229,132 @@ def quantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", 
     return _filled(out, expand_dims(result, tuple(range(a.ndim)) if axis is None else place) if keepdims else result)
 
 
-def percentile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **others):
+def _quantiles(q):
+    values = np.asarray(q)
+    if not np.all((0 <= values) & (values <= 1)):
+        raise ValueError("Quantiles must be in the range [0, 1]")
+    return q if values.ndim == 0 else values
+
+
+def percentile(
+    a,
+    q,
+    axis=None,
+    out=None,
+    overwrite_input=False,
+    method="linear",
+    keepdims=False,
+    *,
+    weights=None,
+    interpolation=None,
+):
     """Percentiles along axes: `quantile` of ``q / 100``."""
-    return quantile(a, np.true_divide(q, 100), axis, out, overwrite_input, method, keepdims, **others)
+    q = _hundredths(q)
+    return quantile(a, q, axis, out, overwrite_input, method, keepdims, weights=weights, interpolation=interpolation)
 
 
-def nanquantile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **others):
+def nanquantile(
+    a,
+    q,
+    axis=None,
+    out=None,
+    overwrite_input=False,
+    method="linear",
+    keepdims=False,
+    *,
+    weights=None,
+    interpolation=None,
+):
     """As `quantile`, of the elements that are not NaN."""
-    named = {**others, "method": method}
-    return _filled(out, _quantile_of_lines(np.nanquantile, asarray(a), np.asarray(q), axis, keepdims, **named))
+    method = interpolation or method
+    a, q = asarray(a), _quantiles(q)
+    return _filled(out, _quantile_of_lines(np.nanquantile, a, q, axis, keepdims, weights, method=method))
 
 
-def nanpercentile(a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **others):
+def nanpercentile(
+    a,
+    q,
+    axis=None,
+    out=None,
+    overwrite_input=False,
+    method="linear",
+    keepdims=False,
+    *,
+    weights=None,
+    interpolation=None,
+):
     """As `percentile`, of the elements that are not NaN."""
-    return nanquantile(a, np.true_divide(q, 100), axis, out, overwrite_input, method, keepdims, **others)
+    q = _hundredths(q)
+    return nanquantile(a, q, axis, out, overwrite_input, method, keepdims, weights=weights, interpolation=interpolation)
 
 
-def _quantile_of_lines(function, a, q, axis, keepdims, **named):
+def _hundredths(q):
+    return q / 100 if type(q) in (int, float) else np.true_divide(q, 100)
+
+
+def _quantile_of_lines(function, a, q, axis, keepdims, weights, method):
     """Quantiles of NumPy's, of blocks that are whole along the axes."""
     from ._blockwise import call_blocks
-    from ._ufuncs import Quiet
 
     axes = axis_tuple(axis, a.ndim)
     axes = tuple(range(a.ndim)) if axes is None else axes
     keep = builtins.bool(keepdims) and keepdims is not np._NoValue
-    named = {key: value for key, value in named.items() if value is not np._NoValue and value is not None}
-    call = Quiet(function, q=q, axis=axes, keepdims=keep, **named)
+    call = _Quantile(function, q=q, axis=axes, keepdims=keep, method=method)
     labels = tuple(range(a.ndim))
-    first = [("q", place) for place in range(q.ndim)]
-    sizes = {label: [length] for label, length in zip(first, q.shape)}
+    first = [("q", place) for place in range(np.ndim(q))]
+    sizes = {label: [length] for label, length in zip(first, np.shape(q))}
     result = [label for label in labels if keep or label not in axes]
     sizes |= {label: [1] for label in result if label in axes}
-    dtype = np.asarray(call(np.ones((1,) * a.ndim, a.dtype))).dtype
-    return call_blocks(call, [(a.rechunk({axis: -1 for axis in axes}), labels)], [*first, *result], dtype, sizes)
+    arrays = [a] if weights is None or weights is np._NoValue else [a, _weights_of(weights, a, axes)]
+    operands = [(array.rechunk(dict.fromkeys(axes, -1)), labels) for array in arrays]
+    dtype = np.asarray(call(*(np.ones((1,) * a.ndim, array.dtype) for array in arrays))).dtype
+    return call_blocks(call, operands, [*first, *result], dtype, sizes)
+
+
+def _weights_of(weights, a, axes):
+    """Weights in the shape of an array; of one axis, along the axis that is reduced."""
+    weights = asarray(weights)
+    if weights.shape == a.shape:
+        return weights
+    if weights.shape != tuple(a.shape[axis] for axis in axes):
+        raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+    shape = [a.shape[axis] if axis in axes else 1 for axis in range(a.ndim)]
+    return broadcast_to(weights.reshape(shape), a.shape)
+
+
+class _Quantile:
+    """A function of NumPy that takes blocks, and weights of their elements."""
+
+    def __init__(self, function, **named):
+        self.function, self.named = function, named
+
+    def __call__(self, block, weights=None):
+        named = self.named if weights is None else {**self.named, "weights": weights}
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return self.function(block, **named)
 
 
 def _running(name, a, axis, dtype, out):
     return _filled(out, _of_dtype(_of_dtype(asarray(a), dtype)._along(name, axis), dtype))
 
 
-def cumsum(a, axis=None, dtype=None, out=None):
+def cumsum(a, axis=None, dtype=None, out=None, method="sequential"):
     """Running sums along an axis, or of the flattened array."""
     return _running("cumsum", a, axis, dtype, out)
 
 
-def cumprod(a, axis=None, dtype=None, out=None):
+def cumprod(a, axis=None, dtype=None, out=None, method="sequential"):
     """Running products along an axis, or of the flattened array."""
     return _running("cumprod", a, axis, dtype, out)
 
 
-def nancumsum(a, axis=None, dtype=None, out=None):
+def nancumsum(a, axis=None, dtype=None, out=None, method="sequential"):
     """As `cumsum`, with zeros in the place of NaN."""
     return _running("cumsum" if asarray(a).dtype.kind in "biu" else "nancumsum", a, axis, dtype, out)
 
 
-def nancumprod(a, axis=None, dtype=None, out=None):
+def nancumprod(a, axis=None, dtype=None, out=None, method="sequential"):
     """As `cumprod`, with ones in the place of NaN."""
     return _running("cumprod" if asarray(a).dtype.kind in "biu" else "nancumprod", a, axis, dtype, out)
 
@@ -275,6 +365,8 @@ def diff(a, n=1, axis=-1, prepend=None, append=None):
     axis = axis_index(axis, a.ndim)
     if n < 0:
         raise ValueError(f"order must be non-negative but got {n}")
+    if n == 0:
+        return a
     shape = (*a.shape[:axis], 1, *a.shape[axis + 1 :])
     ends = [None if end is None or end is np._NoValue else asarray(end) for end in (prepend, append)]
     first, last = (end if end is None or end.ndim else broadcast_to(end, shape) for end in ends)
@@ -467,9 +559,9 @@ def broadcast_to(a, shape):
     return a._with(a._core.broadcast_to(shape))
 
 
-def rechunk(a, chunks="auto"):
+def rechunk(a, chunks="auto", threshold=None, block_size_limit=None, balance=False, method=None):
     """The same elements in other blocks."""
-    return asarray(a).rechunk(chunks)
+    return asarray(a).rechunk(chunks, threshold, block_size_limit, balance, method)
 
 
 def flip(a, axis=None):
@@ -484,7 +576,8 @@ def roll(a, shift, axis=None):
     """The elements moved along an axis; what leaves at the end comes in at the start."""
     a = asarray(a)
     if axis is None:
-        return roll(a.ravel(), shift, 0).reshape(a.shape)
+        total = builtins.sum(map(operator.index, shift)) if np.iterable(shift) else shift
+        return roll(a.ravel(), total, 0).reshape(a.shape)
     axes = axis_tuple(axis, a.ndim)
     shifts = tuple(shift) if np.iterable(shift) else (shift,) * len(axes)
     for place, distance in zip(axes, shifts, strict=True):
@@ -528,24 +621,24 @@ def _joined(seq, axis, stacks):
     return first._with(first._core.joined([other._core for other in arrays[1:]], axis, stacks))
 
 
-def concatenate(seq, axis=0):
+def concatenate(seq, axis=0, allow_unknown_chunksizes=False):
     """Arrays one after the other along an axis."""
     if axis is None:
         return _joined([asarray(a).ravel() for a in seq], 0, False)
     return _joined(seq, axis, False)
 
 
-def stack(seq, axis=0):
+def stack(seq, axis=0, allow_unknown_chunksizes=False):
     """Arrays of one shape one after the other along a new axis."""
     return _joined(seq, axis, True)
 
 
-def vstack(tup):
+def vstack(tup, allow_unknown_chunksizes=False):
     """Arrays one below the other."""
     return concatenate([a if a.ndim > 1 else a.reshape(1, -1 if a.size else 0) for a in map(asarray, tup)])
 
 
-def hstack(tup):
+def hstack(tup, allow_unknown_chunksizes=False):
     """Arrays side by side."""
     arrays = [a if a.ndim else a.reshape(1) for a in map(asarray, tup)]
     return concatenate(arrays, axis=0 if arrays[0].ndim == 1 else 1)

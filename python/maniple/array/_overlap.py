@@ -141,7 +141,7 @@ def map_overlap(
     y = map_blocks(func, *args, dtype=dtype, **kwargs)
     if not trim:
         return y
-    return _trimmed(y, extended[largest][1], _at_end(pairs[largest], y.ndim), kwargs)
+    return _trimmed(y, extended[largest][1], _at_end(widest, arrays[largest].ndim), kwargs)
 
 
 def _of_arrays(given, arrays):

@@ -143,7 +143,7 @@ def broadcast_arrays(*args, subok=False):
     """The arrays, repeated to one shape."""
     arrays = list(map(asarray, args))
     shape = _broadcast(*arrays)
-    return [broadcast_to(a, shape) for a in arrays]
+    return tuple(broadcast_to(a, shape) for a in arrays)
 
 
 def tile(A, reps):
@@ -382,7 +382,7 @@ def fromfunction(func, chunks="auto", shape=None, dtype=float, **kwargs):
     """The array that a Python function makes of the indices of its elements, block by block."""
     shape = shape_of(shape)
     dtype = dtype_of(dtype)
-    chunks = normalize_chunks(chunks, shape, dtype)
+    chunks = normalize_chunks(chunks, shape, dtype=dtype)
     return blocks_of(functools.partial(_of_indices, func, chunks, dtype, kwargs), chunks, dtype)
 
 

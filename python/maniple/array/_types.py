@@ -75,7 +75,13 @@ def _bytes_of(text):
     return float(match[1]) * _UNITS[match[2] or ""]
 
 
-def normalize_chunks(chunks, shape, dtype, previous=None):
+def balanced(sizes):
+    """As many sizes of blocks with the same sum, which differ by one at most."""
+    count, total = len(sizes), sum(sizes)
+    return tuple(total // count + (place < total % count) for place in range(count))
+
+
+def normalize_chunks(chunks, shape=None, limit=None, dtype=None, previous_chunks=None):
     """The sizes of all blocks along each axis, as a tuple of tuples.
 
     Parameters
@@ -84,10 +90,15 @@ def normalize_chunks(chunks, shape, dtype, previous=None):
         As in Dask: a size for all axes, a size or sizes for each; -1 or None for a whole axis; ``"auto"`` for blocks of
         about 128 MiB, or a size such as ``"64MiB"``; a dictionary from axes to these, which leaves other axes as they
         are.
-    previous : tuple, optional
+    limit : int or str, optional
+        The size of automatic chunks, in bytes: 128 MiB by default.
+    previous_chunks : tuple, optional
         The chunks that axes have which a dictionary leaves out.
     """
-    ndim = len(shape)
+    if shape is None:
+        shape = tuple(sum(sizes) for sizes in chunks)
+    shape = tuple(shape) if np.iterable(shape) else (shape,)
+    ndim, previous = len(shape), previous_chunks
     if isinstance(chunks, dict):
         given = {axis_index(axis, ndim): sizes for axis, sizes in chunks.items()}
         chunks = tuple(given.get(axis, previous[axis] if previous else -1) for axis in range(ndim))
@@ -97,9 +108,12 @@ def normalize_chunks(chunks, shape, dtype, previous=None):
         chunks = tuple(chunks)
         if ndim == 1 and len(chunks) > 1 and not any(map(np.iterable, chunks)):
             chunks = (chunks,)
+    if not chunks and 0 in shape:
+        chunks = (0,) * ndim
     if len(chunks) != ndim:
         raise ValueError(f"chunks={chunks} are given for {len(chunks)} axes, the shape {shape} has {ndim}")
-    pieces, automatic, limit = {}, {}, AUTO_BYTES
+    pieces, automatic = {}, {}
+    limit = AUTO_BYTES if limit is None else _bytes_of(limit) if isinstance(limit, str) else limit
     for axis, (sizes, length) in enumerate(zip(chunks, shape)):
         if isinstance(sizes, str):
             automatic[axis] = length
@@ -114,6 +128,8 @@ def normalize_chunks(chunks, shape, dtype, previous=None):
             if size < 0 or (size == 0 and length > 0):
                 raise ValueError(f"chunks of size {size} along axis {axis} of the shape {shape}")
             pieces[axis] = _regular(length, size)
+    if automatic and dtype is None:
+        raise TypeError("normalize_chunks: automatic chunks take dtype=")
     if automatic:
         fixed = math.prod(max(sizes) for sizes in pieces.values()) if pieces else 1
         found = _auto_sizes(automatic, limit / np.dtype(dtype).itemsize / max(fixed, 1))

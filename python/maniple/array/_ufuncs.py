@@ -123,6 +123,9 @@ def by_method(ufunc, method, inputs, options):
     """What a universal function, or a method of it, gives of arrays."""
     from . import _functions, _products
 
+    if not any(hasattr(value, "_client") for value in inputs):
+        # Arrays of ``out=`` and ``where=`` alone.
+        return _functions.asarray(getattr(ufunc, method)(*inputs, **options))
     if method == "__call__" and not options:
         return _products.matmul(*inputs) if ufunc is np.matmul else apply(ufunc, inputs)
     if method == "__call__" and set(options) <= {"dtype", "casting"}:

@@ -37,8 +37,7 @@ class ManipleManager(ChunkManagerEntrypoint):
 
     def normalize_chunks(self, chunks, shape=None, limit=None, dtype=None, previous_chunks=None):
         """The sizes of all blocks along each axis."""
-        previous = None if previous_chunks is None else tuple(previous_chunks)
-        return da.normalize_chunks(chunks, shape, np.uint8 if dtype is None else dtype, previous)
+        return da.normalize_chunks(chunks, shape, limit, dtype, previous_chunks)
 
     def from_array(self, data, chunks, **kwargs):
         """An array of an object that is sliced. Tasks read the blocks of files."""

@@ -3,6 +3,7 @@
 An axis that is cut is joined for its transform; the blocks are cut along the longest other axis instead.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -11,6 +12,8 @@ from .. import _maniple
 from ._algorithms import pad
 from ._create import from_array
 from ._functions import asarray
+from ._gufunc import _Typed
+from ._map import along_lines
 from ._types import axis_index, axis_tuple
 
 __all__ = [
@@ -61,6 +64,8 @@ def _transform(name, a, s, axes, norm):
     if axes is None:
         axes = tuple(range(a.ndim)) if s is None else tuple(range(a.ndim - len(s), a.ndim))
     axes = tuple(axis_index(axis, a.ndim) for axis in axes)
+    if len(set(axes)) < len(axes):
+        raise ValueError("Duplicate axes not allowed.")
     if s is not None and len(s) != len(axes):
         raise ValueError("Shape and axes have different lengths.")
     lengths = [a.shape[axis] for axis in axes] if s is None else [int(length) for length in s]
@@ -128,6 +133,29 @@ def hfft(a, n=None, axis=-1, norm=None):
 def ihfft(a, n=None, axis=-1, norm=None):
     """The inverse of `hfft`."""
     return rfft(a, n, axis, _OPPOSITE.get(norm, norm)).conj()
+
+
+def fft_wrap(fft_func, kind=None, dtype=None, allow_fftpack=False):
+    """A function of arrays that transforms as a function such as those of `scipy.fft` does, block by block."""
+    kind = fft_func.__name__ if kind is None else kind
+    is_over_all = kind.endswith(("2", "n"))
+
+    def transform(a, n_or_s=None, axis_or_axes=None, **named):
+        a = asarray(a)
+        default = (-2, -1) if kind.endswith("2") else None if is_over_all else -1
+        axes = default if axis_or_axes is None else axis_or_axes
+        named |= {"s" if is_over_all else "n": n_or_s, "axes" if is_over_all else "axis": axes}
+        whole = tuple(range(a.ndim)) if axes is None else axis_tuple(axes, a.ndim)
+        function = functools.partial(fft_func, **named)
+        sample = np.asarray(
+            function(np.ones([a.shape[axis] if axis in whole else 1 for axis in range(a.ndim)], a.dtype))
+        )
+        lengths = {axis: sample.shape[axis] for axis in whole}
+        return along_lines(_Typed(function, dtype or sample.dtype), a, whole, lengths, dtype or sample.dtype)
+
+    if is_over_all:
+        return lambda a, s=None, axes=None, **named: transform(a, s, axes, **named)
+    return lambda a, n=None, axis=None, **named: transform(a, n, axis, **named)
 
 
 def _shifted(name, x, axes):

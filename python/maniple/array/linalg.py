@@ -1,5 +1,7 @@
 """Linear algebra, with the names of `dask.array.linalg`."""
 
+import operator
+
 import numpy as np
 
 from .. import _maniple
@@ -52,13 +54,17 @@ def lu(a):
     return _all(a, _maniple.array_lu(a._core))
 
 
-def svd(a):
+def svd(a, coerce_signs=True, full_matrices=False):
     """U, the singular values with the largest first, and V transposed: as NumPy's with ``full_matrices=False``."""
+    if full_matrices:
+        raise NotImplementedError("svd(full_matrices=True)")
     a = _matrix(a)
     return _all(a, _maniple.array_svd(a._core, None))
 
 
-def svd_compressed(a, k, n_power_iter=0, seed=0):
+def svd_compressed(
+    a, k, iterator="power", n_power_iter=0, n_oversamples=10, seed=None, compute=False, coerce_signs=True
+):
     """The ``k`` largest singular values and their vectors, nearly, by random products (Halko, Martinsson, Tropp 2011).
 
     Parameters
@@ -66,10 +72,13 @@ def svd_compressed(a, k, n_power_iter=0, seed=0):
     n_power_iter : int
         Iterations that make them more exact where singular values decay slowly.
     seed : int
-        Of the random products.
+        Of the random products; 0 by default.
+    iterator, n_oversamples, compute, coerce_signs
+        Accepted without effect: products are iterated with a factorization between them, and 10 more columns.
     """
     a = _matrix(a)
-    return _all(a, _maniple.array_svd(a._core, (int(k), int(n_power_iter), int(seed))))
+    seed = operator.index(seed) if hasattr(seed, "__index__") else 0
+    return _all(a, _maniple.array_svd(a._core, (int(k), int(n_power_iter), seed)))
 
 
 def cholesky(a, lower=False):
@@ -109,7 +118,8 @@ def solve_triangular(a, b, lower=False):
 def lstsq(a, b):
     """The least squares solution, the sums of squared residuals, the rank, and the singular values."""
     a, b = _of_one_type(_matrix(a), _floats(asarray(b)))
-    return _all(a, _maniple.array_lstsq(a._core, b._core))
+    solution, residuals, rank, values = _all(a, _maniple.array_lstsq(a._core, b._core))
+    return solution, residuals if residuals.ndim else residuals.reshape(1), rank, values
 
 
 def norm(x, ord=None, axis=None, keepdims=False):

@@ -58,8 +58,11 @@ class _Source:
     """Makes random arrays of one seed after the other. A seed begins anew in each run."""
 
     def __init__(self, seed=None):
-        if seed is None:
+        if seed is None or isinstance(seed, type):
             seed = secrets.randbits(128)
+        if hasattr(seed, "seed_seq"):
+            # A bit generator of NumPy's.
+            seed = seed.seed_seq.entropy
         self._entropy = operator.index(seed) if hasattr(seed, "__index__") else seed
         # The whole seed, checked as NumPy does.
         self._words = np.random.SeedSequence(self._entropy)
@@ -98,7 +101,7 @@ class _Source:
         if not arrays:
             # Wrong parameters are an error now, not in the tasks.
             getattr(np.random.default_rng(0), name)(**fixed, **keywords, size=1)
-        chunks = normalize_chunks(chunks, shape, dtype)
+        chunks = normalize_chunks(chunks, shape, dtype=dtype)
         number, client = self._numbered()
         function = _Drawn(name, self._words.entropy, number, chunks, dtype, tuple(arrays), fixed | keywords)
         if not arrays:
@@ -111,7 +114,7 @@ class _Source:
         dtype = dtype_of(dtype)
         if dtype.kind != "f":
             raise TypeError(f"random real numbers are float64 or float32, not {dtype}")
-        chunks = normalize_chunks(chunks, shape_of(size), dtype)
+        chunks = normalize_chunks(chunks, shape_of(size), dtype=dtype)
         core, client = self._core()
         return Array._of(core.reals(name, parameters, dtype.name, chunks), client)
 
@@ -127,7 +130,7 @@ class _Source:
         low, high = (0, low) if high is None else (low, high)
         if np.ndim(low) or np.ndim(high):
             return self._drawn("integers", {"low": low, "high": high}, size, chunks, dtype)
-        chunks = normalize_chunks(chunks, shape_of(size), dtype)
+        chunks = normalize_chunks(chunks, shape_of(size), dtype=dtype)
         core, client = self._core()
         return Array._of(core.integers(int(low), int(high), dtype.name, chunks), client)
 
@@ -166,7 +169,7 @@ class _Source:
         else:
             # Elements that may not come twice are drawn in one block.
             places = self._drawn("choice", {}, shape, -1, np.int64, a=count, p=p, replace=False)
-            places = places.rechunk(normalize_chunks(chunks, shape, np.int64))
+            places = places.rechunk(normalize_chunks(chunks, shape, dtype=np.int64))
         if whole is None:
             return places
         flat = take(whole, places.ravel().compute(), axis)
@@ -177,7 +180,7 @@ class _Source:
         """The integers below ``x`` in random order, or the elements of an array along its first axis."""
         length = x.shape[0] if isinstance(x, Array) else int(x)
         core, client = self._core()
-        order = Array._of(core.permutation(normalize_chunks(chunks, (length,), np.int64)), client)
+        order = Array._of(core.permutation(normalize_chunks(chunks, (length,), dtype=np.int64)), client)
         return x[order.compute()] if isinstance(x, Array) else order
 
 
