@@ -427,3 +427,26 @@ PROGRAM = """
 @pytest.mark.parametrize("ranks", FEW)
 def test_the_number_of_ranks_changes_nothing(program, ranks):
     assert program(PROGRAM, ranks).check().out == program(PROGRAM, 0).check().out
+
+
+def test_faults_that_were_found():
+    """By the tests that come with Dask."""
+    x, n = da.from_array(A, chunks=(2, 4)), da.from_array(N, chunks=(2, 4))
+    same(np.roll(x, (1, 2)), np.roll(A, (1, 2)))
+    same(da.nancumsum(n, axis=1, dtype=int), np.nancumsum(N, axis=1, dtype=int))
+    same(np.add.outer(x, x[0], dtype="float32"), np.add.outer(A, A[0], dtype="float32"))
+    same(x.mean(dtype=int), A.mean(dtype=int))
+    same(np.corrcoef(x[:, :2], rowvar=False), np.corrcoef(A[:, :2], rowvar=False))
+    cube = np.stack([A[:3, :3] ** 2 + np.eye(3)] * 3)
+    same(da.apply_gufunc(np.linalg.det, "(n,n)->()", da.from_array(cube, chunks=(2, 3, 3))), np.linalg.det(cube))
+    deep = da.from_array(np.stack([A, A + 1, A + 2]), chunks=(1, 2, 3))
+    dropped = da.map_overlap(lambda p: p.mean(0), deep, depth=(0, 1, 2), boundary="reflect", drop_axis=0, dtype=float)
+    same(dropped, A + 1)
+    weights = np.arange(1.0, 7.0)
+    named = {"axis": 1, "weights": weights, "method": "inverted_cdf"}
+    same(da.quantile(x, 0.3, **named), np.quantile(A, 0.3, **named))
+    same(da.quantile(x, da.from_array(np.array([0.1, 0.5])), axis=0), np.quantile(A, [0.1, 0.5], axis=0))
+    with pytest.raises(TypeError, match="masked arrays"):
+        da.from_array(np.ma.masked_less(A, 3))
+    with pytest.raises(ValueError, match="Duplicate axes"):
+        da.fft.fftn(x, axes=(0, 0))

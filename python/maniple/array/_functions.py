@@ -351,12 +351,21 @@ def cumprod(a, axis=None, dtype=None, out=None, method="sequential"):
 
 def nancumsum(a, axis=None, dtype=None, out=None, method="sequential"):
     """As `cumsum`, with zeros in the place of NaN."""
-    return _running("cumsum" if asarray(a).dtype.kind in "biu" else "nancumsum", a, axis, dtype, out)
+    return _running(*_running_without_nan("nancumsum", a, 0, dtype), axis, dtype, out)
 
 
 def nancumprod(a, axis=None, dtype=None, out=None, method="sequential"):
     """As `cumprod`, with ones in the place of NaN."""
-    return _running("cumprod" if asarray(a).dtype.kind in "biu" else "nancumprod", a, axis, dtype, out)
+    return _running(*_running_without_nan("nancumprod", a, 1, dtype), axis, dtype, out)
+
+
+def _running_without_nan(name, a, neutral, dtype):
+    """The operation, and its array, whose elements may become integers that have no NaN."""
+    a, kind = asarray(a), "f" if dtype is None else np.dtype(dtype).kind
+    if a.dtype.kind in "fc" and kind in "fc":
+        return name, a
+    a = a if a.dtype.kind in "biu" else where(np.isnan(a), a.dtype.type(neutral), a)
+    return name.removeprefix("nan"), a
 
 
 def diff(a, n=1, axis=-1, prepend=None, append=None):

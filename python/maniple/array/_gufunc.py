@@ -152,7 +152,8 @@ def _operands(arrays, inputs, allow_rechunk):
                     "a core dimension consists of multiple chunks: rechunk it to one, or allow_rechunk=True"
                 )
             array = array.rechunk({axis: -1 for axis in core})
-        operands.append((array, (*range(outer - count, outer), *names)))
+        # These axes are whole, so that no two need one label.
+        operands.append((array, (*range(outer - count, outer), *(object() for _ in names))))
     return unified(operands), tuple(range(outer))
 
 

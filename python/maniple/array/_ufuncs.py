@@ -137,9 +137,9 @@ def by_method(ufunc, method, inputs, options):
         return getattr(inputs[0], REDUCTIONS[ufunc.__name__])(**options)
     if method == "accumulate" and ufunc.__name__ in ACCUMULATIONS:
         return getattr(_functions, ACCUMULATIONS[ufunc.__name__])(inputs[0], **{"axis": 0, **options})
-    if method == "outer" and not options:
+    if method == "outer":
         first, second = map(_functions.asarray, inputs)
-        return apply(ufunc, (first[(...,) + (None,) * second.ndim], second))
+        return by_method(ufunc, "__call__", (first[(...,) + (None,) * second.ndim], second), options)
     if options:
         raise TypeError(f"numpy.{ufunc.__name__} of arrays takes no keyword {', '.join(sorted(options))}")
     return NotImplemented
