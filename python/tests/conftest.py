@@ -76,6 +76,9 @@ FEW_LAUNCHED = [size for size in FEW if size > 1]
 def pytest_collection_modifyitems(items):
     if MPIRUN is None and os.environ.get("MANIPLE_REQUIRE_MPI"):
         raise pytest.UsageError("MANIPLE_REQUIRE_MPI is set, but not MANIPLE_MPIRUN")
+    for item in items:
+        if "ranks" in item.fixturenames:
+            item.add_marker("launched")
 
 
 @pytest.fixture
