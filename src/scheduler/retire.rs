@@ -1,0 +1,52 @@
+//! Workers that are retired: they are given nothing any more, end what they have begun, and keep what they hold.
+
+use super::{
+    Scheduler,
+    table::{State, WorkerIndex},
+};
+use crate::{ids::Tasks, rank::Rank};
+
+impl Scheduler {
+    /// Workers are to run no more tasks, but those that may run nowhere else. What they have not begun is given to
+    /// others, or fails if no worker is left that may run it.
+    pub(super) fn retire(&mut self, ranks: &[Rank]) {
+        let workers: Vec<WorkerIndex> = ranks.iter().filter_map(|rank| self.worker_at(*rank)).collect();
+        for worker in &workers {
+            self.workers[*worker as usize].is_retired = true;
+            self.forget_room_of(*worker);
+        }
+        self.classes.choose_again(&mut self.workers);
+        workers.iter().for_each(|worker| self.give_away(*worker));
+        self.end_layers_without_workers();
+    }
+
+    /// Has what waits for a worker, or on it, wait for others.
+    fn give_away(&mut self, worker: WorkerIndex) {
+        let queued: Vec<_> = std::mem::take(&mut self.workers[worker as usize].queue).take().collect();
+        for slot in queued {
+            if self.leave_queue(slot) {
+                self.become_ready(slot);
+            }
+        }
+        let mut given = Vec::new();
+        for (_, task) in self.tasks.iter().filter(|(_, task)| task.worker == worker) {
+            let is_bound = || self.layers[task.layer].layer.options.as_ref().is_some_and(|it| it.one_each);
+            if task.state == State::Assigned && !task.cancelled && !is_bound() {
+                Tasks::push(&mut given, task.id);
+            }
+        }
+        self.workers[worker as usize].recalled.extend(given);
+        self.touch(worker);
+        self.offer(worker);
+    }
+
+    /// Takes a worker from the lists of those with something to spare.
+    pub(super) fn forget_room_of(&mut self, worker: WorkerIndex) {
+        let record = &mut self.workers[worker as usize];
+        (record.in_idle, record.in_roomy, record.in_blocked, record.in_loaded) = (false, false, false, false);
+        for list in [&mut self.idle, &mut self.roomy, &mut self.loaded] {
+            list.retain(|listed| *listed != worker);
+        }
+        self.blocked.retain(|listed| *listed != worker);
+    }
+}
