@@ -203,6 +203,8 @@ pub enum ToScheduler {
     Release(Vec<Tasks>),
     /// A client no longer wants these tasks run.
     Cancel(Vec<Tasks>),
+    /// A client wants these workers to run no more tasks.
+    Retire(Vec<Rank>),
     /// A worker ran tasks whose values are small.
     Finished {
         /// Which, and their values.

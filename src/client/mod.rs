@@ -602,6 +602,26 @@ impl Client {
         self.cancel_tasks(tasks);
     }
 
+    /// Has workers run no more tasks. They finish what they have begun, and keep the values that they hold; what they
+    /// have not begun runs elsewhere. Tasks that no worker is left to run fail with
+    /// [`Reason::Lost`](crate::Reason::Lost), and later ones with [`Reason::NoWorker`](crate::Reason::NoWorker).
+    /// [`run_on_workers`](Self::run_on_workers) still reaches all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().local_workers(2).execute(|client| {
+    /// client.retire_workers(&[maniple::Rank(2)]);
+    /// let ranks = client.map(|_: u32| maniple::current().rank(), 0..10);
+    /// assert!(client.gather(&ranks)?.iter().all(|rank| *rank == maniple::Rank(3)));
+    /// # Ok(()) }).unwrap();
+    /// ```
+    pub fn retire_workers(&self, workers: &[Rank]) {
+        let message = Message::ToScheduler(ToScheduler::Retire(workers.to_vec()));
+        self.table().request(Request::Say(Rank::SCHEDULER, message));
+        self.said(true);
+    }
+
     fn cancel_tasks(&self, tasks: Vec<Tasks>) {
         let message = Message::ToScheduler(ToScheduler::Cancel(tasks));
         self.table().request(Request::Say(Rank::SCHEDULER, message));

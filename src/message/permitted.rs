@@ -32,6 +32,7 @@ impl Message {
                     is_own(Tasks::one(*task)) && fits(*value) && holders.iter().all(|holder| holder.0 < size)
                 }
                 ToScheduler::Cancel(tasks) => tasks.iter().all(|tasks| is_own(*tasks)),
+                ToScheduler::Retire(workers) => workers.iter().all(|worker| worker.0 < size),
                 ToScheduler::Release(_)
                 | ToScheduler::AskRoom { .. }
                 | ToScheduler::Catalog { .. }

@@ -165,6 +165,7 @@ fn to_scheduler() -> impl Strategy<Value = ToScheduler> {
         }),
         ranges().prop_map(ToScheduler::Release),
         ranges().prop_map(ToScheduler::Cancel),
+        vec(any::<u32>().prop_map(Rank), 0..3).prop_map(ToScheduler::Retire),
         times.prop_map(|(finished, nanoseconds)| ToScheduler::Finished { finished, nanoseconds }),
         held().prop_map(|held| ToScheduler::Stored { task: held.task, size: held.size, nanoseconds: 7 }),
         ranges().prop_map(ToScheduler::Yielded),

@@ -640,6 +640,7 @@ fn log_of(this: Rank, source: Rank, message: &ToScheduler) {
             tracing::debug!(rank, source, count, "got tasks back that had not begun");
         }
         ToScheduler::Cancel(_) => tracing::info!(rank, source, "tasks are cancelled"),
+        ToScheduler::Retire(workers) => tracing::info!(rank, source, "{workers:?} run no more tasks"),
         ToScheduler::TimeLeft { nanoseconds: 0 } => {
             tracing::warn!(rank, source, "the run stops: no more tasks begin")
         }

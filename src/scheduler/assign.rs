@@ -71,6 +71,10 @@ impl Scheduler {
             }
             return self.fail_bound(slot, rank);
         }
+        if self.classes[class].is_nobodys {
+            (self.tasks[slot].state, self.tasks[slot].queued) = (State::Waiting, false);
+            return self.fail_without_workers(slot);
+        }
         if self.tasks[slot].suspected > 0 {
             return self.suspects.push_back(slot);
         }
@@ -147,6 +151,9 @@ impl Scheduler {
         if !record.early_queue.is_empty() && !std::mem::replace(&mut record.in_early, true) {
             self.early.looks.push_back(worker);
         }
+        if !record.takes_tasks() {
+            return;
+        }
         if record.nested_room() > 0 && !record.in_blocked {
             record.in_blocked = true;
             self.blocked.push_front(worker);
@@ -195,7 +202,7 @@ impl Scheduler {
             let fair = self.common_work().div_ceil(self.idle.len() as u64 + 1).max(1);
             self.give(worker, spare, spare.min(fair.min(u64::from(u32::MAX)) as u32));
             let record = &mut self.workers[worker as usize];
-            if record.busy() < record.threads() {
+            if record.takes_tasks() && record.busy() < record.threads() {
                 record.in_idle = true;
                 still_idle.push(worker);
             } else {

@@ -29,6 +29,8 @@ pub(super) struct Class {
     pub roots: Roots,
     /// How many layers are of this class; not counted where all workers may run it.
     layers: usize,
+    /// Whether all workers that might run it were lost or retired.
+    pub(super) is_nobodys: bool,
 }
 
 /// The options of a layer that choose its workers.
@@ -45,14 +47,14 @@ impl Class {
         &self.asks.resources
     }
 
+    fn choose(&mut self, eligible: Option<Box<[bool]>>) {
+        self.is_nobodys = eligible.as_ref().is_some_and(|eligible| !eligible.contains(&true));
+        self.eligible = eligible;
+    }
+
     /// Whether a worker may ever run it.
     pub(super) fn may_run_on(&self, worker: WorkerIndex) -> bool {
         self.eligible.as_ref().is_none_or(|eligible| eligible[worker as usize])
-    }
-
-    /// Whether all workers that might run it were lost.
-    fn is_nobodys(&self) -> bool {
-        self.eligible.as_ref().is_some_and(|eligible| !eligible.contains(&true))
     }
 
     /// Whether a worker that may run it can do so now.
@@ -88,10 +90,16 @@ impl Classes {
         workers: &mut [Worker],
     ) -> Result<ClassIndex, String> {
         // Where each task has its worker, there is nothing to choose.
-        let Some(options) = options.filter(|options| !options.one_each) else { return Ok(ANYWHERE) };
-        if options.workers.is_empty() && options.resources.is_empty() {
+        if options.is_some_and(|options| options.one_each) {
             return Ok(ANYWHERE);
         }
+        let asks_something = |it: &&Options| !(it.workers.is_empty() && it.resources.is_empty());
+        let Some(options) = options.filter(asks_something) else {
+            return match self.classes[ANYWHERE].is_nobodys {
+                true => Err("all workers were lost or retired".into()),
+                false => Ok(ANYWHERE),
+            };
+        };
         let asks = Asks {
             workers: options.workers.clone(),
             allow_other: options.allow_other,
@@ -99,7 +107,7 @@ impl Classes {
         };
         let class = match self.known.get(&asks) {
             Some(class) => {
-                if self.classes[*class].is_nobodys() {
+                if self.classes[*class].is_nobodys {
                     asks.eligible(workers)?;
                 }
                 *class
@@ -135,13 +143,15 @@ impl Classes {
         }
     }
 
-    /// A worker was lost: chooses anew who may run what. A class may be left that nobody may run.
+    /// A worker was lost or retired: chooses anew who may run what. A class may be left that nobody may run.
     pub(super) fn choose_again(&mut self, workers: &mut [Worker]) {
-        workers.iter_mut().for_each(|worker| worker.classes = vec![ANYWHERE]);
+        self.classes[ANYWHERE].choose(Asks::default().eligible(workers).unwrap_or_default());
+        let anywhere = |worker: &Worker| if worker.is_retired { vec![] } else { vec![ANYWHERE] };
+        workers.iter_mut().for_each(|worker| worker.classes = anywhere(worker));
         for (asks, index) in &self.known {
             let eligible = asks.eligible(workers).unwrap_or_else(|_| Some(vec![false; workers.len()].into()));
             let class = &mut self.classes[*index];
-            class.eligible = eligible;
+            class.choose(eligible);
             for (place, worker) in workers.iter_mut().enumerate() {
                 if class.may_run_on(place as WorkerIndex) {
                     worker.classes.push(*index);
@@ -183,17 +193,20 @@ impl std::ops::IndexMut<ClassIndex> for Classes {
 impl Asks {
     /// Which workers may run a layer: nothing if all may, an error if none can.
     fn eligible(&self, workers: &[Worker]) -> Result<Option<Box<[bool]>>, String> {
-        let mut eligible: Vec<bool> = workers.iter().map(|worker| !worker.is_lost).collect();
+        let takes_tasks = |worker: &Worker| !worker.is_lost && !worker.is_retired;
+        let mut eligible: Vec<bool> = workers.iter().map(takes_tasks).collect();
         if !self.workers.is_empty() {
             let wanted: Vec<bool> = workers
                 .iter()
-                .map(|worker| !worker.is_lost && self.workers.contains(&worker.spec.rank))
+                .map(|worker| takes_tasks(worker) && self.workers.contains(&worker.spec.rank))
                 .collect();
             if wanted.contains(&true) {
                 eligible = wanted;
             } else if !self.allow_other {
                 let ranks: Vec<String> = self.workers.iter().map(Rank::to_string).collect();
-                return Err(format!("no worker has rank {}", ranks.join(" or ")));
+                let is_retired = |it: &Worker| it.is_retired && self.workers.contains(&it.spec.rank);
+                let or_retired = if workers.iter().any(is_retired) { ", or it was retired" } else { "" };
+                return Err(format!("no worker has rank {}{or_retired}", ranks.join(" or ")));
             }
         }
         for (name, amount) in &self.resources {

@@ -149,7 +149,7 @@ impl Scheduler {
         self.out.extend(clients.into_iter().map(|other| (other, Message::Lost(rank))));
         let Some(worker) = self.worker_at(rank) else { return };
         self.worker_of[rank.index()] = NONE;
-        self.retire(worker);
+        self.strike(worker);
         let living = (0..self.workers.len() as WorkerIndex).filter(|at| !self.workers[*at as usize].is_lost);
         let awaited: Vec<(Rank, WorkerIndex)> = living.map(|living| (rank, living)).collect();
         let lineage = self.lineage.as_deref_mut().expect("looked at above");
@@ -167,22 +167,18 @@ impl Scheduler {
     }
 
     /// A lost worker is given nothing any more.
-    fn retire(&mut self, worker: WorkerIndex) {
+    fn strike(&mut self, worker: WorkerIndex) {
         let record = &mut self.workers[worker as usize];
         record.is_lost = true;
         // So it has neither a thread nor room.
         record.spec.threads = 0;
         (record.blocked, record.held_bytes, record.spilled_bytes) = (0, 0, 0);
-        (record.in_idle, record.in_roomy, record.in_blocked, record.in_loaded) = (false, false, false, false);
         record.spare.clear();
         record.freed.clear();
         record.cancelled.clear();
         record.early_queue.clear();
         record.forwards.clear();
-        for list in [&mut self.idle, &mut self.roomy, &mut self.loaded] {
-            list.retain(|listed| *listed != worker);
-        }
-        self.blocked.retain(|listed| *listed != worker);
+        self.forget_room_of(worker);
         self.classes.choose_again(&mut self.workers);
     }
 
@@ -286,9 +282,10 @@ impl Scheduler {
         self.fail_lost(slot, rank, String::new(), "no other worker may run it".into(), attempts);
     }
 
-    fn fail_without_workers(&mut self, slot: Slot) {
+    pub(super) fn fail_without_workers(&mut self, slot: Slot) {
         let attempts = u32::from(self.tasks[slot].attempt);
-        let words = self.why_nobody().unwrap_or_else(|| "all workers that may run it were lost".into());
+        let words =
+            self.why_nobody().unwrap_or_else(|| "all workers that may run it were lost or retired".into());
         self.fail_lost(slot, None, String::new(), words, attempts);
     }
 
@@ -625,7 +622,7 @@ impl Scheduler {
     }
 
     /// Fails what waits for a worker, where none is left that may run it.
-    fn end_layers_without_workers(&mut self) {
+    pub(super) fn end_layers_without_workers(&mut self) {
         let can_run = |class| {
             let mut workers = (0..self.workers.len()).filter(|worker| !self.workers[*worker].is_lost);
             workers.any(|worker| self.classes[class].may_run_on(worker as WorkerIndex))

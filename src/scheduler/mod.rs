@@ -29,6 +29,7 @@ mod early;
 mod explain;
 mod finish;
 mod lineage;
+mod retire;
 mod room;
 mod sessions;
 mod stop;
@@ -166,6 +167,7 @@ struct Worker {
     /// Whether its messages are to be written.
     is_touched: bool,
     is_lost: bool,
+    is_retired: bool,
 }
 
 /// The scheduler's whole state. See the module.
@@ -310,6 +312,7 @@ impl Scheduler {
                 tasks.into_iter().for_each(|tasks| self.release(source, tasks));
             }
             ToScheduler::Cancel(tasks) => tasks.into_iter().for_each(|tasks| self.cancel(tasks)),
+            ToScheduler::Retire(workers) => self.retire(&workers),
             ToScheduler::Finished { finished, nanoseconds } => self.finished(source, finished, nanoseconds),
             ToScheduler::Stored { task, size, nanoseconds } => self.stored(source, task, size, nanoseconds),
             ToScheduler::Failed(error) => self.task_failed(source, *error),
@@ -515,7 +518,13 @@ impl Worker {
             in_early: false,
             is_touched: false,
             is_lost: false,
+            is_retired: false,
         }
+    }
+
+    /// Whether there may be something for it.
+    fn takes_tasks(&self) -> bool {
+        !self.is_retired || !self.pinned.is_empty()
     }
 
     /// How many of its tasks can run, or do.

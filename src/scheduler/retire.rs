@@ -11,23 +11,25 @@ impl Scheduler {
     /// others, or fails if no worker is left that may run it.
     pub(super) fn retire(&mut self, ranks: &[Rank]) {
         let workers: Vec<WorkerIndex> = ranks.iter().filter_map(|rank| self.worker_at(*rank)).collect();
+        let mut queued = self.classes.take_ready();
+        self.ready = 0;
         for worker in &workers {
             self.workers[*worker as usize].is_retired = true;
             self.forget_room_of(*worker);
+            queued.extend(std::mem::take(&mut self.workers[*worker as usize].queue).take());
         }
         self.classes.choose_again(&mut self.workers);
-        workers.iter().for_each(|worker| self.give_away(*worker));
         self.end_layers_without_workers();
-    }
-
-    /// Has what waits for a worker, or on it, wait for others.
-    fn give_away(&mut self, worker: WorkerIndex) {
-        let queued: Vec<_> = std::mem::take(&mut self.workers[worker as usize].queue).take().collect();
         for slot in queued {
             if self.leave_queue(slot) {
                 self.become_ready(slot);
             }
         }
+        workers.iter().for_each(|worker| self.ask_back_all(*worker));
+    }
+
+    /// Asks a worker for all that it has not begun, and others may run.
+    fn ask_back_all(&mut self, worker: WorkerIndex) {
         let mut given = Vec::new();
         for (_, task) in self.tasks.iter().filter(|(_, task)| task.worker == worker) {
             let is_bound = || self.layers[task.layer].layer.options.as_ref().is_some_and(|it| it.one_each);

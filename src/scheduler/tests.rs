@@ -11,6 +11,7 @@ use crate::{
 use std::collections::BTreeMap;
 
 mod early;
+mod retire;
 mod room;
 mod sessions;
 mod time;

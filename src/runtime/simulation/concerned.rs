@@ -28,6 +28,7 @@ pub(super) fn concerned(message: &Message) -> Vec<Tasks> {
             | ToScheduler::Connected
             | ToScheduler::Disconnected { .. }
             | ToScheduler::Died { .. }
+            | ToScheduler::Retire(_)
             | ToScheduler::Shutdown(_) => Vec::new(),
         },
         Message::ToWorker(ToWorker::Run(run)) => vec![run.tasks],

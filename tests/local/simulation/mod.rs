@@ -72,6 +72,7 @@ fn play(simulation: &mut Simulation, seed: u64, losses: bool) -> (usize, usize) 
         }
         if program.random.chance(1, haste) || !simulation.step() {
             program.act();
+            program.retire();
             program.pass_time(simulation);
         }
         program.lose(simulation);

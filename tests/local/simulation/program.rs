@@ -36,6 +36,8 @@ pub(super) struct Program {
     pub(super) damages: bool,
     /// Loses workers, if there are losses.
     pub(super) losing: Option<Losing>,
+    /// Retires workers, if some are to be, and which are left.
+    pub(super) retiring: Option<(Random, Vec<Rank>)>,
 }
 
 /// Decides which workers are lost, and when.
@@ -79,7 +81,14 @@ impl Program {
         let parting = (seed % 2 == 1 && !SEEDS_KEPT.contains(&seed)).then(|| Random::new(seed ^ 0x9a_27));
         let limiting = (seed % 3 == 1 && !SEEDS_KEPT.contains(&seed)).then(|| Random::new(seed ^ 0x11_317));
         let sourcing = has_sources(seed).then(|| Random::new(seed ^ 0x50_4ce));
-        let losing = losses.then(|| Losing::new(seed, &client));
+        let mut losing = losses.then(|| Losing::new(seed, &client));
+        let retires = seed % 7 == 5 && !SEEDS_KEPT.contains(&seed);
+        let mut workers: Vec<Rank> = client.cluster().workers().map(|worker| worker.rank).collect();
+        if let (Some(losing), true, Some(kept)) = (&mut losing, retires, workers.pop()) {
+            // One is neither lost nor retired.
+            losing.ranks.retain(|rank| *rank != kept.0);
+        }
+        let retiring = retires.then(|| (Random::new(seed ^ 0x4e_71), workers));
         let (entries, time_left) = (Vec::new(), u64::MAX);
         let damages = has_damage(seed);
         Self {
@@ -94,6 +103,7 @@ impl Program {
             time_left,
             damages,
             losing,
+            retiring,
         }
     }
 
@@ -666,8 +676,12 @@ impl Program {
     /// Whether a task may have a value, and how it may fail, given the same of what it needs.
     pub(super) fn possible(&self, entry: &Entry, known: &[(bool, Vec<Failure>)]) -> (bool, Vec<Failure>) {
         let (mut has_value, mut failures) = entry.possible(known, self.time_left);
-        let Some(losing) = &self.losing else { return (has_value, failures) };
-        if entry.is_bound || losing.ranks.is_empty() {
+        let is_nobody_left = match (&self.losing, &self.retiring) {
+            (None, None) => return (has_value, failures),
+            (Some(losing), None) => losing.ranks.is_empty(),
+            (_, Some(_)) => false,
+        };
+        if entry.is_bound || is_nobody_left {
             failures.extend([Reason::Lost, Reason::NoWorker].map(|reason| Failure {
                 reason,
                 function: entry.name.clone(),
@@ -676,6 +690,9 @@ impl Program {
                 attempts: None,
             }));
         }
+        if self.losing.is_none() {
+            return (has_value, failures);
+        }
         if let Fate::Fails(failure @ Failure { reason: Reason::Panic, .. }) = &entry.fate {
             // An attempt that came to nothing with its worker counts, too.
             has_value |= entry.needs.iter().all(|need| known[*need].0);
@@ -683,6 +700,16 @@ impl Program {
             failures.push(failure);
         }
         (has_value, failures)
+    }
+
+    /// Retires a worker now and then, but not all.
+    pub(super) fn retire(&mut self) {
+        let Some((random, left)) = &mut self.retiring else { return };
+        let kept = usize::from(self.losing.is_none());
+        if left.len() > kept && random.chance(1, 8) {
+            let rank = left.swap_remove(random.below(left.len() as u64) as usize);
+            self.client.retire_workers(&[rank]);
+        }
     }
 
     /// Lets a worker be lost, if it is time.
