@@ -502,6 +502,37 @@ class Client(Publications, Inspection):
         self._core.cancel_all()
         self._named.clear()
 
+    def retire_workers(self, workers, close_workers=True, remove=True):
+        """Has workers run no more tasks.
+
+        They finish what they have begun, others run the rest. Values that they hold stay there, and their processes stay
+        until the end of the run, since ranks of an MPI program cannot leave it.
+
+        Parameters
+        ----------
+        workers : int, str or list
+            Ranks, addresses or names of hosts.
+        close_workers, remove
+            Accepted without effect.
+
+        Returns
+        -------
+        dict
+            From the addresses of these workers to what `scheduler_info` says of them.
+
+        Examples
+        --------
+        >>> list(client.retire_workers(3))[0].endswith("/3")
+        True
+        >>> client.gather(client.map(lambda _: get_worker().rank, range(4)))
+        [2, 2, 2, 2]
+        """
+        self._check_open()
+        retired = _chosen(_workers(self._core), workers)
+        self._core.retire_workers([rank["rank"] for rank in retired])
+        known = self.scheduler_info()["workers"]
+        return {_address(rank): known[_address(rank)] for rank in retired}
+
     def compute(self, collections, sync=False, **options):
         """Has delayed calls and arrays computed.
 

@@ -1,7 +1,7 @@
 //! What Python submits, and what it asks of a run.
 
 use crate::{completions::Completions, errors, future::Future, packet, task, waiting};
-use maniple::{Place, SubmitOptions};
+use maniple::{Place, Rank, SubmitOptions};
 use pyo3::{
     exceptions::{PyRuntimeError, PyValueError},
     prelude::*,
@@ -229,6 +229,12 @@ impl Core {
     /// Cancels all tasks of this process that have not ended.
     fn cancel_all(&self, py: Python<'_>) {
         py.detach(|| self.0.cancel_all());
+    }
+
+    /// Has workers run no more tasks.
+    fn retire_workers(&self, py: Python<'_>, ranks: Vec<u32>) {
+        let ranks: Vec<Rank> = ranks.into_iter().map(Rank).collect();
+        py.detach(|| self.0.retire_workers(&ranks));
     }
 
     /// Says why a task does not run, or where it ran.
