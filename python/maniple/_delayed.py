@@ -255,7 +255,7 @@ def is_self_contained(value):
 
 def _contains(call, kinds):
     found = []
-    _client._replace((call._args, call._kwargs), kinds, found.append)
+    replace((call._args, call._kwargs), kinds, found.append)
     return bool(found)
 
 
@@ -263,7 +263,7 @@ def evaluate(value):
     """The result of a delayed value that is self-contained: all its calls are made here."""
     results = {}
     for each, _ in _in_order([value]):
-        args, kwargs = _client._replace((each._args, each._kwargs), Delayed, lambda other: results[id(other)])
+        args, kwargs = replace((each._args, each._kwargs), Delayed, lambda other: results[id(other)])
         results[id(each)] = each._function(*args, **kwargs)
     return results[id(value)]
 

@@ -26,13 +26,6 @@ def fail(x):
     raise ValueError(f"bad {x}")
 
 
-class Opaque(Exception):
-    """Can be pickled, but not read: its args are not those of __init__."""
-
-    def __init__(self, number, text):
-        super().__init__(f"{number}: {text}")
-
-
 def test_submit_and_map(client):
     assert client.submit(inc, 1).result() == 2
     assert client.submit(add, 1, y=2).result() == 3
@@ -119,6 +112,12 @@ def test_exceptions_keep_their_type_and_traceback(client):
 
 
 def test_exceptions_that_cannot_travel_are_described(client):
+    class Opaque(Exception):
+        """Can be pickled, but not read: its args are not those of __init__."""
+
+        def __init__(self, number, text):
+            super().__init__(f"{number}: {text}")
+
     def raise_opaque():
         raise Opaque(3, "words")
 

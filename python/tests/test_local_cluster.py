@@ -209,8 +209,7 @@ def test_workers_import_what_lies_beside_the_program(program, tmp_path):
         """,
         cwd="/",
     )
-    assert ended.check().lines()[0] == "[0, 3, 6, 9]"
-    assert ended.out.count("from a worker") == 2
+    assert "[0, 3, 6, 9]" in ended.check().lines() and ended.out.count("from a worker") == 2
 
 
 def test_a_python_that_cannot_start_is_told_of(monkeypatch):
