@@ -81,6 +81,11 @@ impl Layer {
         }
     }
 
+    /// Whether each of its tasks has a worker of its own, which alone may run it.
+    pub(crate) fn is_one_each(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| options.one_each)
+    }
+
     /// What each of its tasks weighs among those that have not ended: one, and one more for each KiB of its
     /// arguments.
     pub(crate) fn weight(&self) -> u64 {

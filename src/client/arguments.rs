@@ -52,7 +52,9 @@ pub(crate) enum Noted {
 }
 
 /// What is wrong with a future that a client cannot know.
-pub(crate) const OF_ANOTHER_RUN: &str = "a future of another run is passed, which may have ended: pass its value, or submit to the client that made it";
+pub(crate) const OF_ANOTHER_RUN: &str = "a future of another run is passed, which may have ended: \
+                                         pass its value, or submit to the client that made it";
+
 /// Values up to this size are noted encoded.
 const NOTED_BYTES_MAX: usize = 512;
 

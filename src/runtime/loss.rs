@@ -9,12 +9,18 @@
 //! Silence counts only while the rank that listens is awake: who was stopped itself hears of others first.
 
 use super::machine;
-use crate::rank::{Rank, driver_of};
+use crate::{
+    comm::processes::in_words,
+    rank::{Rank, driver_of},
+};
 use rustc_hash::FxHashMap;
-use signal_hook::low_level;
 use std::{
     fs, mem,
-    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd},
+        unix::process::ExitStatusExt,
+    },
+    process::ExitStatus,
     time::{Duration, Instant},
 };
 
@@ -45,14 +51,7 @@ fn how_ended(process: &OwnedFd, pid: u32) -> String {
     // While its parent has not asked for the status the process stands in /proc; after that its handle has it,
     // if the system is new enough.
     let status = status_of(process).or_else(|| status_in_proc(pid)).or_else(|| status_of(process));
-    match status.map(|status| (status & 0x7f, status >> 8)) {
-        Some((0, code)) => format!("ended with status {code}"),
-        Some((signal, _)) => match low_level::signal_name(signal) {
-            Some(name) => format!("was ended by signal {signal} ({name})"),
-            None => format!("was ended by signal {signal}"),
-        },
-        None => "has ended".into(),
-    }
+    status.map_or_else(|| "has ended".into(), |status| in_words(ExitStatus::from_raw(status)))
 }
 
 /// The status that `wait` would give, from the handle of a process.

@@ -61,7 +61,7 @@ impl Scheduler {
         let record = &self.layers[layer];
         let (class, urgency, level) = (record.class, record.urgency(), record.layer.level);
         let lane = self.lane(self.tasks[slot].id.owner());
-        if record.layer.options.as_ref().is_some_and(|options| options.one_each) {
+        if record.layer.is_one_each() {
             let index = (self.tasks[slot].id.0 - record.layer.tasks.first.0) as usize;
             let rank = record.layer.options.as_ref().and_then(|options| options.workers.get(index).copied());
             if let Some(worker) = rank.and_then(|rank| self.worker_at(rank)) {

@@ -262,9 +262,8 @@ impl Scheduler {
             return false;
         }
         let record = &self.layers[task.layer];
-        let has_place = record.layer.options.as_ref().is_some_and(|options| options.one_each);
         let takes = !self.classes[record.class].resources().is_empty();
-        !record.is_nested() && !has_place && !takes && !self.is_late(task.layer)
+        !record.is_nested() && !record.layer.is_one_each() && !takes && !self.is_late(task.layer)
     }
 
     /// The worker that a task should be given to early.

@@ -623,11 +623,7 @@ impl Scheduler {
 
     /// Fails what waits for a worker, where none is left that may run it.
     pub(super) fn end_layers_without_workers(&mut self) {
-        let can_run = |class| {
-            let mut workers = (0..self.workers.len()).filter(|worker| !self.workers[*worker].is_lost);
-            workers.any(|worker| self.classes[class].may_run_on(worker as WorkerIndex))
-        };
-        let stranded = self.layers.iter().filter(|(_, record)| !can_run(record.class));
+        let stranded = self.layers.iter().filter(|(_, record)| self.classes[record.class].is_nobodys);
         let stranded: Vec<u32> = stranded.map(|(slot, _)| slot).collect();
         for layer in stranded {
             self.end_layer(layer, Self::fail_without_workers);

@@ -2,9 +2,9 @@
 
 use super::{
     Scheduler,
-    table::{State, WorkerIndex},
+    table::{Slot, State, Task, WorkerIndex},
 };
-use crate::{ids::Tasks, rank::Rank};
+use crate::rank::Rank;
 
 impl Scheduler {
     /// Workers are to run no more tasks, but those that may run nowhere else. What they have not begun is given to
@@ -30,15 +30,13 @@ impl Scheduler {
 
     /// Asks a worker for all that it has not begun, and others may run.
     fn ask_back_all(&mut self, worker: WorkerIndex) {
-        let mut given = Vec::new();
-        for (_, task) in self.tasks.iter().filter(|(_, task)| task.worker == worker) {
-            let is_bound = || self.layers[task.layer].layer.options.as_ref().is_some_and(|it| it.one_each);
-            if task.state == State::Assigned && !task.cancelled && !is_bound() {
-                Tasks::push(&mut given, task.id);
-            }
-        }
-        self.workers[worker as usize].recalled.extend(given);
-        self.touch(worker);
+        let is_asked_for = |task: &Task| {
+            let is_assigned = task.worker == worker && task.state == State::Assigned && !task.cancelled;
+            is_assigned && !self.layers[task.layer].layer.is_one_each()
+        };
+        let asked: Vec<Slot> =
+            self.tasks.iter().filter(|(_, task)| is_asked_for(task)).map(|(slot, _)| slot).collect();
+        asked.into_iter().for_each(|slot| self.ask_for(slot));
         self.offer(worker);
     }
 

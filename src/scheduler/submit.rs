@@ -24,8 +24,7 @@ impl Scheduler {
             Ok(class) => (class, None),
             Err(words) => (ANYWHERE, Some(words)),
         };
-        let is_root =
-            !needs_values(&layer) && !layer.options.as_ref().is_some_and(|options| options.one_each);
+        let is_root = !needs_values(&layer) && !layer.is_one_each();
         let (weight, order) = (layer.weight(), self.layers_ever);
         let record = LayerRecord {
             layer,

@@ -3,6 +3,7 @@
 use super::segment::Segment;
 use crate::{lock::lock, rank::Rank};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use signal_hook::low_level;
 use std::{
     env,
     fs::File,
@@ -93,7 +94,7 @@ impl Family {
     pub(super) fn how_ended(&self, rank: Rank) -> Option<String> {
         let place = rank.index().checked_sub(2)?;
         let status = lock(&self.children).get_mut(place)?.try_wait().ok()??;
-        Some(words(status))
+        Some(in_words(status))
     }
 
     /// Waits until all processes have ended, and kills those that have not in time.
@@ -118,9 +119,11 @@ impl Drop for Family {
     }
 }
 
-fn words(status: ExitStatus) -> String {
-    match status.signal() {
-        Some(signal) => format!("was ended by signal {signal}"),
+/// How a process has ended, in words.
+pub fn in_words(status: ExitStatus) -> String {
+    match status.signal().map(|signal| (signal, low_level::signal_name(signal))) {
+        Some((signal, Some(name))) => format!("was ended by signal {signal} ({name})"),
+        Some((signal, None)) => format!("was ended by signal {signal}"),
         None => format!("ended with status {}", status.code().unwrap_or_default()),
     }
 }

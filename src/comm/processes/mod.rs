@@ -10,7 +10,7 @@ mod segment;
 
 use super::{Arrival, Bells, Body, BodyTag, Buffer, Transport, bell::Sleeper};
 use crate::{Error, Result, rank::Rank};
-pub use family::{Family, Membership};
+pub use family::{Family, Membership, in_words};
 use ring::{Head, Kind};
 use rustc_hash::FxHashMap;
 use segment::Segment;
