@@ -12,7 +12,6 @@ from ._functions import Functions
 from ._inspection import Inspection
 from ._keys import key_of_call
 from ._maniple import Future
-from ._options import chosen as _chosen
 from ._options import given as _given
 from ._options import refuse_unknown as _refuse_unknown
 from ._ranks import address as _address
@@ -442,11 +441,10 @@ class Client(Publications, Inspection):
         if on_error not in ("raise", "return", "ignore"):
             raise ValueError(f"on_error={on_error!r} is none of 'raise', 'return' and 'ignore'")
         handed, call = self._functions.hand_over(function), (args, kwargs or None)
-        ranks = _workers(self._core)
+        ranks = _workers(self._core, workers)
         if workers is None:
             futures = self._core.run(handed, call, self)
         else:
-            ranks = _chosen(ranks, workers)
             given = [_given(0, 0, rank["rank"], False, None) for rank in ranks]
             futures = [self._core.submit(handed, call, self, own) for own in given]
         calls = dict(zip(map(_address, ranks), futures))
@@ -528,7 +526,7 @@ class Client(Publications, Inspection):
         [2, 2, 2, 2]
         """
         self._check_open()
-        retired = _chosen(_workers(self._core), workers)
+        retired = _workers(self._core, workers)
         self._core.retire_workers([rank["rank"] for rank in retired])
         known = self.scheduler_info()["workers"]
         return {_address(rank): known[_address(rank)] for rank in retired}

@@ -8,7 +8,6 @@ import tempfile
 
 from ._errors import RunError
 from ._maniple import Future
-from ._options import chosen
 from ._ranks import address as _address
 from ._ranks import workers as _workers
 
@@ -101,9 +100,7 @@ class Inspection:
         >>> client.ncores(workers=2) == {list(client.ncores())[0]: 1}
         True
         """
-        ranks = _workers(self._core)
-        if workers is not None:
-            ranks = chosen(ranks, workers)
+        ranks = _workers(self._core, workers)
         return {_address(rank): rank["nthreads"] for rank in ranks}
 
     nthreads = ncores
@@ -188,9 +185,7 @@ class Inspection:
             self.dump_cluster_state(path)
             with open(path, encoding="utf-8") as file:
                 states = json.load(file)["ranks"]
-        ranks = _workers(self._core)
-        if workers is not None:
-            ranks = chosen(ranks, workers)
+        ranks = _workers(self._core, workers)
         return {_address(rank): [each["name"] for each in states[rank["rank"]]["running"]] for rank in ranks}
 
     def wait_for_workers(self, n_workers, timeout=None):

@@ -34,13 +34,3 @@ def given(priority, retries, workers, allow_other_workers, resources):
         "allow_other_workers": bool(allow_other_workers),
         "resources": list((resources or {}).items()),
     }
-
-
-def chosen(ranks, workers):
-    """Those of the ranks that are named."""
-    wanted = given(0, 0, workers, False, None)
-    numbers, hosts = {rank["rank"] for rank in ranks}, {rank["host"] for rank in ranks}
-    unknown = sorted(set(wanted["ranks"]) - numbers) + sorted(set(wanted["hosts"]) - hosts)
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is no worker: these are ranks {sorted(numbers)} on {', '.join(sorted(hosts))}")
-    return [rank for rank in ranks if rank["rank"] in wanted["ranks"] or rank["host"] in wanted["hosts"]]

@@ -6,6 +6,7 @@ import threading
 
 from . import _maniple
 from ._client import Client, default_client
+from ._ranks import address as _address
 
 _local = threading.local()
 
@@ -93,7 +94,7 @@ class Worker:
     @property
     def address(self):
         """The worker's address, as `Client.scheduler_info` has it."""
-        return f"mpi://{os.uname().nodename}/{self.rank}"
+        return _address({"host": os.uname().nodename, "rank": self.rank})
 
     def __repr__(self):
         return f"<Worker: {self.address!r}>"
