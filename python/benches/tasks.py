@@ -54,8 +54,7 @@ def main():
         from dask_mpi import initialize
         from distributed import Client
 
-        # Without an interface it may listen where no other rank gets through.
-        initialize(interface="lo")
+        initialize(nthreads=1)
     else:
         from maniple import Client, initialize
 

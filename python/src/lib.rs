@@ -19,6 +19,10 @@ mod waiting;
 
 use pyo3::prelude::*;
 
+/// Large results are copied to where they are sent from, again and again: into pages that are there already.
+#[global_allocator]
+static ALLOCATOR: maniple::Allocator = maniple::Allocator::new();
+
 /// The names that the Python half of the package imports.
 #[pymodule]
 mod _maniple {

@@ -17,7 +17,7 @@ mod tests;
 
 use super::{
     Scheduler,
-    table::{NONE, Slot, State, Task, WorkerIndex, for_each_need},
+    table::{LayerRecord, NONE, Slot, State, Task, WorkerIndex, for_each_need},
 };
 use crate::{
     error::{Reason, TaskError},
@@ -623,8 +623,11 @@ impl Scheduler {
 
     /// Fails what waits for a worker, where none is left that may run it.
     pub(super) fn end_layers_without_workers(&mut self) {
-        let stranded = self.layers.iter().filter(|(_, record)| self.classes[record.class].is_nobodys);
-        let stranded: Vec<u32> = stranded.map(|(slot, _)| slot).collect();
+        // Tasks that have each their own worker run there also when it is retired, and fail one by one when it is lost.
+        let is_stranded =
+            |record: &LayerRecord| !record.layer.is_one_each() && self.classes[record.class].is_nobodys;
+        let stranded: Vec<u32> =
+            self.layers.iter().filter(|(_, record)| is_stranded(record)).map(|(slot, _)| slot).collect();
         for layer in stranded {
             self.end_layer(layer, Self::fail_without_workers);
         }

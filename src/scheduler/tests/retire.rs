@@ -55,6 +55,13 @@ fn without_a_worker_left_tasks_fail_but_those_bound_to_one() {
     story.hear(1, [with(layer(3, 1, vec![]), one_each)]);
     story.hear(2, [finished(0, 1)]);
     assert!(story.is_assigned(3), "{:?}", story.said);
+    // Also what waits for a value when the last worker is retired.
+    let waits = Options { workers: vec![Rank(2)], one_each: true, ..Options::default() };
+    let mut story = Story::of(1);
+    story.hear(1, [roots(0, 1), with(layer(1, 1, vec![Column::stride(id(0), 1)]), waits)]);
+    story.hear(1, [ToScheduler::Retire(vec![Rank(2)])]).hear(2, [finished(0, 1)]);
+    assert_eq!(story.failures(), []);
+    assert!(story.is_assigned(1), "{:?}", story.said);
     let only_there = Options { workers: vec![Rank(2)], ..Options::default() };
     story.hear(1, [with(layer(4, 1, vec![]), only_there)]);
     assert_eq!(story.failures(), [(4, Reason::NoWorker)]);
