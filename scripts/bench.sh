@@ -41,5 +41,5 @@ maniple_run "$scheduler" || exit
 maniple_run "${launcher[@]}" -n "$ranks" "$arrays" || exit
 if [[ -n ${MANIPLE_DASK-} ]]; then
     maniple_run "${launcher[@]}" -n "$ranks" "$MANIPLE_DASK" "$maniple_root/benches/dask_tasks.py"
-    maniple_run "${launcher[@]}" -n "$ranks" "$MANIPLE_DASK" "$maniple_root/benches/dask_arrays.py"
+    maniple_run "${launcher[@]}" -n "$ranks" "$MANIPLE_DASK" "$maniple_root/python/benches/arrays.py" --dask
 fi

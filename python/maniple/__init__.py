@@ -7,7 +7,7 @@ Importing the package starts nothing: MPI is initialised by `initialize` or the 
 """
 
 from ._client import Client, LocalCluster, default_client
-from ._delayed import Delayed, compute, delayed, visualize
+from ._delayed import Delayed, compute, delayed, persist, visualize
 from ._errors import CancelledError, KilledWorker, RemoteTraceback, RunError, TaskError
 from ._executor import ClientExecutor
 from ._futures import as_completed, fire_and_forget, wait
@@ -39,6 +39,7 @@ __all__ = [
     "get_client",
     "get_worker",
     "initialize",
+    "persist",
     "progress",
     "rejoin",
     "secede",

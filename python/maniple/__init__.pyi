@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Generic, Literal, NamedTuple, ParamSpec, Self, TextIO, TypeVar, final, overload
 
+from .array import Array
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _T = TypeVar("_T")
@@ -309,6 +311,7 @@ def delayed(
     **options: Any,
 ) -> Delayed[_T]: ...
 def compute(*values: Any, **options: Any) -> tuple[Any, ...]: ...
+def persist(*values: Any, **options: Any) -> tuple[Any, ...]: ...
 def visualize(*values: Any, filename: str | os.PathLike[str] = "maniple.svg", **ignored: Any) -> Any: ...
 
 class _Worker:
@@ -351,7 +354,7 @@ class _DoneAndNotDone(NamedTuple):
     not_done: set[Future[Any]]
 
 def wait(
-    fs: Future[Any] | Iterable[Future[Any]],
+    fs: Future[Any] | Array | Delayed[Any] | Iterable[Future[Any] | Array | Delayed[Any]],
     timeout: float | None = None,
     return_when: Literal["ALL_COMPLETED", "FIRST_COMPLETED"] = "ALL_COMPLETED",
 ) -> Any: ...

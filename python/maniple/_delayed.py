@@ -11,7 +11,8 @@ class Collection:
     """A lazy value that is no call: an array.
 
     It has `_persist_all` and `_compute_all`, which take such values and options, `_to_future`, which takes a client and
-    options, `_publish`, which takes a client and a name, and `_persisted_blocks`, two numbers or None.
+    options, `_publish`, which takes a client and a name, `_persisted_blocks`, two numbers or None, and `_wait`, which
+    takes seconds or None.
     """
 
     __slots__ = ()
@@ -317,6 +318,35 @@ def compute(*values, **options):
     if calls:
         results.update(zip(map(id, calls), client.gather(futures)))
     return replace(values, (Delayed, Collection), lambda value: results[id(value)])
+
+
+def persist(*values, **options):
+    """Has delayed calls and arrays computed, and returns a tuple of what stands for the results, which workers keep.
+
+    Parameters
+    ----------
+    *values : Delayed or Array
+        Also within lists, tuples and dictionaries. Other values are returned as they are.
+    **options
+        Keywords of `Client.submit`, such as ``priority``.
+
+    Returns
+    -------
+    tuple
+
+    Examples
+    --------
+    >>> (x,) = persist(da.arange(10, chunks=5))
+    >>> x.sum().compute()
+    np.int64(45)
+    """
+    options.pop("scheduler", None)
+    found = []
+    replace(values, (Delayed, Collection), found.append)
+    if not found:
+        return values
+    kept = dict(zip(map(id, found), _client_or_new().persist(found, **options)))
+    return replace(values, (Delayed, Collection), lambda value: kept[id(value)])
 
 
 def visualize(*values, filename="maniple.svg", **ignored):

@@ -130,7 +130,8 @@ def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
 
     Parameters
     ----------
-    fs : Future or list of Future
+    fs : Future, persisted Array or Delayed, or list of them
+        An array is waited for until all its blocks are made, or one has failed.
     timeout : float, optional
         Seconds to wait.
     return_when : {"ALL_COMPLETED", "FIRST_COMPLETED"}
@@ -139,12 +140,14 @@ def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
     Returns
     -------
     DoneAndNotDoneFutures
-        The sets ``done`` and ``not_done``.
+        The sets ``done`` and ``not_done`` of futures.
 
     Raises
     ------
     TimeoutError
         If the time is over before.
+    ValueError
+        If an array or delayed value was not persisted.
     CancelledError
         If a task was cancelled.
 
@@ -156,18 +159,44 @@ def wait(fs, timeout=None, return_when="ALL_COMPLETED"):
     """
     if return_when not in ("ALL_COMPLETED", "FIRST_COMPLETED"):
         raise ValueError(f"return_when={return_when!r} is neither 'ALL_COMPLETED' nor 'FIRST_COMPLETED'")
-    futures = [fs] if isinstance(fs, Future) else list(fs)
+    futures, arrays = _awaited(fs)
+    if arrays and return_when == "FIRST_COMPLETED":
+        raise ValueError("return_when='FIRST_COMPLETED' takes futures, not arrays")
     if futures and futures[0].client.asynchronous:
-        return _wait_later(futures, timeout, return_when)
+        return _wait_later(futures, arrays, timeout, return_when)
+    end = None if timeout is None else time.monotonic() + timeout
     if futures:
         futures[0].client._core.wait(futures, return_when == "ALL_COMPLETED", timeout)
+    for array in arrays:
+        array._wait(None if end is None else max(0, end - time.monotonic()))
     return _parted(futures)
 
 
-async def _wait_later(futures, timeout, return_when):
+def _awaited(fs):
+    """Futures, also those of persisted delayed values, and arrays."""
+    from ._delayed import Collection, Delayed
+
+    values = [fs] if isinstance(fs, (Future, Collection, Delayed)) else list(fs)
+    arrays = [value for value in values if isinstance(value, Collection)]
+    futures = []
+    for value in values:
+        if isinstance(value, Delayed):
+            if "_future" not in value.__dict__:
+                raise ValueError("this delayed value is not being made: persist() first, and wait for what that returns")
+            futures.append(value._future)
+        elif not isinstance(value, Collection):
+            futures.append(value)
+    return futures, arrays
+
+
+async def _wait_later(futures, arrays, timeout, return_when):
+    import asyncio
+
     from . import _asynchronous
 
     await _asynchronous.wait(futures, timeout, return_when)
+    for array in arrays:
+        await asyncio.to_thread(array._wait, timeout)
     return _parted(futures)
 
 

@@ -582,6 +582,26 @@ def test_results(client):
         x.compute(colour=1)
 
 
+def test_persisted_arrays_are_waited_for(client):
+    x = da.arange(8, chunks=3)
+
+    def slow(block):
+        time.sleep(0.2)
+        return block + 1
+
+    late, named = maniple.persist(x.map_blocks(slow, dtype=x.dtype), {"call": maniple.delayed(abs)(-2)})
+    with pytest.raises(TimeoutError):
+        maniple.wait(late, timeout=0.01)
+    done, not_done = maniple.wait([late, named["call"], client.submit(abs, -1)])
+    assert late._persisted_blocks() == (3, 3) and len(done) == 2 and not not_done
+    assert late.sum().compute() == 36
+    for lazy in (x + 1, maniple.delayed(abs)(-2)):
+        with pytest.raises(ValueError, match="persist"):
+            maniple.wait(lazy)
+    with pytest.raises(ValueError, match="FIRST_COMPLETED"):
+        maniple.wait([late], return_when="FIRST_COMPLETED")
+
+
 def test_arrays_become_pythons_and_numpys():
     x = da.arange(6, chunks=4)
     assert np.asarray(x).tolist() == list(range(6)) and np.array(x, dtype="float32").dtype == np.float32

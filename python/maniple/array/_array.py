@@ -235,6 +235,12 @@ class Array(Collection):
         """How many blocks have finished, and how many there are, or None if the array was not persisted."""
         return self._core.persisted_blocks()
 
+    def _wait(self, timeout):
+        """Waits for the blocks of an array that was persisted."""
+        if self._persisted_blocks() is None:
+            raise ValueError("this array is not being made: persist() first, and wait for what that returns")
+        self._core.wait(timeout)
+
     def _publish(self, client, name):
         _maniple.publish_array(client._core, name, self._core)
 

@@ -8,6 +8,7 @@ use maniple::{
     ndarray::{ArrayD, IxDyn},
 };
 use pyo3::{buffer::PyBuffer, exceptions::PyValueError, intern, prelude::*};
+use std::time::{Duration, Instant};
 
 /// Waits for an array that was persisted, and brings it here: its memory, of which a NumPy array is a view.
 pub(super) fn value(py: Python<'_>, any: &AnyArray) -> PyResult<Memory> {
@@ -15,10 +16,24 @@ pub(super) fn value(py: Python<'_>, any: &AnyArray) -> PyResult<Memory> {
 }
 
 fn value_of<T: Element>(py: Python<'_>, array: &Array<T>) -> PyResult<Memory> {
-    let to_python = |error: maniple::Error| errors::to_python(py, &error);
-    let futures = py.detach(|| array.to_futures()).map_err(to_python)?;
-    waiting::wait(py, None, |slice| {
-        let start = std::time::Instant::now();
+    wait_for_blocks(py, array, None)?;
+    let whole = py.detach(|| array.compute().map(in_c_order));
+    whole.map(Memory::own).map_err(|error| errors::to_python(py, &error))
+}
+
+/// Waits until the blocks of an array that was persisted are made, or one of them has failed.
+pub(super) fn wait(py: Python<'_>, any: &AnyArray, timeout: Option<Duration>) -> PyResult<()> {
+    with_array!(Element, any, x => wait_for_blocks(py, x, timeout)).unwrap_or(Ok(()))
+}
+
+fn wait_for_blocks<T: Element>(
+    py: Python<'_>,
+    array: &Array<T>,
+    timeout: Option<Duration>,
+) -> PyResult<()> {
+    let futures = py.detach(|| array.to_futures()).map_err(|error| errors::to_python(py, &error))?;
+    waiting::wait(py, timeout, |slice| {
+        let start = Instant::now();
         for future in &futures {
             future.wait(slice.saturating_sub(start.elapsed()))?;
             if future.error().is_some() {
@@ -26,9 +41,7 @@ fn value_of<T: Element>(py: Python<'_>, array: &Array<T>) -> PyResult<Memory> {
             }
         }
         Ok(())
-    })?;
-    let whole = py.detach(|| array.compute().map(in_c_order)).map_err(to_python)?;
-    Ok(Memory::own(whole))
+    })
 }
 
 /// The elements in C order.

@@ -19,6 +19,7 @@ use crate::{
     errors,
     future::Future,
     memory::Memory,
+    waiting,
 };
 use any::{AnyArray, no_operation, of_type, with_array, with_type};
 use blocks::BlockFunction;
@@ -91,6 +92,11 @@ impl ArrayCore {
     fn visualize(&self, py: Python<'_>, path: &str) -> PyResult<()> {
         let written = py.detach(|| with_array!(Element, &self.0, x => x.visualize(path)));
         written.unwrap_or(Ok(())).map_err(|error| errors::to_python(py, &error))
+    }
+
+    /// Waits until the blocks of an array that was persisted are made, or one of them has failed.
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        blocks::wait(py, &self.0, waiting::timeout(timeout)?)
     }
 
     /// The memory of an array that was persisted, once all blocks are made.

@@ -1,5 +1,7 @@
-"""The figures of benches/arrays.rs, of Dask: python -m pip install dask distributed dask-mpi mpi4py numpy, then
-mpirun -n 4 python benches/dask_arrays.py [part...]
+"""The figures of benches/arrays.rs, from Python.
+
+mpirun -n 4 python benches/arrays.py [part...]            # Maniple, 2 workers
+mpirun -n 4 python benches/arrays.py --dask [part...]     # dask-mpi (pip install dask distributed dask-mpi mpi4py)
 """
 
 import os
@@ -9,10 +11,16 @@ import time
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-import dask
-import dask.array as da
-from dask_mpi import initialize
-from distributed import Client, wait
+DASK = "--dask" in sys.argv
+if DASK:
+    import dask
+    import dask.array as da
+    from dask_mpi import initialize
+    from distributed import Client, wait
+else:
+    import maniple as dask
+    import maniple.array as da
+    from maniple import Client, initialize, wait
 
 REPETITIONS = 5
 
@@ -43,12 +51,12 @@ def main(client, parts):
 
     def forget(count):
         # A result of the same name that is still there would be taken again.
-        while client.run_on_scheduler(task_count) > count:
+        while DASK and client.run_on_scheduler(task_count) > count:
             time.sleep(0.01)
 
     def report(what, once):
         client.run(reset_peak)
-        count = client.run_on_scheduler(task_count)
+        count = client.run_on_scheduler(task_count) if DASK else 0
         once()
         times = []
         for _ in range(REPETITIONS):
@@ -65,7 +73,7 @@ def main(client, parts):
     def random(shape, chunks, seed=7):
         return da.random.default_rng(seed).random(shape, chunks=chunks)
 
-    print(f"dask {dask.__version__}, workers: {len(client.scheduler_info()['workers'])}")
+    print(f"{'dask' if DASK else 'maniple'} {dask.__version__}, workers: {len(client.scheduler_info()['workers'])}")
     if wants("transpose"):
         (x,) = held(random((16_000, 16_000), (2000, 2000)))
         report("(x + x.T).sum(), 16000 x 16000, resident", lambda: (x + x.T).sum().compute())
@@ -109,7 +117,10 @@ def main(client, parts):
 
 
 if __name__ == "__main__":
-    initialize(nthreads=1, dashboard=False)
+    if DASK:
+        initialize(nthreads=1, dashboard=False)
+    else:
+        initialize()
     with Client() as client:
         client.wait_for_workers(2)
-        main(client, sys.argv[1:])
+        main(client, [part for part in sys.argv[1:] if part != "--dask"])
