@@ -113,7 +113,7 @@ impl Code {
         let address = std::ptr::from_ref(descriptor) as usize;
         let holds = |module: &Module| module.constants.iter().any(|range| range.contains(&address));
         let found = find(holds).expect("a constant lies in some module");
-        Self { module: found.id, offset: (address - found.base) as u64 }
+        Self { module: found.id(), offset: (address - found.base) as u64 }
     }
 
     /// The descriptor in this process.
@@ -122,7 +122,7 @@ impl Code {
     ///
     /// [`Error::Decode`] if there is none: the ranks run different builds, or the bytes are broken.
     pub fn descriptor(self) -> Result<&'static Descriptor> {
-        let module = find(|module| module.id == self.module).ok_or_else(|| {
+        let module = find(|module| module.is(self.module)).ok_or_else(|| {
             Error::decode(DecodeErrorKind::Message, format!(
                 "no module {:016x} in this process: do all ranks run the same build, with the same modules?",
                 self.module
@@ -160,21 +160,56 @@ impl Code {
 
 /// What tells this build from any other: the build id of the program.
 pub(crate) fn fingerprint() -> u64 {
-    modules().iter().find(|module| module.id == 0).map_or(0, |module| module.build)
+    modules().iter().find(|module| module.is_home).map_or(0, Module::build)
 }
 
 #[derive(Debug)]
 struct Module {
-    id: u64,
-    build: u64,
+    is_home: bool,
     base: usize,
     /// Readable segments without code, where constants lie.
     constants: Vec<Range<usize>>,
+    /// Segments of code.
+    code: Vec<Range<usize>>,
+    /// What tells this build from any other: its build id, or else a hash of its code. That reads all of it, tens of
+    /// megabytes in libraries of others, so it is made for modules that have tasks, or may have a task that is sought.
+    build: OnceLock<u64>,
+}
+
+impl Module {
+    /// The build of a module that has tasks.
+    fn build(&self) -> u64 {
+        // SAFETY: tasks are constants that live as long as the program, so their module remains mapped.
+        *self.build.get_or_init(|| unsafe { hash(&self.code) })
+    }
+
+    /// The number by which all ranks know a module that has tasks.
+    fn id(&self) -> u64 {
+        if self.is_home { 0 } else { self.build().max(1) }
+    }
+
+    /// Whether this is the module with a number, as far as is known.
+    fn is(&self, id: u64) -> bool {
+        match id {
+            0 => self.is_home,
+            id => !self.is_home && self.build.get().is_some_and(|build| (*build).max(1) == id),
+        }
+    }
+}
+
+/// # Safety
+///
+/// The segments must be mapped and readable.
+unsafe fn hash(code: &[Range<usize>]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    // SAFETY: by the contract.
+    code.iter().for_each(|range| hasher.write(unsafe { bytes_of(range.clone()) }));
+    hasher.finish()
 }
 
 fn modules() -> &'static [Module] {
     static MODULES: OnceLock<Vec<Module>> = OnceLock::new();
-    MODULES.get_or_init(read_modules)
+    MODULES.get_or_init(|| read_modules(add_module))
 }
 
 /// Finds a module, also one that was opened after the table was made.
@@ -183,7 +218,7 @@ fn find(is_wanted: impl Fn(&Module) -> bool) -> Option<&'static Module> {
     let search = |modules: &'static [Module]| modules.iter().find(|module| is_wanted(module));
     let known = || search(*LATER.read().unwrap_or_else(PoisonError::into_inner));
     search(modules()).or_else(known).or_else(|| {
-        let all = read_modules();
+        let all = read_modules(add_module_with_build);
         // A table is kept for good only where that has found something new.
         all.iter().any(&is_wanted).then(|| {
             let all = Vec::leak(all);
@@ -193,11 +228,29 @@ fn find(is_wanted: impl Fn(&Module) -> bool) -> Option<&'static Module> {
     })
 }
 
-fn read_modules() -> Vec<Module> {
+/// Adds what is said of a module to a vector of modules.
+type AddModule = unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int;
+
+fn read_modules(add: AddModule) -> Vec<Module> {
     let mut modules: Vec<Module> = Vec::new();
     // SAFETY: the callback is called during the call only, with the pointer given here.
-    unsafe { libc::dl_iterate_phdr(Some(add_module), (&raw mut modules).cast()) };
+    unsafe { libc::dl_iterate_phdr(Some(add), (&raw mut modules).cast()) };
     modules
+}
+
+unsafe extern "C" fn add_module_with_build(
+    info: *mut libc::dl_phdr_info,
+    size: usize,
+    data: *mut c_void,
+) -> c_int {
+    // SAFETY: passes on what `dl_iterate_phdr` passes.
+    unsafe { add_module(info, size, data) };
+    // SAFETY: the vector that `read_modules` passes.
+    if let Some(module) = unsafe { &*data.cast::<Vec<Module>>() }.last() {
+        // SAFETY: no module is unmapped during `dl_iterate_phdr`.
+        module.build.get_or_init(|| unsafe { hash(&module.code) });
+    }
+    0
 }
 
 unsafe extern "C" fn add_module(info: *mut libc::dl_phdr_info, _size: usize, data: *mut c_void) -> c_int {
@@ -216,24 +269,16 @@ unsafe extern "C" fn add_module(info: *mut libc::dl_phdr_info, _size: usize, dat
         .iter()
         .filter(|header| header.p_type == libc::PT_NOTE)
         // SAFETY: a note segment of a mapped module is mapped.
-        .find_map(|header| build_id(unsafe { bytes_of(range(header)) }))
-        .unwrap_or_else(|| {
-            let mut hasher = DefaultHasher::new();
-            loads()
-                .filter(|header| header.p_flags & libc::PF_X != 0 && header.p_flags & libc::PF_W == 0)
-                // SAFETY: a segment of code of a mapped module is mapped and readable.
-                .for_each(|header| hasher.write(unsafe { bytes_of(range(header)) }));
-            hasher.finish()
-        });
+        .find_map(|header| build_id(unsafe { bytes_of(range(header)) }));
     let is_home = loads().any(|header| range(header).contains(&home));
+    let segments =
+        |mask: u32, flags: u32| loads().filter(|header| header.p_flags & mask == flags).map(range).collect();
     modules.push(Module {
-        id: if is_home { 0 } else { build.max(1) },
-        build,
+        is_home,
         base,
-        constants: loads()
-            .filter(|header| header.p_flags & libc::PF_X == 0 && header.p_flags & libc::PF_R != 0)
-            .map(range)
-            .collect(),
+        constants: segments(libc::PF_R | libc::PF_X, libc::PF_R),
+        code: segments(libc::PF_R | libc::PF_W | libc::PF_X, libc::PF_R | libc::PF_X),
+        build: build.map_or_else(OnceLock::new, OnceLock::from),
     });
     0
 }

@@ -26,11 +26,7 @@ pub(super) fn wait(py: Python<'_>, any: &AnyArray, timeout: Option<Duration>) ->
     with_array!(Element, any, x => wait_for_blocks(py, x, timeout)).unwrap_or(Ok(()))
 }
 
-fn wait_for_blocks<T: Element>(
-    py: Python<'_>,
-    array: &Array<T>,
-    timeout: Option<Duration>,
-) -> PyResult<()> {
+fn wait_for_blocks<T: Element>(py: Python<'_>, array: &Array<T>, timeout: Option<Duration>) -> PyResult<()> {
     let futures = py.detach(|| array.to_futures()).map_err(|error| errors::to_python(py, &error))?;
     waiting::wait(py, timeout, |slice| {
         let start = Instant::now();
