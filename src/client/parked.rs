@@ -1,6 +1,9 @@
 //! Threads that wait for a task each, so that those can be woken that have something to do.
 
-use crate::{ids::TaskId, lock::lock};
+use crate::{
+    ids::{TaskId, Tasks},
+    lock::lock,
+};
 use rustc_hash::FxHashMap;
 use std::{
     collections::hash_map::Entry,
@@ -32,11 +35,17 @@ impl ParkedThreads {
     }
 
     /// Unparks the threads that wait for these tasks.
-    pub(super) fn unpark(&self, tasks: impl IntoIterator<Item = TaskId>) {
-        if self.count.load(Ordering::SeqCst) > 0 {
-            let parked = lock(&self.threads);
-            let threads = tasks.into_iter().filter_map(|task| parked.get(&task));
+    pub(super) fn unpark(&self, tasks: Tasks) {
+        if self.count.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        let parked = lock(&self.threads);
+        if parked.len() < tasks.count as usize {
+            let threads =
+                parked.iter().filter(|(task, _)| tasks.contains(**task)).map(|(_, threads)| threads);
             threads.flatten().for_each(Thread::unpark);
+        } else {
+            tasks.iter().filter_map(|task| parked.get(&task)).flatten().for_each(Thread::unpark);
         }
     }
 }

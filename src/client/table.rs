@@ -511,7 +511,7 @@ impl Table {
         }
         let tasks = || (0..count).map(|index| finished.first.plus(index));
         self.watch(tasks());
-        self.parked.unpark(tasks());
+        self.parked.unpark(Tasks { first: finished.first, count });
     }
 
     fn end(&self, task: TaskId, progress: Progress) {
@@ -519,7 +519,7 @@ impl Table {
             self.count_ended(tracked.set(index, progress));
         }
         self.watch([task]);
-        self.parked.unpark([task]);
+        self.parked.unpark(Tasks::one(task));
     }
 
     fn find(&self, task: TaskId) -> Option<(Arc<Tracked>, u32)> {
@@ -684,7 +684,7 @@ impl Table {
         fetch.value = Some(value.clone());
         state.release_late(task);
         drop(state);
-        self.parked.unpark([task]);
+        self.parked.unpark(Tasks::one(task));
         true
     }
 

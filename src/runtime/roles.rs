@@ -22,10 +22,13 @@ use rustc_hash::FxHashMap;
 use std::{
     collections::VecDeque,
     sync::{Arc, OnceLock},
+    time::{Duration, Instant},
 };
 
 /// How many arrivals are taken in before what follows from them is sent.
 const ARRIVALS_MAX: usize = 256;
+/// The longest that is held back what the scheduler is to hear of tasks that have ended.
+pub(crate) const HOLD: Duration = Duration::from_micros(100);
 
 /// Moves values between memory and a disk.
 pub(crate) trait Spiller {
@@ -91,6 +94,8 @@ pub(crate) struct Roles {
     /// Sessions of which one of two things was heard: that they have ended, and that the scheduler knows nothing of
     /// them any more.
     ending: Vec<Rank>,
+    /// Since when it holds back what it has to say.
+    holds_since: Option<Instant>,
     /// The maximum size of a value that a session announces, in bytes.
     session_bytes_max: u64,
 }
@@ -115,6 +120,7 @@ impl Roles {
             frames: FxHashMap::default(),
             filled: Vec::new(),
             ending: Vec::new(),
+            holds_since: None,
             session_bytes_max: u64::MAX,
             transport,
         }
@@ -186,7 +192,7 @@ impl Roles {
     ///
     /// The transport's, and [`Error::Decode`](crate::Error::Decode) for bytes that are no messages.
     pub(crate) fn progress(&mut self, around: Surroundings<'_>) -> Result<bool> {
-        let mut active = false;
+        let mut active = self.holds_since.take().is_some();
         for _ in 0..ARRIVALS_MAX {
             let Some(arrival) = self.transport.poll()? else { break };
             active = true;
@@ -244,6 +250,16 @@ impl Roles {
             self.send(target, frame)?;
         }
         Ok(true)
+    }
+
+    /// Hears what has ended on the rank's threads, and holds back what it has to say of that, but not for longer than
+    /// [`HOLD`]. Returns false if [`progress`](Self::progress) is due: something is for others than the scheduler, or
+    /// must be done at once, or was held back for long enough.
+    pub(crate) fn hear_ended(&mut self, executor: &dyn Execute) -> bool {
+        self.hear_executor(Some(executor));
+        let since = *self.holds_since.get_or_insert_with(Instant::now);
+        let is_for_scheduler = self.filled.iter().all(|target| *target == Rank::SCHEDULER);
+        is_for_scheduler && self.local.is_empty() && self.store.is_settled() && since.elapsed() < HOLD
     }
 
     /// Whether the scheduler, if this rank has it, has more to decide without any news.

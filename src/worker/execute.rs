@@ -100,6 +100,9 @@ impl Ended {
 pub(crate) trait Host: Send + Sync {
     /// Something waits in `take_ended`.
     fn ended(&self);
+    /// As `ended`, of a thread that looks for what it runs next. Returns whether there is something, so that all else
+    /// may wait a little; if not, `ended` is due.
+    fn goes_on(&self) -> bool;
     /// A thread begins to run tasks, or (`false`) has run them.
     fn works(&self, works: bool);
     /// Called when the last thread has nothing left to do: may look for work a little longer, and
@@ -416,7 +419,11 @@ impl Pool {
                 self.run_piece(&piece);
                 // Before it hands over: so no other thread is called for the one task that may begin with that.
                 self.looking.fetch_add(1, Ordering::SeqCst);
-                self.hand_over(self.end_piece(&piece));
+                if self.note_ended(self.end_piece(&piece))
+                    && let Some(host) = self.host().filter(|host| !host.goes_on())
+                {
+                    host.ended();
+                }
                 if self.active.load(Ordering::SeqCst) > count {
                     // A task that waited goes on.
                     break 'looks;

@@ -7,10 +7,17 @@
 //! told.
 //!
 //! Idle ranks look hard for a few microseconds, then sleep.
+//!
+//! A worker's thread whose task has made others ready goes on with these at once: what the scheduler is to hear of it
+//! is held back meanwhile, and goes out with what follows or after [`HOLD`]. So a chain of short tasks costs a
+//! worker neither messages nor looks for some.
 
 use super::{
-    super::{leaving, roles::Roles},
-    Engine,
+    super::{
+        leaving,
+        roles::{HOLD, Roles},
+    },
+    AbortOnPanic, Engine,
 };
 use crate::{
     client::process::{Parts, Process},
@@ -154,6 +161,12 @@ impl Engine {
                 continue;
             }
             let until = deadline.map(|(deadline, _)| deadline);
+            if let Some(task) = self.is_lone_driver().then(&awaited).flatten() {
+                match self.wait_for_others(task, &mut ready, until) {
+                    Some(result) => return Ok(result),
+                    None => continue,
+                }
+            }
             match self.may_drive().then(|| self.roles.try_lock()) {
                 Some(Ok(roles)) => {
                     let needs_help =
@@ -271,6 +284,37 @@ impl Engine {
         result
     }
 
+    /// Whether this is the driver of a rank that does all by itself. Its worker's threads then look after the rank as
+    /// tasks end, which takes no change from thread to thread, unlike to wake the driver for each.
+    fn is_lone_driver(&self) -> bool {
+        self.cluster.ranks().len() == 1 && self.pool.is_some() && !current::is_in_task()
+    }
+
+    /// As `wait_for_task`, of the lone driver.
+    fn wait_for_others<T>(
+        &self,
+        task: TaskId,
+        ready: &mut impl FnMut() -> Option<T>,
+        deadline: Option<Instant>,
+    ) -> Option<T> {
+        let _parked = self.table.parked.park_for(task);
+        self.visit();
+        let mut idle = Idle::new(self);
+        loop {
+            let result = ready();
+            if result.is_some() || self.why_over().is_some() {
+                return result;
+            }
+            if !idle.spins() {
+                break;
+            }
+        }
+        let left =
+            deadline.map_or(bell::SLEEP_MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
+        thread::park_timeout(left.min(bell::SLEEP_MAX));
+        None
+    }
+
     pub(super) fn tell_waiters(&self) {
         if self.why_over().is_some() {
             self.table.parked.unpark_all();
@@ -284,11 +328,17 @@ impl Engine {
     /// Looks after the rank until the run is over; what the rank's own thread does.
     pub(crate) fn look_after(&self, is_over: impl Fn() -> bool) {
         bell::sharpen_timers();
-        let mut idle = Idle::new(self);
+        let (mut idle, mut has_held) = (Idle::new(self), false);
         while !is_over() && self.failure.get().is_none() {
             let rings = self.bells.rings(Sleeper::Background);
+            let holds = self.holds.load(Ordering::SeqCst);
+            if holds && !std::mem::replace(&mut has_held, true) {
+                self.bells.wait(Sleeper::Background, rings, HOLD);
+                continue;
+            }
+            has_held = false;
             let Ok(mut roles) = self.roles.try_lock() else {
-                self.bells.wait(Sleeper::Background, rings, bell::SLEEP_MAX);
+                self.bells.wait(Sleeper::Background, rings, if holds { HOLD } else { bell::SLEEP_MAX });
                 continue;
             };
             self.bells.get_up();
@@ -310,6 +360,18 @@ impl Engine {
 impl Host for Engine {
     fn ended(&self) {
         self.visit();
+    }
+
+    fn goes_on(&self) -> bool {
+        let (Some(pool), Ok(mut roles)) = (&self.pool, self.roles.try_lock()) else { return false };
+        let guard = AbortOnPanic(self);
+        let goes_on = roles.hear_ended(pool) && pool.has_queued();
+        std::mem::forget(guard);
+        // What is held back goes out even if the next task takes long. Under the lock, as in `progress`.
+        if goes_on && !self.holds.swap(true, Ordering::SeqCst) {
+            self.bells.ring_self();
+        }
+        goes_on
     }
 
     fn works(&self, works: bool) {
