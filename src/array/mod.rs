@@ -36,6 +36,8 @@ pub(crate) mod on_device;
 pub(crate) mod random;
 
 pub use crate::error::{ShapeError, ShapeErrorKind};
+#[cfg(feature = "fourier")]
+pub use api::fourier::{Fourier, FourierNorm};
 #[cfg(feature = "linear-algebra")]
 pub use api::linear_algebra::{LeastSquares, Lu};
 pub use api::{

@@ -1,15 +1,14 @@
 """Discrete Fourier transforms, with the names of `numpy.fft` and `dask.array.fft`.
 
-An axis that is cut is joined for its transform; the blocks are cut along the longest other axis instead.
+Axes may be cut. Blocks are then cut along other axes for the transform, and results have the chunks of the array; lanes
+that are larger than a block stay cut where they can.
 """
 
 import functools
-import math
 
 import numpy as np
 
 from .. import _maniple
-from ._algorithms import pad
 from ._create import from_array
 from ._functions import asarray
 from ._gufunc import _Typed
@@ -20,41 +19,6 @@ __all__ = [
     "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "irfft", "irfft2",
     "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
 ]  # fmt: skip
-
-
-def _fitted(a, lengths, axes):
-    """The array cut off, or with zeros added, to these lengths along axes."""
-    for axis, length in zip(axes, lengths):
-        own = a.shape[axis]
-        if length < own:
-            a = a[(slice(None),) * axis + (slice(0, length),)]
-        elif length > own:
-            a = pad(a, [(0, length - own if place == axis else 0) for place in range(a.ndim)])
-    return a
-
-
-def _whole(a, axis):
-    """The array with an axis in one piece; blocks are as large as before, where there is another axis to cut."""
-    pieces, chunks = a.numblocks[axis], list(a.chunks)
-    if pieces == 1:
-        return a
-    chunks[axis] = (a.shape[axis],)
-    others = [other for other in range(a.ndim) if other != axis]
-    if others:
-        longest = max(others, key=a.shape.__getitem__)
-        parts = (size // pieces + (part < size % pieces) for size in chunks[longest] for part in range(pieces))
-        chunks[longest] = tuple(part for part in parts if part) or (0,)
-    return a.rechunk(tuple(chunks))
-
-
-def _steps(name, axes):
-    """The transforms of single axes that one of several consists of, in their order."""
-    *others, last = axes
-    if name == "rfft":
-        return [("rfft", last), *(("fft", axis) for axis in others)]
-    if name == "irfft":
-        return [*(("ifft", axis) for axis in others), ("irfft", last)]
-    return [(name, axis) for axis in axes]
 
 
 def _transform(name, a, s, axes, norm):
@@ -68,26 +32,11 @@ def _transform(name, a, s, axes, norm):
         raise ValueError("Duplicate axes not allowed.")
     if s is not None and len(s) != len(axes):
         raise ValueError("Shape and axes have different lengths.")
-    lengths = [a.shape[axis] for axis in axes] if s is None else [int(length) for length in s]
-    if any(length < 1 for length in lengths) or not axes:
-        raise ValueError(f"Invalid number of data points ({min(lengths, default=0)}) specified.")
-    last = None
-    if name == "irfft":
-        last = lengths[-1] if s is not None else 2 * (lengths[-1] - 1)
-        kept = [*lengths[:-1], last // 2 + 1]
-        # A longer half is cut off, a shorter one is filled up.
-        a, lengths = _fitted(a, kept, axes), [*lengths[:-1], last]
-    else:
-        a = _fitted(a, lengths, axes)
-    result = a
-    for step, axis in _steps(name, axes):
-        result = _whole(result, axis)
-        result = result._with(_maniple.array_fourier(step, result._core, [axis], last if step == "irfft" else None))
-    count = math.prod(lengths)
-    scale = {"ortho": math.sqrt(count), "forward": count}.get(norm, 1)
-    if scale == 1:
-        return result
-    return result * scale if name.startswith("i") else result / scale
+    lengths = None if s is None else [int(length) for length in s]
+    counts = [a.shape[axis] for axis in axes] if lengths is None else lengths
+    if any(length < 1 for length in counts) or not axes:
+        raise ValueError(f"Invalid number of data points ({min(counts, default=0)}) specified.")
+    return a._with(_maniple.array_fourier(name, a._core, list(axes), lengths, norm))
 
 
 def _along(name, doc):
@@ -162,7 +111,7 @@ def _shifted(name, x, axes):
     x = asarray(x)
     axes = axis_tuple(axes, x.ndim)
     axes = range(x.ndim) if axes is None else axes
-    return x._with(_maniple.array_fourier(name, x._core, list(axes), None))
+    return x._with(_maniple.array_fourier(name, x._core, list(axes)))
 
 
 def fftshift(x, axes=None):

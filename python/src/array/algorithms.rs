@@ -9,7 +9,7 @@ use super::{
     operations::{like, unknown},
 };
 use crate::{client::Core, errors};
-use maniple::array::{DataType, Norm, Side, einsum};
+use maniple::array::{DataType, Fourier, FourierNorm, Norm, Side, einsum};
 use pyo3::prelude::*;
 
 /// Several arrays, or the exception for an element type that has no such operation.
@@ -270,20 +270,31 @@ pub(crate) fn array_norm(
     })
 }
 
-/// A Fourier transform along axes, one after the other.
+/// A Fourier transform along axes, which are cropped or padded to these lengths, with NumPy's scaling of this name.
 #[pyfunction]
+#[pyo3(signature = (name, array, axes, lengths=None, norm=None))]
 pub(crate) fn array_fourier(
     name: &str,
     array: &ArrayCore,
     axes: Vec<usize>,
-    length: Option<usize>,
+    lengths: Option<Vec<usize>>,
+    norm: Option<&str>,
 ) -> PyResult<ArrayCore> {
+    let transform = Fourier::along(&axes).norm(match norm {
+        Some("ortho") => FourierNorm::Ortho,
+        Some("forward") => FourierNorm::Forward,
+        _ => FourierNorm::Backward,
+    });
+    let transform = match lengths {
+        Some(lengths) => transform.lengths(lengths),
+        None => transform,
+    };
     caught(|| {
         let transformed = with_array!(Element, &array.0, x => match name {
-            "fft" => x.fftn(&axes).into(),
-            "ifft" => x.ifftn(&axes).into(),
-            "rfft" => x.rfftn(&axes).into(),
-            "irfft" => x.irfftn(&axes, length).into(),
+            "fft" => x.fftn(transform).into(),
+            "ifft" => x.ifftn(transform).into(),
+            "rfft" => x.rfftn(transform).into(),
+            "irfft" => x.irfftn(transform, None).into(),
             "fftshift" => x.fftshift(&axes).into(),
             "ifftshift" => x.ifftshift(&axes).into(),
             other => return Err(unknown(other)),

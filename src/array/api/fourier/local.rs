@@ -8,44 +8,114 @@ use rustfft::{FftDirection, FftNum, FftPlanner};
 /// How many neighbouring lanes are taken out of a block together: their elements share cache lines.
 const LANES: usize = 16;
 
-/// The transform of each lane; the inverse one is divided by the length.
+/// The transform of each lane, multiplied by `factor`.
 pub(super) fn complex<R: FftNum>(
     block: &ArrayD<Complex<R>>,
     axis: usize,
     is_inverse: bool,
+    factor: f64,
 ) -> ArrayD<Complex<R>> {
     let length = block.len_of(Axis(axis));
     let direction = if is_inverse { FftDirection::Inverse } else { FftDirection::Forward };
     let transform = FftPlanner::new().plan_fft(length, direction);
     let mut scratch = vec![Complex::zero(); transform.get_inplace_scratch_len()];
-    let factor = if is_inverse { one_over::<R>(length) } else { R::one() };
+    let factor = Factor::<R>::new(factor);
     by_lanes(block, axis, length, |lane, result| {
         result.copy_from_slice(lane);
         transform.process_with_scratch(result, &mut scratch);
-        if is_inverse {
-            result.iter_mut().for_each(|value| *value = *value * factor);
-        }
+        factor.apply(result);
     })
 }
 
-/// The first `length / 2 + 1` elements of the transform of each lane: the others are their conjugates.
-pub(super) fn real<R: FftNum>(block: &ArrayD<R>, axis: usize) -> ArrayD<Complex<R>> {
+/// The transform of each lane, whose element at place `p` is then multiplied by the root of unity of order `whole` to
+/// the power `p` times the place along the next axis, where the block begins at `start`.
+pub(super) fn twisted<R: FftNum>(
+    block: &ArrayD<Complex<R>>,
+    axis: usize,
+    is_inverse: bool,
+    start: usize,
+    whole: usize,
+) -> ArrayD<Complex<R>> {
+    let roots = Roots::new(whole, is_inverse);
+    let mut result = complex(block, axis, is_inverse, 1.0);
+    let (length, columns) = (result.len_of(Axis(axis)), result.len_of(Axis(axis + 1)));
+    let inner: usize = result.shape()[axis + 2..].iter().product();
+    let elements = result.as_slice_mut().expect("made in order");
+    for (place, elements) in elements.chunks_exact_mut(inner.max(1)).enumerate() {
+        let (row, column) = (place / columns % length, start + place % columns);
+        let root = roots.power((row as u128 * column as u128 % whole as u128) as usize);
+        let number = |part: f64| R::from_f64(part).expect("a part of a root of unity is a number");
+        let root = Complex::new(number(root.re), number(root.im));
+        elements.iter_mut().for_each(|value| *value = *value * root);
+    }
+    result
+}
+
+/// The powers of a root of unity: each is the product of two that are in tables.
+struct Roots {
+    step: usize,
+    small: Vec<Complex<f64>>,
+    large: Vec<Complex<f64>>,
+}
+
+impl Roots {
+    fn new(order: usize, is_inverse: bool) -> Self {
+        let step = order.isqrt().max(1);
+        let full = if is_inverse { 1.0 } else { -1.0 } * std::f64::consts::TAU;
+        let root = |power: usize| Complex::cis(full * (power as f64 / order as f64));
+        Self {
+            step,
+            small: (0..step).map(root).collect(),
+            large: (0..=order / step).map(|power| root(power * step)).collect(),
+        }
+    }
+
+    fn power(&self, power: usize) -> Complex<f64> {
+        self.large[power / self.step] * self.small[power % self.step]
+    }
+}
+
+/// What the elements of a transform are multiplied by; `None` is one.
+struct Factor<R>(Option<R>);
+
+impl<R: FftNum> Factor<R> {
+    fn new(factor: f64) -> Self {
+        Self((factor != 1.0).then(|| R::from_f64(factor).expect("a factor is a number")))
+    }
+
+    fn apply<V: Copy + std::ops::Mul<R, Output = V>>(&self, values: &mut [V]) {
+        if let Some(factor) = self.0 {
+            values.iter_mut().for_each(|value| *value = *value * factor);
+        }
+    }
+}
+
+/// The first `length / 2 + 1` elements of the transform of each lane, multiplied by `factor`: the others are their
+/// conjugates.
+pub(super) fn real<R: FftNum>(block: &ArrayD<R>, axis: usize, factor: f64) -> ArrayD<Complex<R>> {
     let length = block.len_of(Axis(axis));
     let transform = RealFftPlanner::new().plan_fft_forward(length);
     let mut scratch = transform.make_scratch_vec();
+    let factor = Factor::<R>::new(factor);
     by_lanes(block, axis, length / 2 + 1, |lane, half| {
         transform.process_with_scratch(lane, half, &mut scratch).expect("lengths that were planned");
+        factor.apply(half);
     })
 }
 
-/// The lanes of `length` real elements whose transforms begin with these; what is missing counts as
-/// zero, and so do the imaginary parts of elements that are their own conjugates.
-pub(super) fn of_halves<R: FftNum>(block: &ArrayD<Complex<R>>, axis: usize, length: usize) -> ArrayD<R> {
+/// The lanes of `length` real elements whose transforms begin with these, multiplied by `factor`; what is missing counts
+/// as zero, and so do the imaginary parts of elements that are their own conjugates.
+pub(super) fn of_halves<R: FftNum>(
+    block: &ArrayD<Complex<R>>,
+    axis: usize,
+    length: usize,
+    factor: f64,
+) -> ArrayD<R> {
     let transform = RealFftPlanner::new().plan_fft_inverse(length);
     let mut scratch = transform.make_scratch_vec();
     let mut half = vec![Complex::zero(); length / 2 + 1];
     let taken = block.len_of(Axis(axis)).min(half.len());
-    let factor = one_over::<R>(length);
+    let factor = Factor::<R>::new(factor);
     by_lanes(block, axis, length, |lane, result| {
         half.fill(Complex::zero());
         half[..taken].copy_from_slice(&lane[..taken]);
@@ -54,12 +124,8 @@ pub(super) fn of_halves<R: FftNum>(block: &ArrayD<Complex<R>>, axis: usize, leng
             half[length / 2].im = R::zero();
         }
         transform.process_with_scratch(&mut half, result, &mut scratch).expect("lengths that were planned");
-        result.iter_mut().for_each(|value| *value = *value * factor);
+        factor.apply(result);
     })
-}
-
-fn one_over<R: FftNum>(length: usize) -> R {
-    R::one() / R::from_usize(length).expect("a length is a number")
 }
 
 /// The block in which each lane along an axis is replaced by the `length` elements that `transform` writes.

@@ -1,60 +1,72 @@
-//! Fourier transforms along axes that are not cut.
+//! Fourier transforms.
 //!
-//! Each block is transformed by one task, with `rustfft` and `realfft`. These use what the processor has:
-//! between kinds of processors the last bits of a transform may differ; between numbers of ranks they do
-//! not.
+//! An axis that is cut is first made whole: blocks are cut along other axes instead. Each block is then transformed by
+//! one task, with `rustfft` and `realfft`. These use what the processor has: between kinds of processors the last bits
+//! of a transform may differ; between numbers of ranks they do not.
 //!
-//! `local`: the transforms of one block.
+//! - `options`: which axes, how long, how scaled.
+//! - `lanes`: the tasks, and lanes larger than a block.
+//! - `local`: the transforms of one block.
 
+mod lanes;
 mod local;
+mod options;
+
+pub use options::{Fourier, FourierNorm};
 
 use crate::{
     array::{
-        Array, DataType, Element, Float, Real, ShapeError, ShapeErrorKind,
-        api::operators::cast_node,
-        error::expect,
-        graph::{
-            chunks::{AxisChunks, Chunks},
-            custom::custom_node,
-            node::Node,
-        },
+        Array, Chunks, Element, Float, ShapeError, ShapeErrorKind, api::operators::cast_node, error::expect,
         select,
     },
     client::Client,
 };
-use num_complex::Complex;
-use rustfft::FftNum;
-use std::sync::Arc;
+use lanes::{complex_node, halves_node, real_node, restored};
 
 /// What a transform of such elements consists of.
 type ComplexOf<T> = <<T as Element>::Mean as Float>::Complex;
 /// What a transform gives that is known to be real.
 type RealOf<T> = <<T as Element>::Mean as Float>::Real;
 
-/// Transforms. In the forward direction nothing is scaled, inverse ones are divided by the number of
-/// elements that they go over, as in NumPy. `f32` and `Complex<f32>` are transformed in 32 bits, all other
-/// types in 64.
+/// Transforms. `f32` and `Complex<f32>` are transformed in 32 bits, all other types in 64.
 ///
-/// Axes that are transformed lie in one chunk: the methods panic, or their `try_` twins return a
-/// [`ShapeError`], that asks for a [`rechunk`](Array::rechunk), if one is cut, has no elements, or is not there.
+/// An axis is enough to say what is transformed: `x.fft(1)`. [`Fourier`] also has lengths and scaling, NumPy's `n` and
+/// `norm`: `x.fft(Fourier::along(1).length(16).norm(FourierNorm::Ortho))`.
+///
+/// The axes may be cut. The array is then rechunked, so that blocks of as many elements have whole lanes, and the result
+/// is rechunked to the chunks of this array. A lane that is larger than a block is joined into one block. If it also has
+/// more than 2^16 elements, and its length is a product of two numbers that are no larger than a block, it stays cut, and
+/// is transformed in two steps (the four-step algorithm of Bailey, 1990).
+///
+/// The methods panic, or their `try_` twins return a [`ShapeError`], if an axis has no elements or is not there, or a
+/// length is zero.
 impl<T: Element> Array<T> {
-    /// The discrete Fourier transform along an axis: NumPy's `fft.fft`. The shape stays.
+    /// Returns the discrete Fourier transform along an axis, the last one of the options: NumPy's `fft.fft`.
+    ///
+    /// The shape and the chunks stay, unless the options have a length.
     ///
     /// # Panics
     ///
-    /// Panics if the axis is cut into several chunks, has no elements or is not there.
+    /// Panics if the axis has no elements or is not there, or the length is zero.
+    ///
+    /// # Examples
     ///
     /// ```
+    /// use maniple::array::{Fourier, FourierNorm};
     /// use num_complex::Complex;
     /// # maniple::Runtime::builder().execute(|client| {
-    /// let x = client.arange(0, 8, 1, 8).cast::<f64>().reshape([2, 4]).rechunk([1, 4]);
-    /// let y = x.fft(1).compute()?;
+    /// let x = client.arange(0, 8, 1, 3).cast::<f64>().reshape([2, 4]).rechunk([1, 2]);
+    /// let y = x.fft(1);
+    /// assert_eq!(y.chunks(), x.chunks());
+    /// let y = y.compute()?;
     /// assert_eq!((y[[1, 0]], y[[1, 2]]), (Complex::new(22.0, 0.0), Complex::new(-2.0, 0.0)));
+    /// let padded = x.fft(Fourier::along(1).length(16).norm(FourierNorm::Ortho));
+    /// assert_eq!(padded.compute()?[[1, 0]].re, 22.0 / 4.0);
     /// # Ok(()) }).unwrap();
     /// ```
     #[track_caller]
-    pub fn fft(&self, axis: usize) -> Array<ComplexOf<T>> {
-        expect("fft", self.try_fft(axis))
+    pub fn fft(&self, transform: impl Into<Fourier>) -> Array<ComplexOf<T>> {
+        expect("fft", self.try_fft(transform))
     }
 
     /// As [`fft`](Self::fft).
@@ -62,18 +74,18 @@ impl<T: Element> Array<T> {
     /// # Errors
     ///
     /// [`ShapeError`] where [`fft`](Self::fft) panics.
-    pub fn try_fft(&self, axis: usize) -> Result<Array<ComplexOf<T>>, ShapeError> {
-        self.transformed("fft", &[axis], false)
+    pub fn try_fft(&self, transform: impl Into<Fourier>) -> Result<Array<ComplexOf<T>>, ShapeError> {
+        self.transformed("fft", &transform.into(), false)
     }
 
-    /// The inverse of [`fft`](Self::fft): NumPy's `fft.ifft`.
+    /// Returns the inverse of [`fft`](Self::fft): NumPy's `fft.ifft`.
     ///
     /// # Panics
     ///
     /// As [`fft`](Self::fft).
     #[track_caller]
-    pub fn ifft(&self, axis: usize) -> Array<ComplexOf<T>> {
-        expect("ifft", self.try_ifft(axis))
+    pub fn ifft(&self, transform: impl Into<Fourier>) -> Array<ComplexOf<T>> {
+        expect("ifft", self.try_ifft(transform))
     }
 
     /// As [`ifft`](Self::ifft).
@@ -81,40 +93,50 @@ impl<T: Element> Array<T> {
     /// # Errors
     ///
     /// [`ShapeError`] where [`ifft`](Self::ifft) panics.
-    pub fn try_ifft(&self, axis: usize) -> Result<Array<ComplexOf<T>>, ShapeError> {
-        self.transformed("ifft", &[axis], true)
+    pub fn try_ifft(&self, transform: impl Into<Fourier>) -> Result<Array<ComplexOf<T>>, ShapeError> {
+        self.transformed("ifft", &transform.into(), true)
     }
 
-    /// The transform along several axes, one after the other: NumPy's `fft.fftn`; with two axes its `fft2`.
+    /// Returns the transform along several axes, one after the other: NumPy's `fft.fftn`; with two axes its `fft2`.
     ///
     /// # Panics
     ///
-    /// As [`fft`](Self::fft), for each of the axes.
+    /// As [`fft`](Self::fft), for each of the axes, and if there are not as many lengths.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.ones::<f64>([6, 4], 2);
+    /// assert_eq!(x.fftn([0, 1]).compute()?[[0, 0]].re, 24.0);
+    /// # Ok(()) }).unwrap();
+    /// ```
     #[track_caller]
-    pub fn fftn(&self, axes: &[usize]) -> Array<ComplexOf<T>> {
-        expect("fftn", self.transformed("fftn", axes, false))
+    pub fn fftn(&self, transform: impl Into<Fourier>) -> Array<ComplexOf<T>> {
+        expect("fftn", self.transformed("fftn", &transform.into(), false))
     }
 
-    /// The inverse of [`fftn`](Self::fftn): NumPy's `fft.ifftn` and `ifft2`.
+    /// Returns the inverse of [`fftn`](Self::fftn): NumPy's `fft.ifftn` and `ifft2`.
     ///
     /// # Panics
     ///
-    /// As [`fft`](Self::fft), for each of the axes.
+    /// As [`fftn`](Self::fftn).
     #[track_caller]
-    pub fn ifftn(&self, axes: &[usize]) -> Array<ComplexOf<T>> {
-        expect("ifftn", self.transformed("ifftn", axes, true))
+    pub fn ifftn(&self, transform: impl Into<Fourier>) -> Array<ComplexOf<T>> {
+        expect("ifftn", self.transformed("ifftn", &transform.into(), true))
     }
 
-    /// The real elements along an axis of which this is the [`rfft`](Array::rfft): NumPy's `fft.irfft`.
-    /// They are `length`, or, with `None`, twice one less than there are here. Elements that are missing
-    /// count as zero; of what would be more than half, none is looked at.
+    /// Returns the real elements along an axis of which this is the [`rfft`](Array::rfft): NumPy's `fft.irfft`.
+    ///
+    /// They are `length`, or the length of the options; with neither, twice one less than there are here. Elements that
+    /// are missing count as zero; of what would be more than half, none is looked at.
     ///
     /// # Panics
     ///
-    /// As [`fft`](Self::fft), and if the length is zero.
+    /// As [`fft`](Self::fft).
     #[track_caller]
-    pub fn irfft(&self, axis: usize, length: impl Into<Option<usize>>) -> Array<RealOf<T>> {
-        expect("irfft", self.try_irfft(axis, length))
+    pub fn irfft(&self, transform: impl Into<Fourier>, length: impl Into<Option<usize>>) -> Array<RealOf<T>> {
+        expect("irfft", self.try_irfft(transform, length))
     }
 
     /// As [`irfft`](Self::irfft).
@@ -124,19 +146,10 @@ impl<T: Element> Array<T> {
     /// [`ShapeError`] where [`irfft`](Self::irfft) panics.
     pub fn try_irfft(
         &self,
-        axis: usize,
+        transform: impl Into<Fourier>,
         length: impl Into<Option<usize>>,
     ) -> Result<Array<RealOf<T>>, ShapeError> {
-        let node = joined("irfft", &self.node, axis)?;
-        let length = length.into().unwrap_or(2 * (self.shape()[axis] - 1));
-        if length == 0 {
-            return Err(ShapeError::new(
-                ShapeErrorKind::Empty,
-                format!("irfft along axis {axis} of shape {:?} to no elements", self.shape()),
-            ));
-        }
-        let input = cast_node(ComplexOf::<T>::DATA_TYPE, &node);
-        Ok(self.derive(of_halves_node(&input, axis, length)))
+        self.inverted("irfft", transform.into(), length.into())
     }
 
     /// As [`irfft`](Self::irfft) along the last of these axes, after [`ifftn`](Self::ifftn) along the others:
@@ -144,34 +157,38 @@ impl<T: Element> Array<T> {
     ///
     /// # Panics
     ///
-    /// As [`irfft`](Self::irfft), for each of the axes, and if there are none.
+    /// As [`fftn`](Self::fftn), and if there are no axes.
     #[track_caller]
-    pub fn irfftn(&self, axes: &[usize], length: impl Into<Option<usize>>) -> Array<RealOf<T>> {
-        let Some((last, others)) = axes.split_last() else { panic!("irfftn: axes are empty") };
-        let inner = expect("irfftn", self.transformed("irfftn", others, true));
-        inner.derive(expect("irfftn", inner.try_irfft(*last, length)).node)
+    pub fn irfftn(
+        &self,
+        transform: impl Into<Fourier>,
+        length: impl Into<Option<usize>>,
+    ) -> Array<RealOf<T>> {
+        expect("irfftn", self.inverted("irfftn", transform.into(), length.into()))
     }
 
-    /// The transform along an axis of real elements: half of it, and the middle; the rest are conjugates of
-    /// these. NumPy's `fft.rfft`: `length / 2 + 1` elements.
+    /// Returns the transform along an axis of real elements, as far as it is not known from the rest: NumPy's `fft.rfft`.
     ///
-    /// The imaginary parts of complex elements are dropped.
+    /// There are `length / 2 + 1` elements; the others are conjugates of these. The imaginary parts of complex elements
+    /// are dropped.
     ///
     /// # Panics
     ///
     /// As [`fft`](Self::fft).
     ///
+    /// # Examples
+    ///
     /// ```
     /// # maniple::Runtime::builder().execute(|client| {
-    /// let x = client.random(1).random::<f64>([6, 100], [2, 100]);
+    /// let x = client.random(1).random::<f64>([6, 100], [2, 30]);
     /// let back = x.rfft(1).irfft(1, None);
     /// assert_eq!(x.rfft(1).shape(), [6, 51]);
     /// assert!((x - back).abs().max().compute()? < 1e-15);
     /// # Ok(()) }).unwrap();
     /// ```
     #[track_caller]
-    pub fn rfft(&self, axis: usize) -> Array<ComplexOf<T>> {
-        expect("rfft", self.try_rfft(axis))
+    pub fn rfft(&self, transform: impl Into<Fourier>) -> Array<ComplexOf<T>> {
+        expect("rfft", self.try_rfft(transform))
     }
 
     /// As [`rfft`](Self::rfft).
@@ -179,10 +196,8 @@ impl<T: Element> Array<T> {
     /// # Errors
     ///
     /// [`ShapeError`] where [`rfft`](Self::rfft) panics.
-    pub fn try_rfft(&self, axis: usize) -> Result<Array<ComplexOf<T>>, ShapeError> {
-        let node = joined("rfft", &self.node, axis)?;
-        let input = cast_node(RealOf::<T>::DATA_TYPE, &node);
-        Ok(self.derive(real_node(&input, axis)))
+    pub fn try_rfft(&self, transform: impl Into<Fourier>) -> Result<Array<ComplexOf<T>>, ShapeError> {
+        self.halved("rfft", &transform.into())
     }
 
     /// As [`rfft`](Self::rfft) along the last of these axes, then [`fftn`](Self::fftn) along the others:
@@ -190,12 +205,31 @@ impl<T: Element> Array<T> {
     ///
     /// # Panics
     ///
-    /// As [`fft`](Self::fft), for each of the axes, and if there are none.
+    /// As [`fftn`](Self::fftn), and if there are no axes.
     #[track_caller]
-    pub fn rfftn(&self, axes: &[usize]) -> Array<ComplexOf<T>> {
-        let Some((last, others)) = axes.split_last() else { panic!("rfftn: axes are empty") };
-        let halves = expect("rfftn", self.try_rfft(*last));
-        halves.derive(expect("rfftn", halves.transformed("rfftn", others, false)).node)
+    pub fn rfftn(&self, transform: impl Into<Fourier>) -> Array<ComplexOf<T>> {
+        expect("rfftn", self.halved("rfftn", &transform.into()))
+    }
+
+    /// Returns the transform along an axis of elements of which this is one half, and the other the conjugate of it in
+    /// the opposite order: NumPy's `fft.hfft`. There are `length` elements, or as many as [`irfft`](Self::irfft) gives.
+    ///
+    /// # Panics
+    ///
+    /// As [`fft`](Self::fft).
+    #[track_caller]
+    pub fn hfft(&self, transform: impl Into<Fourier>, length: impl Into<Option<usize>>) -> Array<RealOf<T>> {
+        expect("hfft", self.conj().inverted("hfft", transform.into().opposite(), length.into()))
+    }
+
+    /// Returns the inverse of [`hfft`](Self::hfft): NumPy's `fft.ihfft`.
+    ///
+    /// # Panics
+    ///
+    /// As [`fft`](Self::fft).
+    #[track_caller]
+    pub fn ihfft(&self, transform: impl Into<Fourier>) -> Array<ComplexOf<T>> {
+        expect("ihfft", self.halved("ihfft", &transform.into().opposite())).conj()
     }
 
     /// The elements of a transform with the zero frequency moved to the middle of these axes: NumPy's
@@ -230,15 +264,68 @@ impl<T: Element> Array<T> {
     fn transformed(
         &self,
         name: &'static str,
-        axes: &[usize],
+        transform: &Fourier,
         is_inverse: bool,
     ) -> Result<Array<ComplexOf<T>>, ShapeError> {
-        let mut node = cast_node(ComplexOf::<T>::DATA_TYPE, &self.node);
-        for axis in axes {
-            node = joined(name, &node, *axis)?;
-            node = complex_node(name, &node, *axis, is_inverse);
+        let mut array: Array<ComplexOf<T>> = self.derive(cast_node(ComplexOf::<T>::DATA_TYPE, &self.node));
+        for (axis, length) in transform.each(name, &self.shape())? {
+            array = array.fitted(name, axis, length)?;
+            let factor = transform.factor(array.shape()[axis], is_inverse);
+            array = array.derive(complex_node(name, &array, axis, is_inverse, factor));
         }
-        Ok(self.derive(node))
+        Ok(restored(&array, &self.node.grid))
+    }
+
+    fn halved(&self, name: &'static str, transform: &Fourier) -> Result<Array<ComplexOf<T>>, ShapeError> {
+        let mut axes = transform.each(name, &self.shape())?;
+        let Some((axis, length)) = axes.pop() else { return Err(options::no_axes(name)) };
+        let array: Array<RealOf<T>> = self.derive(cast_node(RealOf::<T>::DATA_TYPE, &self.node));
+        let array = array.fitted(name, axis, length)?;
+        let factor = transform.factor(array.shape()[axis], false);
+        let halves: Array<ComplexOf<T>> = array.derive(real_node(name, &array, axis, factor));
+        let halves = halves.derive(halves.transformed(name, &transform.of(axes), false)?.node);
+        Ok(restored(&halves, &self.node.grid))
+    }
+
+    fn inverted(
+        &self,
+        name: &'static str,
+        transform: Fourier,
+        length: Option<usize>,
+    ) -> Result<Array<RealOf<T>>, ShapeError> {
+        let mut axes = transform.each(name, &self.shape())?;
+        let Some((axis, own_length)) = axes.pop() else { return Err(options::no_axes(name)) };
+        let array = self.transformed(name, &transform.of(axes), true)?;
+        let half = array.shape()[axis];
+        if half == 0 {
+            return Err(options::no_elements(name, axis, &self.shape()));
+        }
+        let length = length.or(own_length).unwrap_or(2 * (half - 1));
+        if length == 0 {
+            return Err(ShapeError::new(
+                ShapeErrorKind::Empty,
+                format!("{name} along axis {axis} of shape {:?} to no elements", self.shape()),
+            ));
+        }
+        let array: Array<ComplexOf<T>> =
+            array.derive(array.fitted(name, axis, Some((length / 2 + 1).min(half)))?.node);
+        let factor = transform.factor(length, true);
+        let node = halves_node(name, &array, axis, length, factor);
+        Ok(restored(&array.derive(node), &self.node.grid))
+    }
+
+    /// The first elements along an axis, or zeros after them, so that there are this many; all of them by default.
+    fn fitted(&self, name: &str, axis: usize, length: Option<usize>) -> Result<Self, ShapeError> {
+        let shape = self.shape();
+        match length.unwrap_or(shape[axis]) {
+            0 if length.is_none() => Err(options::no_elements(name, axis, &shape)),
+            0 => Err(ShapeError::new(
+                ShapeErrorKind::Empty,
+                format!("{name} along axis {axis} of shape {shape:?} to no elements"),
+            )),
+            length if length <= shape[axis] => Ok(self.split(&[length], axis).remove(0)),
+            length => Ok(self.pad(axis, 0, length - shape[axis], T::default())),
+        }
     }
 }
 
@@ -275,94 +362,4 @@ impl Client {
         let place = self.arange(0, (length / 2 + 1) as i64, 1, chunks);
         place.cast::<f64>() * (1.0 / (length as f64 * spacing))
     }
-}
-
-/// The array with an axis in one chunk. Empty chunks beside the one that has all elements are dropped.
-///
-/// # Errors
-///
-/// [`ShapeError`] if there is no such axis, it has no elements, or several chunks have some.
-fn joined(name: &str, node: &Arc<Node>, axis: usize) -> Result<Arc<Node>, ShapeError> {
-    let shape = node.shape();
-    let error = |kind, words: String| {
-        Err(ShapeError::new(kind, format!("{name} along axis {axis} of shape {shape:?}, {words}")))
-    };
-    let Some(chunks) = node.grid.0.get(axis) else {
-        return error(ShapeErrorKind::Axis, "which has no such axis".into());
-    };
-    let length = chunks.length();
-    match chunks.sizes().into_iter().filter(|size| *size > 0).count() {
-        0 => error(ShapeErrorKind::Empty, "which has no elements".into()),
-        1 => {
-            let mut grid = node.grid.clone();
-            grid.0[axis] = AxisChunks::regular(length, length);
-            Ok(node.rechunk(&grid))
-        }
-        count => error(
-            ShapeErrorKind::Chunks,
-            format!("which is cut into {count} chunks: rechunk axis {axis} into one chunk"),
-        ),
-    }
-}
-
-// These three are not generic, so that the transforms are compiled in this crate only.
-
-fn complex_node(name: &'static str, input: &Arc<Node>, axis: usize, is_inverse: bool) -> Arc<Node> {
-    match input.data_type {
-        DataType::Complex32 => complex_node_of::<f32>(name, input, axis, is_inverse),
-        _ => complex_node_of::<f64>(name, input, axis, is_inverse),
-    }
-}
-
-fn real_node(input: &Arc<Node>, axis: usize) -> Arc<Node> {
-    match input.data_type {
-        DataType::F32 => real_node_of::<f32>(input, axis),
-        _ => real_node_of::<f64>(input, axis),
-    }
-}
-
-fn of_halves_node(input: &Arc<Node>, axis: usize, length: usize) -> Arc<Node> {
-    match input.data_type {
-        DataType::Complex32 => of_halves_node_of::<f32>(input, axis, length),
-        _ => of_halves_node_of::<f64>(input, axis, length),
-    }
-}
-
-fn complex_node_of<R: Real + FftNum>(
-    name: &'static str,
-    input: &Arc<Node>,
-    axis: usize,
-    is_inverse: bool,
-) -> Arc<Node>
-where
-    Complex<R>: Element,
-{
-    custom_node(name, vec![Arc::clone(input)], input.grid.clone(), move |client, inputs| {
-        let blocks = inputs[0].typed::<Complex<R>>().into_iter().map(|block| (block, axis, is_inverse));
-        Ok(client.map(local::complex::<R>, blocks))
-    })
-}
-
-fn real_node_of<R: Real + FftNum>(input: &Arc<Node>, axis: usize) -> Arc<Node>
-where
-    Complex<R>: Element,
-{
-    let mut grid = input.grid.clone();
-    let half = grid.0[axis].length() / 2 + 1;
-    grid.0[axis] = AxisChunks::regular(half, half);
-    custom_node("rfft", vec![Arc::clone(input)], grid, move |client, inputs| {
-        Ok(client.map(local::real::<R>, inputs[0].typed::<R>().into_iter().map(|block| (block, axis))))
-    })
-}
-
-fn of_halves_node_of<R: Real + FftNum>(input: &Arc<Node>, axis: usize, length: usize) -> Arc<Node>
-where
-    Complex<R>: Element,
-{
-    let mut grid = input.grid.clone();
-    grid.0[axis] = AxisChunks::regular(length, length);
-    custom_node("irfft", vec![Arc::clone(input)], grid, move |client, inputs| {
-        let blocks = inputs[0].typed::<Complex<R>>().into_iter().map(|block| (block, axis, length));
-        Ok(client.map(local::of_halves::<R>, blocks))
-    })
 }

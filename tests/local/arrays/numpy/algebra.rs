@@ -6,21 +6,6 @@ use super::{
     value::{Value, on, on_two},
 };
 use maniple::array::einsum;
-#[cfg(feature = "fourier")]
-use maniple::{Array, array::Element};
-
-/// The array with an axis in one piece, as transforms want it.
-#[cfg(feature = "fourier")]
-fn whole<T: Element>(array: &Array<T>, axis: usize) -> Array<T> {
-    let mut chunks = array.chunks();
-    chunks[axis] = vec![array.shape()[axis]];
-    array.rechunk(chunks)
-}
-
-#[cfg(feature = "fourier")]
-fn whole_along<T: Element>(array: &Array<T>, axes: &[usize]) -> Array<T> {
-    axes.iter().fold(array.clone(), |array, axis| whole(&array, *axis))
-}
 
 /// The product of two arrays; `None` if there is none of this name.
 pub(super) fn product(step: &Step, x: &Value, y: &Value) -> Option<Built> {
@@ -51,15 +36,15 @@ pub(super) fn transform(step: &Step, x: &Value) -> Option<Built> {
     macro_rules! of_floats { ($x:ident => $code:expr) => { on!(x, [F32 F64 C32 C64], $x => $code) }; }
     let axes = step.sizes(0);
     Some(match step.operation.as_str() {
-        "fft" => of_floats!(x => whole(x, axes[0]).fft(axes[0])),
-        "ifft" => of_floats!(x => whole(x, axes[0]).ifft(axes[0])),
-        "rfft" => of_floats!(x => whole(x, axes[0]).rfft(axes[0])),
-        "fftn" => of_floats!(x => whole_along(x, &axes).fftn(&axes)),
-        "ifftn" => of_floats!(x => whole_along(x, &axes).ifftn(&axes)),
-        "rfftn" => of_floats!(x => whole_along(x, &axes).rfftn(&axes)),
+        "fft" => of_floats!(x => x.fft(axes[0])),
+        "ifft" => of_floats!(x => x.ifft(axes[0])),
+        "rfft" => of_floats!(x => x.rfft(axes[0])),
+        "fftn" => of_floats!(x => x.fftn(&axes)),
+        "ifftn" => of_floats!(x => x.ifftn(&axes)),
+        "rfftn" => of_floats!(x => x.rfftn(&axes)),
         "irfft" => {
             let length = (step.numbers[1] >= 0).then(|| step.size(1));
-            of_floats!(x => whole(x, axes[0]).irfft(axes[0], length))
+            of_floats!(x => x.irfft(axes[0], length))
         }
         "fftshift" => of_floats!(x => x.fftshift(&axes)),
         "ifftshift" => of_floats!(x => x.ifftshift(&axes)),
