@@ -41,18 +41,23 @@ pub use api::fourier::{Fourier, FourierNorm};
 #[cfg(feature = "linear-algebra")]
 pub use api::linear_algebra::{LeastSquares, Lu};
 pub use api::{
+    arrange::{Indexing, Pad, column_stack, dstack, meshgrid},
     blockwise::{BlockArgument, BlockArguments, BlockTuple, blockwise, map_blocks, try_blockwise},
     create::Random,
     derived::{hstack, vstack},
     groups::Groups,
     linear_algebra::{Norm, einsum, try_einsum},
+    masked::Masked,
     operators::{Operand, maximum, minimum, select},
     overlap::Boundary,
+    places::{ravel_multi_index, select_first},
+    quantile::QuantileMethod,
     reductions::Axes,
     search::Side,
     shape::{block, concatenate, stack, try_concatenate},
     together::Together,
     unique::Unique,
+    windows::{histogramdd, histogramdd_weighted},
 };
 pub use element::{DataType, Element, Float, Integer, Number, Ordered, Real};
 pub use graph::chunks::{Chunks, chunks};

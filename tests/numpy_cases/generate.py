@@ -1,6 +1,6 @@
 """Writes cases.lz4, NumPy's results of many programs: python tests/numpy_cases/generate.py [--seed N] [--output PATH]
 
-Needs the packages numpy and lz4. Each line is a program of one to six operations with its inputs and results as JSON;
+Needs the packages numpy, scipy and lz4. Each line is a program of one to six operations with its inputs and results as JSON;
 the first line has the seed and NumPy's version.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 
 import chains
 import families
+import more
 import shapes
 
 CHAINS = 5000
@@ -30,7 +31,8 @@ def cases(seed):
         yield from function(np.random.default_rng([seed, place]))
     yield from chains.chains(np.random.default_rng([seed, len(functions)]), CHAINS)
     # Families after the chains leave these as they are.
-    for place, function in enumerate([families.sets, families.groups, families.nan_quantiles]):
+    later = [families.sets, families.groups, families.nan_quantiles, *more.FAMILIES]
+    for place, function in enumerate(later):
         yield from function(np.random.default_rng([seed, len(functions) + 1 + place]))
 
 

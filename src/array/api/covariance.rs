@@ -9,6 +9,33 @@ use crate::array::{
 use ndarray::Ix0;
 
 impl<T: Element> Array<T> {
+    /// Returns central moments over some axes, the means of the distances from the mean to the power of `order`: SciPy's
+    /// `stats.moment`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.arange(0, 4, 1, 2);
+    /// assert_eq!(x.moment(2, 0).compute()?.sum(), 1.25);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn moment(&self, order: u32, axes: impl Into<Axes>) -> Array<T::Mean> {
+        let (axes, numbers) = (axes.into(), self.cast::<T::Mean>());
+        let means: Array<T::Mean> = self.mean_axis(axes.clone().keep());
+        let powers = (&numbers - means).pow(self.number_of(order));
+        powers.derive(powers.mean_axis(axes).node)
+    }
+
+    fn number_of(&self, number: u32) -> Array<T::Mean, Ix0> {
+        self.derive(constant(wide::<T::Mean>(f64::from(number))))
+    }
+
     /// The covariances of the rows, which are variables, over the columns, which are observations: NumPy's
     /// `cov`. `ddof` degrees of freedom are taken off the number of observations; NumPy takes 1. The result is
     /// a square matrix, Hermitian for complex elements; with too few observations it is infinite or NaN.

@@ -396,22 +396,27 @@ impl Random {
         self.generate(Distribution::Bernoulli { probability }, shape.into(), chunks.into())
     }
 
+    /// Names the stream of the next array.
+    pub(super) fn next_key(&self) -> Key {
+        let stream = self.streams.fetch_add(1, Ordering::Relaxed);
+        Key { generator: self.generator, seed: self.seed, stream }
+    }
+
     #[track_caller]
-    fn generate<T: Element>(
+    pub(super) fn generate<T: Element>(
         &self,
         distribution: Distribution,
         shape: Vec<usize>,
         chunks: Chunks,
     ) -> Array<T> {
-        let stream = self.streams.fetch_add(1, Ordering::Relaxed);
-        let key = Key { generator: self.generator, seed: self.seed, stream };
+        let key = self.next_key();
         self.client.generated(Generator::Random { distribution, key }, shape, chunks)
     }
 }
 
 /// Panics at the caller's line if a parameter of a distribution is not finite in the type of its numbers.
 #[track_caller]
-fn check_finite<T: Real>(function: &str, argument: &str, value: f64) {
+pub(super) fn check_finite<T: Real>(function: &str, argument: &str, value: f64) {
     let dtype = T::DATA_TYPE;
     let is_finite = real_of(wide::<T>(value)).is_finite();
     assert!(is_finite, "{function}: {argument} is {value:?}, it must be finite as {dtype}");

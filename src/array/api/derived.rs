@@ -11,12 +11,14 @@ use crate::{
 use ndarray::{Ix0, IxDyn};
 use std::borrow::Borrow;
 
-impl<T: Real> Array<T> {
+impl<T: Element> Array<T> {
     /// A number of the elements' type.
-    fn number(&self, value: f64) -> Array<T, Ix0> {
+    pub(super) fn number(&self, value: f64) -> Array<T, Ix0> {
         self.derive(cast_node(T::DATA_TYPE, &constant(value)))
     }
+}
 
+impl<T: Real> Array<T> {
     /// Where `|x - other| <= absolute + relative * |other|`, as NumPy's `isclose`; its defaults are `1e-5` and
     /// `1e-8`. Infinities of one sign are close, NaN is close to nothing.
     ///

@@ -1,7 +1,7 @@
 //! Elementwise operations, as users write them: operators, and methods with NumPy's names.
 
 use crate::array::{
-    Array, DataType, Dimensions, Element, Float, Number, Ordered, Real, ShapeError,
+    Array, DataType, Dimensions, Element, Float, Integer, Number, Ordered, Real, ShapeError,
     error::expect,
     graph::{
         chunks::Grid,
@@ -12,7 +12,7 @@ use crate::array::{
 use ndarray::{Ix0, IxDyn};
 use num_complex::Complex;
 use std::{
-    ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Rem, Sub},
+    ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Rem, Shl, Shr, Sub},
     sync::Arc,
 };
 
@@ -93,10 +93,10 @@ pub(crate) fn cast_node(data_type: DataType, input: &Arc<Node>) -> Arc<Node> {
     Node::new(data_type, input.grid.clone(), Kind::Cast(Arc::clone(input)))
 }
 
-type Joined<D, R, T> = <D as Join<<R as Operand<T>>::Dimensions>>::Output;
+pub(super) type Joined<D, R, T> = <D as Join<<R as Operand<T>>::Dimensions>>::Output;
 
 impl<T: Element, D: Dimensions> Array<T, D> {
-    fn unary<U: Element>(&self, operator: Unary) -> Array<U, D> {
+    pub(super) fn unary<U: Element>(&self, operator: Unary) -> Array<U, D> {
         self.derive(unary_node(operator, U::DATA_TYPE, &self.node))
     }
 
@@ -112,7 +112,11 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     }
 
     #[track_caller]
-    fn binary<U: Element, R: Operand<T>>(&self, operator: Binary, right: R) -> Array<U, Joined<D, R, T>>
+    pub(super) fn binary<U: Element, R: Operand<T>>(
+        &self,
+        operator: Binary,
+        right: R,
+    ) -> Array<U, Joined<D, R, T>>
     where
         D: Join<R::Dimensions>,
     {
@@ -258,6 +262,10 @@ methods! {
     real, Float, Unary Real -> T::Real;
     /// Imaginary parts.
     imag, Float, Unary Imaginary -> T::Real;
+    /// Whether the sign is minus, that of zero and NaN included: NumPy's `signbit`.
+    is_sign_negative, Real, Unary IsSignNegative -> bool;
+    /// The modified Bessel function of the first kind of order zero.
+    i0, Real, Unary BesselI0 -> T;
 
     /// Where the elements are equal; never NaN.
     eq, Element, Binary Equal -> bool;
@@ -287,6 +295,16 @@ methods! {
     hypot, Real, Binary Hypot -> T;
     /// The angle of the point (`other`, x) from the x axis, in radians.
     atan2, Real, Binary ArcTan2 -> T;
+    /// The elements moved by `other` bits to the left. Bits that leave are lost; no bit is left of a move by as many
+    /// bits as a number has, or by a negative count.
+    shift_left, Integer, Binary ShiftLeft -> T;
+    /// The elements moved by `other` bits to the right, negative ones rounded down. What is moved by as many bits as a
+    /// number has, or by a negative count, is 0, or -1 if it is negative.
+    shift_right, Integer, Binary ShiftRight -> T;
+    /// The elements with the sign of `other`.
+    copysign, Real, Binary CopySign -> T;
+    /// The next number of the type in the direction of `other`.
+    next_after, Real, Binary NextAfter -> T;
 }
 
 impl<T: Ordered, D: Dimensions> Array<T, D> {
@@ -429,6 +447,8 @@ operators! {
     BitAnd bitand Ordered And;
     BitOr bitor Ordered Or;
     BitXor bitxor Ordered Xor;
+    Shl shl Integer ShiftLeft;
+    Shr shr Integer ShiftRight;
 }
 
 impl<T: Number, D: Dimensions> Neg for Array<T, D> {
@@ -445,19 +465,23 @@ impl<T: Number, D: Dimensions> Neg for &Array<T, D> {
     }
 }
 
-impl<D: Dimensions> Not for Array<bool, D> {
-    type Output = Self;
-    fn not(self) -> Self {
-        self.unary(Unary::Not)
-    }
+macro_rules! not {
+    ($($T:ty),*) => { $(
+        impl<D: Dimensions> Not for Array<$T, D> {
+            type Output = Self;
+            fn not(self) -> Self {
+                self.unary(Unary::Not)
+            }
+        }
+        impl<D: Dimensions> Not for &Array<$T, D> {
+            type Output = Array<$T, D>;
+            fn not(self) -> Array<$T, D> {
+                self.unary(Unary::Not)
+            }
+        }
+    )* };
 }
-
-impl<D: Dimensions> Not for &Array<bool, D> {
-    type Output = Array<bool, D>;
-    fn not(self) -> Array<bool, D> {
-        self.unary(Unary::Not)
-    }
-}
+not!(bool, u8, u32, u64, i32, i64);
 
 macro_rules! scalars {
     ($($T:ty),*) => { $(

@@ -10,9 +10,11 @@ use crate::{
             order::{is_nan, order, ordered_bits, real_of_key},
             reduction::tree,
             reductions::FAN_IN,
+            shape::stack,
             statistics::add_counts,
         },
         graph::{
+            chunks::{AxisChunks, Grid},
             custom::custom_node,
             node::{Kind, Node},
             submitter::Submitter,
@@ -21,7 +23,7 @@ use crate::{
     },
     client::Future,
 };
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{ArrayD, ArrayView1, Axis, IxDyn};
 use serde::{Deserialize, Serialize};
 
 /// So few that the counts of a block are small, so many that there are few rounds.
@@ -51,7 +53,7 @@ impl<T: Real> Array<T> {
     /// ```
     #[track_caller]
     pub fn percentile(&self, percent: f64, axis: usize) -> Self {
-        self.quantile_of("percentile", quantile_of_percent("percentile", percent), axis, Nan::Propagates)
+        self.quantile_of("percentile", quantile_of_percent("percentile", percent).into(), axis)
     }
 
     /// As [`percentile`](Self::percentile), with `quantile` from 0 to 1.
@@ -62,7 +64,7 @@ impl<T: Real> Array<T> {
     #[track_caller]
     pub fn quantile(&self, quantile: f64, axis: usize) -> Self {
         check_quantile("quantile", quantile);
-        self.quantile_of("quantile", quantile, axis, Nan::Propagates)
+        self.quantile_of("quantile", quantile.into(), axis)
     }
 
     /// Returns the middle element of each lane along an axis; see [`percentile`](Self::percentile).
@@ -72,7 +74,7 @@ impl<T: Real> Array<T> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn median(&self, axis: usize) -> Self {
-        self.quantile_of("median", 0.5, axis, Nan::Propagates)
+        self.quantile_of("median", 0.5.into(), axis)
     }
 
     /// Returns the `percent`th percentile of the elements of each lane that are not NaN; NaN for a lane that has no
@@ -92,7 +94,8 @@ impl<T: Real> Array<T> {
     /// ```
     #[track_caller]
     pub fn nanpercentile(&self, percent: f64, axis: usize) -> Self {
-        self.quantile_of("nanpercentile", quantile_of_percent("nanpercentile", percent), axis, Nan::IsLeftOut)
+        let quantile = quantile_of_percent("nanpercentile", percent);
+        self.quantile_of("nanpercentile", Wanted { quantile, ..Wanted::WITHOUT_NAN }, axis)
     }
 
     /// As [`nanpercentile`](Self::nanpercentile), with `quantile` from 0 to 1.
@@ -103,7 +106,7 @@ impl<T: Real> Array<T> {
     #[track_caller]
     pub fn nanquantile(&self, quantile: f64, axis: usize) -> Self {
         check_quantile("nanquantile", quantile);
-        self.quantile_of("nanquantile", quantile, axis, Nan::IsLeftOut)
+        self.quantile_of("nanquantile", Wanted { quantile, ..Wanted::WITHOUT_NAN }, axis)
     }
 
     /// Returns the middle one of the elements of each lane that are not NaN; see
@@ -114,11 +117,67 @@ impl<T: Real> Array<T> {
     /// Panics if there is no such axis.
     #[track_caller]
     pub fn nanmedian(&self, axis: usize) -> Self {
-        self.quantile_of("nanmedian", 0.5, axis, Nan::IsLeftOut)
+        self.quantile_of("nanmedian", Wanted::WITHOUT_NAN, axis)
+    }
+
+    /// Returns several quantiles of each lane along an axis by one of NumPy's methods: an array with a first axis for
+    /// them, in the order that they are given in. Blocks of several lanes are sorted once.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis, there are no quantiles, or one is not from 0 to 1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use maniple::array::QuantileMethod;
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.arange(0, 10, 1, 3).cast::<f64>();
+    /// let y = x.quantiles(&[0.0, 0.25, 0.5], 0, QuantileMethod::Lower);
+    /// assert_eq!(y.compute()?.as_slice().unwrap(), [0.0, 2.0, 4.0]);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn quantiles(&self, quantiles: &[f64], axis: usize, method: QuantileMethod) -> Self {
+        self.quantiles_of("quantiles", quantiles, axis, Wanted { method, ..0.5.into() })
+    }
+
+    /// As [`quantiles`](Self::quantiles), of the elements of each lane that are not NaN.
+    ///
+    /// # Panics
+    ///
+    /// As [`quantiles`](Self::quantiles).
+    #[track_caller]
+    pub fn nanquantiles(&self, quantiles: &[f64], axis: usize, method: QuantileMethod) -> Self {
+        self.quantiles_of("nanquantiles", quantiles, axis, Wanted { method, ..Wanted::WITHOUT_NAN })
     }
 
     #[track_caller]
-    fn quantile_of(&self, name: &'static str, quantile: f64, axis: usize, nan: Nan) -> Self {
+    fn quantiles_of(&self, name: &'static str, quantiles: &[f64], axis: usize, wanted: Wanted) -> Self {
+        assert!(!quantiles.is_empty(), "{name}: quantiles are empty");
+        quantiles.iter().for_each(|quantile| check_quantile(name, *quantile));
+        let input = self.along(name, axis);
+        if input.grid.0[axis].count() > 1 || self.length(name, axis) == 0 {
+            let one = |quantile: &f64| self.quantile_of(name, Wanted { quantile: *quantile, ..wanted }, axis);
+            return stack(&quantiles.iter().map(one).collect::<Vec<_>>(), 0);
+        }
+        let count = AxisChunks::regular(quantiles.len(), quantiles.len());
+        let [mut grid, mut result] = [&input.grid, &self.node.grid].map(Grid::clone);
+        for grid in [&mut grid, &mut result] {
+            grid.0.remove(axis);
+            grid.0.insert(0, count.clone());
+        }
+        let quantiles = quantiles.to_vec();
+        let node = custom_node(name, vec![input], grid, move |client, inputs| {
+            let blocks = inputs[0].typed::<T>().into_iter();
+            let calls = blocks.map(|block| (block, quantiles.clone(), axis, wanted));
+            Ok(client.map(quantiles_block::<T>, calls))
+        });
+        self.derive(node.rechunk(&result))
+    }
+
+    #[track_caller]
+    fn quantile_of(&self, name: &'static str, of: Wanted, axis: usize) -> Self {
         let length = self.length(name, axis);
         let mut wanted = self.node.grid.clone();
         wanted.0.remove(axis);
@@ -133,7 +192,7 @@ impl<T: Real> Array<T> {
         let node = custom_node(name, vec![input], grid, move |client, inputs| {
             let (grid, blocks) = (&inputs[0].grid, inputs[0].typed::<T>());
             if grid.0[axis].count() == 1 {
-                let blocks = blocks.into_iter().map(|block| (block, quantile, axis, nan));
+                let blocks = blocks.into_iter().map(|block| (block, of, axis));
                 return Ok(client.map(quantile_block::<T>, blocks));
             }
             let lines = grid.lines(axis).into_iter().map(|line| {
@@ -143,7 +202,7 @@ impl<T: Real> Array<T> {
                     return client.submit(no_lanes::<T>, shape);
                 }
                 let line: Vec<_> = line.into_iter().map(|place| blocks[place].clone()).collect();
-                select(client, &line, quantile, nan, shape)
+                select(client, &line, of, shape)
             });
             Ok(lines.collect())
         });
@@ -169,6 +228,59 @@ enum Nan {
     IsLeftOut,
 }
 
+/// How a quantile is found that falls between two elements: NumPy's methods, of which the first nine are those of Hyndman
+/// and Fan, *Sample quantiles in statistical packages*, 1996.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum QuantileMethod {
+    /// `"inverted_cdf"`
+    InvertedCdf,
+    /// `"averaged_inverted_cdf"`
+    AveragedInvertedCdf,
+    /// `"closest_observation"`
+    ClosestObservation,
+    /// `"interpolated_inverted_cdf"`
+    InterpolatedInvertedCdf,
+    /// `"hazen"`
+    Hazen,
+    /// `"weibull"`
+    Weibull,
+    /// `"linear"`, which is the default.
+    #[default]
+    Linear,
+    /// `"median_unbiased"`
+    MedianUnbiased,
+    /// `"normal_unbiased"`
+    NormalUnbiased,
+    /// `"lower"`: of the two elements that [`Linear`](Self::Linear) lies between, the smaller one.
+    Lower,
+    /// `"higher"`: the larger one.
+    Higher,
+    /// `"midpoint"`: the mean of both.
+    Midpoint,
+    /// `"nearest"`: the nearer one; of two that are equally near, the one at an even place.
+    Nearest,
+}
+
+/// A quantile as it is asked for.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Wanted {
+    quantile: f64,
+    method: QuantileMethod,
+    nan: Nan,
+}
+
+impl Wanted {
+    /// The median of what is not NaN.
+    const WITHOUT_NAN: Self = Self { quantile: 0.5, method: QuantileMethod::Linear, nan: Nan::IsLeftOut };
+}
+
+impl From<f64> for Wanted {
+    fn from(quantile: f64) -> Self {
+        Self { quantile, method: QuantileMethod::Linear, nan: Nan::Propagates }
+    }
+}
+
 /// Between which two elements in order a quantile lies, and how far from the first one.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Place {
@@ -178,8 +290,39 @@ struct Place {
 }
 
 impl Place {
-    fn new(quantile: f64, length: usize) -> Self {
-        let place = quantile * length.saturating_sub(1) as f64;
+    fn new(wanted: Wanted, length: usize) -> Self {
+        use QuantileMethod::{
+            AveragedInvertedCdf, ClosestObservation, Hazen, Higher, InterpolatedInvertedCdf, InvertedCdf,
+            Linear, Lower, MedianUnbiased, Midpoint, Nearest, NormalUnbiased, Weibull,
+        };
+        let (n, quantile) = (length as f64, wanted.quantile);
+        let last = length.saturating_sub(1) as f64;
+        let linear = quantile * last;
+        let from = |alpha: f64, beta: f64| n * quantile + (alpha + quantile * (1.0 - alpha - beta)) - 1.0;
+        let place = match wanted.method {
+            InvertedCdf => (n * quantile - 1.0).ceil(),
+            AveragedInvertedCdf => {
+                let place = n * quantile - 1.0;
+                if place.fract() == 0.0 { place + 0.5 } else { place.ceil() }
+            }
+            // Of two that are equally near, the one that is even when places are counted from 1.
+            ClosestObservation => {
+                let place = n * quantile - 1.5;
+                let is_odd = place.floor().rem_euclid(2.0) == 1.0;
+                if place == place.floor() && is_odd { place } else { place.floor() + 1.0 }
+            }
+            InterpolatedInvertedCdf => from(0.0, 1.0),
+            Hazen => from(0.5, 0.5),
+            Weibull => from(0.0, 0.0),
+            Linear => linear,
+            MedianUnbiased => from(1.0 / 3.0, 1.0 / 3.0),
+            NormalUnbiased => from(0.375, 0.375),
+            Lower => linear.floor(),
+            Higher => linear.ceil(),
+            Midpoint => 0.5 * (linear.floor() + linear.ceil()),
+            Nearest => linear.round_ties_even(),
+        };
+        let place = place.clamp(0.0, last);
         Self { low: place.floor() as usize, high: place.ceil() as usize, fraction: place.fract() }
     }
 
@@ -206,21 +349,49 @@ fn between(low: f64, high: f64, fraction: f64) -> f64 {
     }
 }
 
-fn quantile_block<T: Real>(block: &ArrayD<T>, quantile: f64, axis: usize, nan: Nan) -> ArrayD<T> {
-    block.map_axis(Axis(axis), |lane| {
-        let mut values = lane.to_vec();
-        if nan == Nan::IsLeftOut {
-            values.retain(|value| !is_nan(value));
+fn quantile_block<T: Real>(block: &ArrayD<T>, wanted: Wanted, axis: usize) -> ArrayD<T> {
+    block.map_axis(Axis(axis), |lane| of_sorted(&sorted(lane, wanted.nan), wanted))
+}
+
+/// As [`quantile_block`] for several quantiles, which become the first axis.
+fn quantiles_block<T: Real>(
+    block: &ArrayD<T>,
+    quantiles: Vec<f64>,
+    axis: usize,
+    wanted: Wanted,
+) -> ArrayD<T> {
+    let mut shape = block.shape().to_vec();
+    shape.remove(axis);
+    let mut results = vec![T::default(); quantiles.len() * shape.iter().product::<usize>()];
+    let count = results.len() / quantiles.len();
+    for (place, lane) in block.lanes(Axis(axis)).into_iter().enumerate() {
+        let values = sorted(lane, wanted.nan);
+        for (number, quantile) in quantiles.iter().enumerate() {
+            results[number * count + place] = of_sorted(&values, Wanted { quantile: *quantile, ..wanted });
         }
-        values.sort_unstable_by(order);
-        match values.last() {
-            Some(last) if !is_nan(last) => {
-                let place = Place::new(quantile, values.len());
-                place.between(real_of(values[place.low]), real_of(values[place.high]))
-            }
-            _ => wide(f64::NAN),
+    }
+    shape.insert(0, quantiles.len());
+    ArrayD::from_shape_vec(IxDyn(&shape), results).expect("an element for each place")
+}
+
+/// The elements of a lane that count, in order.
+fn sorted<T: Real>(lane: ArrayView1<'_, T>, nan: Nan) -> Vec<T> {
+    let mut values = lane.to_vec();
+    if nan == Nan::IsLeftOut {
+        values.retain(|value| !is_nan(value));
+    }
+    values.sort_unstable_by(order);
+    values
+}
+
+fn of_sorted<T: Real>(values: &[T], wanted: Wanted) -> T {
+    match values.last() {
+        Some(last) if !is_nan(last) => {
+            let place = Place::new(wanted, values.len());
+            place.between(real_of(values[place.low]), real_of(values[place.high]))
         }
-    })
+        _ => wide(f64::NAN),
+    }
 }
 
 /// What is known of two elements after some rounds.
@@ -254,20 +425,19 @@ impl Search {
 fn select<T: Real>(
     client: &Submitter<'_>,
     blocks: &[Future<ArrayD<T>>],
-    quantile: f64,
-    nan: Nan,
+    wanted: Wanted,
     shape: Vec<usize>,
 ) -> Future<ArrayD<T>> {
     let add = |client: &Submitter<'_>, counts| {
         tree(client, vec![counts], FAN_IN, |client, parts| client.map(add_counts::<i64>, parts)).remove(0)
     };
-    let lengths = client.map(count_elements::<T>, blocks.iter().map(|block| (block, nan)));
-    let mut search = client.submit(begin, (add(client, lengths), quantile));
+    let lengths = client.map(count_elements::<T>, blocks.iter().map(|block| (block, wanted.nan)));
+    let mut search = client.submit(begin, (add(client, lengths), wanted));
     for _ in 0..KEY_BITS.div_ceil(DIGIT_BITS) {
         let counts = client.map(count_digits::<T>, blocks.iter().map(|block| (block, &search)));
         search = client.submit(narrow, (&search, add(client, counts)));
     }
-    client.submit(found::<T>, (search, nan, shape))
+    client.submit(found::<T>, (search, wanted.nan, shape))
 }
 
 /// How many elements of a block a quantile is taken of.
@@ -276,8 +446,8 @@ fn count_elements<T: Real>(block: &ArrayD<T>, nan: Nan) -> ArrayD<i64> {
     ArrayD::from_elem(IxDyn(&[1]), count as i64)
 }
 
-fn begin(length: &ArrayD<i64>, quantile: f64) -> Search {
-    let place = Place::new(quantile, length.sum() as usize);
+fn begin(length: &ArrayD<i64>, wanted: Wanted) -> Search {
+    let place = Place::new(wanted, length.sum() as usize);
     let elements = [place.low, place.high].map(|before| Candidate { bits: 0, before: before as i64 });
     Search { place, known_bits: 0, elements, has_nan: false }
 }

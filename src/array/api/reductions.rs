@@ -280,20 +280,45 @@ impl<T: Element, D: Dimensions> Array<T, D> {
     }
 }
 
+/// The real numbers that the mean of such elements consists of.
+type RealOf<T> = <<T as Element>::Mean as Float>::Real;
+
+impl<T: Element, D: Dimensions> Array<T, D> {
+    /// The variance, or its root. That of complex numbers is the sum of those of both parts.
+    #[track_caller]
+    fn spread<E: Dimensions>(
+        &self,
+        skip_nan: bool,
+        is_deviation: bool,
+        axes: &Axes,
+        ddof: f64,
+    ) -> Array<RealOf<T>, E> {
+        let numbers = self.cast::<T::Mean>();
+        if T::Mean::DATA_TYPE == RealOf::<T>::DATA_TYPE {
+            let numbers: Array<RealOf<T>, D> = self.derive(numbers.node);
+            return numbers.reduce(Reduction::Variance { ddof, skip_nan, is_deviation }, axes);
+        }
+        let reduction = Reduction::Variance { ddof, skip_nan, is_deviation: false };
+        let part = |part: Array<RealOf<T>, D>| -> Array<RealOf<T>> { part.reduce(reduction, axes) };
+        let sum = part(numbers.real()) + part(numbers.imag());
+        let spread = if is_deviation { sum.sqrt() } else { sum };
+        self.derive(spread.node)
+    }
+}
+
 macro_rules! spreads {
-    ($($(#[$doc:meta])* $name:ident $name_ddof:ident $name_axis:ident $name_axis_ddof:ident: $skip_nan:expr, $is_deviation:expr;)*) => {
-        impl<T: Real, D: Dimensions> Array<T, D> { $(
+    ($($Trait:ident $(#[$doc:meta])* $name:ident $name_ddof:ident $name_axis:ident $name_axis_ddof:ident: $skip_nan:expr, $is_deviation:expr;)*) => { $(
+        impl<T: $Trait, D: Dimensions> Array<T, D> {
             $(#[$doc])*
             /// Over all axes, divided by the count of elements, as NumPy does by default.
-            pub fn $name(&self) -> Array<T, Ix0> {
+            pub fn $name(&self) -> Array<RealOf<T>, Ix0> {
                 self.$name_ddof(0.0)
             }
 
             $(#[$doc])*
             /// Over all axes; `ddof` degrees of freedom are subtracted from the count.
-            pub fn $name_ddof(&self, ddof: f64) -> Array<T, Ix0> {
-                let reduction = Reduction::Variance { ddof, skip_nan: $skip_nan, is_deviation: $is_deviation };
-                self.reduce(reduction, &Axes::all())
+            pub fn $name_ddof(&self, ddof: f64) -> Array<RealOf<T>, Ix0> {
+                self.spread($skip_nan, $is_deviation, &Axes::all(), ddof)
             }
 
             $(#[$doc])*
@@ -303,7 +328,7 @@ macro_rules! spreads {
             ///
             /// Panics if there is no such axis.
             #[track_caller]
-            pub fn $name_axis(&self, axes: impl Into<Axes>) -> Array<T> {
+            pub fn $name_axis(&self, axes: impl Into<Axes>) -> Array<RealOf<T>> {
                 self.$name_axis_ddof(axes, 0.0)
             }
 
@@ -314,29 +339,33 @@ macro_rules! spreads {
             ///
             /// Panics if there is no such axis.
             #[track_caller]
-            pub fn $name_axis_ddof(&self, axes: impl Into<Axes>, ddof: f64) -> Array<T> {
-                let reduction = Reduction::Variance { ddof, skip_nan: $skip_nan, is_deviation: $is_deviation };
-                self.reduce(reduction, &axes.into())
+            pub fn $name_axis_ddof(&self, axes: impl Into<Axes>, ddof: f64) -> Array<RealOf<T>> {
+                self.spread($skip_nan, $is_deviation, &axes.into(), ddof)
             }
-        )* }
-    };
+        }
+    )* };
 }
 
 spreads! {
-    /// Returns the variance of the elements.
+    Element
+    /// Returns the variance of the elements: in 64 bits for integers, and of complex numbers the mean of the squared
+    /// magnitudes of their distances from the mean.
     var var_ddof var_axis var_axis_ddof: false, false;
-    /// Returns the standard deviation of the elements.
+    Element
+    /// Returns the standard deviation of the elements, the root of their [variance](Self::var).
     ///
     /// ```
     /// # maniple::Runtime::builder().execute(|client| {
-    /// let x = client.arange(1, 5, 1, 2).cast::<f64>();
+    /// let x = client.arange(1, 5, 1, 2);
     /// assert_eq!(x.std().compute()?, 1.25f64.sqrt());
     /// assert_eq!(x.std_ddof(1.0).compute()?, (5.0f64 / 3.0).sqrt());
     /// # Ok(()) }).unwrap();
     /// ```
     std std_ddof std_axis std_axis_ddof: false, true;
+    Real
     /// Returns the variance of the elements that are not NaN.
     nanvar nanvar_ddof nanvar_axis nanvar_axis_ddof: true, false;
+    Real
     /// Returns the standard deviation of the elements that are not NaN.
     nanstd nanstd_ddof nanstd_axis nanstd_axis_ddof: true, true;
 }

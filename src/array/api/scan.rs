@@ -5,6 +5,7 @@ use crate::{
         Array, Dimensions, Element, Float, Number, Real,
         api::{
             create::one,
+            index::view_node,
             operators::{binary_node, cast_node, constant},
             shape::concatenate,
         },
@@ -54,6 +55,16 @@ impl<T: Element, D: Dimensions> Array<T, D> {
         self.derive(scan_node(&self.node, axis, true, T::Sum::DATA_TYPE))
     }
 
+    /// Returns running sums over all elements in C order, along one axis: NumPy's `cumsum` without an axis.
+    pub fn cumsum_flat(&self) -> Array<T::Sum> {
+        self.ravel().cumsum(0)
+    }
+
+    /// Returns running products over all elements in C order, along one axis: NumPy's `cumprod` without an axis.
+    pub fn cumprod_flat(&self) -> Array<T::Sum> {
+        self.ravel().cumprod(0)
+    }
+
     fn stretch(&self, axis: usize, start: usize, count: usize) -> Array<T> {
         self.select_axis(axis, Selection::Range { start, step: 1, count })
     }
@@ -91,6 +102,93 @@ impl<T: Number, D: Dimensions> Array<T, D> {
     pub fn diff(&self, axis: usize) -> Array<T> {
         let count = self.length("diff", axis).saturating_sub(1);
         self.stretch(axis, 1.min(self.length("diff", axis)), count) - self.stretch(axis, 0, count)
+    }
+}
+
+impl<T: Number> Array<T> {
+    /// Returns the differences of neighbours along an axis, `count` times over: NumPy's `diff` with `n`. The axis becomes
+    /// shorter by `count`, but no shorter than 0.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let squares = client.arange(0, 5, 1, 2).square();
+    /// assert_eq!(squares.diff_n(0, 2).compute()?.as_slice().unwrap(), [2, 2, 2]);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn diff_n(&self, axis: usize, count: usize) -> Self {
+        self.length("diff_n", axis);
+        (0..count).fold(self.clone(), |array, _| array.diff(axis))
+    }
+
+    /// Returns the differences of neighbours among all elements in C order: NumPy's `ediff1d`.
+    pub fn ediff1d(&self) -> Self {
+        self.ravel().diff(0)
+    }
+}
+
+impl<T: Float> Array<T> {
+    /// As [`gradient`](Self::gradient), where neighbours are `spacing` apart.
+    ///
+    /// # Panics
+    ///
+    /// As [`gradient`](Self::gradient).
+    #[track_caller]
+    pub fn gradient_spaced(&self, axis: usize, spacing: f64) -> Self {
+        let spacing = constant(crate::array::kernel::operators::wide::<T>(spacing));
+        let slopes = self.gradient(axis);
+        slopes.derive(expect(
+            "gradient_spaced",
+            binary_node(Binary::Divide, T::DATA_TYPE, Arc::clone(&slopes.node), spacing),
+        ))
+    }
+
+    /// As [`gradient`](Self::gradient), where elements lie at these coordinates along the axis. The slope at an element
+    /// inside is the mean of those to both neighbours, each weighted by the distance to the other one (Fornberg 1988), as
+    /// in NumPy.
+    ///
+    /// # Panics
+    ///
+    /// As [`gradient`](Self::gradient), and if there is not one coordinate for each element along the axis.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.arange(0, 5, 1, 2).cast::<f64>().square();
+    /// let slopes = (&x * 3.0).gradient_at(0, &x);
+    /// assert_eq!(slopes.compute()?.as_slice().unwrap(), [3.0; 5]);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn gradient_at(&self, axis: usize, coordinates: &Array<T::Real>) -> Self {
+        let (shape, count) = (coordinates.shape(), self.length("gradient_at", axis));
+        assert!(
+            shape == [count],
+            "gradient_at: coordinates have the shape {shape:?}, there must be one for each of {count} elements"
+        );
+        assert!(
+            count >= 2,
+            "gradient_at: axis {axis} of shape {:?} has {count} elements, it must have at least 2",
+            self.shape()
+        );
+        let place: Vec<Option<usize>> = (0..self.ndim()).map(|own| (own == axis).then_some(0)).collect();
+        let steps = coordinates.diff(0);
+        let steps: Self = steps.derive::<T::Real, ndarray::IxDyn>(view_node(&steps.node, &place)).cast::<T>();
+        let slopes = self.diff(axis) / &steps;
+        // The slopes on both sides of an element, each weighed by the distance on the other side.
+        let (before, after) = (steps.stretch(axis, 0, count - 2), steps.stretch(axis, 1, count - 2));
+        let both = &before + &after;
+        let inside = (slopes.stretch(axis, 0, count - 2) * &after
+            + slopes.stretch(axis, 1, count - 2) * &before)
+            / both;
+        concatenate(&[slopes.stretch(axis, 0, 1), inside, slopes.stretch(axis, count - 2, 1)], axis)
     }
 }
 

@@ -76,18 +76,7 @@ impl<T: Ordered> Array<T> {
     /// ```
     #[track_caller]
     pub fn histogram(&self, bins: usize, low: f64, high: f64) -> (Array<i64>, Vec<f64>) {
-        assert!(bins > 0, "histogram: bins is 0, it must be at least 1");
-        let is_range = low.is_finite() && high.is_finite() && low < high;
-        assert!(
-            is_range,
-            "histogram: low is {low:?} and high is {high:?}, they must be finite and low below high"
-        );
-        let edges = bin_edges::<T>(bins, low, high);
-        assert!(
-            edges.is_sorted_by(|a, b| a < b),
-            "histogram: bins is {bins}, which is too many: two edges between {low:?} and {high:?} are the same {}",
-            T::DATA_TYPE
-        );
+        let edges = edges::<T>("histogram", bins, low, high);
         let grid = Grid(vec![AxisChunks::regular(bins, bins)]);
         let own_edges = edges.clone();
         let node = custom_node("histogram", vec![Arc::clone(&self.node)], grid, move |client, inputs| {
@@ -178,6 +167,25 @@ fn top_block<T: Ordered>(block: &ArrayD<T>, axis: usize, count: usize) -> ArrayD
         top.iter_mut().zip(values).for_each(|(place, value)| *place = value);
     }
     top
+}
+
+/// The edges of equal bins of elements of this type.
+///
+/// # Panics
+///
+/// Panics if there are no bins, the range is infinite, empty or not a number, or two edges are the same.
+#[track_caller]
+pub(super) fn edges<T: Element>(name: &str, bins: usize, low: f64, high: f64) -> Vec<f64> {
+    assert!(bins > 0, "{name}: bins is 0, it must be at least 1");
+    let is_range = low.is_finite() && high.is_finite() && low < high;
+    assert!(is_range, "{name}: low is {low:?} and high is {high:?}, they must be finite and low below high");
+    let edges = bin_edges::<T>(bins, low, high);
+    assert!(
+        edges.is_sorted_by(|a, b| a < b),
+        "{name}: bins is {bins}, which is too many: two edges between {low:?} and {high:?} are the same {}",
+        T::DATA_TYPE
+    );
+    edges
 }
 
 /// The edges of equal bins as NumPy's `linspace` makes them, rounded to the type of the elements if that is

@@ -3,7 +3,7 @@
 use crate::array::{
     element::{Elements, Sealed, with_type},
     kernel::operators::{Cast, Wide},
-    random::{self, Key, Source},
+    random::{self, Key, Rejection, Source},
 };
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -120,6 +120,21 @@ pub(crate) enum Distribution {
     Bernoulli {
         probability: f64,
     },
+    Gamma {
+        shape: f64,
+        scale: f64,
+    },
+    Beta {
+        a: f64,
+        b: f64,
+    },
+    Poisson {
+        mean: f64,
+    },
+    Binomial {
+        count: u64,
+        probability: f64,
+    },
 }
 
 impl Distribution {
@@ -131,7 +146,22 @@ impl Distribution {
             Self::Integers { .. } => "integers",
             Self::Permutation { .. } => "permutation",
             Self::Bernoulli { .. } => "bernoulli",
+            Self::Gamma { .. } => "gamma",
+            Self::Beta { .. } => "beta",
+            Self::Poisson { .. } => "poisson",
+            Self::Binomial { .. } => "binomial",
         }
+    }
+
+    /// The same as a distribution that takes draws one after the other, and what its elements are multiplied by.
+    pub(crate) fn rejection(self) -> Option<(Rejection, f64)> {
+        Some(match self {
+            Self::Gamma { shape, scale } => (Rejection::Gamma(shape), scale),
+            Self::Beta { a, b } => (Rejection::Beta(a, b), 1.0),
+            Self::Poisson { mean } => (Rejection::Poisson(mean), 1.0),
+            Self::Binomial { count, probability } => (Rejection::Binomial(count, probability), 1.0),
+            _ => return None,
+        })
     }
 
     /// Writes the numbers of the elements at `first`, `first + stride` ...
@@ -175,6 +205,13 @@ impl Distribution {
 
     /// Writes the numbers of the elements from `first` on.
     fn fill(self, source: &mut Source, first: u64, output: &mut Elements, range: Range<usize>) {
+        if let Some((rejection, factor)) = self.rejection() {
+            let key = source.key();
+            write(output, range, |place| {
+                Wide::Real(rejection.element(key, first.wrapping_add(place as u64)) * factor)
+            });
+            return;
+        }
         match output {
             Elements::F32(output) => self.fill_f32(source, first, &mut output[range]),
             Elements::F64(output) => self.fill_f64(source, first, &mut output[range]),

@@ -51,6 +51,12 @@ pub(crate) enum Unary {
     Real,
     Imaginary,
     Conjugate,
+    IsSignNegative,
+    /// The fraction of a number that is this times a power of two: from 1/2 to below 1, or zero.
+    Fraction,
+    /// The exponent of that power.
+    Exponent,
+    BesselI0,
 }
 
 /// An operation on two arrays.
@@ -78,6 +84,14 @@ pub(crate) enum Binary {
     And,
     Or,
     Xor,
+    ShiftLeft,
+    ShiftRight,
+    /// What a quotient that is rounded towards zero leaves.
+    TruncatedRemainder,
+    CopySign,
+    NextAfter,
+    /// Times two to the power of the other one.
+    Scale,
 }
 
 impl Unary {
@@ -93,6 +107,9 @@ impl Unary {
             Self::Truncate => "trunc",
             Self::Imaginary => "imag",
             Self::Conjugate => "conj",
+            Self::IsSignNegative => "is_sign_negative",
+            Self::Fraction | Self::Exponent => "frexp",
+            Self::BesselI0 => "i0",
             _ => return format!("{self:?}").to_lowercase(),
         };
         name.into()
@@ -109,6 +126,11 @@ impl Binary {
             Self::NotEqual => "not_equal",
             Self::LessEqual => "less_equal",
             Self::GreaterEqual => "greater_equal",
+            Self::ShiftLeft => "shift_left",
+            Self::ShiftRight => "shift_right",
+            Self::TruncatedRemainder => "fmod",
+            Self::NextAfter => "next_after",
+            Self::Scale => "ldexp",
             _ => return format!("{self:?}").to_lowercase(),
         };
         name.into()
@@ -268,6 +290,17 @@ macro_rules! integers {
                     Binary::And => pairs(left, right, output, |a: $T, b| a & b),
                     Binary::Or => pairs(left, right, output, |a: $T, b| a | b),
                     Binary::Xor => pairs(left, right, output, |a: $T, b| a ^ b),
+                    // No bit is left of those that are moved further than a number is wide, or by less than no places.
+                    Binary::ShiftLeft => pairs(left, right, output, |a: $T, b| {
+                        u32::try_from(b).ok().and_then(|places| a.checked_shl(places)).unwrap_or(0)
+                    }),
+                    Binary::ShiftRight => pairs(left, right, output, |a: $T, b| {
+                        let places = u32::try_from(b).unwrap_or(<$T>::BITS).min(<$T>::BITS);
+                        a >> (places / 2) >> (places - places / 2).min(<$T>::BITS - 1)
+                    }),
+                    Binary::TruncatedRemainder => {
+                        pairs(left, right, output, |a: $T, b| if b == 0 { 0 } else { a.wrapping_rem(b) });
+                    }
                     _ => return false,
                 }
                 true
@@ -337,6 +370,8 @@ macro_rules! floats {
                     Unary::IsNan => each(input, bools(output), |a: $T| a.is_nan()),
                     Unary::IsInfinite => each(input, bools(output), |a: $T| a.is_infinite()),
                     Unary::IsFinite => each(input, bools(output), |a: $T| a.is_finite()),
+                    Unary::IsSignNegative => each(input, bools(output), |a: $T| a.is_sign_negative()),
+                    Unary::Exponent => each(input, i32::vector_mut(output), |a: $T| libm::frexp(a.into()).1),
                     _ => return unary_float(operator, input, Self::vector_mut(output)),
                 }
                 return true;
@@ -377,6 +412,8 @@ macro_rules! floats {
                         Unary::Truncate => each(input, output, |a: $T| a.trunc()),
                         Unary::Real | Unary::Conjugate => output.copy_from_slice(input),
                         Unary::Imaginary => output.fill(0.0),
+                        Unary::Fraction => each(input, output, |a: $T| libm::frexp(a.into()).0 as $T),
+                        Unary::BesselI0 => Math::i0(input, output),
                         _ => return false,
                     }
                     true
@@ -401,6 +438,21 @@ macro_rules! floats {
                     Binary::Maximum => pairs(left, right, output, |a: $T, b| if a > b || a.is_nan() { a } else { b }),
                     Binary::FMinimum => pairs(left, right, output, |a: $T, b| if a <= b || b.is_nan() { a } else { b }),
                     Binary::FMaximum => pairs(left, right, output, |a: $T, b| if a >= b || b.is_nan() { a } else { b }),
+                    Binary::TruncatedRemainder => pairs(left, right, output, |a: $T, b| a % b),
+                    Binary::CopySign => pairs(left, right, output, |a: $T, b| a.copysign(b)),
+                    Binary::NextAfter => pairs(left, right, output, |a: $T, b| {
+                        if a.is_nan() || b.is_nan() {
+                            a + b
+                        } else if a == b {
+                            b
+                        } else if a < b {
+                            a.next_up()
+                        } else {
+                            a.next_down()
+                        }
+                    }),
+                    // Once rounded: a scaled `f32` is exact in 64 bits, unless its exponent is far out of range.
+                    Binary::Scale => pairs(left, right, output, |a: $T, b| libm::scalbn(a.into(), b as i32) as $T),
                     _ => return false,
                 }
                 true

@@ -91,7 +91,7 @@ fn reduce(x: f64) -> (i64, f64, f64) {
 }
 
 #[inline(always)]
-pub(super) fn exp(x: f64) -> f64 {
+pub(crate) fn exp(x: f64) -> f64 {
     let (n, r, rest) = reduce(x.clamp(LEAST, MOST));
     exp_reduced(n, r, rest)
 }

@@ -115,7 +115,7 @@ fn ln_1p_sum(x: f64, rest: f64) -> f64 {
 }
 
 #[inline(always)]
-pub(super) fn ln_1p(x: f64) -> f64 {
+pub(crate) fn ln_1p(x: f64) -> f64 {
     let one = 1.0 + x;
     of_special(one, ln_1p_sum(x, 0.0)).copysign(x)
 }

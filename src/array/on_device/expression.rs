@@ -82,7 +82,9 @@ fn real(operator: Unary, own: &str, a: &str) -> Option<String> {
         Unary::Reciprocal => return Some(format!("1 / {a}")),
         Unary::Real | Unary::Conjugate => return Some(a.into()),
         Unary::Imaginary => return Some(format!("({own})0")),
-        Unary::Not => return None,
+        Unary::Not | Unary::IsSignNegative | Unary::Fraction | Unary::Exponent | Unary::BesselI0 => {
+            return None;
+        }
         Unary::Absolute => "fabs",
         Unary::SquareRoot => "sqrt",
         Unary::CubeRoot => "cbrt",

@@ -124,8 +124,12 @@ fn lacking(scope: &Scope) -> Option<String> {
             return Some(format!("{}", step.data_type));
         }
         match &step.operation {
-            Operation::Generated { generator: Generator::Random { distribution, .. }, .. } => {
-                matches!(distribution, Distribution::Permutation { .. }).then(|| "permutation".into())
+            Operation::Generated {
+                generator: generator @ Generator::Random { distribution, .. }, ..
+            } => {
+                let is_lacking = matches!(distribution, Distribution::Permutation { .. })
+                    || distribution.rejection().is_some();
+                is_lacking.then(|| generator.name().into())
             }
             Operation::Unary(operator, a) => expression::unary(*operator, type_of(*a), "a")
                 .is_none()

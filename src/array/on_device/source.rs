@@ -362,7 +362,11 @@ impl Printer {
                 let below = format!("below({draw}, {index}, {span}, {least}, {})", self.key(key));
                 return format!("({own_type})(({wide}){start} + ({wide}){below})");
             }
-            Distribution::Permutation { .. } => unreachable!("a permutation is not for devices"),
+            Distribution::Permutation { .. }
+            | Distribution::Gamma { .. }
+            | Distribution::Beta { .. }
+            | Distribution::Poisson { .. }
+            | Distribution::Binomial { .. } => unreachable!("{distribution:?} is not for devices"),
         };
         if (factor, offset) == (1.0, 0.0) {
             return value;

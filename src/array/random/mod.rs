@@ -13,12 +13,14 @@
 mod integers;
 mod permutation;
 mod philox;
+mod rejection;
 mod xoshiro;
 
 #[cfg(test)]
 pub(crate) use integers::integers;
 pub(crate) use integers::{Integer, integers_from};
 pub(crate) use permutation::Permutation;
+pub(crate) use rejection::{Rejection, multinomial};
 
 use super::math;
 use xoshiro::Xoshiro;

@@ -4,9 +4,13 @@
 //! factorization they are therefore kept transposed: a block of shape (columns, rows) is the matrix as
 //! `faer` wants it, and nothing is copied.
 
-use crate::array::{Float, element::sealed::Field};
+use crate::array::{
+    Float,
+    element::sealed::Field,
+    kernel::operators::{real_of, wide},
+};
 use faer::{
-    Accum, Conj, MatMut, MatRef, Par,
+    Accum, Conj, MatMut, MatRef, Par, Side,
     dyn_stack::{MemBuffer, MemStack},
     linalg::{
         cholesky::llt::factor::{LltError, cholesky_in_place, cholesky_in_place_scratch},
@@ -186,6 +190,23 @@ pub(super) fn subtract_product<T: Float>(
 ) {
     let minus_one = bytemuck::cast::<T, Local<T>>(T::zero() - T::one());
     matmul(target, Accum::Add, left, right, minus_one, Par::Seq);
+}
+
+/// The eigenvalues of a Hermitian matrix in ascending order, as a row, and its eigenvectors as columns. As by LAPACK, only
+/// the lower triangle is read, and only the real part of the diagonal.
+///
+/// # Panics
+///
+/// Panics if an element is infinite or NaN, or the iteration does not converge.
+pub(super) fn eigh<T: Float>(matrix: &ArrayD<T>) -> [ArrayD<T>; 2] {
+    let mut matrix = flip(rows(matrix).view());
+    matrix.diag_mut().mapv_inplace(|value| wide(real_of(value)));
+    let matrix = CowArray::from(matrix);
+    let matrix = transposed(&matrix);
+    assert!(matrix.is_all_finite(), "a matrix with infinite elements or NaN has no eigenvalues");
+    let factors = matrix.self_adjoint_eigen(Side::Lower).expect("the eigenvalue decomposition converges");
+    let values = factors.S().column_vector().transpose().as_mat();
+    [to_array::<T>(values), to_array::<T>(factors.U())]
 }
 
 /// The thin factors: U, the singular values as a row, and the conjugate transpose of V.

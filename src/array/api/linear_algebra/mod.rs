@@ -7,6 +7,7 @@
 //! - `product`: the tasks of such a product. - `diagonal`: diagonals, and matrices made of them.
 //! - `norm`: norms of any order.
 //! - `qr`: tall matrices by a tree of row blocks, others by block columns. - `svd`: through QR.
+//! - `spectral`: eigenvalues, and functions of matrices.
 //! - `cholesky`, `lu`, `triangular`: by block columns. - `columns`: what these share.
 //! - `local`: factorizations of one matrix.
 //!
@@ -28,6 +29,8 @@ mod local;
 mod lu;
 #[cfg(feature = "linear-algebra")]
 mod qr;
+#[cfg(feature = "linear-algebra")]
+mod spectral;
 #[cfg(feature = "linear-algebra")]
 mod svd;
 #[cfg(feature = "linear-algebra")]

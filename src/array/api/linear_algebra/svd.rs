@@ -130,21 +130,8 @@ impl<T: Float> Array<T> {
         let (own, other) = (self.shape(), right.shape());
         let is_fit = matches!(other.len(), 1 | 2) && other[0] == rows;
         assert!(is_fit, "lstsq of shapes {own:?} and {other:?}, which do not fit");
-        let precision = match <T::Real as Element>::DATA_TYPE {
-            DataType::F32 => f64::from(f32::EPSILON),
-            _ => f64::EPSILON,
-        };
-        let cutoff = cutoff.unwrap_or(precision * rows.max(columns) as f64);
-        let cutoff: Array<T::Real> = self.derive(constant(wide::<T::Real>(cutoff)));
         let (u, values, v) = self.svd();
-        // Of no values there is no largest one.
-        let is_kept = match values.size() {
-            0 => values.is_nan(),
-            _ => values.gt(values.max() * cutoff),
-        };
-        let inputs = vec![is_kept.node.clone(), values.recip().node, constant(T::Real::default())];
-        let inverse: Array<T::Real> =
-            self.derive(expect("lstsq", select_node(<T::Real as Element>::DATA_TYPE, inputs)));
+        let (is_kept, inverse) = Self::inverse_values(&values, cutoff, rows.max(columns));
         let inverse = match other.len() {
             1 => inverse.cast::<T>(),
             _ => inverse.cast::<T>().expand_dims(1),
@@ -157,6 +144,29 @@ impl<T: Float> Array<T> {
             rank: is_kept.count_nonzero(),
             singular_values: values,
         }
+    }
+
+    /// Which singular values count, and one over each of them; zero for the others. `None` is the precision times the
+    /// longer axis.
+    pub(super) fn inverse_values(
+        values: &Array<T::Real>,
+        cutoff: Option<f64>,
+        longer: usize,
+    ) -> (Array<bool>, Array<T::Real>) {
+        let precision = match <T::Real as Element>::DATA_TYPE {
+            DataType::F32 => f64::from(f32::EPSILON),
+            _ => f64::EPSILON,
+        };
+        let cutoff = cutoff.unwrap_or(precision * longer as f64);
+        let cutoff: Array<T::Real> = values.derive(constant(wide::<T::Real>(cutoff)));
+        // Of no values there is no largest one.
+        let is_kept = match values.size() {
+            0 => values.is_nan(),
+            _ => values.gt(values.max() * cutoff),
+        };
+        let inputs = vec![is_kept.node.clone(), values.recip().node, constant(T::Real::default())];
+        let inverse = expect("select", select_node(<T::Real as Element>::DATA_TYPE, inputs));
+        (is_kept, values.derive(inverse))
     }
 }
 

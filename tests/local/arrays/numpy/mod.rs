@@ -8,6 +8,7 @@
 mod algebra;
 mod differences;
 mod elementwise;
+mod more;
 mod operations;
 mod reductions;
 mod sets;

@@ -1,7 +1,7 @@
 //! The interpreter of the table's programs: each step is a call of the public interface.
 
 use super::{
-    algebra, elementwise, reductions, sets, shapes,
+    algebra, elementwise, more, reductions, sets, shapes,
     table::{Random, Step},
     value::{NO_OPERATION, Value, read_one},
 };
@@ -26,6 +26,9 @@ pub(super) fn apply(
         return results;
     }
     if let Some(results) = of.first().and_then(|_| sets::apply(step, &of)) {
+        return results;
+    }
+    if let Some(results) = more::apply(client, step, &of, random) {
         return results;
     }
     let one = match of.as_slice() {
