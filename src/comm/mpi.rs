@@ -143,6 +143,9 @@ impl MpiTransport {
         let library = call::initialise()?;
         // SAFETY: MPI is initialised, so its world is a valid communicator.
         let mut transport = unsafe { Self::on(ffi::RSMPI_COMM_WORLD, config)? };
+        if library.initialised_here {
+            call::yield_no_more();
+        }
         transport.owns_mpi = library.initialised_here;
         transport.main_thread_only = library.main_thread_only;
         Ok(transport)

@@ -86,8 +86,8 @@ pub(crate) struct Engine {
     changes: Mutex<u64>,
     changed: Condvar,
     waiters: AtomicU32,
-    /// Whether something is held back that the scheduler is to hear.
-    holds: AtomicBool,
+    /// Since when something is held back that the scheduler is to hear.
+    holds_since: Mutex<Option<Instant>>,
     outcome: OnceLock<Outcome>,
     /// Why this rank can't go on.
     failure: OnceLock<Error>,
@@ -172,7 +172,7 @@ impl Engine {
             changes: Mutex::new(0),
             changed: Condvar::new(),
             waiters: AtomicU32::new(0),
-            holds: AtomicBool::new(false),
+            holds_since: Mutex::default(),
             allows_modules: settings.allow_modules,
             outcome: OnceLock::new(),
             failure: OnceLock::new(),
@@ -480,7 +480,7 @@ impl Engine {
         self.look_at_clock();
         self.look_after_others(roles);
         let guard = AbortOnPanic(self);
-        self.holds.store(false, Ordering::SeqCst);
+        *lock(&self.holds_since) = None;
         let executor = self.pool.as_ref().map(|pool| pool as &dyn Execute);
         let spiller = self.spiller.as_deref().map(|spiller| spiller as &dyn Spiller);
         let outcome = roles.progress(Surroundings {

@@ -22,13 +22,10 @@ use rustc_hash::FxHashMap;
 use std::{
     collections::VecDeque,
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
 };
 
 /// How many arrivals are taken in before what follows from them is sent.
 const ARRIVALS_MAX: usize = 256;
-/// The longest that is held back what the scheduler is to hear of tasks that have ended.
-pub(crate) const HOLD: Duration = Duration::from_micros(100);
 
 /// Moves values between memory and a disk.
 pub(crate) trait Spiller {
@@ -94,8 +91,8 @@ pub(crate) struct Roles {
     /// Sessions of which one of two things was heard: that they have ended, and that the scheduler knows nothing of
     /// them any more.
     ending: Vec<Rank>,
-    /// Since when it holds back what it has to say.
-    holds_since: Option<Instant>,
+    /// Whether it holds back what it has to say.
+    holds: bool,
     /// The maximum size of a value that a session announces, in bytes.
     session_bytes_max: u64,
 }
@@ -120,7 +117,7 @@ impl Roles {
             frames: FxHashMap::default(),
             filled: Vec::new(),
             ending: Vec::new(),
-            holds_since: None,
+            holds: false,
             session_bytes_max: u64::MAX,
             transport,
         }
@@ -192,7 +189,7 @@ impl Roles {
     ///
     /// The transport's, and [`Error::Decode`](crate::Error::Decode) for bytes that are no messages.
     pub(crate) fn progress(&mut self, around: Surroundings<'_>) -> Result<bool> {
-        let mut active = self.holds_since.take().is_some();
+        let mut active = std::mem::take(&mut self.holds);
         for _ in 0..ARRIVALS_MAX {
             let Some(arrival) = self.transport.poll()? else { break };
             active = true;
@@ -252,14 +249,12 @@ impl Roles {
         Ok(true)
     }
 
-    /// Hears what has ended on the rank's threads, and holds back what it has to say of that, but not for longer than
-    /// [`HOLD`]. Returns false if [`progress`](Self::progress) is due: something is for others than the scheduler, or
-    /// must be done at once, or was held back for long enough.
+    /// Hears what has ended on the rank's threads, and holds back what it has to say of that. Returns whether that may
+    /// wait a little: it is for the scheduler on another rank, and nothing is to be done at once.
     pub(crate) fn hear_ended(&mut self, executor: &dyn Execute) -> bool {
-        self.hear_executor(Some(executor));
-        let since = *self.holds_since.get_or_insert_with(Instant::now);
+        self.holds |= self.hear_executor(Some(executor));
         let is_for_scheduler = self.filled.iter().all(|target| *target == Rank::SCHEDULER);
-        is_for_scheduler && self.local.is_empty() && self.store.is_settled() && since.elapsed() < HOLD
+        is_for_scheduler && self.local.is_empty() && self.store.is_settled()
     }
 
     /// Whether the scheduler, if this rank has it, has more to decide without any news.

@@ -4,7 +4,7 @@ use crate::{Error, Result, rank::Rank};
 use mpi::ffi;
 use std::{
     env,
-    ffi::{c_char, c_int},
+    ffi::{c_char, c_int, c_void},
     mem, ptr,
 };
 
@@ -74,6 +74,41 @@ pub(super) struct Library {
     pub(super) main_thread_only: bool,
 }
 
+/// Open MPI yields the processor whenever it finds nothing to do, if it knows that there are more ranks than processors.
+/// That helps ranks to start together: without it those that wait in a collective call take the processors from those
+/// they wait for, 0.3 s for 6 ranks on 2 cores. Later, besides computing threads, each such yield costs milliseconds,
+/// and we sleep on doorbells instead.
+const YIELDS: &str = "OMPI_MCA_mpi_yield_when_idle";
+
+/// Has Open MPI no more yield, unless the user wants it.
+pub(super) fn yield_no_more() {
+    if let Some(switch) = yield_switch().filter(|_| env::var_os(YIELDS).is_none()) {
+        // SAFETY: the function stores a flag, at any time.
+        unsafe { switch(false) };
+    }
+}
+
+type YieldSwitch = unsafe extern "C" fn(bool) -> bool;
+
+/// Open MPI's function that says whether to yield, where there is one (`opal_progress.h`, Open MPI 1.3 to 5).
+fn yield_switch() -> Option<YieldSwitch> {
+    // SAFETY: an info of zeros is written by `dladdr`, and read if that has succeeded; the library is loaded already,
+    // and its symbol has the type that its header gives it.
+    unsafe {
+        let mut info: libc::Dl_info = mem::zeroed();
+        if libc::dladdr(ffi::MPI_Init as *const c_void, &raw mut info) == 0 {
+            return None;
+        }
+        // The libraries that this one needs are searched, too.
+        let library = libc::dlopen(info.dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD);
+        if library.is_null() {
+            return None;
+        }
+        let symbol = libc::dlsym(library, c"opal_progress_set_yield_when_idle".as_ptr());
+        (!symbol.is_null()).then(|| mem::transmute::<*mut c_void, YieldSwitch>(symbol))
+    }
+}
+
 /// Initialises MPI if that was not done yet.
 pub(super) fn initialise() -> Result<Library> {
     let early = Rank(0);
@@ -87,10 +122,9 @@ pub(super) fn initialise() -> Result<Library> {
         return Err(Error::World("MPI was finalized in this process and cannot be started again".into()));
     }
     if initialised == 0 {
-        // Open MPI yields the processor whenever it finds nothing to do, if it knows that there are more
-        // ranks than processors. Besides computing threads each such yield costs milliseconds. We sleep on
-        // doorbells instead.
-        prefer("OMPI_MCA_mpi_yield_when_idle", "0");
+        if yield_switch().is_none() {
+            prefer(YIELDS, "0");
+        }
         // MVAPICH2 binds each rank, with all its threads, to one core.
         prefer("MV2_ENABLE_AFFINITY", "0");
         let mut provided = 0;

@@ -13,10 +13,7 @@
 //! worker neither messages nor looks for some.
 
 use super::{
-    super::{
-        leaving,
-        roles::{HOLD, Roles},
-    },
+    super::{leaving, roles::Roles},
     AbortOnPanic, Engine,
 };
 use crate::{
@@ -40,6 +37,8 @@ use std::{
 
 /// How long a thread looks hard for something to do before it sleeps, if there is a core for it.
 const SPIN: Duration = Duration::from_micros(50);
+/// The longest that is held back what the scheduler is to hear of tasks that have ended.
+const HOLD: Duration = Duration::from_micros(100);
 /// How long a worker's thread without tasks looks after its rank before it rests.
 const LINGER: Duration = Duration::from_millis(2);
 
@@ -331,7 +330,7 @@ impl Engine {
         let (mut idle, mut has_held) = (Idle::new(self), false);
         while !is_over() && self.failure.get().is_none() {
             let rings = self.bells.rings(Sleeper::Background);
-            let holds = self.holds.load(Ordering::SeqCst);
+            let holds = lock(&self.holds_since).is_some();
             if holds && !std::mem::replace(&mut has_held, true) {
                 self.bells.wait(Sleeper::Background, rings, HOLD);
                 continue;
@@ -365,13 +364,20 @@ impl Host for Engine {
     fn goes_on(&self) -> bool {
         let (Some(pool), Ok(mut roles)) = (&self.pool, self.roles.try_lock()) else { return false };
         let guard = AbortOnPanic(self);
-        let goes_on = roles.hear_ended(pool) && pool.has_queued();
+        let may_wait = roles.hear_ended(pool);
         std::mem::forget(guard);
-        // What is held back goes out even if the next task takes long. Under the lock, as in `progress`.
-        if goes_on && !self.holds.swap(true, Ordering::SeqCst) {
-            self.bells.ring_self();
+        if !may_wait || !pool.has_queued() {
+            return false;
         }
-        goes_on
+        // Under the lock of the roles, as in `progress`.
+        let mut holds_since = lock(&self.holds_since);
+        let Some(since) = *holds_since else {
+            *holds_since = Some(Instant::now());
+            // The rank's own thread: should the next task take long, that sends what is held back.
+            self.bells.ring_self();
+            return true;
+        };
+        since.elapsed() < HOLD
     }
 
     fn works(&self, works: bool) {
