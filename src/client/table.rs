@@ -150,6 +150,16 @@ pub(crate) enum Request {
     Drop(TaskId),
 }
 
+impl Request {
+    /// The tasks that it submits, if it does.
+    pub(crate) fn submitted(&self) -> Option<Tasks> {
+        match self {
+            Self::Say(_, Message::ToScheduler(ToScheduler::Submit(layer))) => Some(layer.tasks),
+            _ => None,
+        }
+    }
+}
+
 /// The tasks of [`as_completed`](super::Client::as_completed) that have ended and were not handed on.
 #[derive(Debug, Default)]
 pub(crate) struct Watcher {

@@ -1,12 +1,15 @@
 //! What follows from the record of a run: where each thread's time went, what each function took, what
 //! moved, and the tasks that the run could not have been shorter than.
 
-use super::history::{Event, History, Kind, LayerRecord, RankHistory};
+use super::{
+    history::{Event, History, Kind, LayerRecord, RankHistory},
+    idle::{self, Causes, Idle, Sums},
+    path::{Step, longest_path},
+    stretches::{Stretches, both, length, minus, union},
+    timings::Timings,
+};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
-
-/// Stretches of time, in order and apart.
-pub(super) type Stretches = Vec<(u64, u64)>;
 
 /// Where time went, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +29,16 @@ impl Time {
             spill: self.spill + other.spill,
         }
     }
+}
+
+/// A thread's time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Thread {
+    pub time: Time,
+    /// When it waited for work, and for what reason.
+    pub idle: Vec<Idle>,
+    /// The sums of these, which are [`Time::wait`] together.
+    pub causes: Sums,
 }
 
 /// A value that moved.
@@ -54,17 +67,6 @@ pub(super) struct Group {
     pub last_end: u64,
     /// The groups whose values its tasks need.
     pub needs: Vec<usize>,
-}
-
-/// Tasks of one group that follow each other on the longest path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Step {
-    pub group: usize,
-    pub tasks: u64,
-    pub nanoseconds: u64,
-    /// Where and when the first one started.
-    pub rank: u32,
-    pub start: u64,
 }
 
 /// Finds the layer of a task.
@@ -109,7 +111,7 @@ pub(super) struct Accounts<'a> {
     pub layers: Layers<'a>,
     pub groups: Vec<Group>,
     /// By rank, then by thread.
-    pub times: Vec<Vec<Time>>,
+    pub threads: Vec<Vec<Thread>>,
     pub transfers: Vec<Transfer>,
     pub path: Vec<Step>,
     pub path_nanoseconds: u64,
@@ -130,9 +132,12 @@ impl<'a> Accounts<'a> {
             }
         }
         note_needs(history, &layers, &mut groups);
-        let (path, path_nanoseconds) = longest_path(history, &layers);
-        let times = (0..history.ranks.len()).map(|rank| times(history, rank, &transfers)).collect();
-        Self { layers, groups, times, transfers, path, path_nanoseconds }
+        let timings = Timings::of(history);
+        let (path, path_nanoseconds) = longest_path(history, &layers, &timings);
+        let causes = Causes::of(history, &timings);
+        let threads =
+            (0..history.ranks.len()).map(|rank| threads(history, rank, &transfers, &causes)).collect();
+        Self { layers, groups, threads, transfers, path, path_nanoseconds }
     }
 }
 
@@ -180,7 +185,7 @@ fn transfers(history: &History) -> Vec<Transfer> {
 }
 
 /// Where the time of a rank's threads went.
-fn times(history: &History, rank: usize, transfers: &[Transfer]) -> Vec<Time> {
+fn threads(history: &History, rank: usize, transfers: &[Transfer], causes: &Causes) -> Vec<Thread> {
     let told = &history.ranks[rank];
     let threads = history.head.cluster.ranks()[rank].threads as usize;
     let is_coming = |transfer: &&Transfer| transfer.target as usize == rank;
@@ -208,12 +213,15 @@ fn times(history: &History, rank: usize, transfers: &[Transfer]) -> Vec<Time> {
         let (spill, idle) = (both(&idle, &spilling), minus(&idle, &spilling));
         let (transfer, wait) = (both(&idle, &coming), minus(&idle, &coming));
         let idle_within = idle_within.min(length(&compute));
-        Time {
+        let time = Time {
             compute: length(&compute) - idle_within,
             transfer: length(&transfer),
             wait: length(&wait) + idle_within,
             spill: length(&spill),
-        }
+        };
+        let blocked = union(stretches_of(told, Kind::Blocked, Some(lane as u16)));
+        let idle = causes.split(rank, &wait, &blocked);
+        Thread { time, causes: idle::sums(&idle, idle_within), idle }
     };
     computes.into_iter().enumerate().map(account).collect()
 }
@@ -266,131 +274,6 @@ fn sparse(told: &RankHistory, lane: u16) -> u64 {
     dense.map(|event| (event.end - event.start).saturating_sub(event.amount)).sum()
 }
 
-/// One step of the longest path up to a task.
-#[derive(Clone, Copy)]
-struct Reached {
-    /// How long the tasks up to and with this one ran, and this one alone.
-    total: u64,
-    own: u64,
-    before: Option<u64>,
-    rank: u32,
-    start: u64,
-}
-
-/// The tasks, each of which needs the one before, that ran longest together.
-fn longest_path(history: &History, layers: &Layers<'_>) -> (Vec<Step>, u64) {
-    let mut reached: FxHashMap<u64, Reached> = FxHashMap::default();
-    for (rank, told) in history.ranks.iter().enumerate() {
-        for event in told.events.iter().filter(|event| event.kind == Kind::Tasks) {
-            let own = (event.end - event.start) / event.amount.max(1);
-            for index in 0..event.amount {
-                let start = event.start + index * own;
-                let step = Reached { total: own, own, before: None, rank: rank as u32, start };
-                reached.insert(event.subject + index, step);
-            }
-        }
-    }
-    let mut last: Option<(u64, u64)> = None;
-    // A layer is heard of after those that it needs.
-    for layer in &history.layers {
-        for index in 0..layer.count {
-            let task = layer.first + u64::from(index);
-            if !reached.contains_key(&task) {
-                continue;
-            }
-            let mut best: Option<(u64, u64)> = None;
-            layer.for_each_need(index, |needed| {
-                if let Some(step) = reached.get(&needed)
-                    && best.is_none_or(|(total, _)| step.total > total)
-                {
-                    best = Some((step.total, needed));
-                }
-            });
-            let step = reached.get_mut(&task).expect("it is there");
-            if let Some((total, needed)) = best {
-                (step.total, step.before) = (step.own + total, Some(needed));
-            }
-            if last.is_none_or(|(total, _)| step.total > total) {
-                last = Some((step.total, task));
-            }
-        }
-    }
-    let mut steps: Vec<Step> = Vec::new();
-    let mut at = last.map(|(_, task)| task);
-    while let Some(task) = at {
-        let (step, group) = (reached[&task], layers.group(task).unwrap_or(0));
-        match steps.last_mut().filter(|after| after.group == group) {
-            Some(after) => {
-                (after.tasks, after.nanoseconds) = (after.tasks + 1, after.nanoseconds + step.own);
-                (after.rank, after.start) = (step.rank, step.start);
-            }
-            None => steps.push(Step {
-                group,
-                tasks: 1,
-                nanoseconds: step.own,
-                rank: step.rank,
-                start: step.start,
-            }),
-        }
-        at = step.before;
-    }
-    steps.reverse();
-    (steps, last.map_or(0, |(total, _)| total))
-}
-
-/// Stretches in order and apart that cover what these cover.
-fn union(mut stretches: Stretches) -> Stretches {
-    stretches.sort_unstable();
-    let mut union = Stretches::new();
-    for (start, end) in stretches {
-        match union.last_mut() {
-            Some((_, last)) if start <= *last => *last = end.max(*last),
-            _ if start < end => union.push((start, end)),
-            _ => {}
-        }
-    }
-    union
-}
-
-/// What lies in both.
-fn both(left: &Stretches, right: &Stretches) -> Stretches {
-    let (mut l, mut r, mut both) = (0, 0, Stretches::new());
-    while let (Some((a, b)), Some((c, d))) = (left.get(l), right.get(r)) {
-        if a.max(c) < b.min(d) {
-            both.push((*a.max(c), *b.min(d)));
-        }
-        if b < d { l += 1 } else { r += 1 }
-    }
-    both
-}
-
-/// What lies in the first and not in the second.
-fn minus(left: &Stretches, right: &Stretches) -> Stretches {
-    let mut minus = Stretches::new();
-    let mut r = 0;
-    for (start, end) in left {
-        let mut at = *start;
-        while let Some((c, d)) = right.get(r).filter(|(c, _)| c < end) {
-            if *c > at {
-                minus.push((at, *c));
-            }
-            at = at.max(*d);
-            if d > end {
-                break;
-            }
-            r += 1;
-        }
-        if at < *end {
-            minus.push((at, *end));
-        }
-    }
-    minus
-}
-
-fn length(stretches: &Stretches) -> u64 {
-    stretches.iter().map(|(start, end)| end - start).sum()
-}
-
 /// How many bytes went from which rank to which, and in how many values.
 pub(super) fn matrix(transfers: &[Transfer]) -> BTreeMap<(u32, u32), (u64, u64)> {
     let mut matrix: BTreeMap<(u32, u32), (u64, u64)> = BTreeMap::new();
@@ -436,15 +319,28 @@ pub(super) mod tests {
         }
     }
 
-    fn event(kind: Kind, lane: u16, subject: u64, amount: u64, start: u64, end: u64) -> Event {
+    pub(in crate::record) fn event(
+        kind: Kind,
+        lane: u16,
+        subject: u64,
+        amount: u64,
+        start: u64,
+        end: u64,
+    ) -> Event {
         Event { kind, lane, subject, amount, start, end }
     }
 
     /// Two loads, of which the second takes longer and moves; then their sum on rank 3, and a task that
     /// waits for one of its own, and a task that nobody needs.
     pub(in crate::record) fn known() -> History {
-        let layer =
-            |first, count, name: &str, needs| LayerRecord { first, count, name: name.into(), needs, at: 0 };
+        let layer = |first, count, name: &str, needs| LayerRecord {
+            first,
+            count,
+            name: name.into(),
+            needs,
+            at: 0,
+            is_cut: false,
+        };
         let mut ranks = vec![RankHistory { ended: 100_000, is_complete: true, ..RankHistory::default() }; 4];
         ranks[2].events = vec![
             event(Kind::Tasks, 0, 10, 1, 0, 10_000),
@@ -485,12 +381,13 @@ pub(super) mod tests {
     fn the_time_of_every_thread_adds_up_to_the_run() {
         let history = known();
         let accounts = Accounts::of(&history);
-        assert!(accounts.times[0].is_empty(), "rank 0 runs nothing");
-        for time in accounts.times.iter().flatten() {
-            assert_eq!(sum(time), 100_000);
+        assert!(accounts.threads[0].is_empty(), "rank 0 runs nothing");
+        for thread in accounts.threads.iter().flatten() {
+            assert_eq!(sum(&thread.time), 100_000);
+            assert_eq!(thread.causes.iter().sum::<u64>(), thread.time.wait);
         }
         let of = |rank: usize, lane: usize| {
-            let Time { compute, transfer, wait, spill } = accounts.times[rank][lane];
+            let Time { compute, transfer, wait, spill } = accounts.threads[rank][lane].time;
             (compute, transfer, wait, spill)
         };
         assert_eq!(of(2, 0), (15_000, 0, 85_000, 0));
@@ -501,9 +398,9 @@ pub(super) mod tests {
     #[test]
     fn what_a_task_reads_from_the_disk_is_no_computing() {
         let mut history = known();
-        let before = Accounts::of(&history).times[3][0];
+        let before = Accounts::of(&history).threads[3][0].time;
         history.ranks[3].events.push(event(Kind::Spill, 0, 0, 64, 41_000, 45_000));
-        let time = Accounts::of(&history).times[3][0];
+        let time = Accounts::of(&history).threads[3][0].time;
         assert_eq!((time.compute, time.spill), (before.compute - 4_000, before.spill + 4_000));
         assert_eq!(sum(&time), sum(&before));
     }
@@ -512,7 +409,8 @@ pub(super) mod tests {
     fn the_known_longest_path_is_found() {
         let history = known();
         let accounts = Accounts::of(&history);
-        let name = |step: &Step| (accounts.groups[step.group].name.clone(), step.nanoseconds, step.rank);
+        let name =
+            |step: &Step| (accounts.groups[step.group.unwrap()].name.clone(), step.nanoseconds, step.rank);
         let path: Vec<_> = accounts.path.iter().map(name).collect();
         assert_eq!(path, [("load".into(), 30_000, 2), ("sum".into(), 20_000, 3)]);
         assert_eq!(accounts.path_nanoseconds, 50_000);
@@ -538,26 +436,7 @@ pub(super) mod tests {
             event(Kind::Helping, 1, 0, 0, 20_000, 40_000),
             event(Kind::Helping, 1, 0, 0, 40_000, 60_000),
         ];
-        let times = &Accounts::of(&history).times[2];
-        assert_eq!((times[1].compute, sum(&times[1])), (30_000, 100_000));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn stretches_are_cut_as_sets_are(left in stretches(), right in stretches()) {
-            let has = |stretches: &Stretches, at: u64| stretches.iter().any(|(a, b)| (*a..*b).contains(&at));
-            let (l, r) = (union(left.clone()), union(right.clone()));
-            for at in 0..60 {
-                proptest::prop_assert_eq!(has(&both(&l, &r), at), has(&left, at) && has(&right, at));
-                proptest::prop_assert_eq!(has(&minus(&l, &r), at), has(&left, at) && !has(&right, at));
-            }
-            proptest::prop_assert_eq!(length(&both(&l, &r)) + length(&minus(&l, &r)), length(&l));
-        }
-    }
-
-    fn stretches() -> impl proptest::strategy::Strategy<Value = Stretches> {
-        let stretch =
-            proptest::strategy::Strategy::prop_map((0u64..50, 0u64..10), |(at, long)| (at, at + long));
-        proptest::collection::vec(stretch, 0..8)
+        let times = &Accounts::of(&history).threads[2];
+        assert_eq!((times[1].time.compute, sum(&times[1].time)), (30_000, 100_000));
     }
 }

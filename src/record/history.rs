@@ -25,10 +25,43 @@ pub(crate) enum Kind {
     Spill,
     /// The thread was at a part of another thread's task.
     Helping,
-    /// So many tasks ran in here, for so long: details beyond what is kept.
+    /// So many tasks ran in here, for so long: details beyond what is kept. Without tasks, other details.
     Dense,
     /// A kernel ran on the rank's device for a task.
     Device,
+    /// The rank sent a layer to rank 0: its first task, and how many. It has no length, as the next two.
+    Submitted,
+    /// Rank 0 gave tasks to a worker: the first one, and what [`GivenTo`] packs.
+    Given,
+    /// Tasks with all their inputs were queued for the worker's threads: the first one, and how many.
+    Queued,
+    /// Rank 0 handled messages and scheduled.
+    Scheduling,
+    /// The driver waited: for a task, if exactly one is known, or [`ANY_TASK`].
+    Waited,
+    /// The driver's closure ran.
+    Driver,
+}
+
+/// The subject of a [`Kind::Waited`] without a known task.
+pub(super) const ANY_TASK: u64 = u64::MAX;
+
+/// The amount of a [`Kind::Given`]: how many tasks, and to which worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GivenTo {
+    pub count: u32,
+    pub worker: u32,
+}
+
+impl GivenTo {
+    /// In 56 bits, as many as a ring has for an amount.
+    pub(super) fn packed(self) -> u64 {
+        u64::from(self.worker & 0xff_ffff) << 32 | u64::from(self.count)
+    }
+
+    pub(super) fn of(amount: u64) -> Self {
+        Self { count: amount as u32, worker: (amount >> 32) as u32 & 0xff_ffff }
+    }
 }
 
 impl Kind {
@@ -42,6 +75,12 @@ impl Kind {
             Self::Helping,
             Self::Dense,
             Self::Device,
+            Self::Submitted,
+            Self::Given,
+            Self::Queued,
+            Self::Scheduling,
+            Self::Waited,
+            Self::Driver,
         ];
         all.get(usize::from(number)).copied().unwrap_or(Self::Dense)
     }
@@ -55,7 +94,7 @@ pub(crate) struct Event {
     pub lane: u16,
     /// A task, or a peer and a tag.
     pub subject: u64,
-    /// Tasks, bytes, or for [`Kind::Dense`], nanoseconds.
+    /// Tasks, bytes, for [`Kind::Dense`] nanoseconds, for [`Kind::Given`] see there.
     pub amount: u64,
     pub start: u64,
     pub end: u64,
@@ -101,6 +140,9 @@ pub(crate) struct LayerRecord {
     pub needs: Vec<Needs>,
     /// When rank 0 heard of it.
     pub at: u64,
+    /// Whether lists of needed tasks were too long to be kept.
+    #[serde(default)]
+    pub is_cut: bool,
 }
 
 impl LayerRecord {
@@ -126,6 +168,7 @@ impl LayerRecord {
             name: layer.name(),
             needs: layer.columns.iter().filter_map(needs).collect(),
             at,
+            is_cut: false,
         }
     }
 

@@ -50,7 +50,7 @@ impl Span {
             Kind::Tasks => (event.amount, length),
             Kind::Dense => (event.subject, event.amount),
             Kind::Spill => (0, length),
-            Kind::Blocked | Kind::Fetch | Kind::Send | Kind::Helping | Kind::Device => return None,
+            _ => return None,
         };
         let Event { kind, lane, start, end, .. } = *event;
         Some(Self { kind, lane, task: event.subject, tasks, start, end, busy, longest: length })
@@ -109,7 +109,7 @@ impl Counts {
                     self.live.tasks += event.amount;
                     self.live.busy += within;
                 }
-                Kind::Dense | Kind::Blocked | Kind::Helping | Kind::Device => {}
+                _ => {}
             }
             if let (Kind::Tasks, Some(ended)) = (event.kind, self.ended.get_mut(usize::from(event.lane))) {
                 *ended = event.end.max(*ended);

@@ -4,6 +4,8 @@
 //!   thread that empties them. - `clock`: how far the ranks' clocks are apart.
 //! - [`history`]: the whole run as data, from ranks or from files. - `accounts`: what follows from it:
 //!   where the time went, which tasks the run could not have been shorter than.
+//! - `timings`: when each task was sent, ran and ended, and what the driver did. - `path`: the critical path.
+//!   - `idle`: what idle threads waited for. - `stretches`: sets of instants. - `activity`: what is recorded for these.
 //! - `live`: what ranks tell while the run goes on, if somebody looks.
 //! - `tally`: how far functions have come. - `estimate`: how long what is left will take. - `progress`: shows both.
 //! - `cycles`: the graph of functions as it is drawn.
@@ -12,17 +14,22 @@
 //! Nothing here knows of schedulers, workers or stores: they say what happens.
 
 mod accounts;
+mod activity;
 mod clock;
 mod cycles;
 mod estimate;
 mod history;
+mod idle;
 mod live;
 mod outputs;
+mod path;
 mod progress;
 mod recorder;
 mod report;
 mod ring;
+mod stretches;
 mod tally;
+mod timings;
 mod trace;
 
 pub(crate) use clock::{align, now};

@@ -1,6 +1,7 @@
 //! What one rank records: its threads' rings, and the thread that empties them now and then.
 
 use super::{
+    activity::Activity,
     clock::now,
     history::{Chunk, Event, Head, Kind, LayerRecord, Sample, write_part},
     live::{Counts, Live, Pace},
@@ -72,6 +73,7 @@ pub struct Recorder {
     pending: Mutex<Pending>,
     /// What threads have recorded that share a place with others.
     shared: Mutex<Vec<Event>>,
+    activity: Activity,
     /// Bodies that are on their way here, since when.
     coming: Mutex<FxHashMap<(Rank, u16), u64>>,
     part: Option<PathBuf>,
@@ -155,6 +157,7 @@ impl Recorder {
                 ..Pending::default()
             }),
             shared: Mutex::default(),
+            activity: Activity::default(),
             coming: Mutex::default(),
             part,
             claim: Mutex::new(start.claim),
@@ -200,6 +203,24 @@ impl Recorder {
         }
     }
 
+    fn own_lane(&self) -> u16 {
+        (self.rings.len() - 1) as u16
+    }
+
+    pub(super) fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
+    /// Records what the rank itself does; one thread at a time.
+    pub(super) fn push_own(&self, event: Event) {
+        self.push(self.rings.len() - 1, event);
+    }
+
+    /// Records what the rank itself does; several threads may at the same time.
+    pub(super) fn push_shared(&self, event: Event) {
+        self.push_from(self.rings.len() - 1, true, event);
+    }
+
     fn push(&self, lane: usize, event: Event) {
         if self.rings[lane].push(event)
             && let Some(thread) = self.emptier_thread.get()
@@ -238,7 +259,7 @@ impl Recorder {
     fn transfer(&self, kind: Kind, peer: Rank, tag: u16, bytes: usize, start: u64, end: u64) {
         let subject = u64::from(peer.0) << 16 | u64::from(tag);
         let event = Event { kind, lane: 0, subject, amount: bytes as u64, start, end };
-        self.push(self.rings.len() - 1, event);
+        self.push_own(event);
     }
 
     /// A value was moved to the disk, or from it, and that has just ended. As `fetch_begins`.
@@ -268,7 +289,9 @@ impl Recorder {
         record.needs.iter().for_each(|needs| count += needs.len());
         pending.needs_count += count;
         if pending.needs_count > NEEDS_MAX {
+            let all = record.needs.len();
             record.needs.retain(|needs| needs.len() == 0);
+            record.is_cut = record.needs.len() < all;
         }
         pending.layers.push(record);
     }
@@ -302,6 +325,7 @@ impl Recorder {
             ring.take(lane as u16, &mut pending.events);
         }
         pending.events.append(&mut lock(&self.shared));
+        self.take_activity(self.own_lane(), &mut pending.events);
         let at = now();
         self.feed(&pending.events[before..], at);
         if self.part.is_none() {
@@ -380,6 +404,7 @@ impl Recorder {
         let mut guard = lock(&self.pending);
         let pending = &mut *guard;
         let mut events = std::mem::take(&mut pending.events);
+        self.take_begun_activity(self.own_lane(), &mut events);
         if pending.kept_count + events.len() > EVENTS_MAX {
             events = sums(&events);
         }
@@ -570,28 +595,28 @@ impl Drop for Lane<'_> {
     }
 }
 
-/// Tasks of each thread as one event with their sums; what is not a task stays.
+/// Tasks of each thread as one event with their sums, and what there may be as many of as of tasks as one without any;
+/// all else stays.
 fn sums(events: &[Event]) -> Vec<Event> {
     let mut sums: Vec<Event> = Vec::new();
     for event in events {
-        match event.kind {
-            Kind::Tasks => {
-                let busy = event.end - event.start;
-                let sum = sums.iter_mut().find(|sum| sum.kind == Kind::Dense && sum.lane == event.lane);
-                match sum {
-                    Some(sum) => {
-                        sum.start = sum.start.min(event.start);
-                        sum.end = sum.end.max(event.end);
-                        sum.subject += event.amount;
-                        sum.amount += busy;
-                    }
-                    None => {
-                        sums.push(Event { kind: Kind::Dense, subject: event.amount, amount: busy, ..*event })
-                    }
-                }
+        let (tasks, busy) = match event.kind {
+            Kind::Tasks => (event.amount, event.end - event.start),
+            Kind::Submitted | Kind::Given | Kind::Queued => (0, 0),
+            Kind::Helping => continue,
+            _ => {
+                sums.push(*event);
+                continue;
             }
-            Kind::Helping => {}
-            _ => sums.push(*event),
+        };
+        match sums.iter_mut().find(|sum| sum.kind == Kind::Dense && sum.lane == event.lane) {
+            Some(sum) => {
+                sum.start = sum.start.min(event.start);
+                sum.end = sum.end.max(event.end);
+                sum.subject += tasks;
+                sum.amount += busy;
+            }
+            None => sums.push(Event { kind: Kind::Dense, subject: tasks, amount: busy, ..*event }),
         }
     }
     sums
@@ -654,5 +679,8 @@ mod tests {
         let sums = sums(&[event(0, 0, 10), event(1, 2, 4), event(0, 20, 25)]);
         assert_eq!(sums.len(), 2);
         assert_eq!((sums[0].subject, sums[0].amount, sums[0].start, sums[0].end), (4, 15, 0, 25));
+        let given = |at| Event { kind: Kind::Given, ..event(4, at, at) };
+        let [left] = &super::sums(&[given(3), given(8)])[..] else { panic!("they are one") };
+        assert_eq!((left.kind, left.subject, left.start, left.end), (Kind::Dense, 0, 3, 8));
     }
 }

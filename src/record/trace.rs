@@ -89,7 +89,7 @@ fn events<'a>(history: &'a History, accounts: &'a Accounts<'_>) -> impl Iterator
                 "args": {"values": sample.held, "spilled": sample.spilled, "device": sample.device}})
         })
     });
-    names.chain(spans).chain(transfers).chain(memory)
+    names.chain(spans).chain(idle(accounts)).chain(transfers).chain(memory)
 }
 
 fn names(history: &History, rank: usize) -> Vec<Value> {
@@ -122,8 +122,8 @@ fn span(rank: usize, event: &Event, accounts: &Accounts<'_>) -> Option<Value> {
         }
         Kind::Blocked => ("wait", "waits for tasks".into()),
         Kind::Spill => ("spill", "to or from disk".into()),
-        Kind::Dense => ("task", format!("{} tasks", event.subject)),
-        Kind::Fetch | Kind::Send | Kind::Helping => return None,
+        Kind::Dense if event.subject > 0 => ("task", format!("{} tasks", event.subject)),
+        _ => return None,
     };
     let args = match event.kind {
         Kind::Tasks => json!({"task": event.subject, "count": event.amount}),
@@ -134,6 +134,19 @@ fn span(rank: usize, event: &Event, accounts: &Accounts<'_>) -> Option<Value> {
     let lane = if event.kind == Kind::Device { DEVICE } else { event.lane.into() };
     Some(json!({"ph": "X", "cat": category, "name": name, "pid": rank, "tid": lane,
         "ts": microseconds(event.start), "dur": microseconds(event.end - event.start), "args": args}))
+}
+
+/// What threads without a task waited for.
+fn idle<'a>(accounts: &'a Accounts<'_>) -> impl Iterator<Item = Value> + 'a {
+    let ranks = accounts.threads.iter().enumerate();
+    let threads =
+        ranks.flat_map(|(rank, threads)| threads.iter().enumerate().map(move |thread| (rank, thread)));
+    threads.flat_map(|(rank, (lane, thread))| {
+        thread.idle.iter().map(move |idle| {
+            json!({"ph": "X", "cat": "idle", "name": format!("idle: {}", idle.cause.name()), "pid": rank,
+                "tid": lane, "ts": microseconds(idle.start), "dur": microseconds(idle.end - idle.start), "args": {}})
+        })
+    })
 }
 
 fn microseconds(nanoseconds: u64) -> f64 {
@@ -202,5 +215,16 @@ pub(super) mod tests {
         assert_eq!((&on_device[0]["name"], &on_device[0]["tid"]), (&json!("load"), &json!(DEVICE)));
         let sum = events.iter().find(|event| event["name"] == "sum").unwrap();
         assert_eq!((&sum["ts"], &sum["dur"]), (&json!(41.0), &json!(20.0)));
+        let accounts = Accounts::of(&history);
+        for (rank, threads) in accounts.threads.iter().enumerate() {
+            for (lane, thread) in threads.iter().enumerate() {
+                let here =
+                    |event: &&Value| event["cat"] == "idle" && event["pid"] == rank && event["tid"] == lane;
+                let idle: f64 = events.iter().filter(here).map(|event| event["dur"].as_f64().unwrap()).sum();
+                assert!((idle - microseconds(thread.time.wait)).abs() < 1e-6, "{idle} of {:?}", thread.time);
+            }
+        }
+        let first = events.iter().find(|event| event["cat"] == "idle").unwrap();
+        assert_eq!(first["name"], "idle: messages in transit");
     }
 }

@@ -34,7 +34,7 @@ use crate::{
     lock::lock,
     message::{Message, Outcome, ToClient, ToScheduler},
     rank::{Rank, Role},
-    record::{Chunk, Live, Pace, Recorder, Tally},
+    record::{self, Chunk, Live, Pace, Recorder, Tally},
     running::running,
     scheduler::Scheduler,
     units,
@@ -483,6 +483,9 @@ impl Engine {
         *lock(&self.holds_since) = None;
         let executor = self.pool.as_ref().map(|pool| pool as &dyn Execute);
         let spiller = self.spiller.as_deref().map(|spiller| spiller as &dyn Spiller);
+        let is_scheduler = self.this == Rank::SCHEDULER;
+        let scheduling = self.recorder.as_ref().filter(|recorder| is_scheduler && recorder.keeps());
+        let since = scheduling.map_or(0, |_| record::now());
         let outcome = roles.progress(Surroundings {
             table: &self.table,
             executor,
@@ -491,6 +494,9 @@ impl Engine {
             recorder: self.recorder.as_deref(),
             tally: self.tally.as_deref(),
         });
+        if matches!(outcome, Ok(true)) {
+            scheduling.iter().for_each(|recorder| recorder.scheduled(since));
+        }
         if let Some(recorder) = &self.recorder {
             let device = self.device.as_ref().map_or(0, |device| device.buffer_bytes().0);
             recorder.holds(roles.held_bytes(), roles.spilled_bytes(), device);

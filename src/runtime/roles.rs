@@ -224,7 +224,7 @@ impl Roles {
                 }
             }
         }
-        active |= self.hear_client(around.table);
+        active |= self.hear_client(around);
         active |= self.hear_executor(around.executor);
         active |= self.hear_spiller(around);
         self.settle(around)?;
@@ -291,8 +291,9 @@ impl Roles {
 
     /// Says what the scheduler decides.
     fn decide(&mut self, around: Surroundings<'_>) {
-        let decisions = self.scheduler.as_mut().map(Scheduler::decide);
-        for (target, message) in decisions.into_iter().flatten() {
+        let decisions = self.scheduler.as_mut().map(Scheduler::decide).unwrap_or_default();
+        around.recorder.inspect(|recorder| recorder.given(&decisions));
+        for (target, message) in decisions {
             if let Message::ToWorker(ToWorker::Yield(count)) = &message {
                 tracing::debug!(
                     rank = self.this.0,
@@ -359,8 +360,12 @@ impl Roles {
         self.say(Rank::SCHEDULER, Message::ToScheduler(message));
     }
 
-    fn hear_client(&mut self, table: &Table) -> bool {
+    fn hear_client(&mut self, around: Surroundings<'_>) -> bool {
+        let table = around.table;
         let requests = table.take_requests();
+        around
+            .recorder
+            .inspect(|recorder| recorder.submitted(requests.iter().filter_map(Request::submitted)));
         let active = !requests.is_empty();
         for request in requests {
             match request {

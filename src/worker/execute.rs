@@ -696,6 +696,7 @@ impl Watch for Pool {
 impl Execute for Arc<Pool> {
     fn begin(&self, run: Run, value: &dyn Fn(TaskId) -> Option<Value>) {
         let count = run.tasks.count as usize;
+        self.recorder.iter().for_each(|recorder| recorder.queued(run.tasks));
         let mut queue = self.queue();
         // Under the lock, so that nothing is queued after the end of the run, for which threads would look in vain.
         if self.stopped.load(Ordering::SeqCst) {

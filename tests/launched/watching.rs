@@ -54,8 +54,11 @@ fn numbers(report: &Path) -> Value {
 }
 
 fn names(numbers: &Value, steps: &Value) -> Vec<String> {
-    let name = |step: &Value| numbers["groups"][step["group"].as_u64().unwrap() as usize]["name"].clone();
-    steps.as_array().unwrap().iter().map(|step| name(step).as_str().unwrap().to_string()).collect()
+    let name = |step: &Value| match step["group"].as_u64() {
+        Some(group) => numbers["groups"][group as usize]["name"].as_str().unwrap().to_string(),
+        None => "the driver".to_string(),
+    };
+    steps.as_array().unwrap().iter().map(name).collect()
 }
 
 #[test]
@@ -77,7 +80,8 @@ fn a_report_shows_the_known_critical_path_and_its_times_add_up() -> Result<()> {
     let wall = start.elapsed().as_nanos() as f64;
     let numbers = numbers(&report);
     let path = names(&numbers, &numbers["path"]);
-    assert_eq!(path, ["launched::watching::load", "launched::watching::reduce"], "{}", numbers["path"]);
+    let expected = ["the driver", "launched::watching::load", "launched::watching::reduce", "the driver"];
+    assert_eq!(path, expected, "{}", numbers["path"]);
     let path_time = numbers["pathTime"].as_f64().unwrap();
     assert!((100e6..wall).contains(&path_time), "{path_time}");
     for rank in numbers["ranks"].as_array().unwrap().iter().filter(|rank| rank["threads"] != 0) {
@@ -124,6 +128,75 @@ fn a_report_shows_the_known_critical_path_and_its_times_add_up() -> Result<()> {
         fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["again.html", "run.html", "run.json"], "nothing else is left");
+    Ok(())
+}
+
+/// The idle time of all workers, cause by cause, in milliseconds. It adds up to the run on each of them.
+fn idle_milliseconds(numbers: &Value) -> std::collections::BTreeMap<String, f64> {
+    let mut idle = std::collections::BTreeMap::<String, f64>::new();
+    for rank in numbers["ranks"].as_array().unwrap().iter().filter(|rank| rank["threads"] != 0) {
+        let of = |what: &Value| -> Vec<u64> {
+            what.as_array().unwrap().iter().map(|time| time.as_u64().unwrap()).collect()
+        };
+        let (time, causes) = (of(&rank["time"]), of(&rank["idle"]));
+        assert_eq!(causes.iter().sum::<u64>(), time[2], "{rank}");
+        let own = rank["ended"].as_u64().unwrap() - rank["began"].as_u64().unwrap();
+        let all = time[0] + time[1] + time[3] + causes.iter().sum::<u64>();
+        assert_eq!(all, rank["threads"].as_u64().unwrap() * own, "{rank}");
+        for (cause, time) in numbers["causes"].as_array().unwrap().iter().zip(causes) {
+            *idle.entry(cause["name"].as_str().unwrap().to_string()).or_default() += time as f64 / 1e6;
+        }
+    }
+    idle
+}
+
+#[test]
+fn idle_time_has_its_causes_and_they_add_up_to_the_run() -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let (report, trace) = (folder.path().join("run.html"), folder.path().join("run.json"));
+    let runtime = Runtime::builder().local_workers(2).threads(1).report(&report).trace(&trace);
+    runtime.execute(|client| {
+        // Both threads: the driver has submitted nothing.
+        std::thread::sleep(Duration::from_millis(200));
+        // One thread: the driver waits.
+        assert_eq!(client.submit(load, 200).result()?, 200);
+        // One thread: a task waits for another one.
+        let first = client.submit(load, 200);
+        assert_eq!(client.submit(reduce, &[first][..]).result()?, 200);
+        // One thread: both tasks are bound to the other worker, and the second one could begin.
+        let rank = client.cluster().workers().next().unwrap().rank;
+        let options = SubmitOptions::new().workers([rank]);
+        client.gather(&client.with(&options).map(load, [200, 200]))?;
+        Ok(())
+    })?;
+    let numbers = numbers(&report);
+    let idle = idle_milliseconds(&numbers);
+    // What a busy machine adds is on top.
+    for (cause, least) in [
+        ("nothing submitted, driver computing", 390.0),
+        ("nothing submitted, driver waiting", 390.0),
+        ("inputs still being computed", 190.0),
+        ("ready tasks on other workers", 190.0),
+    ] {
+        assert!((least..least + 250.0).contains(&idle[cause]), "{cause}: {idle:?}");
+    }
+    assert_eq!(idle["not recorded"], 0.0);
+    let path: f64 =
+        numbers["path"].as_array().unwrap().iter().map(|step| step["time"].as_f64().unwrap()).sum();
+    let driver = numbers["path"].as_array().unwrap().iter().filter(|step| step["group"] == -5);
+    let driver: f64 = driver.map(|step| step["time"].as_f64().unwrap()).sum();
+    assert_eq!(path, numbers["pathTime"].as_f64().unwrap());
+    assert!(
+        (840e6..numbers["wall"].as_f64().unwrap()).contains(&path) && driver >= 200e6,
+        "{}",
+        numbers["path"]
+    );
+
+    // In the trace the idle time of each thread is told stretch by stretch.
+    let text: Value = serde_json::from_slice(&fs::read(&trace).unwrap()).unwrap();
+    let events = text["traceEvents"].as_array().unwrap().iter().filter(|event| event["cat"] == "idle");
+    let in_trace: f64 = events.map(|event| event["dur"].as_f64().unwrap()).sum();
+    assert!((in_trace / 1e3 - idle.values().sum::<f64>()).abs() < 0.01, "{in_trace} {idle:?}");
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! A run as one page of HTML that needs nothing else: the numbers as JSON, a script that draws them.
 
 use super::{
-    accounts::{Accounts, Group, Time, matrix},
+    accounts::{Accounts, Group, Thread, Time, matrix},
     cycles::Acyclic,
     history::{Event, History, Kind, RankHistory},
+    idle::{Cause, Sums},
 };
 use crate::{cluster::RankRecord, picture::Picture};
 use serde_json::{Value, json};
@@ -54,9 +55,9 @@ fn data(history: &History, accounts: &Accounts<'_>) -> Value {
         .ranks()
         .iter()
         .zip(&history.ranks)
-        .zip(&accounts.times)
+        .zip(&accounts.threads)
         .zip(&head.offsets)
-        .map(|(((record, told), times), offset)| rank(record, told, times, *offset))
+        .map(|(((record, told), threads), offset)| rank(record, told, threads, *offset))
         .collect();
     let groups: Vec<Value> = accounts.groups.iter().map(group).collect();
     let transfers = accounts.transfers.len();
@@ -65,7 +66,7 @@ fn data(history: &History, accounts: &Accounts<'_>) -> Value {
         json!([moved.source, moved.target, moved.bytes, moved.sent.unwrap_or(moved.asked), moved.arrived])
     });
     let path = accounts.path.iter().map(|step| {
-        json!({"group": step.group, "tasks": step.tasks, "time": step.nanoseconds,
+        json!({"group": step.group.map_or(DRIVER, |group| group as i64), "tasks": step.tasks, "time": step.nanoseconds,
             "rank": step.rank, "start": step.start})
     });
     let matrix = matrix(&accounts.transfers);
@@ -86,11 +87,16 @@ fn data(history: &History, accounts: &Accounts<'_>) -> Value {
         "matrix": matrix.collect::<Vec<_>>(),
         "path": path.collect::<Vec<_>>(),
         "pathTime": accounts.path_nanoseconds,
+        "causes": Cause::ALL.map(|cause| json!({"name": cause.name(), "advice": cause.advice()})),
     })
 }
 
-fn rank(record: &RankRecord, told: &RankHistory, times: &[Time], offset: i64) -> Value {
-    let time = times.iter().copied().fold(Time::default(), Time::plus);
+fn rank(record: &RankRecord, told: &RankHistory, threads: &[Thread], offset: i64) -> Value {
+    let time = threads.iter().map(|thread| thread.time).fold(Time::default(), Time::plus);
+    let mut idle = Sums::default();
+    for thread in threads {
+        idle.iter_mut().zip(thread.causes).for_each(|(sum, nanoseconds)| *sum += nanoseconds);
+    }
     let every = told.samples.len().div_ceil(SAMPLES_MAX).max(1);
     // The fullest moment of each stretch: a peak must not be lost.
     let samples = told.samples.chunks(every).filter_map(|samples| {
@@ -114,6 +120,7 @@ fn rank(record: &RankRecord, told: &RankHistory, times: &[Time], offset: i64) ->
         "lost": told.lost,
         "beyond": told.events.iter().filter(|event| event.kind == Kind::Dense).map(|event| event.subject).sum::<u64>(),
         "time": [time.compute, time.transfer, time.wait, time.spill],
+        "idle": idle,
         "samples": samples.collect::<Vec<_>>(),
     })
 }
@@ -148,6 +155,8 @@ const MANY: i64 = -1;
 const WAITS: i64 = -2;
 const HELPS: i64 = -3;
 const SPILLS: i64 = -4;
+/// In the critical path: the driver's own code.
+const DRIVER: i64 = -5;
 
 fn lanes(history: &History, accounts: &Accounts<'_>) -> Vec<Value> {
     let mut lanes: Vec<(usize, u32, Vec<Span>)> = Vec::new();
@@ -206,11 +215,11 @@ fn lanes(history: &History, accounts: &Accounts<'_>) -> Vec<Value> {
 fn span(event: &Event, accounts: &Accounts<'_>) -> Option<Span> {
     let group = match event.kind {
         Kind::Tasks | Kind::Device => accounts.layers.group(event.subject).map_or(MANY, |group| group as i64),
-        Kind::Dense => MANY,
+        Kind::Dense if event.subject > 0 => MANY,
         Kind::Blocked => WAITS,
         Kind::Helping => HELPS,
         Kind::Spill => SPILLS,
-        Kind::Fetch | Kind::Send => return None,
+        _ => return None,
     };
     let length = event.end - event.start;
     let (tasks, busy) = match event.kind {
@@ -337,6 +346,8 @@ mod tests {
         for rank in numbers["ranks"].as_array().unwrap() {
             let sum: u64 = rank["time"].as_array().unwrap().iter().map(|time| time.as_u64().unwrap()).sum();
             assert_eq!(sum, rank["threads"].as_u64().unwrap() * numbers["wall"].as_u64().unwrap());
+            let idle = rank["idle"].as_array().unwrap().iter().map(|time| time.as_u64().unwrap());
+            assert_eq!(idle.sum::<u64>(), rank["time"][2].as_u64().unwrap());
         }
         assert_eq!(numbers["matrix"], json!([[2, 3, 800, 1]]));
     }

@@ -1,11 +1,14 @@
 // Draws the report from the numbers in the page. Nothing is asked of anybody else.
 const data = JSON.parse(document.getElementById("data").textContent);
 const workers = data.ranks.filter((rank) => rank.threads > 0);
-const KINDS = ["compute", "transfer", "wait", "spill"];
-const KIND_WORDS = ["computing", "waiting for values to arrive", "waiting for work", "moving values to or from disk"];
+const KINDS = ["compute", "transfer", "spill"];
+const KIND_WORDS = ["computing", "waiting for values to arrive", "moving values to or from disk"];
+const KIND_PLACES = [0, 1, 3];
 // Okabe and Ito's colours, and some of Tol's: told apart with every kind of colour vision.
 const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#332288", "#88ccee", "#882255"];
-const STANDS_FOR = { "-1": "tasks of many functions", "-2": "a task waits for others", "-3": "part of another thread's task", "-4": "moves values to or from disk" };
+// Of idle time, in the order of `data.causes`: the driver's, of tasks, of messages, others.
+const IDLE_COLOURS = ["#882255", "#cc79a7", "#117733", "#b8a800", "#56b4e9", "#d55e00", "#009e73", "var(--other)", "var(--wait)"];
+const STANDS_FOR = { "-5": "the driver's own code", "-1": "tasks of many functions", "-2": "a task waits for others", "-3": "part of another thread's task", "-4": "moves values to or from disk" };
 
 function duration(nanoseconds) {
   const n = Math.abs(nanoseconds);
@@ -34,7 +37,7 @@ const byTime = data.groups.map((_, place) => place).sort((a, b) => data.groups[b
 const colourOf = new Map(byTime.slice(0, COLOURS.length).map((place, order) => [place, COLOURS[order]]));
 function groupColour(group) {
   if (group >= 0) return colourOf.get(group) ?? colour("other");
-  return { "-1": colour("other"), "-2": colour("wait"), "-3": colour("accent"), "-4": colour("spill") }[group];
+  return { "-5": IDLE_COLOURS[0], "-1": colour("other"), "-2": colour("wait"), "-3": colour("accent"), "-4": colour("spill") }[group];
 }
 const groupName = (group) => (group >= 0 ? data.groups[group].name : STANDS_FOR[group]);
 
@@ -75,20 +78,42 @@ function summary() {
   byId("summary").append(...cards.map(([value, words]) => element("div", { class: "card" }, element("b", {}, value), element("span", {}, words))));
 }
 
+// All that a worker's time was spent on: [words, colour, nanoseconds], which add up to the run.
+function parts(worker) {
+  const spent = KIND_WORDS.map((words, place) => [words, `var(--${KINDS[place]})`, worker.time[KIND_PLACES[place]]]);
+  return [...spent, ...data.causes.map((cause, place) => [`idle: ${cause.name}`, IDLE_COLOURS[place], worker.idle[place]])];
+}
 function timeBars() {
-  byId("time-legend").append(...KINDS.map((kind, place) => element("span", {}, swatch(`var(--${kind})`), KIND_WORDS[place])));
-  for (const worker of workers) {
-    const whole = total(worker.time, (time) => time);
-    const parts = worker.time.map((time, place) => element("div", {
-      style: { width: `${100 * time / whole}%`, background: `var(--${KINDS[place]})` },
-      "data-tip": `${KIND_WORDS[place]}: ${duration(time)} (${percent(time, whole)})`,
-    })).filter((_, place) => worker.time[place] > 0);
-    const spoken = worker.time.map((time, place) => `${KIND_WORDS[place]} ${percent(time, whole)}`).join(", ");
+  const all = workers.map(parts);
+  const legend = (all[0] ?? []).filter((_, place) => place < KINDS.length || all.some((list) => list[place][2] > 0));
+  byId("time-legend").append(...legend.map(([words, background]) => element("span", {}, swatch(background), words)));
+  workers.forEach((worker, order) => {
+    const whole = total(worker.time, (time) => time), list = all[order].filter(([, , time]) => time > 0);
+    const bar = list.map(([words, background, time]) => element("div", {
+      style: { width: `${100 * time / whole}%`, background },
+      "data-tip": `${words}: ${duration(time)} (${percent(time, whole)})`,
+    }));
+    const spoken = list.map(([words, , time]) => `${words} ${percent(time, whole)}`).join(", ");
     byId("time-bars").append(element("div", { class: "worker" },
       element("div", { class: "name", title: worker.host }, `rank ${worker.rank} · ${worker.host}`),
-      element("div", { class: "bar", role: "img", "aria-label": spoken }, ...parts),
+      element("div", { class: "bar", role: "img", "aria-label": spoken }, ...bar),
       element("div", { class: "share" }, percent(worker.time[0], whole))));
-  }
+  });
+}
+function idleTime() {
+  const whole = total(workers, (worker) => total(worker.time, (time) => time));
+  const causes = data.causes.map((cause, place) => ({ ...cause, place, time: total(workers, (worker) => worker.idle[place]) })).filter((cause) => cause.time > 0);
+  const idle = total(causes, (cause) => cause.time);
+  byId("idle-words").textContent = idle
+    ? `Threads had nothing to do for ${duration(idle)}, ${percent(idle, whole)} of their time. Each instant has one cause: where several tasks could have run, the one that had come furthest on its way to the thread's worker counts.`
+    : "Threads always had something to do.";
+  table("idle-table", causes, [
+    ["Cause", (cause) => cause.name, (cause) => element("td", { class: "name" }, swatch(IDLE_COLOURS[cause.place]), cause.name)],
+    ["Time", (cause) => cause.time, (cause) => duration(cause.time)],
+    ["Of idle time", (cause) => cause.time, (cause) => percent(cause.time, idle)],
+    ["Of all time", (cause) => cause.time, (cause) => percent(cause.time, whole)],
+    ["What to do", (cause) => cause.advice],
+  ], [1, true]);
 }
 
 // The stretch of time that timeline and memory show.
@@ -411,11 +436,11 @@ function functions() {
 function criticalPath() {
   const tasks = total(data.path, (step) => step.tasks);
   byId("path-words").textContent = data.path.length
-    ? `${number(tasks)} tasks, each of which needs the one before, ran ${duration(data.pathTime)} together: with any number of workers the run takes at least that, ${percent(data.pathTime, data.wall)} of what it took.`
+    ? `${number(tasks)} tasks and the driver's own code between its submissions and waits, each of which needs what is before it, took ${duration(data.pathTime)} together: with any number of workers the run takes at least that, ${percent(data.pathTime, data.wall)} of what it took.`
     : "No task ran.";
   byId("path-bar").append(...data.path.map((step) => element("div", {
     style: { width: `${100 * step.time / data.pathTime}%`, background: groupColour(step.group) },
-    "data-tip": `${groupName(step.group)}\n${number(step.tasks)} tasks, ${duration(step.time)}`,
+    "data-tip": `${groupName(step.group)}\n${step.tasks ? `${number(step.tasks)} tasks, ` : ""}${duration(step.time)}`,
   })));
   byId("path-bar").hidden = !data.path.length;
   const sums = new Map();
@@ -426,14 +451,14 @@ function criticalPath() {
   const named = (step) => element("td", { class: "name", title: groupName(step.group) }, swatch(groupColour(step.group)), groupName(step.group));
   table("path-table", [...sums.values()], [
     ["Function", (sum) => groupName(sum.group), named],
-    ["Tasks on it", (sum) => sum.tasks, (sum) => number(sum.tasks)],
+    ["Tasks on it", (sum) => sum.tasks, (sum) => (sum.tasks ? number(sum.tasks) : "–")],
     ["Time", (sum) => sum.time, (sum) => duration(sum.time)],
     ["Share", (sum) => sum.time, (sum) => percent(sum.time, data.pathTime)],
   ], [2, true]);
   byId("path-details").hidden = !data.path.length;
   table("steps-table", data.path.slice(0, 500), [
     ["Function", (step) => groupName(step.group), named],
-    ["Tasks in a row", (step) => step.tasks, (step) => number(step.tasks)],
+    ["Tasks in a row", (step) => step.tasks, (step) => (step.tasks ? number(step.tasks) : "–")],
     ["Time", (step) => step.time, (step) => duration(step.time)],
     ["Share", (step) => step.time, (step) => percent(step.time, data.pathTime)],
     ["From rank", (step) => step.rank],
@@ -490,6 +515,7 @@ function graph() {
 
 summary();
 timeBars();
+idleTime();
 graph();
 timelineLegend();
 memoryKinds();

@@ -26,7 +26,8 @@ use crate::{
     lock::lock,
     message::{Message, ToScheduler},
     rank::Rank,
-    record, units,
+    record::{self, Recorder},
+    units,
     worker::execute::Host,
 };
 use std::{
@@ -95,7 +96,10 @@ impl Engine {
     /// Runs the driver's closure: it works, but while it waits.
     pub(crate) fn driving<R>(&self, closure: impl FnOnce() -> R) -> R {
         let _working = Working::new(self, true);
-        leaving::driving(closure)
+        self.recorder.iter().for_each(|recorder| recorder.driver_begins());
+        let result = leaving::driving(closure);
+        self.recorder.iter().for_each(|recorder| recorder.driver_ends());
+        result
     }
 
     /// Moves everything along once, or sees to it that whoever is at it does.
@@ -146,6 +150,7 @@ impl Engine {
         let blocked = current::is_in_task().then(|| Blocked::new(self));
         // Another thread that the driver has started was never counted as one that works.
         let _waiting = leaving::is_within_run().then(|| Working::new(self, false));
+        let _recorded = blocked.is_none().then(|| DriverWaits::new(self, &awaited)).flatten();
         loop {
             if let Some(result) = ready() {
                 return Ok(result);
@@ -457,6 +462,29 @@ impl Drop for Blocked<'_> {
         }
         Self::say(engine, -1);
         engine.pool.iter().for_each(|pool| pool.resume());
+    }
+}
+
+/// Records, as long as it lives, that a thread of the driver waits.
+struct DriverWaits<'a, F: Fn() -> Option<TaskId>> {
+    recorder: &'a Recorder,
+    awaited: &'a F,
+    first: Option<TaskId>,
+}
+
+impl<'a, F: Fn() -> Option<TaskId>> DriverWaits<'a, F> {
+    fn new(engine: &'a Engine, awaited: &'a F) -> Option<Self> {
+        let recorder = engine.recorder.as_deref()?;
+        recorder.driver_waits();
+        Some(Self { recorder, awaited, first: awaited() })
+    }
+}
+
+impl<F: Fn() -> Option<TaskId>> Drop for DriverWaits<'_, F> {
+    fn drop(&mut self) {
+        // Of several tasks it is not known which one ended the wait.
+        let last = (self.awaited)();
+        self.recorder.driver_waited(self.first.filter(|_| last == self.first));
     }
 }
 
