@@ -232,14 +232,18 @@ impl Board {
     /// Says what is new since the last call. `now` is in nanoseconds since the run began.
     pub(super) fn tell(&mut self, now: u64, is_over: bool, server: &Value) -> String {
         self.number += 1;
+        let estimates = self.rates.estimates(&self.functions);
+        let run = self.rates.of_run(&self.functions, &estimates);
         let ranks = self.ranks.iter().enumerate().map(|(rank, told)| self.rank(rank, told, now));
         let graph = self.graph();
         self.heading = json!({
             "number": self.number,
             "at": now / 1_000_000,
             "over": is_over,
+            "left": run.left.map(|left| rounded(left.as_secs_f64())),
+            "grows": run.grows,
             "ranks": ranks.collect::<Vec<_>>(),
-            "functions": self.functions(graph.needs),
+            "functions": self.functions(graph.needs, estimates),
             "sessions": self.sessions.iter().map(session).collect::<Vec<_>>(),
             "leftOut": graph.left_out,
             "others": others(self.functions.get(FUNCTIONS_MAX..).unwrap_or_default()),
@@ -276,8 +280,7 @@ impl Board {
     }
 
     /// The functions that are told of, each with those that it needs.
-    fn functions(&self, needs: Vec<Vec<usize>>) -> Vec<Value> {
-        let estimates = self.rates.estimates(&self.functions);
+    fn functions(&self, needs: Vec<Vec<usize>>, estimates: Vec<Estimate>) -> Vec<Value> {
         let all = self.functions.iter().zip(needs).zip(estimates);
         let function = |((progress, needs), estimate): ((&Progress, Vec<usize>), Estimate)| {
             let Progress { name, total, done, failed, running, tasks, .. } = progress;
@@ -286,7 +289,8 @@ impl Board {
                 tasks.iter().map(|tasks| json!([self.called(*tasks), tasks.count])).collect();
             json!({
                 "name": name, "total": total, "done": done, "failed": failed, "running": running,
-                "needs": needs, "left": left.map(|left| rounded(left.as_secs_f64())), "tasks": tasks,
+                "needs": needs, "left": left.map(|left| rounded(left.as_secs_f64())), "grows": estimate.grows,
+                "tasks": tasks,
             })
         };
         all.map(function).collect()
@@ -600,6 +604,10 @@ mod tests {
             of("left"),
             [json!(9.0), json!(4.0)],
             "load needs sum, and sum's need of load is left out"
+        );
+        assert_eq!(
+            (&told["left"], &told["grows"], of("grows")[0].clone()),
+            (&json!(9.0), &json!(false), json!(false))
         );
         assert_eq!((of("needs"), &told["leftOut"]), ([json!([1]), json!([])], &json!([[0, 1]])));
         assert_eq!(of("tasks")[0], json!([["7", 100]]));

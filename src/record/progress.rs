@@ -2,7 +2,7 @@
 
 use super::{
     estimate::{Estimate, Rates},
-    tally::{Progress, Tally},
+    tally::{Progress, SessionProgress, Tally},
 };
 use crate::{error::show, lock::lock};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -52,11 +52,11 @@ impl Display {
                 pause = if is_terminal { REDRAW } else { every };
                 let (progress, elapsed) = (tally.progress(), start.elapsed());
                 rates.note(&progress, elapsed);
-                let shown = shown(&progress, &rates);
+                let shown = Shown::of(&progress, &rates, tally.sessions());
                 match (is_terminal, is_over) {
                     (true, false) => bars.draw(&shown),
                     (true, true) => bars.clear(),
-                    (false, false) => show(line(&progress, &shown, elapsed)),
+                    (false, false) => show(shown.line(elapsed)),
                     (false, true) => {}
                 }
                 if is_over {
@@ -101,25 +101,39 @@ impl Bars {
         Self { all: MultiProgress::with_draw_target(target), bars: Mutex::default() }
     }
 
-    fn draw(&self, shown: &[(&Progress, Estimate)]) {
+    fn draw(&self, shown: &Shown<'_>) {
         let mut bars = lock(&self.bars);
         bars.retain(|name, bar| {
-            let stays = shown.iter().any(|(progress, _)| progress.name == *name);
+            let stays = name == RUN || shown.functions.iter().any(|(progress, _)| progress.name == *name);
             if !stays {
                 bar.finish_and_clear();
             }
             stays
         });
-        for (progress, estimate) in shown {
-            let bar = bars.entry(progress.name.clone()).or_insert_with(|| {
-                let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}");
-                let bar = self.all.add(ProgressBar::new(progress.total));
-                bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-            });
-            bar.set_length(progress.total);
-            bar.set_position(progress.done);
-            bar.set_message(format!("{}, {}", progress.name, words(progress, *estimate)));
+        self.draw_one(&mut bars, RUN, (shown.done, shown.total), shown.run.grows, shown.run_words());
+        for (progress, estimate) in &shown.functions {
+            let words = format!("{}, {}", progress.name, words(progress, *estimate));
+            self.draw_one(&mut bars, &progress.name, (progress.done, progress.total), estimate.grows, words);
         }
+    }
+
+    fn draw_one(
+        &self,
+        bars: &mut FxHashMap<String, ProgressBar>,
+        name: &str,
+        (done, total): (u64, u64),
+        grows: bool,
+        words: String,
+    ) {
+        let bar = bars.entry(name.to_string()).or_insert_with(|| {
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len}{prefix} {msg}");
+            let bar = self.all.add(ProgressBar::new(total));
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        bar.set_length(total);
+        bar.set_position(done);
+        bar.set_prefix(mark(grows));
+        bar.set_message(words);
     }
 
     fn clear(&self) {
@@ -127,13 +141,61 @@ impl Bars {
     }
 }
 
-/// The functions to show: of those that are not over, the first ones.
-fn shown<'a>(progress: &'a [Progress], rates: &Rates) -> Vec<(&'a Progress, Estimate)> {
-    let all = progress.iter().zip(rates.estimates(progress));
-    all.filter(|(progress, _)| !progress.is_over()).take(SHOWN_MAX).collect()
+/// The bar of all tasks.
+const RUN: &str = "all tasks";
+
+/// What stands behind a number of tasks: a mark if it has grown since it was first shown.
+fn mark(grows: bool) -> &'static str {
+    if grows { "+" } else { "" }
 }
 
-fn words(progress: &Progress, Estimate { rate, left }: Estimate) -> String {
+/// What is shown at one time.
+struct Shown<'a> {
+    /// Of the functions that are not over, the first ones.
+    functions: Vec<(&'a Progress, Estimate)>,
+    run: Estimate,
+    done: u64,
+    total: u64,
+    /// Those that have open tasks.
+    sessions: Vec<SessionProgress>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(progress: &'a [Progress], rates: &Rates, mut sessions: Vec<SessionProgress>) -> Self {
+        let estimates = rates.estimates(progress);
+        let run = rates.of_run(progress, &estimates);
+        let (done, total) = (sum(progress, |of| of.done), sum(progress, |of| of.total));
+        let open = progress.iter().zip(estimates).filter(|(progress, _)| !progress.is_over());
+        sessions.retain(|session| session.done < session.total);
+        sessions.truncate(SHOWN_MAX);
+        Self { functions: open.take(SHOWN_MAX).collect(), run, done, total, sessions }
+    }
+
+    /// How long all tasks will take, and whose they are.
+    fn run_words(&self) -> String {
+        let mut words = "tasks done".to_string();
+        if let Some(left) = self.run.left {
+            words.push_str(&format!(", {} left", clock(left)));
+        }
+        for SessionProgress { rank, total, done, .. } in &self.sessions {
+            words.push_str(&format!(", session {rank} {done}/{total}"));
+        }
+        words
+    }
+
+    /// Where all functions stand, for a log.
+    fn line(&self, elapsed: Duration) -> String {
+        let (done, total, grows) = (self.done, self.total, mark(self.run.grows));
+        let mut line = format!("maniple: {} {done}/{total}{grows} {}", clock(elapsed), self.run_words());
+        for (progress, estimate) in &self.functions {
+            let (Progress { name, done, total, .. }, grows) = (progress, mark(estimate.grows));
+            line.push_str(&format!("; {name} {done}/{total}{grows}, {}", words(progress, *estimate)));
+        }
+        line
+    }
+}
+
+fn words(progress: &Progress, Estimate { rate, left, .. }: Estimate) -> String {
     let mut words = format!("{} on workers, {} waiting, {rate:.1}/s", progress.running, progress.waiting());
     if let Some(left) = left {
         words.push_str(&format!(", {} left", clock(left)));
@@ -146,17 +208,6 @@ fn words(progress: &Progress, Estimate { rate, left }: Estimate) -> String {
 
 fn sum(progress: &[Progress], of: fn(&Progress) -> u64) -> u64 {
     progress.iter().map(of).sum()
-}
-
-/// Where all functions stand, for a log.
-fn line(progress: &[Progress], shown: &[(&Progress, Estimate)], elapsed: Duration) -> String {
-    let (done, total) = (sum(progress, |of| of.done), sum(progress, |of| of.total));
-    let mut line = format!("maniple: {} {done}/{total} tasks done", clock(elapsed));
-    for (progress, estimate) in shown {
-        let Progress { name, done, total, .. } = progress;
-        line.push_str(&format!("; {name} {done}/{total}, {}", words(progress, *estimate)));
-    }
-    line
 }
 
 fn last_line(progress: &[Progress], elapsed: Duration) -> String {
@@ -177,6 +228,7 @@ fn clock(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rank::Rank;
 
     fn progress(name: &str, total: u64, done: u64, running: u64) -> Progress {
         Progress { name: name.into(), total, done, running, ..Progress::default() }
@@ -188,9 +240,21 @@ mod tests {
         let at = |done| [progress("load", 100, 100, 0), progress("sum", 1000, done, 4)];
         rates.note(&at(0), Duration::from_secs(1));
         rates.note(&at(100), Duration::from_secs(11));
+        let line = |progress: &[Progress], rates: &Rates, sessions: &[SessionProgress]| {
+            Shown::of(progress, rates, sessions.to_vec()).line(Duration::from_secs(71))
+        };
         assert_eq!(
-            line(&at(100), &shown(&at(100), &rates), Duration::from_secs(71)),
-            "maniple: 1:11 200/1100 tasks done; sum 100/1000, 4 on workers, 896 waiting, 10.0/s, 1:30 left"
+            line(&at(100), &rates, &[]),
+            "maniple: 1:11 200/1100 tasks done, 1:30 left; sum 100/1000, 4 on workers, 896 waiting, 10.0/s, 1:30 left"
+        );
+        let session = |rank, total, done| SessionProgress { rank: Rank(rank), total, done, failed: 0 };
+        let mut more = at(100);
+        more[1].total += 10;
+        rates.note(&more, Duration::from_millis(11_100));
+        assert_eq!(
+            line(&more, &rates, &[session(9, 10, 4), session(10, 7, 7)]),
+            "maniple: 1:11 200/1110+ tasks done, 1:31 left, session 9 4/10; \
+             sum 100/1010+, 4 on workers, 906 waiting, 10.0/s, 1:31 left"
         );
         assert_eq!(
             last_line(&at(1000), Duration::from_secs(3700)),

@@ -232,7 +232,6 @@ impl Tally {
     }
 
     /// The sessions, by rank.
-    #[cfg(any(test, feature = "dashboard"))]
     pub(crate) fn sessions(&self) -> Vec<SessionProgress> {
         let counts = lock(&self.0);
         let sums = |(rank, functions): (&Rank, &BTreeMap<usize, [u64; 3]>)| {

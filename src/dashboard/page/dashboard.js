@@ -112,13 +112,16 @@ const drawn = {
   status() {
     const at = now() / 1000, last = points.at(-1) ?? {}, sums = tasks(), all = workers();
     const threads = total(all, (worker) => worker.threads), limit = total(all, (worker) => worker.limit);
+    // What rank 0 knows at any time. Why a thread is idle follows from events, which the report has.
+    const open = Math.max(0, sums.total - sums.done - sums.running), grows = state.grows && !state.over ? "+" : "";
+    const idle = state.over ? "" : open ? `, ${short(open)} tasks with no worker yet` : ", all submitted tasks with workers";
     const cards = [
-      [sums.total < 1e4 ? `${number(sums.done)} / ${number(sums.total)}` : `${short(sums.done)} / ${short(sums.total)}`, sums.failed ? `tasks done, ${number(sums.failed)} failed` : "tasks done", [[(sums.done - sums.failed) / sums.total, colour("done")], [sums.failed / sums.total, colour("failed")]]],
+      [sums.total < 1e4 ? `${number(sums.done)} / ${number(sums.total)}${grows}` : `${short(sums.done)} / ${short(sums.total)}${grows}`, sums.failed ? `tasks done, ${number(sums.failed)} failed` : "tasks done", [[(sums.done - sums.failed) / sums.total, colour("done")], [sums.failed / sums.total, colour("failed")]]],
       [`${short(last.tasks ?? 0)}/s`, "tasks end", null],
-      [`${(last.busy ?? 0).toFixed(1)} / ${threads}`, `threads busy on ${number(all.length)} ${all.length === 1 ? "worker" : "workers"}`, [[last.busy / threads, colour("running")]]],
+      [`${(last.busy ?? 0).toFixed(1)} / ${threads}`, `threads busy on ${number(all.length)} ${all.length === 1 ? "worker" : "workers"}${idle}`, [[last.busy / threads, colour("running")]]],
       [bytes((last.memory ?? 0)), `of ${bytes(limit)} in values${last.spilled ? `, ${bytes(last.spilled)} on disk` : ""}`, [[last.memory / limit, colour("memory")], [last.spilled / limit, colour("disk")]]],
       [`${bytes(last.moved ?? 0)}/s`, last.disk ? `between ranks, ${bytes(last.disk)}/s disk` : "between ranks", null],
-      [duration(at), state.over ? "the run took" : "since the run began", null],
+      [duration(at), state.over ? "the run took" : state.left !== null ? `since the run began, ${duration(state.left)} left` : "since the run began", null],
     ];
     rows(byId("cards"), cards, (card) => cards.indexOf(card), () => element("div", { class: "card" }, element("b"), element("span")), (row, [value, words, parts]) => {
       row.children[0].textContent = value;
@@ -161,7 +164,7 @@ function drawProgress() {
     const part = (count) => count / one.total;
     const tip = `${one.name}\n${number(one.done - one.failed)} done, ${number(one.running)} with workers, ${number(Math.max(0, left - one.running))} waiting${one.failed ? `, ${number(one.failed)} failed` : ""}`;
     bar([[part(one.done - one.failed), colour("done")], [part(one.failed), colour("failed")], [part(one.running), colour("running")], [part(Math.max(0, left - one.running)), colour("waiting")]], tip, row.children[1]);
-    row.children[2].textContent = over ? `${number(one.total)} done` : `${short(one.done)} of ${short(one.total)}${one.left !== null ? ` · ${duration(one.left)} left` : ""}`;
+    row.children[2].textContent = over ? `${number(one.total)} done` : `${short(one.done)} of ${short(one.total)}${one.grows ? "+" : ""}${one.left !== null ? ` · ${duration(one.left)} left` : ""}`;
   });
   if (!listed.length) byId("progress").replaceChildren(element("p", { class: "quiet" }, "No task was submitted yet."));
 }
