@@ -3,12 +3,19 @@
 use crate::{
     cluster::RankRecord,
     ids::Tasks,
-    rank::driver_of,
-    record::{Acyclic, Estimate, Failure, Head, Kind, Live, Progress, Rates, Sample, SessionProgress, Span},
+    rank::{Rank, driver_of},
+    record::{
+        Acyclic, Cause, Estimate, Failure, Head, Kind, Known, Live, Progress, Rates, Sample, SessionProgress,
+        Shares, Span, Sums, split,
+    },
 };
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::{collections::VecDeque, fmt::Write, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt::Write,
+    time::Duration,
+};
 
 /// How many points the plots go back, and how many spans the task stream.
 const POINTS_MAX: usize = 900;
@@ -33,6 +40,11 @@ struct RankNow {
     fetched: u64,
     sent: u64,
     spilled: u64,
+    /// What its threads' time was spent on: tasks, values that arrived, the disk; and why they were idle.
+    spent: [u64; 3],
+    idle: Sums,
+    /// What of [`Board::known`] is in there.
+    known: Known,
 }
 
 impl RankNow {
@@ -80,6 +92,9 @@ pub(super) struct Board {
     lines: VecDeque<String>,
     failures: VecDeque<Value>,
     rates: Rates,
+    /// By rank, for how long its threads had no task, by what rank 0 knew.
+    known: Vec<Known>,
+    shares: Shares,
     /// How many points, spans, lines and failures there were ever, and how many when news were last told.
     ever: [u64; 4],
     told: [u64; 4],
@@ -106,6 +121,8 @@ impl Board {
             lines: VecDeque::new(),
             failures: VecDeque::new(),
             rates: Rates::default(),
+            known: Vec::new(),
+            shares: Shares::default(),
             ever: [0; 4],
             told: [0; 4],
             number: 0,
@@ -126,7 +143,10 @@ impl Board {
         start: u64,
         places: impl Fn(&[Span]) -> Vec<Option<usize>>,
     ) {
+        let mut idle = BTreeMap::<u32, u64>::new();
+        told.iter().for_each(|live| self.note_shares(live));
         for mut live in told {
+            *idle.entry(live.rank).or_default() += live.idle;
             let spans = std::mem::take(&mut live.spans);
             for (span, place) in spans.iter().zip(places(&spans)) {
                 let function = match (span.kind, place) {
@@ -160,8 +180,34 @@ impl Board {
             rank.fetched += live.fetched;
             rank.sent += live.sent;
             rank.spilled += live.spilled;
+            let spent = [live.busy, live.fetching, live.spilling];
+            rank.spent.iter_mut().zip(spent).for_each(|(sum, time)| *sum += time);
             rank.live = live;
         }
+        for (place, idle) in idle {
+            let Some(rank) = self.ranks.get_mut(place as usize) else { continue };
+            let known = self.known.get(place as usize).copied().unwrap_or(rank.known);
+            let new = std::array::from_fn(|at| known[at].saturating_sub(rank.known[at]));
+            let causes = split(idle, new, self.shares);
+            rank.idle.iter_mut().zip(causes).for_each(|(sum, time)| *sum += time);
+            rank.known = known;
+        }
+    }
+
+    /// Takes in for which share of a sample the driver waited, or rank 0 worked.
+    fn note_shares(&mut self, live: &Live) {
+        let length = live.memory.at.saturating_sub(live.since).max(1) as f64;
+        if live.rank == driver_of(self.ranks.len() as u32).0 {
+            self.shares.driver_waits = live.waited as f64 / length;
+        }
+        if live.rank == Rank::SCHEDULER.0 {
+            self.shares.scheduling = live.scheduled as f64 / length;
+        }
+    }
+
+    /// For how long each rank's threads had no task since the run began, by what rank 0 knew.
+    pub(super) fn note_vacancies(&mut self, known: Vec<Known>) {
+        self.known = known;
     }
 
     /// Where the functions stand, and how many tasks each rank has. `at` is in nanoseconds since the run began.
@@ -222,7 +268,7 @@ impl Board {
 
     /// Bytes of all processes: ranks may be threads of one.
     fn resident(&self) -> u64 {
-        let mut seen = std::collections::BTreeMap::new();
+        let mut seen = BTreeMap::new();
         for (record, rank) in self.head.cluster.ranks().iter().zip(&self.ranks) {
             seen.insert((record.host.as_str(), record.pid), rank.live.memory.resident);
         }
@@ -328,6 +374,7 @@ impl Board {
             "command": head.command,
             "version": head.version,
             "started": head.started,
+            "causes": Cause::ALL.map(|cause| json!({"name": cause.name(), "advice": cause.advice()})),
             "transport": head.cluster.ranks().first().map(|rank| &rank.transport),
             "ranks": head.cluster.ranks().iter().map(rank).collect::<Vec<_>>(),
         })
@@ -350,6 +397,8 @@ impl Board {
             "received": rounded(rank.rate(now, |live| live.fetched)),
             "sent": rounded(rank.rate(now, |live| live.sent)),
             "done": rank.tasks,
+            "spent": rank.spent,
+            "idle": rank.idle,
             "has": self.outstanding.get(place).copied().unwrap_or(0),
             "running": running.collect::<Vec<_>>(),
         })
@@ -403,6 +452,14 @@ impl Board {
             "Threads that have a task.",
             &mut of_ranks(|rank, now| rank.rate(now, |live| live.busy) / 1e9),
         );
+        let mut time = self.ranks.iter().enumerate().flat_map(|(place, rank)| {
+            let spent =
+                ["computing", "values arriving", "disk"].map(String::from).into_iter().zip(rank.spent);
+            let idle = Cause::ALL.map(|cause| format!("idle: {}", cause.name())).into_iter().zip(rank.idle);
+            let all = spent.chain(idle).filter(|(_, time)| *time > 0);
+            all.map(move |(kind, time)| (format!("{{rank=\"{place}\",kind=\"{kind}\"}}"), time as f64 / 1e9))
+        });
+        family("thread_seconds_total", "counter", "What threads' time was spent on.", &mut time);
         family("tasks_run_total", "counter", "Tasks that ran.", &mut of_ranks(|rank, _| rank.tasks as f64));
         family(
             "received_bytes_total",
@@ -471,7 +528,6 @@ mod tests {
     use crate::{
         error::{Reason, TaskError},
         ids::TaskId,
-        rank::Rank,
     };
 
     fn board() -> Board {
@@ -611,6 +667,39 @@ mod tests {
         );
         assert_eq!((of("needs"), &told["leftOut"]), ([json!([1]), json!([])], &json!([[0, 1]])));
         assert_eq!(of("tasks")[0], json!([["7", 100]]));
+    }
+
+    #[test]
+    fn the_time_of_threads_adds_up_with_its_causes() {
+        let mut board = board();
+        let second = 1_000_000_000;
+        let sample = |at| Sample { at, ..Sample::default() };
+        let of = |rank, at, live: Live| Live { rank, since: at - second, memory: sample(at), ..live };
+        board.note_vacancies(vec![[0; 3], [0; 3], [second / 4, 0, 0], [0, second / 10, second / 5]]);
+        let driver = Live { waited: second / 2, ..Live::default() };
+        let scheduler = Live { scheduled: second / 4, ..Live::default() };
+        let worker = Live { busy: second / 4, fetching: second / 8, idle: second * 5 / 8, ..Live::default() };
+        let all = [worker.clone(), worker.clone(), scheduler, driver].into_iter().zip([2, 3, 0, 1]);
+        board.hear(all.map(|(live, rank)| of(rank, second, live)).collect(), 0, |_| vec![]);
+        // Two samples that came at once, and rank 0 knows no cause.
+        let more = [of(2, 2 * second, worker.clone()), of(2, 3 * second, worker)];
+        board.hear(more.to_vec(), 0, |_| vec![]);
+        let told = value(&board.tell(3 * second, false, &json!({})));
+        let sum = |of: &Value| of.as_array().unwrap().iter().map(|time| time.as_u64().unwrap()).sum::<u64>();
+        for (rank, seconds) in [(0, 0), (1, 0), (2, 3), (3, 1)] {
+            let rank = &told["ranks"][rank];
+            assert_eq!(sum(&rank["spent"]) + sum(&rank["idle"]), seconds * second, "{rank}");
+        }
+        let idle = |rank: usize, cause: Cause| told["ranks"][rank]["idle"][cause as usize].as_u64().unwrap();
+        assert_eq!(idle(2, Cause::DriverWaited), second / 8);
+        assert_eq!(idle(2, Cause::DriverRan), second / 8);
+        assert_eq!((idle(3, Cause::Inputs), idle(3, Cause::Elsewhere)), (second / 10, second / 5));
+        let in_transit = second * 5 / 8 - second * 3 / 10;
+        assert_eq!(idle(3, Cause::Scheduler), in_transit / 4);
+        assert_eq!(idle(3, Cause::Messages), in_transit - in_transit / 4);
+        let text = board.metrics(second);
+        let line = "maniple_thread_seconds_total{rank=\"3\",kind=\"idle: ready tasks on other workers\"} 0.2";
+        assert!(text.lines().any(|found| found == line), "{text}");
     }
 
     #[test]

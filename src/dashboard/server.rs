@@ -348,6 +348,7 @@ impl Shared {
         let (told, progress, outstanding) = (recorder.take_heard(), tally.progress(), tally.outstanding());
         let mut guard = lock(&self.board);
         let (board, point_at) = &mut *guard;
+        board.note_vacancies(tally.vacancies());
         board.hear(told, self.start, |spans| tally.places(spans.iter().map(|span| span.task)));
         board.note_progress(progress, outstanding, self.elapsed());
         board.note_failures(tally.take_failures());

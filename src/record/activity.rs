@@ -14,12 +14,17 @@ use crate::{
     message::{Message, ToWorker},
     rank::Rank,
 };
-use std::sync::Mutex;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicU64, Ordering},
+};
 
 /// What is going on now.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     scheduling: Mutex<Joined>,
+    /// For how long rank 0 has worked.
+    scheduled: AtomicU64,
     driver: Mutex<DriverNow>,
 }
 
@@ -29,6 +34,8 @@ struct DriverNow {
     /// Since when its closure runs, and since when it waits, without what was recorded already.
     runs_since: Option<u64>,
     waits_since: Option<u64>,
+    /// How long it has waited before that.
+    waited: u64,
     /// How many of its threads wait: a program may have several that use the client.
     waiting: usize,
     waits: Joined,
@@ -104,7 +111,9 @@ impl Recorder {
 
     /// Rank 0 has handled messages and scheduled since then.
     pub(crate) fn scheduled(&self, since: u64) {
-        let complete = lock(&self.activity().scheduling).add(event(Kind::Scheduling, 0, 0, since, now()));
+        let scheduling = event(Kind::Scheduling, 0, 0, since, now());
+        self.activity().scheduled.fetch_add(scheduling.end - since, Ordering::Relaxed);
+        let complete = lock(&self.activity().scheduling).add(scheduling);
         complete.into_iter().for_each(|event| self.push_own(event));
     }
 
@@ -122,7 +131,7 @@ impl Recorder {
 
     /// A thread of the driver begins to wait.
     pub(crate) fn driver_waits(&self) {
-        if self.keeps() {
+        if self.is_used() {
             let mut driver = lock(&self.activity().driver);
             driver.waiting += 1;
             driver.waits_since.get_or_insert_with(now);
@@ -138,10 +147,18 @@ impl Recorder {
         }
         if let Some(since) = driver.waits_since.take() {
             let waited = event(Kind::Waited, task.map_or(ANY_TASK, |task| task.0), 0, since, now());
+            driver.waited += waited.end - waited.start;
             let complete = driver.waits.add(waited);
             drop(driver);
             complete.into_iter().for_each(|event| self.push_shared(event));
         }
+    }
+
+    /// How long the driver has waited until then, and rank 0 has worked.
+    pub(super) fn passed(&self, at: u64) -> (u64, u64) {
+        let driver = lock(&self.activity().driver);
+        let waits = driver.waits_since.map_or(0, |since| at.saturating_sub(since));
+        (driver.waited + waits, self.activity().scheduled.load(Ordering::Relaxed))
     }
 
     /// Moves what is complete to `events`.
@@ -163,6 +180,7 @@ impl Recorder {
             .waits_since
             .as_mut()
             .map(|since| event(Kind::Waited, ANY_TASK, 0, std::mem::replace(since, at), at));
+        driver.waited += waits.map_or(0, |waits| waits.end - waits.start);
         let begun = runs.into_iter().chain(waits);
         events.extend(begun.map(|event| Event { lane: own_lane, ..event }));
     }
@@ -204,6 +222,9 @@ mod tests {
         assert_eq!(waits.iter().map(|wait| wait.subject).collect::<Vec<_>>()[..2], [7, ANY_TASK]);
         assert!(waits[0].end - waits[0].start >= 2_000_000 && waits[1].start >= waits[0].end + 1_000_000);
         let (first, last) = (runs.first().unwrap(), runs.last().unwrap());
+        let waited = recorder.passed(now()).0;
+        let sum = waits.iter().map(|wait| wait.end - wait.start).sum::<u64>();
+        assert!(waited >= sum && waited < sum + 1_000_000_000, "{waited} {waits:?}");
         assert!(first.start <= waits[0].start && last.end >= waits[2].start, "{runs:?} {waits:?}");
         recorder.remove_part();
     }

@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 
 /// Why a thread was idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     /// Nothing submitted was left, and the driver ran its own code.
     DriverRan,
     /// Nothing submitted was left, and the driver waited for tasks that ran.
@@ -35,8 +35,8 @@ pub(super) enum Cause {
 }
 
 impl Cause {
-    pub(super) const COUNT: usize = 9;
-    pub(super) const ALL: [Self; Self::COUNT] = [
+    pub(crate) const COUNT: usize = 9;
+    pub(crate) const ALL: [Self; Self::COUNT] = [
         Self::DriverRan,
         Self::DriverWaited,
         Self::Inputs,
@@ -48,7 +48,7 @@ impl Cause {
         Self::Unknown,
     ];
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::DriverRan => "nothing submitted, driver computing",
             Self::DriverWaited => "nothing submitted, driver waiting",
@@ -63,7 +63,7 @@ impl Cause {
     }
 
     /// What a user can do about it.
-    pub(super) fn advice(self) -> &'static str {
+    pub(crate) fn advice(self) -> &'static str {
         match self {
             Self::DriverRan => {
                 "All submitted tasks had started, and the driver ran its own code. Submit more tasks before that \
@@ -110,7 +110,7 @@ pub(super) struct Idle {
 }
 
 /// Sums by cause, in nanoseconds, in the order of [`Cause::ALL`].
-pub(super) type Sums = [u64; Cause::COUNT];
+pub(crate) type Sums = [u64; Cause::COUNT];
 
 /// The sums of a thread's idle stretches. `within` is idle time between tasks of which only sums are known.
 pub(super) fn sums(idle: &[Idle], within: u64) -> Sums {

@@ -7,6 +7,7 @@
 //! - `timings`: when each task was sent, ran and ended, and what the driver did. - `path`: the critical path.
 //!   - `idle`: what idle threads waited for. - `stretches`: sets of instants. - `activity`: what is recorded for these.
 //! - `live`: what ranks tell while the run goes on, if somebody looks.
+//! - `vacancy`: why threads have no task while the run goes on, as far as rank 0 knows.
 //! - `tally`: how far functions have come. - `estimate`: how long what is left will take. - `progress`: shows both.
 //! - `cycles`: the graph of functions as it is drawn.
 //! - `trace`, `report`: the files. - `outputs`: which files there shall be.
@@ -31,6 +32,7 @@ mod stretches;
 mod tally;
 mod timings;
 mod trace;
+mod vacancy;
 
 pub(crate) use clock::{align, now};
 pub(crate) use history::{Chunk, Head, History, RunEnd};
@@ -48,8 +50,10 @@ pub(crate) use {
     cycles::Acyclic,
     estimate::{Estimate, Rates},
     history::{Kind, Sample},
+    idle::{Cause, Sums},
     live::Span,
     tally::{Failure, Progress},
+    vacancy::{Known, Shares, split},
 };
 
 /// Reads a trace, and what a rank has left.

@@ -80,6 +80,7 @@ pub struct Recorder {
     claim: Mutex<Option<Claim>>,
     /// What is told while the run goes on, if anybody wants that.
     feed: Mutex<Option<Feed>>,
+    is_fed: AtomicBool,
     /// What rank 0 was told so, and nobody has taken yet.
     heard: Mutex<Vec<Live>>,
     /// Chunks that rank 0 was sent, and how many ranks have sent their last.
@@ -162,6 +163,7 @@ impl Recorder {
             part,
             claim: Mutex::new(start.claim),
             feed: Mutex::default(),
+            is_fed: AtomicBool::new(false),
             heard: Mutex::default(),
             gathered: Mutex::default(),
             is_gathered: AtomicBool::new(false),
@@ -343,7 +345,7 @@ impl Recorder {
         if let Some(feed) = &mut *lock(&self.feed) {
             feed.counts.note(events);
             if feed.counts.is_due(at) {
-                let live = feed.counts.take(self.sample(at), (feed.look)());
+                let live = feed.counts.take(self.sample(at), (feed.look)(), self.passed(at));
                 (feed.tell)(live);
             }
         }
@@ -353,6 +355,7 @@ impl Recorder {
     pub(crate) fn tell_live(&self, pace: Pace, look: Look, tell: Tell) {
         let counts = Counts::new(pace, self.rank.0, self.thread_ids.len(), now());
         *lock(&self.feed) = Some(Feed { counts, look, tell });
+        self.is_fed.store(true, Ordering::Relaxed);
     }
 
     /// Rank 0 is told what a rank does.
@@ -445,6 +448,11 @@ impl Recorder {
     /// Whether what is recorded is kept, for files.
     pub(crate) fn keeps(&self) -> bool {
         self.part.is_some()
+    }
+
+    /// Whether what is recorded is kept, or told while the run goes on.
+    pub(crate) fn is_used(&self) -> bool {
+        self.keeps() || self.is_fed.load(Ordering::Relaxed)
     }
 
     /// Ends the recording of this rank, and returns its chunks.

@@ -1,7 +1,13 @@
-//! How far a run has come, function by function: what rank 0 hears, counted. No clock.
+//! How far a run has come, function by function: what rank 0 hears, counted. If there is a dashboard, also what rank 0
+//! knows of threads without a task.
 
-use super::history::LayerRecord;
+use super::{
+    clock::now,
+    history::LayerRecord,
+    vacancy::{Known, Vacancies},
+};
 use crate::{
+    cluster::Cluster,
     error::TaskError,
     ids::{TaskId, Tasks},
     lock::lock,
@@ -79,6 +85,7 @@ struct Counts {
     /// The sessions that are connected, or of which tasks are known: how many tasks of each function they have
     /// submitted, and how many of these are done and have failed.
     sessions: BTreeMap<Rank, BTreeMap<usize, [u64; 3]>>,
+    vacancies: Option<Vacancies>,
 }
 
 impl Counts {
@@ -172,6 +179,32 @@ impl Counts {
 }
 
 impl Tally {
+    /// For a dashboard, which shows why threads have no task.
+    pub(crate) fn with_vacancies(cluster: &Cluster) -> Self {
+        let threads = cluster.ranks().iter().map(|rank| if rank.role.worker { rank.threads } else { 0 });
+        let vacancies = Some(Vacancies::new(threads, now()));
+        Self(Mutex::new(Counts { vacancies, ..Counts::default() }))
+    }
+
+    /// The scheduler has decided: `waiting` returns how many tasks could begin and have no worker, and whether others
+    /// wait for values. `workers` has how many tasks each worker has that could begin or have begun.
+    pub(crate) fn decided(
+        &self,
+        waiting: impl FnOnce() -> (u64, bool),
+        workers: impl Iterator<Item = (Rank, u64)>,
+    ) {
+        if let Some(vacancies) = &mut lock(&self.0).vacancies {
+            let (ready, waits) = waiting();
+            vacancies.note(now(), ready, waits, workers);
+        }
+    }
+
+    /// For how long each worker's threads had no task, by what rank 0 knew, by rank.
+    #[cfg(any(test, feature = "dashboard"))]
+    pub(crate) fn vacancies(&self) -> Vec<Known> {
+        lock(&self.0).vacancies.as_mut().map(|vacancies| vacancies.sums(now())).unwrap_or_default()
+    }
+
     /// The scheduler hears this from that rank.
     pub(crate) fn hear(&self, source: Rank, message: &ToScheduler) {
         let mut counts = lock(&self.0);

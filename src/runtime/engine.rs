@@ -155,6 +155,10 @@ impl Engine {
             false => None,
             true => Some(limit_memory(&mut roles, record, &cluster, settings, &bells)?),
         };
+        let tally = (settings.wants_tally() && this == Rank::SCHEDULER).then(|| match settings.dashboard {
+            Some(_) => Arc::new(Tally::with_vacancies(&cluster)),
+            None => Arc::default(),
+        });
         let engine = Arc::new(Self {
             this,
             cores,
@@ -184,7 +188,7 @@ impl Engine {
             recorder,
             device: device.clone(),
             journal,
-            tally: (settings.wants_tally() && this == Rank::SCHEDULER).then(Arc::default),
+            tally,
         });
         let client = engine.client(settings);
         let worker = engine.cluster.workers().position(|rank| rank.rank == this).unwrap_or(0);
@@ -484,7 +488,7 @@ impl Engine {
         let executor = self.pool.as_ref().map(|pool| pool as &dyn Execute);
         let spiller = self.spiller.as_deref().map(|spiller| spiller as &dyn Spiller);
         let is_scheduler = self.this == Rank::SCHEDULER;
-        let scheduling = self.recorder.as_ref().filter(|recorder| is_scheduler && recorder.keeps());
+        let scheduling = self.recorder.as_ref().filter(|recorder| is_scheduler && recorder.is_used());
         let since = scheduling.map_or(0, |_| record::now());
         let outcome = roles.progress(Surroundings {
             table: &self.table,

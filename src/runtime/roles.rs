@@ -305,6 +305,10 @@ impl Roles {
             around.tally.inspect(|tally| tally.say(target, &message));
             self.say(target, message);
         }
+        if let (Some(tally), Some(scheduler)) = (around.tally, &self.scheduler) {
+            let waiting = || (scheduler.ready_count(), scheduler.has_waiting_tasks());
+            tally.decided(waiting, scheduler.startable_tasks());
+        }
     }
 
     /// Whether a rank has said that its program ends.

@@ -126,6 +126,7 @@ impl Scheduler {
         self.chains.push(&mut task.dependents, slot);
         let task = &mut self.tasks[slot];
         task.missing += 1;
+        self.missing_count += 1;
         task.missing_others += u32::from(!is_source);
         task.unpromised += u32::from(!is_promised);
     }
@@ -135,6 +136,7 @@ impl Scheduler {
         let (is_source, is_promised) = (self.tasks[needed].is_source, self.tasks[needed].is_promised);
         let task = &mut self.tasks[slot];
         task.missing -= 1;
+        self.missing_count -= 1;
         task.missing_others -= u32::from(!is_source);
         task.unpromised -= u32::from(!is_promised);
         if task.missing == 0 && task.state == State::Assigned {

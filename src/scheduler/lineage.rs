@@ -382,6 +382,7 @@ impl Scheduler {
             }
         }
         self.workers.iter_mut().for_each(|worker| worker.early = 0);
+        self.missing_count = 0;
     }
 
     /// Has the values made again that nobody holds and somebody needs, and what these need for it. Returns those

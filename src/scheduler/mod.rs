@@ -203,6 +203,8 @@ pub struct Scheduler {
     early: Early,
     /// How many tasks are ready and no nearer to one worker than to another.
     ready: u64,
+    /// How many values tasks wait for, each counted for each of them.
+    missing_count: u64,
     /// How many tasks are pinned to workers.
     pinned: usize,
     /// How much time is left for tasks to run in.
@@ -276,6 +278,7 @@ impl Scheduler {
             ahead_limits,
             early: Early::default(),
             ready: 0,
+            missing_count: 0,
             pinned: 0,
             time_left_nanoseconds: u64::MAX,
             timed: BTreeSet::new(),
@@ -410,6 +413,24 @@ impl Scheduler {
         (self.withheld + self.ready + waiting as u64, outstanding)
     }
 
+    /// How many tasks could begin and have no worker.
+    pub(crate) fn ready_count(&self) -> u64 {
+        let queues = self.loaded.iter().map(|worker| self.workers[*worker as usize].queue.len() as u64);
+        self.withheld + self.ready + self.pinned as u64 + queues.sum::<u64>()
+    }
+
+    /// Whether a task waits for a value that is not there yet.
+    pub(crate) fn has_waiting_tasks(&self) -> bool {
+        self.missing_count > 0
+    }
+
+    /// How many tasks each worker has that could begin or have begun.
+    pub(crate) fn startable_tasks(&self) -> impl Iterator<Item = (Rank, u64)> {
+        self.workers
+            .iter()
+            .map(|worker| (worker.spec.rank, u64::from(worker.outstanding.saturating_sub(worker.early))))
+    }
+
     fn worker_at(&self, rank: Rank) -> Option<WorkerIndex> {
         self.worker_of.get(rank.index()).copied().filter(|worker| *worker != NONE)
     }
@@ -472,6 +493,8 @@ impl Scheduler {
             self.validate_ahead();
         }
         self.validate_early();
+        let missing: u64 = self.tasks.iter().map(|(_, task)| u64::from(task.missing)).sum();
+        assert_eq!(self.missing_count, missing, "values that tasks wait for");
         let pinned: usize = self.workers.iter().map(|worker| worker.pinned.len()).sum();
         assert_eq!(self.pinned, pinned, "pinned tasks");
         for (index, worker) in self.workers.iter().enumerate() {

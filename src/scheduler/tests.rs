@@ -699,6 +699,29 @@ fn blocked_tasks_make_room_for_those_they_wait_for() {
 }
 
 #[test]
+fn what_idle_threads_lack_is_counted() {
+    let mut story = Story::of(2);
+    let lack = |story: &Story| {
+        let mut startable: Vec<u64> = story.scheduler.startable_tasks().map(|(_, tasks)| tasks).collect();
+        startable.sort_unstable();
+        (story.scheduler.ready_count(), story.scheduler.has_waiting_tasks(), startable)
+    };
+    story.hear(1, [roots(0, 1), after(1, 1, 0)]);
+    assert_eq!(lack(&story), (0, true, vec![0, 1]), "what was given out early cannot begin");
+    let worker = story.worker_of(0);
+    story.hear(worker, [finished(0, 1)]);
+    assert_eq!(lack(&story), (0, false, vec![0, 1]));
+    let options = Options { workers: vec![Rank(worker)], ..Options::default() };
+    story.hear(1, [with(layer(2, 100, vec![]), options)]);
+    let (ready, waits, startable) = lack(&story);
+    assert_eq!(
+        (ready + startable[1], waits, startable[0]),
+        (101, false, 0),
+        "only one of them may run these"
+    );
+}
+
+#[test]
 fn what_blocked_tasks_wait_for_is_given_beyond_the_backlog() {
     let mut story = Story::of(1);
     let ends = |first, time| match finished(first, 1) {

@@ -194,6 +194,10 @@ fn a_browser_shows_pi_and_arrays_while_they_are_computed() {
     browser.until(&format!("(([done, total]) => done === total && total !== '0')({COUNTS}.split(' / '))"));
     browser.until("document.querySelectorAll('#progress .line').length >= 3");
     browser.until("document.querySelectorAll('.uplot canvas').length === 4");
+    browser.until("document.getElementById('spent-table').textContent.includes('idle: ')");
+    let shares =
+        "[...document.querySelectorAll('#spent-bar > div')].map((part) => parseFloat(part.style.width))";
+    browser.until(&format!("Math.abs({shares}.reduce((sum, share) => sum + share) - 100) < 0.01"));
     browser.picture(&pictures.join("dashboard-light.png"));
     browser.scheme("dark");
     browser.until("getComputedStyle(document.body).backgroundColor === 'rgb(18, 22, 28)'");
@@ -393,7 +397,23 @@ fn programs_are_told_what_the_page_shows() {
     assert!(
         state["log"].as_array().unwrap().iter().any(|line| line.as_str().unwrap().contains("starts pid="))
     );
+    // What threads spend their time on adds up to the time between the first and the last sample, cause by cause.
+    let causes = state["run"]["causes"].as_array().unwrap();
+    for rank in [2, 3] {
+        let (rank, record) = (&state["ranks"][rank], &state["run"]["ranks"][rank]);
+        let of = |what: &str| -> Vec<u64> {
+            rank[what].as_array().unwrap().iter().map(|time| time.as_u64().unwrap()).collect()
+        };
+        let (spent, idle) = (of("spent"), of("idle"));
+        assert_eq!(idle.len(), causes.len());
+        let seconds =
+            spent.iter().chain(&idle).sum::<u64>() as f64 / 1e9 / record["threads"].as_f64().unwrap();
+        let heard = rank["heard"].as_f64().unwrap() / 1e3;
+        assert!((0.9..heard + 0.5).contains(&seconds), "{seconds} of {heard}: {rank}");
+        assert!(spent[0] > 0 && idle.iter().sum::<u64>() > 0, "{rank}");
+    }
     let metrics = served.get("/metrics");
+    assert!(metrics.contains("maniple_thread_seconds_total{rank=\"3\",kind=\"idle: "), "{metrics}");
     assert!(metrics.lines().any(|line| line == "maniple_workers 2"), "{metrics}");
     assert!(metrics.contains("maniple_memory_bytes{rank=\"3\",kind=\"values\"} "), "{metrics}");
     assert_eq!(served.get("/health"), "{\"status\":\"ok\"}");

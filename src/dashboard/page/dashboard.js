@@ -4,6 +4,12 @@ const PAGES = ["status", "workers", "graph", "task", "log", "system"];
 const COLOURS = ["#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#7a6fd0", "#88ccee", "#aa4466"];
 const POINTS_MAX = 900, SPANS_MAX = 24000, LINES_MAX = 500, FAILURES_MAX = 200;
 const LATE = 5000;
+// What threads spend their time on, as in a report: tasks, values, the disk; then idle, in the order of `run.causes`.
+const SPENT = [["at a task", "var(--running)"], ["waiting for values to arrive", "var(--memory)"], ["moving values to or from disk", "var(--disk)"]];
+const IDLE_COLOURS = ["#882255", "#cc79a7", "#117733", "#b8a800", "#56b4e9", "#d55e00", "#009e73", "var(--other)", "var(--waiting)"];
+// What was so some seconds ago: [milliseconds, nanoseconds of each].
+let spentBefore = [];
+const LATELY = 10000;
 
 let run = null;
 let state = null;
@@ -112,13 +118,11 @@ const drawn = {
   status() {
     const at = now() / 1000, last = points.at(-1) ?? {}, sums = tasks(), all = workers();
     const threads = total(all, (worker) => worker.threads), limit = total(all, (worker) => worker.limit);
-    // What rank 0 knows at any time. Why a thread is idle follows from events, which the report has.
-    const open = Math.max(0, sums.total - sums.done - sums.running), grows = state.grows && !state.over ? "+" : "";
-    const idle = state.over ? "" : open ? `, ${short(open)} tasks with no worker yet` : ", all submitted tasks with workers";
+    const grows = state.grows && !state.over ? "+" : "";
     const cards = [
       [sums.total < 1e4 ? `${number(sums.done)} / ${number(sums.total)}${grows}` : `${short(sums.done)} / ${short(sums.total)}${grows}`, sums.failed ? `tasks done, ${number(sums.failed)} failed` : "tasks done", [[(sums.done - sums.failed) / sums.total, colour("done")], [sums.failed / sums.total, colour("failed")]]],
       [`${short(last.tasks ?? 0)}/s`, "tasks end", null],
-      [`${(last.busy ?? 0).toFixed(1)} / ${threads}`, `threads busy on ${number(all.length)} ${all.length === 1 ? "worker" : "workers"}${idle}`, [[last.busy / threads, colour("running")]]],
+      [`${(last.busy ?? 0).toFixed(1)} / ${threads}`, `threads busy on ${number(all.length)} ${all.length === 1 ? "worker" : "workers"}`, [[last.busy / threads, colour("running")]]],
       [bytes((last.memory ?? 0)), `of ${bytes(limit)} in values${last.spilled ? `, ${bytes(last.spilled)} on disk` : ""}`, [[last.memory / limit, colour("memory")], [last.spilled / limit, colour("disk")]]],
       [`${bytes(last.moved ?? 0)}/s`, last.disk ? `between ranks, ${bytes(last.disk)}/s disk` : "between ranks", null],
       [duration(at), state.over ? "the run took" : state.left !== null ? `since the run began, ${duration(state.left)} left` : "since the run began", null],
@@ -134,6 +138,7 @@ const drawn = {
     });
     drawProgress();
     drawLoad(all);
+    drawSpent(all);
     drawStream(all);
     drawPlots();
   },
@@ -185,6 +190,24 @@ function drawLoad(all) {
     row.children[3].textContent = `${number(worker.has)} tasks`;
   });
   if (all.length > SHOWN_MAX) byId("load").append(element("p", { class: "quiet hint", "data-key": "more" }, `and ${number(all.length - SHOWN_MAX)} more on the page of workers`));
+}
+
+// What the workers' threads have spent their time on, all together.
+const spentOf = (all) => [...SPENT.map((_, place) => total(all, (one) => one.spent[place])), ...run.causes.map((_, place) => total(all, (one) => one.idle[place]))];
+function drawSpent(all) {
+  const spent = spentOf(all), before = spentBefore[0]?.[1] ?? spent.map(() => 0);
+  const whole = total(spent, (time) => time), lately = spent.map((time, place) => Math.max(0, time - before[place]));
+  const latest = total(lately, (time) => time), idle = total(spent.slice(SPENT.length), (time) => time);
+  const kinds = [...SPENT.map(([name, background]) => ({ name, background, advice: "" })), ...run.causes.map((cause, place) => ({ name: `idle: ${cause.name}`, background: IDLE_COLOURS[place], advice: cause.advice }))];
+  const parts = kinds.map((kind, place) => ({ ...kind, place, time: spent[place], lately: lately[place] })).filter((part) => part.time > 0);
+  byId("spent-words").textContent = whole ? `idle for ${percent(idle, whole)} of ${duration(whole / 1e9)} of all threads; causes are estimates, those of a report are exact` : "No worker has sent a sample yet.";
+  bar(kinds.map((kind, place) => [spent[place] / whole, kind.background]), parts.map((part) => `${part.name} ${percent(part.time, whole)}`).join("\n"), byId("spent-bar"));
+  table("spent-table", parts, [
+    ["Threads", (part) => part.name, (part, cell) => { cell.className = "name"; cell.dataset.tip = part.advice; cell.replaceChildren(swatch(part.background), part.name); }],
+    ["Time", (part) => part.time, (part) => duration(part.time / 1e9)],
+    ["Share", (part) => part.time, (part) => percent(part.time, whole)],
+    ["In the last 10 s", (part) => part.lately, (part) => percent(part.lately, latest)],
+  ], (part) => part.place);
 }
 
 const LABELS = 92, AXIS = 22, STREAM_WORKERS = 64;
@@ -638,9 +661,11 @@ function steer() {
 function take(told) {
   if (told.run) {
     run = told.run;
-    points = []; spans = []; lines = []; failures = [];
+    points = []; spans = []; lines = []; failures = []; spentBefore = [];
   }
   state = told;
+  spentBefore.push([told.at, spentOf(workers())]);
+  while (spentBefore.length > 1 && spentBefore[1][0] <= told.at - LATELY) spentBefore.shift();
   clock = { at: told.at, seen: performance.now() };
   points = points.concat(told.points).slice(-POINTS_MAX);
   for (let at = 0; at < told.spans.length; at += 8) spans.push(told.spans.slice(at, at + 8));
