@@ -1,11 +1,7 @@
 //! How far a run has come, function by function: what rank 0 hears, counted. If there is a dashboard, also what rank 0
 //! knows of threads without a task.
 
-use super::{
-    clock::now,
-    history::LayerRecord,
-    vacancy::{Known, Vacancies},
-};
+use super::{clock::now, history::LayerRecord, vacancy::Vacancies};
 use crate::{
     cluster::Cluster,
     error::TaskError,
@@ -201,7 +197,7 @@ impl Tally {
 
     /// For how long each worker's threads had no task, by what rank 0 knew, by rank.
     #[cfg(any(test, feature = "dashboard"))]
-    pub(crate) fn vacancies(&self) -> Vec<Known> {
+    pub(crate) fn vacancies(&self) -> Vec<super::vacancy::Known> {
         lock(&self.0).vacancies.as_mut().map(|vacancies| vacancies.sums(now())).unwrap_or_default()
     }
 
