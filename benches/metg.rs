@@ -1,7 +1,8 @@
 //! METG: how short tasks may be before half of the time goes to waiting, by the patterns of Task Bench
 //! (Slaughter et al., SC 2020).
 //!
-//! `mpirun -n 4 <this> [pattern..] [--steps N] [--width N]`, or without `mpirun`. A pattern is a graph of `steps` rows of
+//! `mpirun -n 4 <this> [pattern..] [--steps N] [--width N] [--repeat]`, or without `mpirun`. With `--repeat`, rows are
+//! steps of `Client::repeat`, as many together as the pattern has different ones. A pattern is a graph of `steps` rows of
 //! `width` tasks for each worker's thread, in which each task takes values of the row before. Each task computes for a
 //! while and gives 16 bytes, or 64 KiB. The METG (minimum effective task granularity) is the time of a task at
 //! which the threads compute for half of the time: it is found between the two durations around it. All values are checked.
@@ -21,24 +22,36 @@ const LARGE: usize = 8192;
 /// Which tasks of the row before a task takes: column, width, step.
 type Pattern = fn(usize, usize, usize) -> Vec<usize>;
 
+/// With how many rows each pattern begins again, if that is not the same for all widths.
+const PERIOD: usize = 3;
+
 const PATTERNS: [(&str, Pattern); 7] = [
     ("trivial", |_, _, _| Vec::new()),
     ("no_comm", |column, _, _| vec![column]),
     ("stencil_1d", |column, width, _| vec![(column + width - 1) % width, column, (column + 1) % width]),
     ("fft", |column, width, step| {
-        let distance = 1 << (step % width.ilog2().max(1) as usize);
+        let distance = 1 << (step % period_of("fft", width));
         vec![column, column ^ distance].into_iter().filter(|column| *column < width).collect()
     }),
     ("tree", |column, _, _| vec![column / 2]),
     ("random_nearest", |column, width, step| {
         let near = (0..5).map(|place| (column + width + place - 2) % width);
         near.enumerate()
-            .filter(|(place, near)| mix((near * 31 + step * 7 + place) as u64).is_multiple_of(2))
+            .filter(|(place, near)| mix((near * 31 + step % PERIOD * 7 + place) as u64).is_multiple_of(2))
             .map(|(_, near)| near)
             .collect()
     }),
     ("all_to_all", |_, width, _| (0..width).collect()),
 ];
+
+/// With how many rows a pattern begins again.
+fn period_of(name: &str, width: usize) -> usize {
+    match name {
+        "fft" => width.ilog2().max(1) as usize,
+        "random_nearest" => PERIOD,
+        _ => 1,
+    }
+}
 
 fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -77,6 +90,8 @@ struct Graph {
     pattern: Pattern,
     width: usize,
     steps: usize,
+    /// How many rows are a step of a repetition, if it is one.
+    period: Option<usize>,
 }
 
 impl Graph {
@@ -102,15 +117,20 @@ impl Graph {
         expected: &[u64],
     ) -> Result<f64> {
         let start = Instant::now();
-        let mut row: Vec<Future<T>> = Vec::new();
-        for step in 0..self.steps {
+        let next = |client: &Client, row: &[Future<T>], step: usize| {
             let items = (0..self.width).map(|column| {
                 let inputs = if step > 0 { (self.pattern)(column, self.width, step) } else { Vec::new() };
                 (inputs.into_iter().map(|input| row[input].clone()).collect(), column as u64)
             });
-            let items = items.collect();
-            row = row_of(client, items);
-        }
+            row_of(client, items.collect())
+        };
+        let first = next(client, &[], 0);
+        let row = match self.period {
+            None => (1..self.steps).fold(first, |row, step| next(client, &row, step)),
+            Some(period) => client.repeat((self.steps - 1) / period, first, |client, row| {
+                Ok((1..=period).fold(row, |row, step| next(client, &row, step)))
+            })?,
+        };
         let values = client.gather(&row)?;
         let elapsed = start.elapsed().as_secs_f64();
         assert_eq!(values.iter().map(check).collect::<Vec<u64>>(), expected);
@@ -193,7 +213,14 @@ fn main() -> Result<()> {
         let is_named = |name: &str| words.iter().any(|word| word == name);
         let all = !PATTERNS.iter().any(|(name, _)| is_named(name));
         for (name, pattern) in PATTERNS.into_iter().filter(|(name, _)| all || is_named(name)) {
-            measure(client, name, Graph { pattern, width, steps }, threads, rounds_per_microsecond)?;
+            let period = period_of(name, width);
+            let graph = Graph {
+                pattern,
+                width,
+                steps: (steps - 1) / period * period + 1,
+                period: is_named("--repeat").then_some(period),
+            };
+            measure(client, name, graph, threads, rounds_per_microsecond)?;
         }
         Ok(())
     })

@@ -1,6 +1,7 @@
 //! Heat spreads over a plate: a stencil on a chunked array, step by step, and a picture at the end.
 //!
-//! `mpirun -n 4 target/release/examples/heat --side 1000 --steps 200 --picture plate.pgm`
+//! `mpirun -n 4 target/release/examples/heat --side 1000 --steps 200 --picture plate.pgm`; with `--repeat` the workers
+//! go through the steps by themselves.
 
 use clap::Parser;
 use maniple::{array::Boundary, prelude::*};
@@ -19,6 +20,9 @@ struct Options {
     /// How many steps in time.
     #[arg(long, default_value_t = 100)]
     steps: u32,
+    /// Send the step to the workers once, which then repeat it.
+    #[arg(long)]
+    repeat: bool,
     /// Where to write the picture, a portable graymap.
     #[arg(long)]
     picture: Option<PathBuf>,
@@ -44,11 +48,14 @@ fn main() -> Result<()> {
         let row = client.arange(0, side as i64, 1, chunk).cast::<f64>() - (side - 1) as f64 / 2.0;
         let column = row.expand_dims(1);
         let radius = side as f64 / 4.0;
-        let mut plate = (row.square() + column.square()).lt(radius * radius).cast::<f64>().persist()?;
+        let plate = (row.square() + column.square()).lt(radius * radius).cast::<f64>().persist()?;
         let before = plate.sum().compute()?;
-        for _ in 0..options.steps {
-            plate = plate.map_overlap(spread, &[1, 1], Boundary::Constant(0.0)).persist()?;
-        }
+        let step = |plate: &Array<f64>| plate.map_overlap(spread, &[1, 1], Boundary::Constant(0.0));
+        let plate = if options.repeat {
+            client.repeat(options.steps as usize, plate, |_, plate| Ok(step(&plate)))?
+        } else {
+            (0..options.steps).try_fold(plate, |plate, _| step(&plate).persist())?
+        };
         let after = plate.sum().compute()?;
         println!("heat before {before:.3}, after {after:.3}; hottest {:.6}", plate.max().compute()?);
         if let Some(path) = &options.picture {

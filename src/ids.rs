@@ -9,7 +9,8 @@ use std::fmt;
 pub struct TaskId(pub u64);
 
 impl TaskId {
-    const SEQUENCE_BITS: u32 = 44;
+    /// How many bits tell the tasks of an owner apart.
+    pub(crate) const SEQUENCE_BITS: u32 = 44;
     /// Who submits no task.
     const NOBODY: Rank = Rank((1 << (u64::BITS - Self::SEQUENCE_BITS)) - 1);
 

@@ -85,6 +85,7 @@ mod picture;
 pub mod prelude;
 mod rank;
 mod record;
+mod repeat;
 mod running;
 mod runtime;
 mod scheduler;

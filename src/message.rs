@@ -19,9 +19,11 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 mod argument;
+mod parcel;
 mod permitted;
 mod publication;
-pub use argument::{Column, Given, Ids, PerTask};
+pub use argument::{Argument, Column, Given, Ids, PerTask};
+pub use parcel::{Encoded, Letter, Parcel, Wire};
 pub use publication::{CatalogAnswer, CatalogRequest, Publication, Published};
 
 /// Where tasks may run and how often; what `submit` and `map` were told besides the arguments.
@@ -33,6 +35,8 @@ pub struct Options {
     pub workers: Vec<Rank>,
     /// Task `i` runs on the `i`th of `workers`, and nowhere else; it takes no resources.
     pub one_each: bool,
+    /// If one of the tasks fails, all of them do.
+    pub together: bool,
     /// Others may run it too where none of `workers` exists.
     pub allow_other: bool,
     /// How often to try again after a failure.
@@ -49,6 +53,13 @@ pub struct Options {
     pub resources: Vec<(String, u32)>,
     /// What to call it, rather than by its function's name.
     pub label: Option<String>,
+}
+
+impl Options {
+    /// Whether nothing is said but what they are called, and how urgent they are.
+    pub(crate) fn is_plain(&self) -> bool {
+        *self == Self { label: self.label.clone(), priority: self.priority, ..Self::default() }
+    }
 }
 
 /// Tasks that call one function, described together.
@@ -84,6 +95,11 @@ impl Layer {
     /// Whether each of its tasks has a worker of its own, which alone may run it.
     pub(crate) fn is_one_each(&self) -> bool {
         self.options.as_ref().is_some_and(|options| options.one_each)
+    }
+
+    /// Whether all of its tasks fail if one does.
+    pub(crate) fn is_together(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| options.together)
     }
 
     /// What each of its tasks weighs among those that have not ended: one, and one more for each KiB of its
@@ -596,6 +612,8 @@ pub enum Message {
     Lost(Rank),
     /// To every rank: the program of this one ends, and the run with it.
     Left(Rank),
+    /// To a rank that runs a share of a repetition.
+    Parcel(Parcel),
     /// To any rank: say how you stand.
     Ask {
         /// The number of the question, of the client that asks.
@@ -662,6 +680,7 @@ fn is_valid(message: &Message) -> bool {
         Message::ToScheduler(ToScheduler::Finished { finished: ended, .. }) => finished(ended),
         Message::ToClient(ToClient::Finished(ended)) => finished(ended),
         Message::ToWorker(ToWorker::Run(run)) => run.is_valid(),
+        Message::Parcel(parcel) => parcel.is_valid(),
         _ => true,
     }
 }

@@ -222,6 +222,11 @@ impl Value {
         Self::new(size, live_bytes, State::Live { value, form: Form::own(encode_shared::<T>), copy: None })
     }
 
+    /// A value that stays where it is made, and has about so many bytes there.
+    pub(crate) fn staying<T: Data>(value: T, bytes: u64) -> Self {
+        Self::live(Arc::new(value), Size { bytes, align: 1 }, bytes)
+    }
+
     /// A value as it came from another rank.
     pub fn from_wire(head: Vec<u8>, body: Buffer) -> Self {
         let size = Size { bytes: body.as_slice().len() as u64, align: body.align() as u8 };

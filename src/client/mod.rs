@@ -6,6 +6,7 @@ pub(crate) mod each;
 mod explain;
 mod future;
 mod keep;
+pub(crate) mod mail;
 mod options;
 mod parked;
 pub(crate) mod process;
@@ -103,6 +104,21 @@ impl Client {
         let (table, cluster) = (self.table().rehearsal(), Arc::clone(&self.shared.cluster));
         let own = Self::new(self.process.clone(), table, cluster, self.shared.small_bytes_max, None);
         Self { is_on_devices: self.is_on_devices, options: self.options.clone(), ..own }
+    }
+
+    /// A client of the same run whose tasks are recorded, to be run later; the futures are of use to it only.
+    pub(crate) fn recording(&self, process: Weak<dyn Process>) -> Self {
+        let (table, cluster) = (self.table().recording(), Arc::clone(&self.shared.cluster));
+        Self {
+            options: self.options.clone(),
+            ..Self::new(process, table, cluster, self.shared.small_bytes_max, None)
+        }
+    }
+
+    /// So many futures of nothing, with their numbers, that stand for values.
+    pub(crate) fn placeholders(&self, count: u32) -> (Tasks, Vec<Future<()>>) {
+        let tracked = self.table().track(count, &Progress::Pending);
+        (tracked.tasks, (0..count).map(|index| Future::new(self.clone(), &tracked, index)).collect())
     }
 
     /// How many tasks were submitted by this client and its clones.
@@ -423,6 +439,13 @@ impl Client {
             Ok(resolved) => self.submit_columns(code, resolved, 0, count, columns),
             Err(words) => self.fail_at_once(options.label_or(code), count, Reason::NoWorker, words),
         };
+        (0..count).map(|index| Future::new(self.clone(), &tracked, index)).collect()
+    }
+
+    /// Has a function called once on each of `options.workers`, with the values of these columns.
+    pub(crate) fn submit_bound(&self, code: Code, options: Options, columns: Vec<Column>) -> Vec<Future<()>> {
+        let count = options.workers.len() as u32;
+        let tracked = self.submit_columns(code, options, 0, count, columns);
         (0..count).map(|index| Future::new(self.clone(), &tracked, index)).collect()
     }
 

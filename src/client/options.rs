@@ -205,7 +205,7 @@ impl SubmitOptions {
     /// # Errors
     ///
     /// Says which host has no worker.
-    pub(super) fn resolve(&self, cluster: &Cluster) -> Result<message::Options, String> {
+    pub(crate) fn resolve(&self, cluster: &Cluster) -> Result<message::Options, String> {
         let mut options = self.options.clone();
         let mut unknown = None;
         for place in &self.places {

@@ -27,6 +27,14 @@ pub(crate) trait Process: fmt::Debug + Send + Sync {
         awaited: &dyn Fn() -> Option<TaskId>,
         timeout: Option<Duration>,
     ) -> Result<()>;
+    /// Sends what there is and takes in what has arrived, of a thread that does so again soon; until then nobody else
+    /// need be woken for it, unless what it does next may take long.
+    fn exchange(&self, may_take_long: bool);
+    /// Waits for a moment until `is_ready`, and drives progress meanwhile; as `exchange` otherwise. Returns whether it
+    /// is.
+    fn wait_a_moment(&self, is_ready: &mut dyn FnMut() -> bool) -> bool;
+    /// Has other threads of this rank look whether what they wait for is ready.
+    fn wake_others(&self);
     /// The time until the run must end, if that is known.
     fn time_left(&self) -> Option<Duration>;
     /// What this rank has handed over to the run, and what it gets back.

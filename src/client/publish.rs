@@ -13,7 +13,8 @@ use crate::{
 };
 use std::any::type_name;
 
-/// What can be [published](Client::publish): a future, a vector of futures, an array.
+/// What can be [published](Client::publish), and what a [repeated](Client::repeat) step takes and gives: a future, a
+/// vector of futures, an array.
 pub trait Publish: Sized {
     /// The futures, and what makes a value of them again.
     ///

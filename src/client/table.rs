@@ -2,16 +2,18 @@
 //!
 //! All is under locks that are held for moments and under which nothing else is locked.
 
+mod joined;
+mod recording;
 mod shared;
 
-use super::{parked::ParkedThreads, room::Room};
+use super::{mail::Mail, parked::ParkedThreads, room::Room};
 use crate::{
     comm::Bells,
     error::{Reason, TaskError},
     ids::{Size, TaskId, Tasks},
     journal::Key,
     lock::lock,
-    message::{Column, Finished, Held, Ids, Layer, Message, RankState, ToClient, ToScheduler, ToStore},
+    message::{Finished, Held, Layer, Message, RankState, ToClient, ToScheduler, ToStore},
     rank::Rank,
     store::Claim,
     value::Value,
@@ -69,7 +71,8 @@ impl Tracked {
     /// uses it.
     pub(super) fn is_of_run_of(&self, table: &Arc<Table>) -> bool {
         let is_own = self.table.as_ptr() == Arc::as_ptr(table);
-        is_own || self.table.upgrade().is_some_and(|own| own.bells.are_of_run_of(&table.bells))
+        let is_of_run = |own: Arc<Table>| !own.is_recording && own.bells.are_of_run_of(&table.bells);
+        is_own || self.table.upgrade().is_some_and(is_of_run)
     }
 
     pub(crate) fn set_keys(&self, keys: Vec<Option<Key>>) {
@@ -278,22 +281,32 @@ pub(crate) struct Table {
     pub(crate) parked: ParkedThreads,
     /// Whether no more tasks begin.
     stopping: AtomicBool,
+    /// Values between shares of repetitions.
+    pub(crate) mail: Mail,
     /// Whether the run can survive the loss of a worker.
     survives: bool,
+    /// Whether what is submitted is recorded, and not sent.
+    is_recording: bool,
 }
 
 impl Table {
     pub(crate) fn new(this: Rank, bells: Arc<Bells>, survives: bool) -> Arc<Self> {
-        Arc::new_cyclic(|own| Self {
-            own: own.clone(),
+        Arc::new_cyclic(|own| Self { own: own.clone(), ..Self::unshared(this, bells, survives) })
+    }
+
+    fn unshared(this: Rank, bells: Arc<Bells>, survives: bool) -> Self {
+        Self {
+            own: Weak::new(),
             this,
             bells,
             state: Mutex::default(),
             pending: AtomicU64::new(0),
             parked: ParkedThreads::default(),
             stopping: AtomicBool::new(false),
+            mail: Mail::default(),
             survives,
-        })
+            is_recording: false,
+        }
     }
 
     /// A table of the same rank whose requests are never carried out.
@@ -368,7 +381,7 @@ impl Table {
         state.room.fill(u64::from(layer.tasks.count) * layer.weight());
         if let Some(Request::Say(_, Message::ToScheduler(ToScheduler::Submit(last)))) =
             state.requests.last_mut()
-            && append(last, &layer)
+            && joined::append(last, &layer)
         {
             return false;
         }
@@ -741,42 +754,6 @@ impl TaskError {
             dependents: Vec::new(),
         }
     }
-}
-
-/// Adds a layer to the one submitted before it, if the two are of one kind: so tasks that are
-/// submitted one by one, faster than they can be sent, travel together.
-fn append(last: &mut Layer, layer: &Layer) -> bool {
-    const COUNT_MAX: u32 = 4096;
-    let follows = last.tasks.first.plus(last.tasks.count) == layer.tasks.first;
-    let like = |(a, b): (&Column, &Column)| match (a, b) {
-        (Column::Each(_), Column::Each(_))
-        | (Column::Values(Ids::Listed(_)), Column::Values(Ids::Listed(_))) => true,
-        (Column::Lists { collect: a, .. }, Column::Lists { collect: b, .. }) => a == b,
-        _ => false,
-    };
-    if !follows
-        || last.code != layer.code
-        || last.level != layer.level
-        || last.depth != layer.depth
-        || last.options.is_some()
-        || layer.options.is_some()
-        || last.tasks.count >= COUNT_MAX
-        || layer.tasks.count != 1
-        || last.columns.len() != layer.columns.len()
-        || !last.columns.iter().zip(&layer.columns).all(like)
-    {
-        return false;
-    }
-    last.tasks.count += 1;
-    for (last, column) in last.columns.iter_mut().zip(&layer.columns) {
-        match (last, column) {
-            (Column::Each(last), Column::Each(values)) => last.push(values.at(0)),
-            (Column::Values(Ids::Listed(last)), Column::Values(values)) => last.push(values.at(0)),
-            (Column::Lists { lists: last, .. }, Column::Lists { lists, .. }) => last.push(lists[0].clone()),
-            _ => unreachable!("checked above"),
-        }
-    }
-    true
 }
 
 impl fmt::Debug for Table {

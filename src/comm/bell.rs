@@ -34,6 +34,8 @@ pub enum Sleeper {
 }
 
 const AWAKE: u32 = 0;
+/// Nobody looks after the rank, but a thread that works will in a moment.
+const ATTENDED: u32 = 3;
 
 /// The doorbell of one rank; all zeros is a valid one.
 #[repr(C, align(64))]
@@ -57,7 +59,7 @@ impl Bell {
         // What was sent must be visible before we look whether its receiver sleeps; the receiver
         // does the two in the other order.
         fence(Ordering::SeqCst);
-        if self.asleep.load(Ordering::SeqCst) == AWAKE {
+        if matches!(self.asleep.load(Ordering::SeqCst), AWAKE | ATTENDED) {
             return;
         }
         let sleeper = match self.asleep.swap(AWAKE, Ordering::SeqCst) {
@@ -192,6 +194,11 @@ impl Bells {
     /// Says that this rank is awake and need not be rung.
     pub fn get_up(&self) {
         self.own().asleep.store(AWAKE, Ordering::SeqCst);
+    }
+
+    /// Says that a thread of this rank works, and looks after the rank in a moment: it need not be rung meanwhile.
+    pub fn attend(&self) {
+        self.own().asleep.store(ATTENDED, Ordering::SeqCst);
     }
 
     /// Sleeps until this kind of sleeper has been rung since `rings` was read, or the time is over.

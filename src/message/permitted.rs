@@ -56,7 +56,8 @@ impl Message {
                 is_own(Tasks::one(held.task)) && fits(held.size) && is_from_known
             }
             Self::ToStore(_) | Self::Ask { .. } => true,
-            Self::ToWorker(_)
+            Self::Parcel(_)
+            | Self::ToWorker(_)
             | Self::ToClient(_)
             | Self::Stop(_)
             | Self::Lives

@@ -516,6 +516,7 @@ impl Roles {
                 self.carry_out(actions, around.executor);
             }
             Message::ToClient(message) => around.table.handle(message),
+            Message::Parcel(parcel) => around.table.mail.take_in(parcel),
             Message::ToStore(ToStore::Pulled(task)) => around.table.pulled(source, task),
             Message::ToStore(message) => self.store.handle(source, message),
             Message::Stop(outcome) => {

@@ -322,9 +322,24 @@ impl Scheduler {
             self.unneeded.push(slot);
         }
         self.errors.insert(slot, Arc::clone(error));
+        self.fail_together(slot, error, next);
         if wanted {
             self.tell_failed(id, error);
             self.tell_readers(slot);
+        }
+    }
+
+    /// Adds the other tasks of a failed task's layer to those that are to fail, if they fail together.
+    fn fail_together(&self, slot: Slot, error: &Arc<TaskError>, next: &mut Vec<(Slot, Arc<TaskError>)>) {
+        let layer = self.tasks[slot].layer;
+        if layer == NONE || !self.layers[layer].layer.is_together() {
+            return;
+        }
+        for other in self.layers[layer].layer.tasks.iter().filter_map(|id| self.pages.get(id)) {
+            let task = &self.tasks[other];
+            if !task.is_ended() && !task.cancelled && !self.errors.contains_key(&other) {
+                next.push((other, Arc::clone(error)));
+            }
         }
     }
 

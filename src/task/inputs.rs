@@ -55,6 +55,19 @@ impl<'a> Inputs<'a> {
         owned(self.next()?)
     }
 
+    /// The next one, shared with the store.
+    pub(crate) fn shared<T: Data>(&mut self) -> Result<Arc<T>, String> {
+        shared(self.next()?)
+    }
+
+    /// The items of the next one, which is a list.
+    pub(crate) fn items(&mut self) -> Result<Vec<Input<'a>>, String> {
+        match self.next()? {
+            Input::List(items, ..) => Ok(items),
+            _ => Err("a list of values is due".into()),
+        }
+    }
+
     fn next(&mut self) -> Result<Input<'a>, String> {
         self.0.next().ok_or_else(|| "an argument is missing".to_string())
     }

@@ -292,6 +292,8 @@ fn heat_spreads_alike_on_any_number_of_ranks() {
     let alone = clean(&alone("heat", &args, &[]));
     assert!(alone.starts_with("heat before 716.000, after 7"), "{alone}");
     check("heat", &args, |printed| assert_eq!(printed, alone));
+    let args = [&args[..], &["--repeat"]].concat();
+    check("heat", &args, |printed| assert_eq!(printed, alone, "as step by step"));
 }
 
 #[test]

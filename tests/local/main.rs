@@ -6,6 +6,7 @@ mod futures;
 mod new_crate;
 #[cfg(target_os = "linux")]
 mod processes;
+mod repeat;
 #[cfg(target_os = "linux")]
 mod scripts;
 mod simulation;

@@ -52,10 +52,11 @@ const ALLOWED: &[(&str, &str)] = &[
     ("journal", "codec comm error files ids lock message task units value"),
     (
         "client",
-        "cluster comm error files ids image journal lock message packed picture rank record running store task units value",
+        "cluster comm error files ids image journal lock message packed part picture rank record running store task units value",
     ),
     ("current", "client device error files ids lock rank running task"),
     ("module", "client current error ids image lock task value"),
+    ("repeat", "client current error ids message packed part rank running task value"),
     ("dashboard", "client cluster error host ids lock log rank record"),
     ("array", "client cluster codec current device error ids message packed part picture task units value"),
     (

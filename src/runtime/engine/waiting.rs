@@ -38,6 +38,8 @@ use std::{
 
 /// How long a thread looks hard for something to do before it sleeps, if there is a core for it.
 const SPIN: Duration = Duration::from_micros(50);
+/// The same, of a thread that waits for values of other shares of a repetition.
+const SPIN_FOR_SHARES: Duration = Duration::from_micros(200);
 /// The longest that is held back what the scheduler is to hear of tasks that have ended.
 const HOLD: Duration = Duration::from_micros(100);
 /// How long a worker's thread without tasks looks after its rank before it rests.
@@ -63,6 +65,52 @@ impl Process for Engine {
         timeout: Option<Duration>,
     ) -> Result<()> {
         self.wait(|| is_ready().then_some(()), awaited, timeout)
+    }
+
+    fn exchange(&self, may_take_long: bool) {
+        match self.may_drive().then(|| self.roles.try_lock()) {
+            Some(Ok(mut roles)) => {
+                self.progress(&mut roles);
+                match may_take_long {
+                    true => self.leave(roles),
+                    false => self.bells.attend(),
+                }
+            }
+            // Who looks after the rank will see it.
+            Some(Err(_)) | None => self.bells.ring_self(),
+        }
+    }
+
+    fn wait_a_moment(&self, is_ready: &mut dyn FnMut() -> bool) -> bool {
+        let mut ready = || is_ready().then_some(());
+        if ready().is_some() {
+            return true;
+        }
+        let _waiting = Working::new(self, false);
+        let _recorded = BlockedStretch::new(self);
+        let until = Instant::now() + LINGER;
+        let mut idle = Idle::spinning_for(self, SPIN_FOR_SHARES);
+        loop {
+            if ready().is_some() {
+                return true;
+            }
+            if self.why_over().is_some() || Instant::now() >= until {
+                return false;
+            }
+            if let Some(Ok(mut roles)) = self.may_drive().then(|| self.roles.try_lock()) {
+                let result = self.drive_on(&mut roles, idle, &mut ready, || false, Some(until));
+                self.bells.attend();
+                return result.is_some();
+            }
+            if !idle.spins() {
+                return self.wait_for_change(&mut ready, Some(until)).is_some();
+            }
+        }
+    }
+
+    fn wake_others(&self) {
+        self.tell_waiters();
+        self.bells.ring_self();
     }
 
     fn time_left(&self) -> Option<Duration> {
@@ -208,14 +256,26 @@ impl Engine {
         other_reason: impl Fn() -> bool,
         deadline: Option<Instant>,
     ) -> Option<T> {
+        let result = self.drive_on(&mut roles, Idle::new(self), ready, other_reason, deadline);
+        self.leave(roles);
+        result
+    }
+
+    /// As `drive`, of a thread that keeps the rank.
+    fn drive_on<T>(
+        &self,
+        roles: &mut Roles,
+        mut idle: Idle<'_>,
+        ready: &mut impl FnMut() -> Option<T>,
+        other_reason: impl Fn() -> bool,
+        deadline: Option<Instant>,
+    ) -> Option<T> {
         self.bells.get_up();
-        let mut idle = Idle::new(self);
         loop {
-            let active = self.progress(&mut roles);
+            let active = self.progress(roles);
             let result = ready();
             let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
             if result.is_some() || self.why_over().is_some() || other_reason() || late {
-                self.leave(roles);
                 return result;
             }
             if active {
@@ -223,7 +283,7 @@ impl Engine {
             } else if !idle.spins() {
                 let rings = self.bells.rings(Sleeper::Visitor);
                 self.bells.lie_down(Sleeper::Visitor);
-                if !self.progress(&mut roles) && !self.progress(&mut roles) && !self.has_news() {
+                if !self.progress(roles) && !self.progress(roles) && !self.has_news() {
                     let nap = idle.nap(self.bells.has_remote() || roles.transport.is_busy());
                     let left =
                         deadline.map_or(nap, |deadline| deadline.saturating_duration_since(Instant::now()));
@@ -437,14 +497,14 @@ impl Drop for Working<'_> {
 /// Says, as long as it lives, that a task of this rank waits and needs no thread.
 struct Blocked<'a> {
     engine: &'a Engine,
-    since: u64,
+    _recorded: BlockedStretch<'a>,
 }
 
 impl<'a> Blocked<'a> {
     fn new(engine: &'a Engine) -> Self {
         engine.pool.iter().for_each(|pool| pool.pause());
         Self::say(engine, 1);
-        Self { engine, since: engine.recorder.as_ref().map_or(0, |_| record::now()) }
+        Self { engine, _recorded: BlockedStretch::new(engine) }
     }
 
     fn say(engine: &Engine, delta: i32) {
@@ -456,12 +516,29 @@ impl<'a> Blocked<'a> {
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
         let engine = self.engine;
-        if let Some((place, is_shared)) = engine.pool.as_ref().and_then(|pool| pool.place()) {
-            let recorder = engine.recorder.iter();
-            recorder.for_each(|recorder| recorder.blocked(Some(place), is_shared, self.since));
-        }
         Self::say(engine, -1);
         engine.pool.iter().for_each(|pool| pool.resume());
+    }
+}
+
+/// Records, as long as it lives, that the task on this thread waits.
+struct BlockedStretch<'a> {
+    engine: &'a Engine,
+    since: u64,
+}
+
+impl<'a> BlockedStretch<'a> {
+    fn new(engine: &'a Engine) -> Self {
+        Self { engine, since: engine.recorder.as_ref().map_or(0, |_| record::now()) }
+    }
+}
+
+impl Drop for BlockedStretch<'_> {
+    fn drop(&mut self) {
+        let Some(recorder) = &self.engine.recorder else { return };
+        if let Some((place, is_shared)) = self.engine.pool.as_ref().and_then(|pool| pool.place()) {
+            recorder.blocked(Some(place), is_shared, self.since);
+        }
     }
 }
 
@@ -491,6 +568,7 @@ impl<F: Fn() -> Option<TaskId>> Drop for DriverWaits<'_, F> {
 /// How a thread waits that finds nothing to do: hard at first, then asleep for longer and longer.
 struct Idle<'a> {
     engine: &'a Engine,
+    spin: Duration,
     spinning_since: Option<Instant>,
     has_spun: bool,
     nap: Duration,
@@ -500,7 +578,11 @@ impl<'a> Idle<'a> {
     const NAP_MIN: Duration = Duration::from_micros(20);
 
     fn new(engine: &'a Engine) -> Self {
-        Self { engine, spinning_since: None, has_spun: false, nap: Self::NAP_MIN }
+        Self::spinning_for(engine, SPIN)
+    }
+
+    fn spinning_for(engine: &'a Engine, spin: Duration) -> Self {
+        Self { engine, spin, spinning_since: None, has_spun: false, nap: Self::NAP_MIN }
     }
 
     /// There was something to do.
@@ -520,7 +602,7 @@ impl<'a> Idle<'a> {
             bells.spin(true);
             Instant::now()
         });
-        if since.elapsed() < SPIN && bells.may_spin(self.engine.cores) {
+        if since.elapsed() < self.spin && bells.may_spin(self.engine.cores) {
             std::hint::spin_loop();
             return true;
         }

@@ -61,6 +61,7 @@ pub(super) fn concerned(message: &Message) -> Vec<Tasks> {
         | Message::Live(_)
         | Message::Dismiss { .. }
         | Message::SessionEnded(_)
-        | Message::SessionForgotten(_) => Vec::new(),
+        | Message::SessionForgotten(_)
+        | Message::Parcel(_) => Vec::new(),
     }
 }
