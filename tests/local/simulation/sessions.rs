@@ -103,8 +103,9 @@ impl Life {
         let (rank, client) = simulation.connect();
         let mut program =
             program(client, self.seed.wrapping_mul(31) + self.sessions.len() as u64, self.losses);
-        // Workers are lost by the driver's program.
+        // Workers are lost by the driver's program, all of them maybe; none is retired.
         program.losing.iter_mut().for_each(|losing| losing.left = 0);
+        program.retiring = None;
         let (questions, found) = (Vec::new(), Vec::new());
         self.sessions.push(Session { rank, program, questions, found, is_here: true });
     }
