@@ -210,7 +210,9 @@ impl Simulation {
             let mut lacks = HashSet::new();
             for argument in &run.arguments {
                 argument.slice_of(index).for_each(|need| match need {
-                    Need::Own(task) if !own.here.contains(&(OWN, task.0)) => drop(lacks.insert((OWN, task.0))),
+                    Need::Own(task) if !own.here.contains(&(OWN, task.0)) => {
+                        drop(lacks.insert((OWN, task.0)))
+                    }
                     Need::Sent(task) if !own.here.contains(&(run.order, task.0)) => {
                         lacks.insert((run.order, task.0));
                     }
@@ -382,7 +384,10 @@ fn cost_of_a_repeated_task() -> Result<u64> {
 fn main() -> Result<()> {
     let cost = cost_of_a_repeated_task()?;
     println!("a task of a repetition on one thread costs {cost} ns");
-    println!("{:>8} {:>18} {:>22} {:>20}", "workers", "METG(50 %), us", "rank 0 works, share", "with repeat, us");
+    println!(
+        "{:>8} {:>18} {:>22} {:>20}",
+        "workers", "METG(50 %), us", "rank 0 works, share", "with repeat, us"
+    );
     let words: Vec<u32> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
     let counts = if words.is_empty() { vec![2, 10, 100, 1_000, 10_000] } else { words };
     for workers in counts {
@@ -391,12 +396,7 @@ fn main() -> Result<()> {
         let total = at_metg.run();
         let share = at_metg.scheduled as f64 / total as f64;
         let with = granularity(|task| repeated(u64::from(workers), task, cost));
-        println!(
-            "{workers:>8} {:>18.1} {:>20.0} % {:>20.2}",
-            metg / 1e3,
-            share.min(1.0) * 100.0,
-            with / 1e3
-        );
+        println!("{workers:>8} {:>18.1} {:>20.0} % {:>20.2}", metg / 1e3, share.min(1.0) * 100.0, with / 1e3);
     }
     Ok(())
 }

@@ -77,7 +77,11 @@ fn run_share(inputs: &mut Inputs<'_>, output: &mut Output<'_>) -> Result<(), Str
     let task = running().ok_or("no task runs on this thread")?.task;
     let (client, rank) = (current().client().clone(), current().rank());
     let process = client.process().ok_or_else(|| Error::Ended.to_string())?;
-    let repetition = TaskId(task.0 - u64::from(part.share));
+    let is_rank = |rank: &Rank| rank.index() < client.cluster().ranks().len();
+    if part.share as usize >= part.ranks.len() || !part.ranks.iter().all(is_rank) {
+        return Err("a share of a repetition is of no rank".into());
+    }
+    let repetition = TaskId(task.0.wrapping_sub(u64::from(part.share)));
     let post_box = PostBox::open(&client, repetition, part.share);
     let mut runner = Runner {
         process: &*process,

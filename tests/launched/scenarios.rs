@@ -71,7 +71,7 @@ macro_rules! scenarios {
                     arguments_are_values_futures_and_lists lists_and_large_values_arrive scattered_values_are_where_they_are_needed
                     whoever_waits_sees_what_is_done errors_name_function_rank_and_dependents errors_of_functions_fail_their_tasks options_are_kept
                     tasks_run_where_they_say tasks_submit_tasks what_is_cancelled_ends what_runs_too_long_ends
-                    many_tasks_are_shared_out values_go_when_futures_do);
+                    many_tasks_are_shared_out a_step_is_repeated values_go_when_futures_do);
             }
         )*
     };
@@ -99,7 +99,7 @@ macro_rules! scenarios {
 
 type Scenario = fn(&Client) -> Result<()>;
 
-const SCENARIOS: [(&str, Scenario); 13] = [
+const SCENARIOS: [(&str, Scenario); 14] = [
     ("arguments_are_values_futures_and_lists", arguments),
     ("lists_and_large_values_arrive", lists_and_large_values),
     ("scattered_values_are_where_they_are_needed", scattered_values),
@@ -112,6 +112,7 @@ const SCENARIOS: [(&str, Scenario); 13] = [
     ("what_is_cancelled_ends", cancelling),
     ("what_runs_too_long_ends", ending_what_runs),
     ("many_tasks_are_shared_out", many_tasks),
+    ("a_step_is_repeated", repeated),
     ("values_go_when_futures_do", values_go_when_futures_do),
 ];
 
@@ -430,6 +431,31 @@ fn poll(what: &str, has_happened: impl Fn() -> bool) {
         assert!(start.elapsed() < Duration::from_secs(60), "{what}: it has not happened");
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+fn repeated(client: &Client) -> Result<()> {
+    fn mix(left: &[u64], own: &[u64], right: &[u64], all: u64) -> Vec<u64> {
+        assert!(all != 1, "it fails");
+        let around = left.iter().zip(own).zip(right);
+        around.map(|((a, b), c)| (a ^ b.rotate_left(7) ^ c.rotate_left(31)).wrapping_mul(31) ^ all).collect()
+    }
+    let all = |rows: Vec<Shared<Vec<u64>>>| rows.iter().map(|row| row[0] | 2).fold(0, u64::wrapping_add);
+    let step = |client: &Client, rows: Vec<maniple::Future<Vec<u64>>>| {
+        let sum = client.submit(all, &rows);
+        Ok(client.map(mix, (0..7).map(|i| (&rows[(i + 6) % 7], &rows[i], &rows[(i + 1) % 7], &sum))))
+    };
+    // Small values, and large ones.
+    for length in [2usize, 5000] {
+        let rows = || client.map(|i: u64, length: usize| vec![i; length], (0..7).map(|i| (i, length)));
+        let looped = (0..30).try_fold(rows(), |rows, _| step(client, rows))?;
+        let repeated = client.repeat(30, rows(), step)?;
+        assert_eq!(client.gather(&repeated)?, client.gather(&looped)?, "rows of {length}");
+    }
+    let one = client.submit(|| vec![0u64; 2], ());
+    let fails = client.repeat(1000, one, |client, row| Ok(client.submit(mix, (&row, &row, &row, 1u64))))?;
+    let Err(Error::Task(error)) = fails.result() else { panic!("it must fail") };
+    assert!(error.reason == Reason::Panic && error.message.contains("it fails"), "{error}");
+    Ok(())
 }
 
 fn values_go_when_futures_do(client: &Client) -> Result<()> {
