@@ -1,8 +1,7 @@
 //! Arrays of any element type, and how their elements compare with NumPy's.
 
 use super::table::{Table, Tolerance};
-use half::f16;
-use maniple::{Array, Client, array::Element};
+use maniple::{Array, Client, array::Element, half::f16};
 use ndarray::{ArrayD, Dimension, Ix0, IxDyn};
 use num_complex::Complex;
 use std::fmt::Write;
