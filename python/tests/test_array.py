@@ -764,3 +764,33 @@ def test_the_arrays_of_the_lesson(ranks, tmp_path):
     ]
     assert 0 < float(lines[10]) < 20 and lines[11] == "((10, 5), (5, 5, 5))" and 150 < float(lines[12]) < 300
     assert "<svg" in (tmp_path / "maniple.svg").read_text()
+
+
+SMALL = ["int8", "int16", "uint16", "float16"]
+
+
+@pytest.mark.parametrize("dtype", SMALL)
+@pytest.mark.parametrize("chunks", CHUNKS, ids=str)
+def test_small_types_have_the_functions_of_the_others(dtype, chunks):
+    a = values(dtype)
+    x = da.from_array(a, chunks=chunks)
+    for function in [np.mean, np.var, np.std, np.median, np.cumsum, np.cumprod, np.sort, np.diff]:
+        same(function(x, axis=1), function(a, axis=1))
+    one = a.dtype.type(1)
+    for function in [
+        np.mean, np.round, np.ptp, np.square, lambda x: np.quantile(x, 0.3, axis=0), lambda x: x @ x.T, lambda x: x / 3,
+        lambda x: np.where(x > 1, x, 0), lambda x: x + 1, lambda x: x * np.float32(0.5), lambda x: np.concatenate([x, x]),
+        lambda x: x % 3, lambda x: x // 2, lambda x: np.minimum(x, one),
+    ]:  # fmt: skip
+        same(function(x), function(a))
+    same(x.map_blocks(np.negative), -a)
+    if dtype == "float16":
+        for function in [np.nansum, np.nanmean, np.nanmax, np.nanvar, np.nancumsum]:
+            same(function(x, axis=0), function(a, axis=0))
+        for function in [np.sqrt, np.exp, np.isnan, np.floor]:
+            same(function(x), function(a))
+    else:
+        same(x << 1, a << 1)
+        same(np.bincount(abs(x).ravel()), np.bincount(abs(a).ravel()))
+        largest = np.full(3, np.iinfo(dtype).max, dtype)
+        same(da.from_array(largest, chunks=2) + one, largest + one)

@@ -130,7 +130,9 @@ def test_operators_join_masks():
         lambda x, y: x + y, lambda x, y: x - 2, lambda x, y: 3 * y, lambda x, y: x / y, lambda x, y: 1 / x,
         lambda x, y: x // y, lambda x, y: x % y, lambda x, y: -x, lambda x, y: abs(x), lambda x, y: x > y,
         lambda x, y: x == y, lambda x, y: x**2, lambda x, y: x[1:, ::2], lambda x, y: x.T, lambda x, y: x.reshape(-1),
-        lambda x, y: (x > 1) & (y > 1), lambda x, y: x + data, lambda x, y: y[:, 0] * 2, lambda x, y: x.astype("int64"),
+        lambda x, y: (x > 1) & (y > 1), lambda x, y: x + data, lambda x, y: x.data - y, lambda x, y: np.add(x.data, y),
+        lambda x, y: x.data < y,
+        lambda x, y: y[:, 0] * 2, lambda x, y: x.astype("int64"),
     ]:  # fmt: skip
         with np.errstate(all="ignore"):
             same(function(x, y), function(a, b))

@@ -18,7 +18,7 @@ def asarray(a, chunks="auto", dtype=None, order=None, *, like=None, device=None,
     check_device(device)
     if not isinstance(a, Array) and copy is False:
         raise ValueError("asarray copies what is no array of this module")
-    if hasattr(a, "fill_value") and not isinstance(a, np.ndarray):
+    if getattr(a, "_takes_over", False):
         raise TypeError("this function takes no masked arrays: see the methods of the array, and maniple.array.ma")
     x = a if isinstance(a, Array) else from_array(np.asanyarray(a), chunks=chunks)
     x = x if dtype is None else x.astype(dtype, copy=False)

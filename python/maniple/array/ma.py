@@ -45,6 +45,8 @@ class MaskedArray(Collection):
 
     __slots__ = ("_data", "_mask", "_fill_value", "__weakref__")
     __array_priority__ = 15
+    # Operators of plain arrays leave it to this class what they give.
+    _takes_over = True
     # Equality is elementwise.
     __hash__ = None
 

@@ -6,7 +6,7 @@ use super::{
     reductions::Axes,
 };
 use crate::{
-    array::{Array, Element, Float, Number, Ordered},
+    array::{Array, Element, Number, Ordered},
     error::Result,
 };
 use ndarray::{ArrayD, Ix0};
@@ -177,10 +177,7 @@ impl<T: Number> Masked<T> {
     /// # Ok(()) }).unwrap();
     /// ```
     #[track_caller]
-    pub fn average_axis(&self, axes: impl Into<Axes>, weights: &Array<T::Mean>) -> Masked<T::Mean>
-    where
-        T::Mean: Float,
-    {
+    pub fn average_axis(&self, axes: impl Into<Axes>, weights: &Array<T::Mean>) -> Masked<T::Mean> {
         let axes = axes.into();
         let weights = weights.broadcast_to(self.data().shape()).masked(self.mask());
         let products = self.map(|data| data.cast::<T::Mean>() * weights.data());
