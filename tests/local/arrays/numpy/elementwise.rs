@@ -5,7 +5,7 @@ use super::{
     table::Step,
     value::{Value, any, on, on_two, read_one},
 };
-use maniple::array::select;
+use maniple::{array::select, half::f16};
 use num_complex::Complex;
 
 /// An operation on one array; `None` if there is none of this name.
@@ -63,7 +63,7 @@ pub(super) fn unary(step: &Step, x: &Value) -> Option<Built> {
             "int16" => any!(x, x => x.cast::<i16>()),
             "int32" => any!(x, x => x.cast::<i32>()),
             "int64" => any!(x, x => x.cast::<i64>()),
-            "float16" => any!(x, x => x.cast::<maniple::half::f16>()),
+            "float16" => any!(x, x => x.cast::<f16>()),
             "float32" => any!(x, x => x.cast::<f32>()),
             "float64" => any!(x, x => x.cast::<f64>()),
             "complex64" => any!(x, x => x.cast::<Complex<f32>>()),

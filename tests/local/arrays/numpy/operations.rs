@@ -5,7 +5,7 @@ use super::{
     table::{Random, Step},
     value::{NO_OPERATION, Value, read_one},
 };
-use maniple::{Client, array::chunks};
+use maniple::{Client, array::chunks, half::f16};
 use num_complex::Complex;
 
 /// An array, or why there is none.
@@ -72,7 +72,7 @@ fn create(client: &Client, step: &Step, random: &mut Random) -> Option<Built> {
     macro_rules! of_numbers {
         ($T:ident => $code:expr) => {
             of_type!($T => $code, "uint8" u8, "uint16" u16, "uint32" u32, "uint64" u64, "int8" i8, "int16" i16,
-                "int32" i32, "int64" i64, "float16" maniple::half::f16, "float32" f32, "float64" f64, "complex64" Complex<f32>, "complex128" Complex<f64>)
+                "int32" i32, "int64" i64, "float16" f16, "float32" f32, "float64" f64, "complex64" Complex<f32>, "complex128" Complex<f64>)
         };
     }
     Some(match step.operation.as_str() {
