@@ -109,6 +109,9 @@ pub use cluster::{Cluster, RankRecord};
 pub use current::{Current, FAILURE_DETAIL_BYTES_MAX, cancelled, current, device, fail, is_in_task};
 pub use disk::{Compression, SpillPlace};
 pub use error::{DecodeError, DecodeErrorKind, Error, Reason, Result, ShapeError, ShapeErrorKind, TaskError};
+/// The version of `half` whose `f16` is an element type of arrays.
+#[cfg(feature = "arrays")]
+pub use half;
 pub use journal::{JournalSync, Resume};
 pub use message::Published;
 /// What [`module!`] uses.

@@ -385,6 +385,8 @@ def test_distributions(name):
     assert first.dtype == x.dtype and np.array_equal(first, draw(5).compute())
     # Blocks differ from each other, and from those of another seed.
     assert not np.array_equal(first[:20, :25], first[20:, 25:]) and not np.array_equal(first, draw(6).compute())
+    other = getattr(da.random.default_rng(5), name)(*given, size=(40, 50), chunks=(7, 50))
+    assert np.array_equal(first, other.compute()), "elements do not depend on chunks"
     if name != "standard_cauchy":
         due = getattr(np.random.default_rng(1), name)(*given, size=20_000)
         assert abs(first.mean() - due.mean()) < 6 * due.std() / 2000**0.5, (first.mean(), due.mean())

@@ -1,6 +1,7 @@
 //! What arrays are made of: the element types, their numbers for NumPy's rules, and values of any of them.
 
 use crate::{device::Truth, value::Data};
+use half::f16;
 use num_complex::Complex;
 use sealed::Field;
 use serde::{Deserialize, Serialize};
@@ -14,14 +15,22 @@ pub enum DataType {
     Bool,
     /// `u8`
     U8,
+    /// `u16`
+    U16,
     /// `u32`
     U32,
     /// `u64`
     U64,
+    /// `i8`
+    I8,
+    /// `i16`
+    I16,
     /// `i32`
     I32,
     /// `i64`
     I64,
+    /// `half::f16`
+    F16,
     /// `f32`
     F32,
     /// `f64`
@@ -43,10 +52,14 @@ impl DataType {
         match self {
             Self::Bool => "bool",
             Self::U8 => "uint8",
+            Self::U16 => "uint16",
             Self::U32 => "uint32",
             Self::U64 => "uint64",
+            Self::I8 => "int8",
+            Self::I16 => "int16",
             Self::I32 => "int32",
             Self::I64 => "int64",
+            Self::F16 => "float16",
             Self::F32 => "float32",
             Self::F64 => "float64",
             Self::Complex32 => "complex64",
@@ -75,6 +88,10 @@ macro_rules! with_type {
                 type $T = u8;
                 $code
             }
+            DataType::U16 => {
+                type $T = u16;
+                $code
+            }
             DataType::U32 => {
                 type $T = u32;
                 $code
@@ -83,12 +100,24 @@ macro_rules! with_type {
                 type $T = u64;
                 $code
             }
+            DataType::I8 => {
+                type $T = i8;
+                $code
+            }
+            DataType::I16 => {
+                type $T = i16;
+                $code
+            }
             DataType::I32 => {
                 type $T = i32;
                 $code
             }
             DataType::I64 => {
                 type $T = i64;
+                $code
+            }
+            DataType::F16 => {
+                type $T = half::f16;
                 $code
             }
             DataType::F32 => {
@@ -117,10 +146,14 @@ pub(crate) use with_type;
 pub(crate) enum Elements {
     Bool(Vec<bool>),
     U8(Vec<u8>),
+    U16(Vec<u16>),
     U32(Vec<u32>),
     U64(Vec<u64>),
+    I8(Vec<i8>),
+    I16(Vec<i16>),
     I32(Vec<i32>),
     I64(Vec<i64>),
+    F16(Vec<f16>),
     F32(Vec<f32>),
     F64(Vec<f64>),
     Complex32(Vec<Complex<f32>>),
@@ -137,10 +170,14 @@ impl Elements {
         match self {
             Self::Bool(_) => DataType::Bool,
             Self::U8(_) => DataType::U8,
+            Self::U16(_) => DataType::U16,
             Self::U32(_) => DataType::U32,
             Self::U64(_) => DataType::U64,
+            Self::I8(_) => DataType::I8,
+            Self::I16(_) => DataType::I16,
             Self::I32(_) => DataType::I32,
             Self::I64(_) => DataType::I64,
+            Self::F16(_) => DataType::F16,
             Self::F32(_) => DataType::F32,
             Self::F64(_) => DataType::F64,
             Self::Complex32(_) => DataType::Complex32,
@@ -159,18 +196,25 @@ impl Elements {
 pub(crate) enum Scalar {
     Bool(bool),
     U8(u8),
+    U16(u16),
     U32(u32),
     U64(u64),
+    I8(i8),
+    I16(i16),
     I32(i32),
     I64(i64),
+    F16(f16),
     F32(f32),
     F64(f64),
     Complex32(Complex<f32>),
     Complex64(Complex<f64>),
 }
 
-/// What an array's elements can be: `bool`, `u8`, `u32`, `u64`, `i32`, `i64`, `f32`, `f64`,
-/// `Complex<f32>` and `Complex<f64>`.
+/// What an array's elements can be: `bool`, `u8`, `u16`, `u32`, `u64`, `i8`, `i16`, `i32`, `i64`, `f16` of the crate
+/// `half`, `f32`, `f64`, `Complex<f32>` and `Complex<f64>`.
+///
+/// `f16` saves memory and file space. Arithmetic on it is computed as `f32` and rounded after each operation, as in
+/// NumPy. Functions of floating-point numbers, such as `sqrt`, take `f32`: [`cast`](crate::Array::cast) before and after.
 pub trait Element: Data + Copy + Default + PartialEq + fmt::Debug + Sealed {
     /// The type as a value.
     const DATA_TYPE: DataType;
@@ -182,7 +226,7 @@ pub trait Element: Data + Copy + Default + PartialEq + fmt::Debug + Sealed {
     type Magnitude: Element;
 }
 
-/// The elements that are floating-point numbers, real or complex.
+/// The elements that are floating-point numbers, real or complex: all of them but `f16`.
 pub trait Float: Number + Element<Sum = Self> + Field {
     /// The real numbers of this precision.
     type Real: Real;
@@ -190,7 +234,7 @@ pub trait Float: Number + Element<Sum = Self> + Field {
     type Complex: Float<Real = Self::Real>;
 }
 
-/// The elements that are real floating-point numbers.
+/// The elements that are real floating-point numbers: `f32` and `f64`.
 pub trait Real: Float<Real = Self> + Ordered + Element<Sum = Self, Mean = Self, Magnitude = Self> {}
 
 /// The elements that have an order: all but the complex ones.
@@ -286,10 +330,14 @@ macro_rules! elements {
 elements! {
     bool, Bool, i64, f64, bool, Truth, |truths| truths.into_iter().map(bool::from).collect();
     u8, U8, u64, f64, u8, u8, |elements| elements;
+    u16, U16, u64, f64, u16, u16, |elements| elements;
     u32, U32, u64, f64, u32, u32, |elements| elements;
     u64, U64, u64, f64, u64, u64, |elements| elements;
+    i8, I8, i64, f64, i8, i8, |elements| elements;
+    i16, I16, i64, f64, i16, i16, |elements| elements;
     i32, I32, i64, f64, i32, i32, |elements| elements;
     i64, I64, i64, f64, i64, i64, |elements| elements;
+    f16, F16, f16, f32, f16, f16, |elements| elements;
     f32, F32, f32, f32, f32, f32, |elements| elements;
     f64, F64, f64, f64, f64, f64, |elements| elements;
     Complex<f32>, Complex32, Complex<f32>, Complex<f32>, f32, Complex<f32>, |elements| elements;
@@ -300,9 +348,9 @@ macro_rules! mark {
     ($Trait:ident: $($T:ty),*) => { $(impl $Trait for $T {})* };
 }
 mark!(Real: f32, f64);
-mark!(Integer: u8, u32, u64, i32, i64);
-mark!(Ordered: bool, u8, u32, u64, i32, i64, f32, f64);
-mark!(Number: u8, u32, u64, i32, i64, f32, f64, Complex<f32>, Complex<f64>);
+mark!(Integer: u8, u16, u32, u64, i8, i16, i32, i64);
+mark!(Ordered: bool, u8, u16, u32, u64, i8, i16, i32, i64, f16, f32, f64);
+mark!(Number: u8, u16, u32, u64, i8, i16, i32, i64, f16, f32, f64, Complex<f32>, Complex<f64>);
 
 macro_rules! fields {
     ($($T:ty),*) => { $(

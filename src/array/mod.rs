@@ -50,6 +50,7 @@ pub use api::{
     masked::Masked,
     operators::{Operand, maximum, minimum, select},
     overlap::Boundary,
+    padding::PadStatistic,
     places::{ravel_multi_index, select_first},
     quantile::QuantileMethod,
     reductions::Axes,

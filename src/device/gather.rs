@@ -108,6 +108,7 @@ impl Copied {
     fn kernel(&self, element_bytes: usize) -> String {
         let number = match element_bytes {
             1 => "uchar",
+            2 => "ushort",
             4 => "uint",
             8 => "ulong",
             other => unreachable!("devices have no elements of {other} bytes"),

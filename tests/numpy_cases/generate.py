@@ -15,8 +15,10 @@ import numpy as np
 
 import chains
 import families
+import further
 import more
 import shapes
+import small
 
 CHAINS = 5000
 
@@ -31,7 +33,7 @@ def cases(seed):
         yield from function(np.random.default_rng([seed, place]))
     yield from chains.chains(np.random.default_rng([seed, len(functions)]), CHAINS)
     # Families after the chains leave these as they are.
-    later = [families.sets, families.groups, families.nan_quantiles, *more.FAMILIES]
+    later = [families.sets, families.groups, families.nan_quantiles, *more.FAMILIES, *small.FAMILIES, *further.FAMILIES]
     for place, function in enumerate(later):
         yield from function(np.random.default_rng([seed, len(functions) + 1 + place]))
 

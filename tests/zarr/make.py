@@ -11,7 +11,8 @@ from zarr.codecs import BloscCodec, GzipCodec
 
 directory = pathlib.Path(__file__).parent
 compressors = {"bool": None, "uint8": GzipCodec(), "int64": BloscCodec(), "float32": BloscCodec(cname="zstd")}
-for name in "bool uint8 uint32 uint64 int32 int64 float32 float64 complex64 complex128".split():
+for name in """bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 float32 float64 complex64
+complex128""".split():
     index = numpy.arange(20).reshape(5, 4)
     values = {"b": index % 2 == 1, "u": index, "i": -index, "f": index * 1.5, "c": index * (1 + 0.5j)}
     settings = {"compressors": compressors.get(name, "auto")}

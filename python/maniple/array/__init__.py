@@ -17,7 +17,7 @@ True
 import numpy as _np
 
 from .._delayed import compute
-from . import fft, linalg, overlap, random
+from . import fft, linalg, ma, overlap, random
 from ._algorithms import (
     argsort,
     argtopk,
@@ -233,7 +233,7 @@ for _name, _own in _functions_by_name.items():
 _numpy_functions |= linalg._numpy_functions | fft._numpy_functions
 
 # NumPy's names of types.
-_numpy_types = {name: getattr(_np, name) for name in [*_TYPES, "int8", "int16", "uint16"] if name != "bool"} | {
+_numpy_types = {name: getattr(_np, name) for name in _TYPES if name != "bool"} | {
     "bool": _np.bool_
 }
 globals().update(_numpy_types)
@@ -249,6 +249,7 @@ __all__ = sorted(
         "compute",
         "fft",
         "linalg",
+        "ma",
         "overlap",
         "random",
         *_CONSTANTS,

@@ -317,6 +317,8 @@ class Array(Collection):
         return self._with(self._core.astype(dtype.name))
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, where=True, **options):
+        if builtins.any(getattr(value, "_takes_over", False) for value in inputs):
+            return NotImplemented
         options = {name: value for name, value in options.items() if value is not np._NoValue}
         result = _ufuncs.by_method(ufunc, method, inputs, options)
         if result is NotImplemented or out is None and where is True:
@@ -539,7 +541,10 @@ def _add_operators():
 
 def _operator(ufunc, *operands):
     # Objects that know how to deal with arrays have their turn.
-    if builtins.any(getattr(operand, "__array_ufunc__", _ufuncs) is None for operand in operands):
+    if builtins.any(
+        getattr(operand, "__array_ufunc__", _ufuncs) is None or getattr(operand, "_takes_over", False)
+        for operand in operands
+    ):
         return NotImplemented
     return _ufuncs.apply(ufunc, operands)
 

@@ -18,6 +18,8 @@ def asarray(a, chunks="auto", dtype=None, order=None, *, like=None, device=None,
     check_device(device)
     if not isinstance(a, Array) and copy is False:
         raise ValueError("asarray copies what is no array of this module")
+    if getattr(a, "_takes_over", False):
+        raise TypeError("this function takes no masked arrays: see the methods of the array, and maniple.array.ma")
     x = a if isinstance(a, Array) else from_array(np.asanyarray(a), chunks=chunks)
     x = x if dtype is None else x.astype(dtype, copy=False)
     return x.copy() if copy and x is a else x
@@ -40,7 +42,13 @@ def _filled(out, result):
 # Reductions
 
 
+# Reductions that the runtime has for half-precision numbers.
+_OF_HALF = {"sum", "prod", "min", "max", "argmin", "argmax", "count_nonzero"}
+
+
 def _reduce(name, a, axis, keepdims, ddof=0.0):
+    if a.dtype == np.float16 and name not in _OF_HALF:
+        return _reduce(name, a.astype(np.float32), axis, keepdims, ddof).astype(np.float16)
     axes = axis_tuple(axis, a.ndim)
     keep = builtins.bool(keepdims) and keepdims is not np._NoValue
     return a._with(a._core.reduce(name, axes, keep, float(ddof)))
@@ -211,7 +219,7 @@ def quantile(
 ):
     """Quantiles along axes: one, or several along new first axes. ``method`` is that of `numpy.quantile`."""
     a, q, method = asarray(a), _quantiles(q), interpolation or method
-    is_plain = method == "linear" and weights is None and a.dtype.kind != "c"
+    is_plain = method == "linear" and weights is None and a.dtype.kind != "c" and a.dtype != np.float16
     if is_plain and axis is None and np.ndim(q):
         # One after the other, so that no block holds all elements.
         found = [
@@ -362,7 +370,7 @@ def nancumprod(a, axis=None, dtype=None, out=None, method="sequential"):
 def _running_without_nan(name, a, neutral, dtype):
     """The operation, and its array, whose elements may become integers that have no NaN."""
     a, kind = asarray(a), "f" if dtype is None else np.dtype(dtype).kind
-    if a.dtype.kind in "fc" and kind in "fc":
+    if a.dtype.kind in "fc" and kind in "fc" and a.dtype != np.float16:
         return name, a
     a = a if a.dtype.kind in "biu" else where(np.isnan(a), a.dtype.type(neutral), a)
     return name.removeprefix("nan"), a
@@ -449,6 +457,8 @@ def round(a, decimals=0, out=None):
     a = asarray(a)
     if a.dtype.kind in "biu" and decimals >= 0:
         return _filled(out, a)
+    if a.dtype == np.float16:
+        return _filled(out, a.map_blocks(np.round, dtype=a.dtype, decimals=operator.index(decimals)))
     return _filled(out, a._with(a._core.round(operator.index(decimals))))
 
 

@@ -15,7 +15,10 @@ from ._blockwise import call_blocks
 from ._functions import _filled, _promoted, asarray, ravel
 from ._types import axis_tuple
 
-_FLOATING = "fc"
+def _is_native(dtype):
+    """Whether the runtime multiplies matrices of this type."""
+    return dtype.kind in "fc" and dtype != np.float16
+
 
 
 def _factors(a, b):
@@ -39,7 +42,7 @@ def matmul(a, b):
     if not a.ndim or not b.ndim:
         raise ValueError("matmul: an operand has no dimensions")
     _check_inner("matmul", a, b)
-    if a.dtype.kind in _FLOATING:
+    if _is_native(a.dtype):
         return a._with(a._core.matmul(b._core))
     outer = max(a.ndim, b.ndim) - 2
     own = [*range(outer - (a.ndim - 2), outer), *["row"] * (a.ndim > 1), "inner"]
@@ -54,7 +57,7 @@ def dot(a, b, out=None):
     if not a.ndim or not b.ndim:
         return _filled(out, a * b)
     _check_inner("dot", a, b)
-    if a.dtype.kind in _FLOATING:
+    if _is_native(a.dtype):
         return _filled(out, a._with(a._core.dot(b._core)))
     return _filled(out, tensordot(a, b, ((a.ndim - 1,), (max(b.ndim - 2, 0),))))
 
@@ -74,7 +77,7 @@ def tensordot(a, b, axes=2):
         own, other = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
     if [a.shape[axis] for axis in own] != [b.shape[axis] for axis in other]:
         raise ValueError(f"tensordot: the shapes {a.shape} and {b.shape} do not fit along {own} and {other}")
-    if a.dtype.kind in _FLOATING:
+    if _is_native(a.dtype):
         return a._with(a._core.tensordot(b._core, own, other))
     function = functools.partial(np.tensordot, axes=(own, other))
     left = [("left", axis) for axis in range(a.ndim)]
@@ -106,7 +109,7 @@ def einsum(subscripts, *operands, dtype=None, out=None, optimize=False, split_ev
     dtype = np.result_type(*(array.dtype for array in arrays)) if dtype is None else np.dtype(dtype)
     arrays = [array.astype(dtype, casting=casting if dtype.kind != "b" else "unsafe") for array in arrays]
     words = f"{','.join(inputs)}->{result}"
-    if dtype.kind in _FLOATING:
+    if _is_native(dtype):
         first, *others = arrays
         return _filled(out, first._with(_maniple.array_einsum(words, first._core, [other._core for other in others])))
     if any(len(set(own)) < len(own) for own in inputs):

@@ -165,7 +165,8 @@ class Info:
 
     def dtypes(self, *, device=None, kind=None):
         """The element types by name, or those of a kind."""
-        types = {name: np.dtype(name) for name in NAMES}
+        # The standard has no half-precision numbers.
+        types = {name: np.dtype(name) for name in NAMES if name != "float16"}
         return {name: dtype for name, dtype in types.items() if kind is None or np.isdtype(dtype, kind)}
 
 

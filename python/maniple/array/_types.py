@@ -10,7 +10,8 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 # The element types of the runtime, by NumPy's names.
 NAMES = (
-    "bool", "uint8", "uint32", "uint64", "int32", "int64", "float32", "float64", "complex64", "complex128",
+    "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64",
+    "complex64", "complex128",
 )  # fmt: skip
 
 AUTO_BYTES = 128 << 20

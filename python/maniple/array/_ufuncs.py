@@ -67,7 +67,6 @@ def apply(ufunc, inputs):
         constant = _comparison_beyond(name, inputs, loop)
         if constant is not None:
             return constant
-    # Sines of bytes have 16 bits in NumPy.
     for kind in loop[ufunc.nin :]:
         dtype_of(kind, f"{name} of {' and '.join(_name(kind) for kind in kinds)}: an array")
     if name == "power" and loop[0].kind in "iu" and isinstance(inputs[1], int) and inputs[1] < 0:

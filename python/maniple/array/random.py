@@ -3,8 +3,8 @@
 What an element is depends on the seed, on how many arrays the generator has made before, and on the element's index:
 not on chunks, workers or the number of ranks. The numbers are those of the runtime's generators, not NumPy's.
 
-The runtime has uniformly, normally and exponentially distributed numbers and integers. NumPy draws those of other
-distributions, and of parameters that are arrays, block by block: these depend on the chunks, too.
+NumPy draws those of parameters that are arrays, of several outcomes (`multinomial`) and of choices with probabilities,
+block by block: these depend on the chunks, too.
 """
 
 import inspect
@@ -24,7 +24,7 @@ from ._types import dtype_of, normalize_chunks, shape_of
 __all__ = ["Generator", "RandomState", "default_rng"]
 
 
-# The parameters of distributions that NumPy draws.
+# The parameters of distributions. NumPy draws those whose parameters are arrays.
 _DISTRIBUTIONS = {
     "beta": "a b", "binomial": "n p", "chisquare": "df", "f": "dfnum dfden", "gamma": "shape scale=1.0",
     "geometric": "p", "gumbel": "loc=0.0 scale=1.0", "hypergeometric": "ngood nbad nsample", "laplace": "loc=0.0 scale=1.0",
@@ -102,6 +102,9 @@ class _Source:
             # Wrong parameters are an error now, not in the tasks.
             getattr(np.random.default_rng(0), name)(**fixed, **keywords, size=1)
         chunks = normalize_chunks(chunks, shape, dtype=dtype)
+        if name in _DISTRIBUTIONS and not arrays:
+            core, client = self._core()
+            return Array._of(core.drawn(name, list(map(float, fixed.values())), chunks), client)
         number, client = self._numbered()
         function = _Drawn(name, self._words.entropy, number, chunks, dtype, tuple(arrays), fixed | keywords)
         if not arrays:
@@ -195,7 +198,7 @@ class _Shaped:
 
 
 def _distribution(name, words):
-    """A method that draws numbers of a distribution of NumPy's."""
+    """A method that draws numbers of a distribution."""
     kind = inspect.Parameter
     parameters = [kind("self", kind.POSITIONAL_OR_KEYWORD)]
     for word in [*words.split(), "size=None", "chunks='auto'"]:

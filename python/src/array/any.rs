@@ -1,5 +1,6 @@
 //! An array of any element type, and the choice of code by that type.
 
+use half::f16;
 use maniple::{
     Array, Client, Published,
     array::{DataType, Element},
@@ -61,10 +62,14 @@ macro_rules! any_array {
 any_array! {
     Bool bool, |bytes| bytes.iter().map(|byte| *byte != 0).collect();
     U8 u8, <[u8]>::to_vec;
+    U16 u16, bytemuck::pod_collect_to_vec;
     U32 u32, bytemuck::pod_collect_to_vec;
     U64 u64, bytemuck::pod_collect_to_vec;
+    I8 i8, bytemuck::pod_collect_to_vec;
+    I16 i16, bytemuck::pod_collect_to_vec;
     I32 i32, bytemuck::pod_collect_to_vec;
     I64 i64, bytemuck::pod_collect_to_vec;
+    F16 f16, bytemuck::pod_collect_to_vec;
     F32 f32, bytemuck::pod_collect_to_vec;
     F64 f64, bytemuck::pod_collect_to_vec;
     Complex32 Complex<f32>, bytemuck::pod_collect_to_vec;
@@ -75,13 +80,13 @@ any_array! {
 /// `Result`, whose error is the type of an array that has none of them.
 macro_rules! with_array {
     (Element, $any:expr, $x:ident => $code:expr) => {
-        with_array!(@$any, $x => $code; Bool U8 U32 U64 I32 I64 F32 F64 Complex32 Complex64)
+        with_array!(@$any, $x => $code; Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64 Complex32 Complex64)
     };
     (Number, $any:expr, $x:ident => $code:expr) => {
-        with_array!(@$any, $x => $code; U8 U32 U64 I32 I64 F32 F64 Complex32 Complex64)
+        with_array!(@$any, $x => $code; U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64 Complex32 Complex64)
     };
     (Ordered, $any:expr, $x:ident => $code:expr) => {
-        with_array!(@$any, $x => $code; Bool U8 U32 U64 I32 I64 F32 F64)
+        with_array!(@$any, $x => $code; Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64)
     };
     (Float, $any:expr, $x:ident => $code:expr) => {
         with_array!(@$any, $x => $code; F32 F64 Complex32 Complex64)
@@ -103,19 +108,21 @@ pub(crate) use with_array;
 /// Runs code with `$T` as the element type of this name, for the types of one of the library's traits.
 macro_rules! with_type {
     (Element, $name:expr, $T:ident => $code:expr) => {
-        with_type!(@$name, $T => $code; bool u8 u32 u64 i32 i64 f32 f64 Complex32 Complex64)
+        with_type!(@$name, $T => $code; bool u8 u16 u32 u64 i8 i16 i32 i64 f16 f32 f64 Complex32 Complex64)
     };
     (Number, $name:expr, $T:ident => $code:expr) => {
-        with_type!(@$name, $T => $code; u8 u32 u64 i32 i64 f32 f64 Complex32 Complex64)
+        with_type!(@$name, $T => $code; u8 u16 u32 u64 i8 i16 i32 i64 f16 f32 f64 Complex32 Complex64)
     };
     (Integer, $name:expr, $T:ident => $code:expr) => {
-        with_type!(@$name, $T => $code; u8 u32 u64 i32 i64)
+        with_type!(@$name, $T => $code; u8 u16 u32 u64 i8 i16 i32 i64)
     };
     (Real, $name:expr, $T:ident => $code:expr) => {
         with_type!(@$name, $T => $code; f32 f64)
     };
     (@$name:expr, $T:ident => $code:expr; $($Type:ident)*) => {{
         #[allow(unused_imports, reason = "some traits have no complex numbers")]
+        use half::f16;
+        #[allow(unused_imports, reason = "see above")]
         use num_complex::{Complex32, Complex64};
         match $name {
             $(name if name == <$Type as maniple::array::Element>::DATA_TYPE.name() => {

@@ -131,6 +131,50 @@ impl RandomCore {
         })
     }
 
+    /// Numbers of a distribution by NumPy's name, with its parameters in NumPy's order.
+    fn drawn(&self, name: &str, parameters: Vec<f64>, chunks: Sizes) -> PyResult<ArrayCore> {
+        let (shape, chunks, random) = (shape_of(&chunks), Chunks::from(chunks), &self.0);
+        let at = |place: usize| parameters.get(place).copied().unwrap_or_default();
+        macro_rules! real {
+            ($method:ident($($place:literal)*)) => { random.$method::<f64>($(at($place),)* shape, chunks).into() };
+        }
+        macro_rules! whole {
+            ($method:ident($($parameter:expr),*)) => { random.$method($($parameter,)* shape, chunks).into() };
+        }
+        caught(|| {
+            Ok(ArrayCore(match name {
+                "beta" => real!(beta(0 1)),
+                "binomial" => whole!(binomial(at(0) as u64, at(1))),
+                "chisquare" => real!(chisquare(0)),
+                "f" => real!(f(0 1)),
+                "gamma" => real!(gamma(0 1)),
+                "geometric" => whole!(geometric(at(0))),
+                "gumbel" => real!(gumbel(0 1)),
+                "hypergeometric" => whole!(hypergeometric(at(0) as u64, at(1) as u64, at(2) as u64)),
+                "laplace" => real!(laplace(0 1)),
+                "logistic" => real!(logistic(0 1)),
+                "lognormal" => real!(lognormal(0 1)),
+                "logseries" => whole!(logseries(at(0))),
+                "negative_binomial" => whole!(negative_binomial(at(0), at(1))),
+                "noncentral_chisquare" => real!(noncentral_chisquare(0 1)),
+                "noncentral_f" => real!(noncentral_f(0 1 2)),
+                "pareto" => real!(pareto(0)),
+                "poisson" => whole!(poisson(at(0))),
+                "power" => real!(power(0)),
+                "rayleigh" => real!(rayleigh(0)),
+                "standard_cauchy" => real!(standard_cauchy()),
+                "standard_gamma" => random.gamma::<f64>(at(0), 1.0, shape, chunks).into(),
+                "standard_t" => real!(standard_t(0)),
+                "triangular" => real!(triangular(0 1 2)),
+                "vonmises" => real!(vonmises(0 1)),
+                "wald" => real!(wald(0 1)),
+                "weibull" => real!(weibull(0)),
+                "zipf" => whole!(zipf(at(0))),
+                other => return Err(PyValueError::new_err(format!("there is no distribution {other}"))),
+            }))
+        })
+    }
+
     /// Integers from `low` to below `high`.
     fn integers(&self, low: i128, high: i128, dtype: &str, chunks: Sizes) -> PyResult<ArrayCore> {
         let shape = shape_of(&chunks);

@@ -8,6 +8,7 @@ use crate::{
     client::{TaskOptions, chosen},
     errors,
 };
+use half::f16;
 use maniple::{Array, SubmitOptions};
 use num_complex::{Complex32, Complex64};
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
@@ -42,12 +43,21 @@ impl<A: Group, B: Group, C: Group, D: Group> Group for (A, B, C, D) {
     }
 }
 
+impl<A: Group, B: Group> Group for (A, B) {
+    fn add(&mut self, array: &AnyArray) -> bool {
+        self.0.add(array) || self.1.add(array)
+    }
+    fn take(&mut self, like: &AnyArray) -> Option<AnyArray> {
+        self.0.take(like).or_else(|| self.1.take(like))
+    }
+}
+
 /// What the library makes together: lists of arrays of one type, in tuples of up to four.
 type Groups = (
-    (Vec<Array<bool>>, Vec<Array<u8>>, Vec<Array<u32>>, Vec<Array<u64>>),
-    (Vec<Array<i32>>, Vec<Array<i64>>, Vec<Array<f32>>, Vec<Array<f64>>),
-    Vec<Array<Complex32>>,
-    Vec<Array<Complex64>>,
+    (Vec<Array<bool>>, Vec<Array<u8>>, Vec<Array<u16>>, Vec<Array<u32>>),
+    (Vec<Array<u64>>, Vec<Array<i8>>, Vec<Array<i16>>, Vec<Array<i32>>),
+    (Vec<Array<i64>>, Vec<Array<f16>>, Vec<Array<f32>>, Vec<Array<f64>>),
+    (Vec<Array<Complex32>>, Vec<Array<Complex64>>),
 );
 
 /// Has the blocks of arrays made and kept. What the arrays share is made once.

@@ -353,8 +353,11 @@ impl Random {
         assert!(low < high, "integers: low is {low} and high is {high}, low must be below high");
         let (least, most) = match T::DATA_TYPE {
             DataType::U8 => (0, u8::MAX.into()),
+            DataType::U16 => (0, u16::MAX.into()),
             DataType::U32 => (0, u32::MAX.into()),
             DataType::U64 => (0, u64::MAX.into()),
+            DataType::I8 => (i8::MIN.into(), i8::MAX.into()),
+            DataType::I16 => (i16::MIN.into(), i16::MAX.into()),
             DataType::I32 => (i32::MIN.into(), i32::MAX.into()),
             _ => (i64::MIN.into(), i64::MAX.into()),
         };

@@ -5,6 +5,7 @@ use crate::array::{
     Array, Dimensions, Element, Float, Number, Ordered, Real,
     kernel::operators::{Binary, Unary},
 };
+use num_complex::Complex;
 
 type RealOf<T> = <<T as Element>::Mean as Float>::Real;
 
@@ -159,3 +160,21 @@ impl<T: Number + Ordered> Array<T> {
         self.cast::<f64>().pow(other.cast::<f64>())
     }
 }
+
+macro_rules! complex_powers {
+    ($($T:ty),*) => { $(
+        impl Array<Complex<$T>> {
+            /// Returns the elements to the power of `other` in 64 bits: NumPy's `float_power`.
+            ///
+            /// # Panics
+            ///
+            /// Panics if the shapes cannot be broadcast together.
+            #[track_caller]
+            pub fn float_power(&self, other: impl Operand<Complex<$T>>) -> Array<Complex<f64>> {
+                let other: Self = self.derive(other.node());
+                self.cast::<Complex<f64>>().pow(other.cast::<Complex<f64>>())
+            }
+        }
+    )* };
+}
+complex_powers!(f32, f64);

@@ -231,8 +231,11 @@ fn precedes<T: Ordered>(value: &T, other: &T, wanted: Ordering) -> bool {
 fn integer_of<T: Element>(value: T) -> i64 {
     match value.scalar() {
         Scalar::U8(value) => value.into(),
+        Scalar::U16(value) => value.into(),
         Scalar::U32(value) => value.into(),
         Scalar::U64(value) => value as i64,
+        Scalar::I8(value) => value.into(),
+        Scalar::I16(value) => value.into(),
         Scalar::I32(value) => value.into(),
         Scalar::I64(value) => value,
         _ => 0,

@@ -9,6 +9,7 @@ use crate::array::{
     },
     kernel::operators::{Binary, Unary, convert},
 };
+use half::f16;
 use ndarray::{Ix0, IxDyn};
 use num_complex::Complex;
 use std::{
@@ -481,7 +482,7 @@ macro_rules! not {
         }
     )* };
 }
-not!(bool, u8, u32, u64, i32, i64);
+not!(bool, u8, u16, u32, u64, i8, i16, i32, i64);
 
 macro_rules! scalars {
     ($($T:ty),*) => { $(
@@ -494,7 +495,7 @@ macro_rules! scalars {
         }
     )* };
 }
-scalars!(bool, u8, u32, u64, i32, i64, f32, f64, Complex<f32>, Complex<f64>);
+scalars!(bool, u8, u16, u32, u64, i8, i16, i32, i64, f16, f32, f64, Complex<f32>, Complex<f64>);
 
 macro_rules! scalar_left {
     ($($T:ty: $($Trait:ident $method:ident $operator:ident),*;)*) => { $($(
@@ -516,8 +517,11 @@ macro_rules! scalar_left {
 
 scalar_left! {
     u8: Add add Add, Sub sub Subtract, Mul mul Multiply, Rem rem Remainder;
+    u16: Add add Add, Sub sub Subtract, Mul mul Multiply, Rem rem Remainder;
     u32: Add add Add, Sub sub Subtract, Mul mul Multiply, Rem rem Remainder;
     u64: Add add Add, Sub sub Subtract, Mul mul Multiply, Rem rem Remainder;
+    i8: Add add Add, Sub sub Subtract, Mul mul Multiply, Rem rem Remainder;
+    i16: Add add Add, Sub sub Subtract, Mul mul Multiply, Rem rem Remainder;
     i32: Add add Add, Sub sub Subtract, Mul mul Multiply, Rem rem Remainder;
     i64: Add add Add, Sub sub Subtract, Mul mul Multiply, Rem rem Remainder;
     f32: Add add Add, Sub sub Subtract, Mul mul Multiply, Div div Divide, Rem rem Remainder;

@@ -11,6 +11,7 @@ use crate::{
         },
     },
     client::Client,
+    error::Result,
     task::Shared,
 };
 use ndarray::{ArrayD, IxDyn};
@@ -172,8 +173,8 @@ impl Array<i64> {
     }
 
     /// Returns at each place the element of `choices[i]`, where i is the element of this array: NumPy's `choose` with
-    /// `mode="clip"`. A negative i counts as 0, one that is too large as the last choice. The shapes are broadcast
-    /// together.
+    /// `mode="clip"`. A negative i counts as 0, one that is too large as the last choice. For `mode="wrap"` take the
+    /// remainder by the number of choices first. The shapes are broadcast together.
     ///
     /// # Panics
     ///
@@ -254,8 +255,82 @@ pub fn select_first<T: Element>(
 }
 
 impl<T: Element> Array<T> {
+    /// Returns the array with new elements where `condition` holds, the places taken in C order: NumPy's
+    /// `x[condition] = values` with a list. This array stays as it is. The number of places is computed at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`compute`](Self::compute).
+    ///
+    /// # Panics
+    ///
+    /// Panics if the shapes differ, or there are not as many values as places.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.arange(0, 6, 1, 4);
+    /// let y = x.set_mask_values(&(&x % 2).eq(1), &[10, 30, 50])?;
+    /// assert_eq!(y.compute()?.as_slice().unwrap(), [0, 10, 2, 30, 4, 50]);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn set_mask_values(&self, condition: &Array<bool>, values: &[T]) -> Result<Self> {
+        let (shape, other) = (self.shape(), condition.shape());
+        assert!(
+            shape == other,
+            "set_mask_values: condition has the shape {other:?}, it must be that of the array, {shape:?}"
+        );
+        let flat = self.ravel();
+        let condition = condition.ravel().rechunk(flat.chunks()).persist()?;
+        let count = condition.count_nonzero().compute()?;
+        let given = values.len();
+        assert!(given as i64 == count, "set_mask_values: there are {given} values for {count} places");
+        // How many places there are up to each element.
+        let places = condition.cumsum(0);
+        let inputs = vec![flat.node.clone(), condition.node.clone(), places.node.rechunk(&flat.node.grid)];
+        let values = ArrayD::from_shape_vec(IxDyn(&[given]), values.to_vec()).expect("a list has one axis");
+        let grid = flat.node.grid.clone();
+        let node = custom_node("set_mask_values", inputs, grid, move |client, inputs| {
+            let values = client.scatter(values.clone())?;
+            let blocks = inputs[0].typed::<T>().into_iter().zip(inputs[1].typed::<bool>());
+            let blocks = blocks.zip(inputs[2].typed::<i64>());
+            let blocks = blocks.map(|((block, condition), places)| (block, condition, places, &values));
+            Ok(client.map(set_block::<T>, blocks))
+        });
+        let set: Self = self.derive(node);
+        let shape: Vec<isize> = shape.iter().map(|length| *length as isize).collect();
+        let set = set.reshape(&shape);
+        Ok(set.derive(set.node.rechunk(&self.node.grid)))
+    }
+
+    /// Returns the elements along an axis whose condition is `true`: NumPy's `compress`. What the condition lacks counts
+    /// as `false`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis, or the condition is longer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let x = client.arange(0, 5, 1, 2);
+    /// assert_eq!(x.compress(0, &[false, true, false, true]).compute()?.as_slice().unwrap(), [1, 3]);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn compress(&self, axis: usize, condition: &[bool]) -> Self {
+        let (length, given) = (self.length("compress", axis), condition.len());
+        assert!(given <= length, "compress: the condition has {given} elements, axis {axis} has {length}");
+        let places: Vec<usize> = (0..given).filter(|place| condition[*place]).collect();
+        self.take(axis, &places)
+    }
+
     /// Returns the array with `value` where `condition` holds: NumPy's `x[condition] = value`. This array stays as it is. `value`
-    /// is a number, or an array that is broadcast to this one: it is not the list of new elements that NumPy takes, too.
+    /// is a number, or an array that is broadcast to this one. For a list with one new element for each place see
+    /// [`set_mask_values`](Self::set_mask_values).
     ///
     /// # Panics
     ///
@@ -405,4 +480,20 @@ impl<T: Element> Array<T> {
     pub fn ones_like(&self) -> Self {
         self.full_like(super::create::one())
     }
+}
+
+/// `places` counts the elements up to each one for which the condition holds, over all blocks.
+fn set_block<T: Element>(
+    block: ArrayD<T>,
+    condition: &ArrayD<bool>,
+    places: &ArrayD<i64>,
+    values: &ArrayD<T>,
+) -> ArrayD<T> {
+    let mut set = block;
+    for ((element, condition), place) in set.iter_mut().zip(condition).zip(places) {
+        if *condition {
+            *element = values[*place as usize - 1];
+        }
+    }
+    set
 }

@@ -65,7 +65,7 @@ impl<T: Element, D: Dimensions> Array<T, D> {
         self.ravel().cumprod(0)
     }
 
-    fn stretch(&self, axis: usize, start: usize, count: usize) -> Array<T> {
+    pub(super) fn stretch(&self, axis: usize, start: usize, count: usize) -> Array<T> {
         self.select_axis(axis, Selection::Range { start, step: 1, count })
     }
 }
@@ -93,7 +93,8 @@ impl<T: Real, D: Dimensions> Array<T, D> {
 }
 
 impl<T: Number, D: Dimensions> Array<T, D> {
-    /// The differences of neighbours along an axis: one less than there are elements.
+    /// The differences of neighbours along an axis: one less than there are elements. NumPy's `prepend` and `append` are
+    /// arrays that are put before and after this one first, by [`append`](Array::append).
     ///
     /// # Panics
     ///
@@ -127,7 +128,8 @@ impl<T: Number> Array<T> {
         (0..count).fold(self.clone(), |array, _| array.diff(axis))
     }
 
-    /// Returns the differences of neighbours among all elements in C order: NumPy's `ediff1d`.
+    /// Returns the differences of neighbours among all elements in C order: NumPy's `ediff1d`. Its `to_begin` and `to_end`
+    /// are put before and after the result, by [`append`](Self::append).
     pub fn ediff1d(&self) -> Self {
         self.ravel().diff(0)
     }
@@ -147,6 +149,45 @@ impl<T: Float> Array<T> {
             "gradient_spaced",
             binary_node(Binary::Divide, T::DATA_TYPE, Arc::clone(&slopes.node), spacing),
         ))
+    }
+
+    /// As [`gradient_spaced`](Self::gradient_spaced), where the slopes at the ends are those of the parabola through the
+    /// last three elements: NumPy's `gradient` with `edge_order=2`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no such axis, or it has fewer than three elements.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # maniple::Runtime::builder().execute(|client| {
+    /// let squares = client.arange(0, 5, 1, 2).cast::<f64>().square();
+    /// let slopes = squares.gradient_with_parabolas(0, 1.0);
+    /// assert_eq!(slopes.compute()?.as_slice().unwrap(), [0.0, 2.0, 4.0, 6.0, 8.0]);
+    /// # Ok(()) }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn gradient_with_parabolas(&self, axis: usize, spacing: f64) -> Self {
+        let count = self.length("gradient_with_parabolas", axis);
+        assert!(
+            count >= 3,
+            "gradient_with_parabolas: axis {axis} of shape {:?} has {count} elements, it must have at least 3",
+            self.shape()
+        );
+        let inside = self.gradient_spaced(axis, spacing).stretch(axis, 1, count - 2);
+        let weighted = |start: usize, weights: [f64; 3]| {
+            let term = |step: usize| {
+                let weight = weights[step] / spacing;
+                let weight = constant(crate::array::kernel::operators::wide::<T>(weight));
+                let weight: Array<T, ndarray::Ix0> = self.derive(weight);
+                self.stretch(axis, start + step, 1) * weight
+            };
+            term(0) + term(1) + term(2)
+        };
+        let ends = [weighted(0, [-1.5, 2.0, -0.5]), weighted(count - 3, [0.5, -2.0, 1.5])];
+        let [first, last] = ends;
+        concatenate(&[first, inside, last], axis)
     }
 
     /// As [`gradient`](Self::gradient), where elements lie at these coordinates along the axis. The slope at an element

@@ -69,9 +69,10 @@ fn type_name_of(data_type: DataType) -> String {
     let kind = match data_type {
         DataType::Bool => return "|b1".into(),
         DataType::U8 => return "|u1".into(),
-        DataType::U32 | DataType::U64 => 'u',
-        DataType::I32 | DataType::I64 => 'i',
-        DataType::F32 | DataType::F64 => 'f',
+        DataType::I8 => return "|i1".into(),
+        DataType::U16 | DataType::U32 | DataType::U64 => 'u',
+        DataType::I16 | DataType::I32 | DataType::I64 => 'i',
+        DataType::F16 | DataType::F32 | DataType::F64 => 'f',
         DataType::Complex32 | DataType::Complex64 => 'c',
     };
     let order = if cfg!(target_endian = "little") { '<' } else { '>' };

@@ -3,7 +3,7 @@
 use crate::array::{
     element::{Elements, Sealed, with_type},
     kernel::operators::{Cast, Wide},
-    random::{self, Key, Rejection, Source},
+    random::{self, Key, Rejection, Source, Variate},
 };
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -135,6 +135,7 @@ pub(crate) enum Distribution {
         count: u64,
         probability: f64,
     },
+    Variate(Variate),
 }
 
 impl Distribution {
@@ -150,6 +151,7 @@ impl Distribution {
             Self::Beta { .. } => "beta",
             Self::Poisson { .. } => "poisson",
             Self::Binomial { .. } => "binomial",
+            Self::Variate(variate) => variate.name(),
         }
     }
 
@@ -160,6 +162,7 @@ impl Distribution {
             Self::Beta { a, b } => (Rejection::Beta(a, b), 1.0),
             Self::Poisson { mean } => (Rejection::Poisson(mean), 1.0),
             Self::Binomial { count, probability } => (Rejection::Binomial(count, probability), 1.0),
+            Self::Variate(variate) => (Rejection::Variate(variate), 1.0),
             _ => return None,
         })
     }
@@ -216,8 +219,11 @@ impl Distribution {
             Elements::F32(output) => self.fill_f32(source, first, &mut output[range]),
             Elements::F64(output) => self.fill_f64(source, first, &mut output[range]),
             Elements::U8(output) => self.fill_integers(source, first, &mut output[range]),
+            Elements::U16(output) => self.fill_integers(source, first, &mut output[range]),
             Elements::U32(output) => self.fill_integers(source, first, &mut output[range]),
             Elements::U64(output) => self.fill_integers(source, first, &mut output[range]),
+            Elements::I8(output) => self.fill_integers(source, first, &mut output[range]),
+            Elements::I16(output) => self.fill_integers(source, first, &mut output[range]),
             Elements::I32(output) => self.fill_integers(source, first, &mut output[range]),
             Elements::I64(output) => self.fill_integers(source, first, &mut output[range]),
             Elements::Bool(output) => {

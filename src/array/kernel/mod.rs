@@ -10,6 +10,7 @@
 
 pub(crate) mod evaluate;
 pub(crate) mod generate;
+mod half;
 pub(crate) mod operators;
 pub(crate) mod reduce;
 mod tiles;

@@ -336,8 +336,8 @@ macro_rules! signed {
     )* } };
 }
 
-unsigned!(u8, u32, u64);
-signed!(i32, i64);
+unsigned!(u8, u16, u32, u64);
+signed!(i8, i16, i32, i64);
 
 /// As Python's `divmod` of floats, which is NumPy's.
 macro_rules! floor_divide_and_remainder {
@@ -585,8 +585,8 @@ macro_rules! casts {
 }
 
 casts! {
-    Signed i64: i32, i64;
-    Unsigned u64: u8, u32, u64;
+    Signed i64: i8, i16, i32, i64;
+    Unsigned u64: u8, u16, u32, u64;
     Real f64: f32, f64;
 }
 
@@ -634,10 +634,14 @@ pub(crate) fn convert<T: Cast>(scalar: crate::array::element::Scalar) -> T {
     T::of_wide(match scalar {
         Scalar::Bool(value) => value.wide(),
         Scalar::U8(value) => value.wide(),
+        Scalar::U16(value) => value.wide(),
         Scalar::U32(value) => value.wide(),
         Scalar::U64(value) => value.wide(),
+        Scalar::I8(value) => value.wide(),
+        Scalar::I16(value) => value.wide(),
         Scalar::I32(value) => value.wide(),
         Scalar::I64(value) => value.wide(),
+        Scalar::F16(value) => value.wide(),
         Scalar::F32(value) => value.wide(),
         Scalar::F64(value) => value.wide(),
         Scalar::Complex32(value) => value.wide(),

@@ -11,6 +11,7 @@ use crate::array::{
     DataType, Element,
     element::{Elements, Sealed, with_type},
 };
+use half::f16;
 use multiversion::multiversion;
 use num_complex::Complex;
 use serde::{Deserialize, Serialize};
@@ -69,7 +70,7 @@ impl Reduction {
             Self::Sum | Self::Product => with_type!(input, T => <T as Element>::Sum::DATA_TYPE),
             Self::Minimum | Self::Maximum | Self::FMinimum | Self::FMaximum => input,
             Self::Count | Self::ArgMinimum { .. } | Self::ArgMaximum { .. } => DataType::I64,
-            Self::Variance { .. } if input == DataType::F32 => DataType::F32,
+            Self::Variance { .. } if matches!(input, DataType::F16 | DataType::F32) => DataType::F32,
             Self::Variance { .. } => DataType::F64,
         }
     }
@@ -287,10 +288,19 @@ macro_rules! is_less {
 reduce! {
     bool, i64, x => x.into(), Some((true, false)), false;
     u8, u64, x => x.into(), Some((u8::MAX, 0)), false;
+    u16, u64, x => x.into(), Some((u16::MAX, 0)), false;
     u32, u64, x => x.into(), Some((u32::MAX, 0)), false;
     u64, u64, x => x, Some((u64::MAX, 0)), false;
+    i8, i64, x => x.into(), Some((i8::MAX, i8::MIN)), false;
+    i16, i64, x => x.into(), Some((i16::MAX, i16::MIN)), false;
     i32, i64, x => x.into(), Some((i32::MAX, i32::MIN)), false;
     i64, i64, x => x, Some((i64::MAX, i64::MIN)), false;
+    f16, f64, x => x.into(), Some((f16::INFINITY, f16::NEG_INFINITY)), x.is_nan(),
+        #[inline(always)]
+        fn of_equals(self, other: Self, is_minimum: bool) -> Self {
+            let (a, b) = (self.to_bits(), other.to_bits());
+            Self::from_bits(if is_minimum { a | b } else { a & b })
+        };
     f32, f64, x => x.into(), Some((f32::INFINITY, f32::NEG_INFINITY)), x.is_nan(),
         #[inline(always)]
         fn of_equals(self, other: Self, is_minimum: bool) -> Self {

@@ -12,10 +12,14 @@ use crate::array::{
 pub(super) fn name(data_type: DataType) -> &'static str {
     match data_type {
         DataType::Bool | DataType::U8 => "uchar",
+        DataType::U16 => "ushort",
         DataType::U32 => "uint",
         DataType::U64 => "ulong",
+        DataType::I8 => "char",
+        DataType::I16 => "short",
         DataType::I32 => "int",
         DataType::I64 => "long",
+        DataType::F16 => "half",
         DataType::F32 => "float",
         DataType::F64 => "double",
         DataType::Complex32 | DataType::Complex64 => "complex",
@@ -34,17 +38,17 @@ pub(super) enum Family {
 pub(super) fn family(data_type: DataType) -> Option<Family> {
     match data_type {
         DataType::Bool => Some(Family::Truth),
-        DataType::U8 | DataType::U32 | DataType::U64 => Some(Family::Unsigned),
-        DataType::I32 | DataType::I64 => Some(Family::Signed),
+        DataType::U8 | DataType::U16 | DataType::U32 | DataType::U64 => Some(Family::Unsigned),
+        DataType::I8 | DataType::I16 | DataType::I32 | DataType::I64 => Some(Family::Signed),
         DataType::F32 | DataType::F64 => Some(Family::Real),
-        DataType::Complex32 | DataType::Complex64 => None,
+        DataType::F16 | DataType::Complex32 | DataType::Complex64 => None,
     }
 }
 
-/// The type in which integers wrap.
+/// The type in which integers wrap. That of small ones is as wide as `int`, to which C widens them.
 pub(super) fn wrapping(data_type: DataType) -> &'static str {
     match data_type {
-        DataType::I32 => "uint",
+        DataType::U16 | DataType::I8 | DataType::I16 | DataType::I32 => "uint",
         DataType::I64 => "ulong",
         other => name(other),
     }
@@ -206,8 +210,11 @@ pub(super) fn cast(from: DataType, to: DataType, a: &str) -> Option<String> {
 fn saturated(to: DataType, a: &str) -> String {
     let (own, bounds) = match to {
         DataType::U8 => ("uchar", ("0", "0", "255", "255")),
+        DataType::U16 => ("ushort", ("0", "0", "65535", "65535")),
         DataType::U32 => ("uint", ("0", "0", "0x1p32f", "UINT_MAX")),
         DataType::U64 => ("ulong", ("0", "0", "0x1p64f", "ULONG_MAX")),
+        DataType::I8 => ("char", ("-128", "-128", "127", "127")),
+        DataType::I16 => ("short", ("-32768", "-32768", "32767", "32767")),
         DataType::I32 => ("int", ("-0x1p31f", "INT_MIN", "0x1p31f", "INT_MAX")),
         _ => ("long", ("-0x1p63f", "LONG_MIN", "0x1p63f", "LONG_MAX")),
     };

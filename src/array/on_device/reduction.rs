@@ -119,8 +119,11 @@ fn identity(data_type: DataType, is_minimum: bool) -> &'static str {
     let (largest, least) = match data_type {
         DataType::Bool => ("1", "0"),
         DataType::U8 => ("UCHAR_MAX", "0"),
+        DataType::U16 => ("USHRT_MAX", "0"),
         DataType::U32 => ("UINT_MAX", "0"),
         DataType::U64 => ("ULONG_MAX", "0"),
+        DataType::I8 => ("CHAR_MAX", "CHAR_MIN"),
+        DataType::I16 => ("SHRT_MAX", "SHRT_MIN"),
         DataType::I32 => ("INT_MAX", "INT_MIN"),
         DataType::I64 => ("LONG_MAX", "LONG_MIN"),
         _ => ("INFINITY", "-INFINITY"),

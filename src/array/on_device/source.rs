@@ -366,7 +366,8 @@ impl Printer {
             | Distribution::Gamma { .. }
             | Distribution::Beta { .. }
             | Distribution::Poisson { .. }
-            | Distribution::Binomial { .. } => unreachable!("{distribution:?} is not for devices"),
+            | Distribution::Binomial { .. }
+            | Distribution::Variate(_) => unreachable!("{distribution:?} is not for devices"),
         };
         if (factor, offset) == (1.0, 0.0) {
             return value;
@@ -496,10 +497,14 @@ fn type_of(number: Scalar) -> DataType {
     match number {
         Scalar::Bool(_) => DataType::Bool,
         Scalar::U8(_) => DataType::U8,
+        Scalar::U16(_) => DataType::U16,
         Scalar::U32(_) => DataType::U32,
         Scalar::U64(_) => DataType::U64,
+        Scalar::I8(_) => DataType::I8,
+        Scalar::I16(_) => DataType::I16,
         Scalar::I32(_) => DataType::I32,
         Scalar::I64(_) => DataType::I64,
+        Scalar::F16(_) => DataType::F16,
         Scalar::F32(_) => DataType::F32,
         Scalar::F64(_) => DataType::F64,
         Scalar::Complex32(_) => DataType::Complex32,

@@ -38,7 +38,7 @@ macro_rules! integer {
         }
     })* };
 }
-integer!(u8 i32 u32 i64 u64);
+integer!(u8 u16 u32 u64 i8 i16 i32 i64);
 
 /// How many elements are drawn before they are scaled: they stay in the nearest cache.
 const TILE: usize = 512;

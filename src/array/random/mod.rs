@@ -14,6 +14,7 @@ mod integers;
 mod permutation;
 mod philox;
 mod rejection;
+mod variates;
 mod xoshiro;
 
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub(crate) use integers::integers;
 pub(crate) use integers::{Integer, integers_from};
 pub(crate) use permutation::Permutation;
 pub(crate) use rejection::{Rejection, multinomial};
+pub(crate) use variates::Variate;
 
 use super::math;
 use xoshiro::Xoshiro;

@@ -7,6 +7,7 @@ use super::{
     Key,
     math::{exp, ln, ln_1p, sin_cos_turns},
     philox, unit,
+    variates::Variate,
 };
 
 /// The mean up to which numbers of events are found by search, which takes as many steps as the number.
@@ -22,6 +23,7 @@ pub(crate) enum Rejection {
     Poisson(f64),
     /// How many of so many trials succeed, with this probability each.
     Binomial(u64, f64),
+    Variate(Variate),
 }
 
 impl Rejection {
@@ -39,6 +41,7 @@ impl Rejection {
             }
             Self::Poisson(mean) => poisson(mean, &mut draws),
             Self::Binomial(count, probability) => binomial(count, probability, &mut draws) as f64,
+            Self::Variate(variate) => variate.element(&mut draws),
         }
     }
 }
@@ -60,7 +63,7 @@ pub(crate) fn multinomial(key: Key, index: u64, count: u64, probabilities: &[f64
 }
 
 /// The draws of one element.
-struct Draws {
+pub(super) struct Draws {
     key: Key,
     index: u64,
     count: u32,
@@ -73,23 +76,23 @@ impl Draws {
     }
 
     /// A number from 0 to below 1.
-    fn uniform(&mut self) -> f64 {
+    pub(super) fn uniform(&mut self) -> f64 {
         unit(self.draw())
     }
 
     /// A number above 0, up to 1.
-    fn positive(&mut self) -> f64 {
+    pub(super) fn positive(&mut self) -> f64 {
         1.0 - self.uniform()
     }
 
-    fn normal(&mut self) -> f64 {
+    pub(super) fn normal(&mut self) -> f64 {
         let distance = (-2.0 * ln(self.positive())).sqrt();
         distance * sin_cos_turns(self.uniform()).1
     }
 }
 
 /// The logarithm of a gamma number (Marsaglia and Tsang, *A simple method for generating gamma variables*, 2000).
-fn ln_gamma(shape: f64, draws: &mut Draws) -> f64 {
+pub(super) fn ln_gamma(shape: f64, draws: &mut Draws) -> f64 {
     if shape == 0.0 {
         return f64::NEG_INFINITY;
     }
@@ -125,7 +128,7 @@ fn stirling_rest(k: f64) -> f64 {
 /// `ln(2 pi) / 2`
 const LN_ROOT_TAU: f64 = 0.918_938_533_204_672_8;
 
-fn poisson(mean: f64, draws: &mut Draws) -> f64 {
+pub(super) fn poisson(mean: f64, draws: &mut Draws) -> f64 {
     if mean < SEARCH_MAX {
         let mut probability = exp(-mean);
         let (mut number, mut rest) = (0.0, draws.uniform());

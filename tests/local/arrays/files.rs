@@ -1,7 +1,7 @@
 //! Arrays in files: what is stored is what is read, whole or by others.
 
 use crate::arrays::with_client;
-use maniple::array::chunks;
+use maniple::{array::chunks, half::f16};
 use ndarray::{ArrayD, IxDyn};
 use num_complex::Complex;
 use proptest::prelude::*;
@@ -41,6 +41,16 @@ fn npy_files_hold_all_types_of_elements() {
         assert_eq!(client.from_npy::<bool>(&path, 4).unwrap().compute().unwrap(), x.lt(4).compute().unwrap());
         x.cast::<u8>().store_npy(&path).unwrap();
         assert_eq!(client.from_npy::<u8>(&path, 4).unwrap().sum().compute().unwrap(), 45);
+        x.cast::<u16>().store_npy(&path).unwrap();
+        assert_eq!(client.from_npy::<u16>(&path, 4).unwrap().sum().compute().unwrap(), 45);
+        (-&x).cast::<i8>().store_npy(&path).unwrap();
+        assert_eq!(client.from_npy::<i8>(&path, 4).unwrap().sum().compute().unwrap(), -45);
+        (-&x).cast::<i16>().store_npy(&path).unwrap();
+        assert!(fs::read(&path).unwrap()[10..].starts_with(b"{'descr': '<i2'"));
+        assert_eq!(client.from_npy::<i16>(&path, 4).unwrap().sum().compute().unwrap(), -45);
+        x.cast::<f16>().store_npy(&path).unwrap();
+        assert!(fs::read(&path).unwrap()[10..].starts_with(b"{'descr': '<f2'"));
+        assert_eq!(client.from_npy::<f16>(&path, 4).unwrap().sum().compute().unwrap(), f16::from_f32(45.0));
         let z = x.cast::<Complex<f32>>() * Complex::new(0.0_f32, 1.0);
         z.store_npy(&path).unwrap();
         assert_eq!(

@@ -3,6 +3,7 @@
 mod blocks;
 mod complex;
 mod derived;
+mod distributions;
 mod elements;
 mod files;
 mod linear_algebra;

@@ -3,7 +3,7 @@
 //! `tests/zarr/make.py` made the stores; no test needs Python.
 
 use crate::arrays::with_client;
-use maniple::{Array, Client, array::Element};
+use maniple::{Array, Client, array::Element, half::f16};
 use ndarray::{Array2, ArrayD, IxDyn};
 use num_complex::Complex;
 use proptest::prelude::*;
@@ -35,10 +35,14 @@ fn stores_of_python_are_read_and_written_in_every_type() {
     with_client(|client| {
         check(client, "bool.zarr", true, |index| index % 2 == 1);
         check(client, "uint8.zarr", 1, |index| index as u8);
+        check(client, "uint16.zarr", 1, |index| index as u16);
         check(client, "uint32.zarr", 1, |index| index as u32);
         check(client, "uint64.zarr", 1, |index| index as u64);
+        check(client, "int8.zarr", 1, |index| -index as i8);
+        check(client, "int16.zarr", 1, |index| -index as i16);
         check(client, "int32.zarr", 1, |index| -index);
         check(client, "int64.zarr", 1, |index| -i64::from(index));
+        check(client, "float16.zarr", f16::ONE, |index| f16::from_f32(index as f32 * 1.5));
         check(client, "float32.zarr", 1.0, |index| index as f32 * 1.5);
         check(client, "float64.zarr", 1.0, |index| f64::from(index) * 1.5);
         check(client, "version2.zarr", 1.0, |index| f64::from(index) * 1.5);

@@ -12,6 +12,7 @@ use crate::{
         Array, DataType, Element, Ordered,
         element::Scalar,
         graph::{chunks::Grid, custom::custom_node, node::Node, submitter::Submitter},
+        kernel::operators::convert,
     },
     client::Future,
     error::Result,
@@ -35,10 +36,14 @@ pub(super) fn key_of<T: Ordered>(value: T) -> u64 {
     match value.scalar() {
         Scalar::Bool(value) => value.into(),
         Scalar::U8(value) => value.into(),
+        Scalar::U16(value) => value.into(),
         Scalar::U32(value) => value.into(),
         Scalar::U64(value) => value,
+        Scalar::I8(value) => i64::from(value) as u64 ^ SIGN,
+        Scalar::I16(value) => i64::from(value) as u64 ^ SIGN,
         Scalar::I32(value) => i64::from(value) as u64 ^ SIGN,
         Scalar::I64(value) => value as u64 ^ SIGN,
+        Scalar::F16(value) => key_of_real(value.into()),
         Scalar::F32(value) => key_of_real(value.into()),
         Scalar::F64(value) => key_of_real(value),
         Scalar::Complex32(_) | Scalar::Complex64(_) => unreachable!("complex numbers have no order"),
@@ -64,10 +69,14 @@ pub(super) fn value_of<T: Ordered>(key: u64) -> T {
     let scalar = match T::DATA_TYPE {
         DataType::Bool => Scalar::Bool(key != 0),
         DataType::U8 => Scalar::U8(key as u8),
+        DataType::U16 => Scalar::U16(key as u16),
         DataType::U32 => Scalar::U32(key as u32),
         DataType::U64 => Scalar::U64(key),
+        DataType::I8 => Scalar::I8((key ^ SIGN) as i8),
+        DataType::I16 => Scalar::I16((key ^ SIGN) as i16),
         DataType::I32 => Scalar::I32((key ^ SIGN) as i32),
         DataType::I64 => Scalar::I64((key ^ SIGN) as i64),
+        DataType::F16 => Scalar::F16(convert(Scalar::F64(real_of_key(key)))),
         DataType::F32 => Scalar::F32(real_of_key(key) as f32),
         DataType::F64 => Scalar::F64(real_of_key(key)),
         DataType::Complex32 | DataType::Complex64 => unreachable!("complex numbers have no order"),
@@ -235,7 +244,11 @@ mod tests {
         check(&[i64::MIN, -1, 0, 1, i64::MAX]);
         check(&[i32::MIN, -1, 0, 1, i32::MAX]);
         check(&[0, 1, u64::MAX]);
+        check(&reals.map(half::f16::from_f64));
+        check(&[i8::MIN, -1, 0, 1, i8::MAX]);
+        check(&[i16::MIN, -1, 0, 1, i16::MAX]);
         check(&[0, 1, u8::MAX]);
+        check(&[0, 1, u16::MAX]);
         check(&[0, 1, u32::MAX]);
         check(&[false, true]);
     }

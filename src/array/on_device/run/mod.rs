@@ -127,7 +127,7 @@ fn launch(
         inputs.iter().map(|input| input.buffer(device)).collect::<Result<_>>()?;
     let mut kernel = device.kernel_with_options(name, &printed.source, device.exact_options())?;
     for argument in &printed.arguments {
-        use crate::array::element::Scalar::{Bool, Complex32, Complex64, F32, F64, I32, I64, U8, U32, U64};
+        use crate::array::element::Scalar;
         kernel = match argument {
             Argument::Output(number) => {
                 let (_, count) = printed.outputs[*number];
@@ -143,14 +143,19 @@ fn launch(
                 kernel.arg(&*inputs[*slot])
             }
             Argument::Number(number) => match *number {
-                U8(number) => kernel.arg(number),
-                U32(number) => kernel.arg(number),
-                U64(number) => kernel.arg(number),
-                I32(number) => kernel.arg(number),
-                I64(number) => kernel.arg(number),
-                F32(number) => kernel.arg(number),
-                F64(number) => kernel.arg(number),
-                Bool(_) | Complex32(_) | Complex64(_) => unreachable!("{number:?} is no parameter"),
+                Scalar::U8(number) => kernel.arg(number),
+                Scalar::U16(number) => kernel.arg(number),
+                Scalar::U32(number) => kernel.arg(number),
+                Scalar::U64(number) => kernel.arg(number),
+                Scalar::I8(number) => kernel.arg(number),
+                Scalar::I16(number) => kernel.arg(number),
+                Scalar::I32(number) => kernel.arg(number),
+                Scalar::I64(number) => kernel.arg(number),
+                Scalar::F32(number) => kernel.arg(number),
+                Scalar::F64(number) => kernel.arg(number),
+                Scalar::Bool(_) | Scalar::F16(_) | Scalar::Complex32(_) | Scalar::Complex64(_) => {
+                    unreachable!("{number:?} is no parameter")
+                }
             },
         };
     }

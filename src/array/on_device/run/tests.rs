@@ -34,11 +34,14 @@ fn processor() -> Option<Device> {
     found.ok()
 }
 
-const TYPES: [DataType; 8] = [
+const TYPES: [DataType; 11] = [
     DataType::Bool,
     DataType::U8,
+    DataType::U16,
     DataType::U32,
     DataType::U64,
+    DataType::I8,
+    DataType::I16,
     DataType::I32,
     DataType::I64,
     DataType::F32,
@@ -81,8 +84,11 @@ fn numbers<T: Element>(count: usize, shift: usize) -> Vec<T> {
             DataType::U8 => {
                 T::of_scalar(Scalar::U8(if place.is_multiple_of(5) { 0 } else { (bits >> 56) as u8 }))
             }
+            DataType::U16 => T::of_scalar(Scalar::U16(small_or(place, bits) as u16)),
             DataType::U32 => T::of_scalar(Scalar::U32(small_or(place, bits) as u32)),
             DataType::U64 => T::of_scalar(Scalar::U64(small_or(place, bits))),
+            DataType::I8 => T::of_scalar(Scalar::I8(small_or(place, bits) as i8)),
+            DataType::I16 => T::of_scalar(Scalar::I16(small_or(place, bits) as i16)),
             DataType::I32 => T::of_scalar(Scalar::I32(small_or(place, bits) as i32)),
             DataType::I64 => T::of_scalar(Scalar::I64(small_or(place, bits) as i64)),
             DataType::F32 => T::of_scalar(Scalar::F32(real as f32)),
@@ -115,8 +121,11 @@ fn bytes_as<T: Element>(numbers: impl Iterator<Item = T>) -> Vec<T::OnDevice> {
         .flat_map(|number| match number.scalar() {
             Scalar::Bool(number) => vec![u8::from(number)],
             Scalar::U8(number) => vec![number],
+            Scalar::U16(number) => number.to_ne_bytes().to_vec(),
             Scalar::U32(number) => number.to_ne_bytes().to_vec(),
             Scalar::U64(number) => number.to_ne_bytes().to_vec(),
+            Scalar::I8(number) => number.to_ne_bytes().to_vec(),
+            Scalar::I16(number) => number.to_ne_bytes().to_vec(),
             Scalar::I32(number) => number.to_ne_bytes().to_vec(),
             Scalar::I64(number) => number.to_ne_bytes().to_vec(),
             Scalar::F32(number) => number.to_ne_bytes().to_vec(),

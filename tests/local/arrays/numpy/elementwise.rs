@@ -5,13 +5,13 @@ use super::{
     table::Step,
     value::{Value, any, on, on_two, read_one},
 };
-use maniple::array::select;
+use maniple::{array::select, half::f16};
 use num_complex::Complex;
 
 /// An operation on one array; `None` if there is none of this name.
 pub(super) fn unary(step: &Step, x: &Value) -> Option<Built> {
-    macro_rules! of_numbers { ($x:ident => $code:expr) => { on!(x, [U8 U32 U64 I32 I64 F32 F64 C32 C64], $x => $code) }; }
-    macro_rules! of_ordered { ($x:ident => $code:expr) => { on!(x, [U8 U32 U64 I32 I64 F32 F64], $x => $code) }; }
+    macro_rules! of_numbers { ($x:ident => $code:expr) => { on!(x, [U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64 C32 C64], $x => $code) }; }
+    macro_rules! of_ordered { ($x:ident => $code:expr) => { on!(x, [U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64], $x => $code) }; }
     macro_rules! of_floats { ($x:ident => $code:expr) => { on!(x, [F32 F64 C32 C64], $x => $code) }; }
     macro_rules! of_reals { ($x:ident => $code:expr) => { on!(x, [F32 F64], $x => $code) }; }
     Some(match step.operation.as_str() {
@@ -56,10 +56,14 @@ pub(super) fn unary(step: &Step, x: &Value) -> Option<Built> {
         "cast" => match step.words[0].as_str() {
             "bool" => any!(x, x => x.cast::<bool>()),
             "uint8" => any!(x, x => x.cast::<u8>()),
+            "uint16" => any!(x, x => x.cast::<u16>()),
             "uint32" => any!(x, x => x.cast::<u32>()),
             "uint64" => any!(x, x => x.cast::<u64>()),
+            "int8" => any!(x, x => x.cast::<i8>()),
+            "int16" => any!(x, x => x.cast::<i16>()),
             "int32" => any!(x, x => x.cast::<i32>()),
             "int64" => any!(x, x => x.cast::<i64>()),
+            "float16" => any!(x, x => x.cast::<f16>()),
             "float32" => any!(x, x => x.cast::<f32>()),
             "float64" => any!(x, x => x.cast::<f64>()),
             "complex64" => any!(x, x => x.cast::<Complex<f32>>()),
@@ -71,10 +75,10 @@ pub(super) fn unary(step: &Step, x: &Value) -> Option<Built> {
 
 /// An operation on two arrays.
 pub(super) fn binary(step: &Step, x: &Value, y: &Value) -> Option<Built> {
-    macro_rules! of_all { ($x:ident $y:ident => $code:expr) => { on_two!(x, y, [Bool U8 U32 U64 I32 I64 F32 F64 C32 C64], $x $y => $code) }; }
-    macro_rules! of_numbers { ($x:ident $y:ident => $code:expr) => { on_two!(x, y, [U8 U32 U64 I32 I64 F32 F64 C32 C64], $x $y => $code) }; }
-    macro_rules! of_ordered { ($x:ident $y:ident => $code:expr) => { on_two!(x, y, [Bool U8 U32 U64 I32 I64 F32 F64], $x $y => $code) }; }
-    macro_rules! of_bits { ($x:ident $y:ident => $code:expr) => { on_two!(x, y, [Bool U8 U32 U64 I32 I64], $x $y => $code) }; }
+    macro_rules! of_all { ($x:ident $y:ident => $code:expr) => { on_two!(x, y, [Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64 C32 C64], $x $y => $code) }; }
+    macro_rules! of_numbers { ($x:ident $y:ident => $code:expr) => { on_two!(x, y, [U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64 C32 C64], $x $y => $code) }; }
+    macro_rules! of_ordered { ($x:ident $y:ident => $code:expr) => { on_two!(x, y, [Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64], $x $y => $code) }; }
+    macro_rules! of_bits { ($x:ident $y:ident => $code:expr) => { on_two!(x, y, [Bool U8 U16 U32 U64 I8 I16 I32 I64], $x $y => $code) }; }
     macro_rules! of_floats { ($x:ident $y:ident => $code:expr) => { on_two!(x, y, [F32 F64 C32 C64], $x $y => $code) }; }
     macro_rules! of_reals { ($x:ident $y:ident => $code:expr) => { on_two!(x, y, [F32 F64], $x $y => $code) }; }
     Some(match step.operation.as_str() {
@@ -107,5 +111,5 @@ pub(super) fn binary(step: &Step, x: &Value, y: &Value) -> Option<Built> {
 /// NumPy's `where`.
 pub(super) fn choose(condition: &Value, yes: &Value, no: &Value) -> Built {
     let Value::Bool(condition) = condition else { return Err("a condition is of bool".into()) };
-    on_two!(yes, no, [Bool U8 U32 U64 I32 I64 F32 F64 C32 C64], x y => select(condition, x, y))
+    on_two!(yes, no, [Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64 C32 C64], x y => select(condition, x, y))
 }

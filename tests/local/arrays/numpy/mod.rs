@@ -8,6 +8,7 @@
 mod algebra;
 mod differences;
 mod elementwise;
+mod further;
 mod more;
 mod operations;
 mod reductions;

@@ -83,7 +83,7 @@ fn several_results(step: &Step, of: &[&Value]) -> Option<Results> {
     Some(match step.operation.as_str() {
         "modf" => many!(x, [F32 F64], x => two(x.modf())),
         "frexp" => many!(x, [F32 F64], x => two(x.frexp())),
-        "divmod" => all!(of, [U8 U32 U64 I32 I64 F32 F64], x => two(x[0].div_mod(&x[1]))),
+        "divmod" => all!(of, [U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64], x => two(x[0].div_mod(&x[1]))),
         "meshgrid" => {
             let indexing = if step.words[0] == "xy" { Indexing::Cartesian } else { Indexing::Matrix };
             all!(of, [F64 I32 C32], x => values(meshgrid(&x, indexing)))
@@ -186,12 +186,12 @@ fn one_result(step: &Step, of: &[&Value]) -> Option<Result<Value, String>> {
     }
     macro_rules! reals { ($x:ident => $code:expr) => { on!(x, [F32 F64], $x => $code) }; }
     macro_rules! real_pairs { ($x:ident $y:ident => $code:expr) => { on_two!(x, y, [F32 F64], $x $y => $code) }; }
-    macro_rules! integers { ($x:ident $y:ident => $code:expr) => { on_two!(x, y, [U8 U32 U64 I32 I64], $x $y => $code) }; }
+    macro_rules! integers { ($x:ident $y:ident => $code:expr) => { on_two!(x, y, [U8 U16 U32 U64 I8 I16 I32 I64], $x $y => $code) }; }
     Some(match step.operation.as_str() {
         "signbit" => reals!(x => x.is_sign_negative()),
         "i0" => reals!(x => x.i0()),
-        "angle" => on!(x, [U8 U32 U64 I32 I64 F32 F64 C32 C64], x => x.angle()),
-        "bitwise_not" => on!(x, [U8 U32 U64 I32 I64], x => !x),
+        "angle" => on!(x, [U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64 C32 C64], x => x.angle()),
+        "bitwise_not" => on!(x, [U8 U16 U32 U64 I8 I16 I32 I64], x => !x),
         "ediff1d" => on!(x, [F64 I32 C32], x => x.ediff1d()),
         "cumsum_flat" => any!(x, x => x.cumsum_flat()),
         "cumprod_flat" => any!(x, x => x.cumprod_flat()),
@@ -200,7 +200,7 @@ fn one_result(step: &Step, of: &[&Value]) -> Option<Result<Value, String>> {
         "atleast_3d" => any!(x, x => x.at_least_3d()),
         "left_shift" => integers!(x y => x << y),
         "right_shift" => integers!(x y => x >> y),
-        "fmod" => on_two!(x, y, [U8 U32 U64 I32 I64 F32 F64], x y => x.fmod(y)),
+        "fmod" => on_two!(x, y, [U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64], x y => x.fmod(y)),
         "copysign" => real_pairs!(x y => x.copysign(y)),
         "nextafter" => real_pairs!(x y => x.next_after(y)),
         "logaddexp2" => real_pairs!(x y => x.log_add_exp2(y)),
@@ -280,7 +280,7 @@ fn one_result(step: &Step, of: &[&Value]) -> Option<Result<Value, String>> {
             Value::Bool(mask) => on!(x, [U8 I32 F32 F64 C64], x => x.masked(mask).count_axis(at(0))),
             other => Err(format!("{NO_OPERATION}: not with {other:?}")),
         },
-        "moment" => on!(x, [U8 U32 U64 I32 I64 F32 F64], x => x.moment(at(1) as u32, at(0))),
+        "moment" => on!(x, [U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64], x => x.moment(at(1) as u32, at(0))),
         "diff_n" => on!(x, [I64], x => x.diff_n(at(0), at(1))),
         "gradient_spaced" => {
             on!(x, [F32 F64 C32 C64], x => x.gradient_spaced(at(0), read_one::<f64>(&step.words)))

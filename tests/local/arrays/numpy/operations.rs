@@ -1,11 +1,11 @@
 //! The interpreter of the table's programs: each step is a call of the public interface.
 
 use super::{
-    algebra, elementwise, more, reductions, sets, shapes,
+    algebra, elementwise, further, more, reductions, sets, shapes,
     table::{Random, Step},
     value::{NO_OPERATION, Value, read_one},
 };
-use maniple::{Client, array::chunks};
+use maniple::{Client, array::chunks, half::f16};
 use num_complex::Complex;
 
 /// An array, or why there is none.
@@ -26,6 +26,9 @@ pub(super) fn apply(
         return results;
     }
     if let Some(results) = of.first().and_then(|_| sets::apply(step, &of)) {
+        return results;
+    }
+    if let Some(results) = further::apply(step, &of) {
         return results;
     }
     if let Some(results) = more::apply(client, step, &of, random) {
@@ -68,8 +71,8 @@ fn create(client: &Client, step: &Step, random: &mut Random) -> Option<Built> {
     }
     macro_rules! of_numbers {
         ($T:ident => $code:expr) => {
-            of_type!($T => $code, "uint8" u8, "uint32" u32, "uint64" u64, "int32" i32, "int64" i64, "float32" f32,
-                "float64" f64, "complex64" Complex<f32>, "complex128" Complex<f64>)
+            of_type!($T => $code, "uint8" u8, "uint16" u16, "uint32" u32, "uint64" u64, "int8" i8, "int16" i16,
+                "int32" i32, "int64" i64, "float16" f16, "float32" f32, "float64" f64, "complex64" Complex<f32>, "complex128" Complex<f64>)
         };
     }
     Some(match step.operation.as_str() {

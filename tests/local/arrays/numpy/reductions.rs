@@ -15,7 +15,7 @@ fn axes(step: &Step) -> Axes {
 
 /// The reduction of an array; `None` if there is none of this name.
 pub(super) fn reduce(step: &Step, x: &Value) -> Option<Built> {
-    macro_rules! of_ordered { ($x:ident => $code:expr) => { on!(x, [Bool U8 U32 U64 I32 I64 F32 F64], $x => $code) }; }
+    macro_rules! of_ordered { ($x:ident => $code:expr) => { on!(x, [Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64], $x => $code) }; }
     macro_rules! of_reals { ($x:ident => $code:expr) => { on!(x, [F32 F64], $x => $code) }; }
     let axes = || axes(step);
     let ddof = || read_one::<f64>(&step.words);
@@ -67,7 +67,7 @@ pub(super) fn reduce(step: &Step, x: &Value) -> Option<Built> {
 
 /// What goes along one axis, `numbers[0]`.
 pub(super) fn along(step: &Step, x: &Value) -> Option<Built> {
-    macro_rules! of_ordered { ($x:ident => $code:expr) => { on!(x, [Bool U8 U32 U64 I32 I64 F32 F64], $x => $code) }; }
+    macro_rules! of_ordered { ($x:ident => $code:expr) => { on!(x, [Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64], $x => $code) }; }
     macro_rules! of_reals { ($x:ident => $code:expr) => { on!(x, [F32 F64], $x => $code) }; }
     let axis = || step.size(0);
     Some(match step.operation.as_str() {
@@ -75,7 +75,7 @@ pub(super) fn along(step: &Step, x: &Value) -> Option<Built> {
         "cumprod" => any!(x, x => x.cumprod(axis())),
         "nancumsum" => of_reals!(x => x.nancumsum(axis())),
         "nancumprod" => of_reals!(x => x.nancumprod(axis())),
-        "diff" => on!(x, [U8 U32 U64 I32 I64 F32 F64 C32 C64], x => x.diff(axis())),
+        "diff" => on!(x, [U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64 C32 C64], x => x.diff(axis())),
         "gradient" => on!(x, [F32 F64 C32 C64], x => x.gradient(axis())),
         "sort" => of_ordered!(x => x.sort(axis())),
         "argsort" => of_ordered!(x => x.argsort(axis())),
@@ -117,8 +117,7 @@ pub(super) fn counted(step: &Step, values: &[&Value]) -> Option<Result<Vec<Value
         }
         "searchsorted" => {
             let side = if step.size(0) == 1 { Side::Right } else { Side::Left };
-            let result =
-                on_two!(x, values[1], [Bool U8 U32 U64 I32 I64 F32 F64], x y => x.searchsorted(y, side));
+            let result = on_two!(x, values[1], [Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64], x y => x.searchsorted(y, side));
             result.map(|value| vec![value])
         }
         _ => return None,
@@ -147,7 +146,7 @@ fn unique(x: &Value) -> Result<Vec<Value>, String> {
             }
         };
     }
-    of!(Bool U8 U32 U64 I32 I64 F32 F64)
+    of!(Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64)
 }
 
 fn histogram(x: &Value, bins: usize, low: f64, high: f64) -> Result<Vec<Value>, String> {
@@ -168,10 +167,10 @@ fn histogram(x: &Value, bins: usize, low: f64, high: f64) -> Result<Vec<Value>, 
 
 fn bincount(step: &Step, x: &Value) -> Built {
     let length = step.size(0);
-    on!(x, [U8 U32 U64 I32 I64], x => x.bincount(length).map_err(|error| error.to_string())?)
+    on!(x, [U8 U16 U32 U64 I8 I16 I32 I64], x => x.bincount(length).map_err(|error| error.to_string())?)
 }
 
 fn weighted(step: &Step, x: &Value, weights: &maniple::Array<f64>) -> Built {
     let length = step.size(0);
-    on!(x, [U8 U32 U64 I32 I64], x => x.bincount_weighted(weights, length).map_err(|error| error.to_string())?)
+    on!(x, [U8 U16 U32 U64 I8 I16 I32 I64], x => x.bincount_weighted(weights, length).map_err(|error| error.to_string())?)
 }

@@ -16,14 +16,16 @@ type Results = Result<Vec<Value>, String>;
 pub(super) fn apply(step: &Step, values: &[&Value]) -> Option<Results> {
     macro_rules! of_two {
         ($x:ident $y:ident => $result:expr) => {
-            on_two!(values[0], values[1], [Bool U8 U32 U64 I32 I64 F32 F64], $x $y => {
+            on_two!(values[0], values[1], [Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64], $x $y => {
                 $result.map_err(|error| error.to_string())?
             })
         };
     }
     let set = || -> Result<Value, String> {
         match step.operation.as_str() {
-            "is_in" => on_two!(values[0], values[1], [Bool U8 U32 U64 I32 I64 F32 F64], x y => x.is_in(y)),
+            "is_in" => {
+                on_two!(values[0], values[1], [Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64], x y => x.is_in(y))
+            }
             "union1d" => of_two!(x y => x.union1d(y)),
             "intersect1d" => of_two!(x y => x.intersect1d(y)),
             _ => of_two!(x y => x.setdiff1d(y)),
@@ -54,7 +56,7 @@ fn unique_all(x: &Value) -> Results {
             }
         };
     }
-    of!(Bool U8 U32 U64 I32 I64 F32 F64)
+    of!(Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64)
 }
 
 fn groups(values: &[&Value]) -> Results {
@@ -77,12 +79,12 @@ fn groups(values: &[&Value]) -> Results {
     macro_rules! of {
         ($($Variant:ident)*) => {
             match values[0] {
-                $(Value::$Variant(x) => by!(x, U8 U32 U64 I32 I64),)*
+                $(Value::$Variant(x) => by!(x, U8 U16 U32 U64 I8 I16 I32 I64),)*
                 other => Err(format!("{NO_OPERATION}: not for {other:?}")),
             }
         };
     }
-    of!(U8 U32 U64 I32 I64 F32 F64)
+    of!(U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64)
 }
 
 /// All that groups tell, as arrays.

@@ -52,7 +52,7 @@ pub(super) fn of_one(step: &Step, x: &Value, random: &mut Random) -> Option<Buil
         "triu" => any!(x, x => x.triu(step.numbers[0])),
         "diagonal" => any!(x, x => x.diagonal(step.numbers[0])),
         "to_diagonal" => any!(x, x => x.to_diagonal()),
-        "trace" => on!(x, [U8 U32 U64 I32 I64 F32 F64 C32 C64], x => x.trace(step.numbers[0])),
+        "trace" => on!(x, [U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64 C32 C64], x => x.trace(step.numbers[0])),
         _ => return None,
     })
 }
@@ -68,7 +68,7 @@ pub(super) fn split(step: &Step, x: &Value) -> Vec<Value> {
             }
         };
     }
-    of!(Bool U8 U32 U64 I32 I64 F32 F64 C32 C64)
+    of!(Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64 C32 C64)
 }
 
 /// An operation on any number of arrays of one type.
@@ -86,7 +86,7 @@ pub(super) fn of_many(step: &Step, values: &[&Value]) -> Option<Built> {
                 })*
             }
         };
-        ($arrays:ident => $code:expr) => { joined!($arrays => $code, Bool U8 U32 U64 I32 I64 F32 F64 C32 C64) };
+        ($arrays:ident => $code:expr) => { joined!($arrays => $code, Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64 C32 C64) };
     }
     Some(match step.operation.as_str() {
         "concatenate" => joined!(arrays => concatenate(&arrays, step.size(0))),
@@ -97,8 +97,10 @@ pub(super) fn of_many(step: &Step, values: &[&Value]) -> Option<Built> {
                 step.sizes(0).into_iter().map(|length| rest.by_ref().take(length).collect()).collect();
             block(&rows)
         }),
-        "set_slice" => on_two!(values[0], values[1], [Bool U8 U32 U64 I32 I64 F32 F64 C32 C64], x y =>
-            x.set_slice(slices(&step.numbers), y)),
+        "set_slice" => {
+            on_two!(values[0], values[1], [Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64 C32 C64], x y =>
+            x.set_slice(slices(&step.numbers), y))
+        }
         _ => return None,
     })
 }

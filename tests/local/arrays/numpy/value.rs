@@ -1,7 +1,7 @@
 //! Arrays of any element type, and how their elements compare with NumPy's.
 
 use super::table::{Table, Tolerance};
-use maniple::{Array, Client, array::Element};
+use maniple::{Array, Client, array::Element, half::f16};
 use ndarray::{ArrayD, Dimension, Ix0, IxDyn};
 use num_complex::Complex;
 use std::fmt::Write;
@@ -31,7 +31,7 @@ macro_rules! whole_numbers {
         }
     )* };
 }
-whole_numbers!(u8, u32, u64, i32, i64);
+whole_numbers!(u8, u16, u32, u64, i8, i16, i32, i64);
 
 impl Cell for bool {
     fn read<'w>(words: &mut impl Iterator<Item = &'w str>) -> Option<Self> {
@@ -78,6 +78,21 @@ macro_rules! real_numbers {
     )* };
 }
 real_numbers!(f32, f64);
+
+impl Cell for f16 {
+    fn read<'w>(words: &mut impl Iterator<Item = &'w str>) -> Option<Self> {
+        Some(Self::from_f64(words.next()?.parse().ok()?))
+    }
+    fn agrees(self, wanted: Self, tolerance: Tolerance) -> bool {
+        let (own, wanted) = (self.to_f32(), wanted.to_f32());
+        match tolerance {
+            // Units of `f16`.
+            Tolerance::Ulp(count) => own.agrees(wanted, Tolerance::Ulp(count * f64::from(1 << 13))),
+            Tolerance::Parts(count) => own.agrees(wanted, Tolerance::Parts(count * f64::from(1 << 13))),
+            other => own.agrees(wanted, other),
+        }
+    }
+}
 
 macro_rules! values {
     ($($Variant:ident $T:ty;)*) => {
@@ -153,10 +168,14 @@ macro_rules! values {
 values! {
     Bool bool;
     U8 u8;
+    U16 u16;
     U32 u32;
     U64 u64;
+    I8 i8;
+    I16 i16;
     I32 i32;
     I64 i64;
+    F16 f16;
     F32 f32;
     F64 f64;
     C32 Complex<f32>;
@@ -193,7 +212,7 @@ macro_rules! on_two {
 /// Runs code with the array of a value.
 macro_rules! any {
     ($value:expr, $x:ident => $code:expr) => {
-        on!($value, [Bool U8 U32 U64 I32 I64 F32 F64 C32 C64], $x => $code)
+        on!($value, [Bool U8 U16 U32 U64 I8 I16 I32 I64 F16 F32 F64 C32 C64], $x => $code)
     };
 }
 pub(super) use {any, on, on_two};
