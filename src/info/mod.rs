@@ -28,6 +28,7 @@ pub fn features() -> Vec<&'static str> {
         ("arrays", cfg!(feature = "arrays")),
         ("dashboard", cfg!(feature = "dashboard")),
         ("fourier", cfg!(feature = "fourier")),
+        ("hdf5", cfg!(feature = "hdf5")),
         ("linear-algebra", cfg!(feature = "linear-algebra")),
         ("mpi", cfg!(feature = "mpi")),
         ("opencl", cfg!(feature = "opencl")),

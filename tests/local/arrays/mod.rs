@@ -5,6 +5,8 @@ mod complex;
 mod derived;
 mod elements;
 mod files;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 mod linear_algebra;
 mod numerics;
 mod numpy;
