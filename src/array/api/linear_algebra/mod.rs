@@ -6,7 +6,7 @@
 //! - `contract`: which axes of two arrays are multiplied: `matmul`, `tensordot` ... - `einsum`: by letters.
 //! - `product`: the tasks of such a product. - `diagonal`: diagonals, and matrices made of them.
 //! - `norm`: norms of any order.
-//! - `qr`: tall matrices by a tree of row blocks, others by block columns. - `svd`: through QR.
+//! - `qr`: tall matrices by a tree of row blocks, others by block columns. - `thin`: one block of a tall matrix. - `svd`: through QR.
 //! - `spectral`: eigenvalues, and functions of matrices.
 //! - `cholesky`, `lu`, `triangular`: by block columns. - `columns`: what these share.
 //! - `local`: factorizations of one matrix.
@@ -33,6 +33,8 @@ mod qr;
 mod spectral;
 #[cfg(feature = "linear-algebra")]
 mod svd;
+#[cfg(feature = "linear-algebra")]
+mod thin;
 #[cfg(feature = "linear-algebra")]
 mod triangular;
 
