@@ -26,6 +26,7 @@ use std::time::Duration;
 pub fn features() -> Vec<&'static str> {
     let all = [
         ("arrays", cfg!(feature = "arrays")),
+        ("blas", cfg!(feature = "blas")),
         ("dashboard", cfg!(feature = "dashboard")),
         ("fourier", cfg!(feature = "fourier")),
         ("hdf5", cfg!(feature = "hdf5")),

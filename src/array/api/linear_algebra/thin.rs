@@ -45,7 +45,7 @@ pub(super) fn thin_qr<T: Float>(matrix: ArrayView2<'_, T>) -> ArrayD<T> {
 /// The parts of what [`thin_qr`] made of a matrix with so many rows: P, R and C.
 pub(super) fn parts<T: Float>(thin: ArrayView2<'_, T>, rows: usize) -> [ArrayView2<'_, T>; 3] {
     let count = rows.min(thin.ncols());
-    let part = |start, end, columns| thin.clone().slice_move(s![start..end, ..columns]);
+    let part = |start, end, columns| thin.slice_move(s![start..end, ..columns]);
     [
         part(0, rows, count),
         part(rows, rows + count, thin.ncols()),
@@ -106,9 +106,8 @@ fn by_cholesky<T: Float>(matrix: &[T], columns: usize) -> Option<Vec<T>> {
         add_products(second.as_mut(), rows.rb());
     }
     let distance = (&second - Mat::<Local<T>>::identity(columns, columns)).norm_l2();
-    if !(distance < from_f64(DISTANCE_MAX)) {
-        return None;
-    }
+    // Nor is NaN near.
+    (distance < from_f64(DISTANCE_MAX)).then_some(())?;
     cholesky::<T>(second.as_mut()).ok()?;
     let mut lower = Mat::<Local<T>>::zeros(columns, columns);
     matmul(lower.as_mut(), Accum::Replace, first.as_ref(), second.as_ref(), one::<T>(), Par::Seq);
