@@ -1,6 +1,6 @@
 """The figures of benches/arrays.rs by HeAT (arrays of MPI ranks over PyTorch), whose ranks all work.
 
-mpirun -n 2 python benches/heat.py [part...]              # pip install heat
+mpirun -n 2 python benches/heat_arrays.py [part...]              # pip install heat
 """
 
 import os
