@@ -1,4 +1,4 @@
-//! Prepares what the linker is to find: the MPI that this was built with, and no OpenCL.
+//! Prepares what the linker is to find: the MPI that this was built with, the site's BLAS, and no OpenCL.
 //!
 //! Two MPIs on one machine may have libraries of the same name. Without a search path in the program
 //! the loader takes the system's, whichever `mpicc` was used.
@@ -14,8 +14,26 @@ fn main() {
     let level = std::env::var("OPT_LEVEL").expect("cargo sets it");
     println!("cargo::rustc-env=MANIPLE_OPT_LEVEL={level}");
     println!("cargo::rustc-env=MANIPLE_BUILD={}", build());
+    #[cfg(feature = "blas")]
+    link_blas();
     #[cfg(feature = "mpi")]
     search_path();
+}
+
+/// Links the library or libraries that `MANIPLE_BLAS` names (`mkl_rt`, `"blis"`, `"cblas blas"`), from the folder
+/// `MANIPLE_BLAS_DIR` if that is set.
+#[cfg(feature = "blas")]
+fn link_blas() {
+    for variable in ["MANIPLE_BLAS", "MANIPLE_BLAS_DIR"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
+    if let Ok(folder) = std::env::var("MANIPLE_BLAS_DIR") {
+        println!("cargo::rustc-link-search=native={folder}");
+    }
+    let names = std::env::var("MANIPLE_BLAS").unwrap_or_else(|_| "openblas".to_string());
+    for name in names.split_whitespace() {
+        println!("cargo::rustc-link-lib=dylib={name}");
+    }
 }
 
 /// What a module and a program must have in common: version, features and source of this library, and the compiler.

@@ -208,16 +208,15 @@ impl Simulation {
         let own = &mut self.workers[worker as usize];
         for (index, task) in run.tasks.iter().enumerate() {
             let mut lacks = HashSet::new();
-            for argument in &run.arguments {
-                argument.slice_of(index).for_each(|need| match need {
-                    Need::Own(task) if !own.here.contains(&(OWN, task.0)) => {
-                        drop(lacks.insert((OWN, task.0)))
-                    }
-                    Need::Sent(task) if !own.here.contains(&(run.order, task.0)) => {
-                        lacks.insert((run.order, task.0));
-                    }
-                    _ => {}
-                });
+            for need in run.arguments.iter().flat_map(|argument| argument.slice_of(index)) {
+                let value = match need {
+                    Need::Own(task) => (OWN, task.0),
+                    Need::Sent(task) => (run.order, task.0),
+                    _ => continue,
+                };
+                if !own.here.contains(&value) {
+                    lacks.insert(value);
+                }
             }
             if lacks.is_empty() {
                 own.ready.push_back(task.0);

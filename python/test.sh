@@ -20,6 +20,8 @@ else
     maniple_launch_settings 1000000
     export MANIPLE_REQUIRE_MPI=1
 fi
+# HDF5 where its library is installed.
+pkg-config --exists hdf5 2>/dev/null && features+=(--features hdf5)
 # One Python module per MPI: a build replaces the one of the other.
 "$venv/bin/maturin" develop --quiet --manifest-path python/Cargo.toml "${features[@]}" || exit
 "$venv/bin/python" -m pytest --quiet -p no:cacheprovider python "$@"

@@ -65,7 +65,10 @@ done
 maniple_say 'tests without MPI'
 (
     maniple_find_rust && CARGO_TARGET_DIR=$(maniple_target_dir) && export CARGO_TARGET_DIR PATH || exit
-    run_tests --no-default-features --features dashboard,fourier,opencl,zarr
+    features=dashboard,fourier,opencl,zarr
+    # What is linked with a library of the site is tested where that is installed.
+    pkg-config --exists hdf5 2>/dev/null && features+=,hdf5
+    run_tests --no-default-features --features "$features"
 )
 # What starts no ranks is the same with any MPI.
 with_ranks=(--test launched --test command) is_first=1

@@ -2,11 +2,15 @@
 
 use maniple::{Error, Reason, TaskError};
 use pyo3::{
-    exceptions::{PyKeyError, PyKeyboardInterrupt, PyRuntimeError, PyTimeoutError},
+    exceptions::{
+        PyFileExistsError, PyFileNotFoundError, PyKeyError, PyKeyboardInterrupt, PyRuntimeError,
+        PyTimeoutError, PyValueError,
+    },
     intern,
     prelude::*,
     types::PyBytes,
 };
+use std::io::ErrorKind;
 
 /// The exception that a Python program sees.
 pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
@@ -14,7 +18,13 @@ pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
         Error::Task(error) => of_task(py, error),
         Error::Timeout(_) => PyTimeoutError::new_err(error.to_string()),
         Error::Interrupted { .. } => PyKeyboardInterrupt::new_err(error.to_string()),
-        Error::Option(words) => pyo3::exceptions::PyValueError::new_err(words.clone()),
+        Error::Option(words) => PyValueError::new_err(words.clone()),
+        Error::File { source, .. } if source.kind() == ErrorKind::NotFound => {
+            PyFileNotFoundError::new_err(error.to_string())
+        }
+        Error::File { source, .. } if source.kind() == ErrorKind::AlreadyExists => {
+            PyFileExistsError::new_err(error.to_string())
+        }
         other => made_by_python(py, "RunError", &other.to_string(), None)
             .unwrap_or_else(|_| PyRuntimeError::new_err(other.to_string())),
     }

@@ -26,6 +26,9 @@ static ALLOCATOR: maniple::Allocator = maniple::Allocator::new();
 /// The names that the Python half of the package imports.
 #[pymodule]
 mod _maniple {
+    #[cfg(feature = "hdf5")]
+    #[pymodule_export]
+    use super::array::hdf5::{array_from_hdf5, array_store_hdf5, hdf5_dataset};
     #[pymodule_export]
     use super::{
         array::{

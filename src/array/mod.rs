@@ -61,6 +61,8 @@ pub use api::{
     windows::{histogramdd, histogramdd_weighted},
 };
 pub use element::{DataType, Element, Float, Integer, Number, Ordered, Real};
+#[cfg(feature = "hdf5")]
+pub use files::hdf5::Hdf5Dataset;
 pub use graph::chunks::{Chunks, chunks};
 pub use random::BitGenerator;
 

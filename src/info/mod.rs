@@ -26,8 +26,10 @@ use std::time::Duration;
 pub fn features() -> Vec<&'static str> {
     let all = [
         ("arrays", cfg!(feature = "arrays")),
+        ("blas", cfg!(feature = "blas")),
         ("dashboard", cfg!(feature = "dashboard")),
         ("fourier", cfg!(feature = "fourier")),
+        ("hdf5", cfg!(feature = "hdf5")),
         ("linear-algebra", cfg!(feature = "linear-algebra")),
         ("mpi", cfg!(feature = "mpi")),
         ("opencl", cfg!(feature = "opencl")),

@@ -135,6 +135,7 @@ from ._functions import (
     where,
 )
 from ._gufunc import apply_gufunc, as_gufunc, gufunc
+from ._hdf5 import from_hdf5, to_hdf5
 from ._map import blockwise, map_blocks, reduction, unify_chunks
 from ._overlap import apply_along_axis, map_overlap
 from ._products import dot, einsum, matmul, outer, tensordot, vdot, vecdot

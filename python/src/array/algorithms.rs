@@ -19,7 +19,7 @@ fn all_made<const N: usize>(name: &str, result: Result<[AnyArray; N], DataType>)
 }
 
 /// What the library has computed on the way to an array, or its error as an exception.
-fn computed<R>(py: Python<'_>, result: maniple::Result<R>) -> PyResult<R> {
+pub(super) fn computed<R>(py: Python<'_>, result: maniple::Result<R>) -> PyResult<R> {
     result.map_err(|error| errors::to_python(py, &error))
 }
 

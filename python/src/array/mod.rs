@@ -4,12 +4,15 @@
 //! arrives here fits; what does not is an exception all the same.
 //!
 //! - [`algorithms`]: what looks at whole arrays. - [`any`]: arrays of any element type. - [`create`]: new arrays. - [`operations`]: what is made of them.
+//! - `hdf5`: datasets of files.
 //! - [`together`]: several made at once. - [`blocks`]: blocks as NumPy arrays. - [`quiet`]: panics as exceptions.
 
 pub(crate) mod algorithms;
 mod any;
 mod blocks;
 pub(crate) mod create;
+#[cfg(feature = "hdf5")]
+pub(crate) mod hdf5;
 mod operations;
 mod quiet;
 pub(crate) mod together;

@@ -1,5 +1,7 @@
 //! Arrays in files, and arrays of the blocks that ranks hand over.
 
+#[cfg(feature = "hdf5")]
+pub(super) mod hdf5;
 pub(super) mod identity;
 pub(super) mod npy;
 mod npy_header;

@@ -59,21 +59,13 @@ impl Client {
         let (path, layout) =
             self.on_file("the .npy file cannot be read", path.as_ref(), |path| Layout::read::<T>(path))?;
         let grid = expect("from_npy", chunks.into().grid(&layout.shape, size_of::<T>()));
+        let Layout { id, data_start, .. } = layout;
         if layout.is_fortran {
             // The same bytes are the transpose in C order.
             let reversed = Grid(grid.0.into_iter().rev().collect());
-            return Ok(self.npy_array::<T>(path, &layout, reversed).transpose());
+            return Ok(array_in_file::<T>(self, "from_npy", path, id, data_start, reversed).transpose());
         }
-        Ok(self.npy_array(path, &layout, grid))
-    }
-
-    fn npy_array<T: Element>(&self, path: PathBuf, layout: &Layout, grid: Grid) -> Array<T> {
-        let (regions, id) = (regions(&grid, layout.data_start), layout.id);
-        let node = file_node("from_npy", id, grid, move |client| {
-            let blocks = regions.iter().map(|region| (path.clone(), id, region.clone()));
-            Ok(client.map(read_block::<T>, blocks))
-        });
-        Array::new(self, node)
+        Ok(array_in_file(self, "from_npy", path, id, data_start, grid))
     }
 
     /// Does something with a file on this rank; what goes wrong is said with the rank and its host.
@@ -91,6 +83,23 @@ impl Client {
             Error::File { message: format!("{what}{place}"), path: path.into(), source: Arc::new(source) }
         })
     }
+}
+
+/// The array whose elements lie in a file one after the other, in C order, from a byte on.
+pub(super) fn array_in_file<T: Element>(
+    client: &Client,
+    name: &'static str,
+    path: PathBuf,
+    id: FileId,
+    data_start: u64,
+    grid: Grid,
+) -> Array<T> {
+    let regions = regions(&grid, data_start);
+    let node = file_node(name, id, grid, move |client| {
+        let blocks = regions.iter().map(|region| (path.clone(), id, region.clone()));
+        Ok(client.map(read_block::<T>, blocks))
+    });
+    Array::new(client, node)
 }
 
 impl<T: Element> Array<T> {
@@ -129,7 +138,8 @@ impl<T: Element> Array<T> {
         written.map(|_| ())
     }
 
-    fn write_blocks(&self, path: &Path, id: FileId, data_start: u64) -> Result<()> {
+    /// Writes the blocks where they lie in a file that has their place already, in C order from a byte on.
+    pub(super) fn write_blocks(&self, path: &Path, id: FileId, data_start: u64) -> Result<()> {
         let regions = regions(&self.node.grid, data_start);
         let tasks = self.to_futures()?.into_iter().zip(regions);
         let tasks = tasks.map(|(block, region)| (block, path.to_path_buf(), id, region));

@@ -6,6 +6,8 @@ mod derived;
 mod distributions;
 mod elements;
 mod files;
+#[cfg(feature = "hdf5")]
+mod hdf5;
 mod linear_algebra;
 mod numerics;
 mod numpy;

@@ -4,7 +4,7 @@
 //! The column that stands at place `k` begins at row `k` of the diagonal, too; what a step leaves of it
 //! above is final, and the next steps work on the rest.
 
-use super::local::{flip, rows};
+use super::local::rows;
 use crate::{
     array::{
         Array, DataType, Float, ShapeError, ShapeErrorKind,
@@ -107,9 +107,4 @@ pub(super) fn upper_column<T: Float>(
 /// The first rows of a block column.
 pub(super) fn first_rows<T: Float>(column: &ArrayD<T>, length: usize) -> ArrayD<T> {
     rows(column).slice(s![.., ..length]).to_owned().into_dyn()
-}
-
-/// A block from one kept transposed.
-pub(super) fn flipped<T: Float>(block: &Array2<T>) -> ArrayD<T> {
-    flip(block.view()).into_dyn()
 }

@@ -1,12 +1,12 @@
 //! Linear algebra: products of arrays, and factorizations of matrices.
 //!
 //! Each operation is layers of tasks over blocks, whose work is done by a local library on the one thread
-//! of the task: `ndarray`'s products (`matrixmultiply`) and `faer`'s factorizations.
+//! of the task: `faer`'s factorizations, and the products of `gemm`.
 //!
 //! - `contract`: which axes of two arrays are multiplied: `matmul`, `tensordot` ... - `einsum`: by letters.
-//! - `product`: the tasks of such a product. - `diagonal`: diagonals, and matrices made of them.
+//! - `product`: the tasks of such a product. - `gemm`: a product of two blocks. - `diagonal`: diagonals, and matrices made of them.
 //! - `norm`: norms of any order.
-//! - `qr`: tall matrices by a tree of row blocks, others by block columns. - `svd`: through QR.
+//! - `qr`: tall matrices by a tree of row blocks, others by block columns. - `thin`: one block of a tall matrix. - `svd`: through QR.
 //! - `spectral`: eigenvalues, and functions of matrices.
 //! - `cholesky`, `lu`, `triangular`: by block columns. - `columns`: what these share.
 //! - `local`: factorizations of one matrix.
@@ -16,6 +16,7 @@
 mod contract;
 mod diagonal;
 mod einsum;
+mod gemm;
 mod norm;
 mod product;
 
@@ -33,6 +34,8 @@ mod qr;
 mod spectral;
 #[cfg(feature = "linear-algebra")]
 mod svd;
+#[cfg(feature = "linear-algebra")]
+mod thin;
 #[cfg(feature = "linear-algebra")]
 mod triangular;
 

@@ -4,6 +4,7 @@
 //! product in memory of its own. If the result has few blocks, several tasks share the inner axes, and
 //! their parts are added in order. How the work is cut depends on the blocks alone, so the sum does, too.
 
+use super::gemm::add_product;
 use crate::{
     array::{
         Float,
@@ -21,7 +22,7 @@ use crate::{
     task::Shared,
     value::Data,
 };
-use ndarray::{ArrayD, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix3, IxDyn, linalg};
+use ndarray::{ArrayD, Axis, CowArray, Ix3, IxDyn};
 use std::{ops::Range, sync::Arc};
 
 /// A product is cut into at least this many tasks, if its inner axes have as many blocks.
@@ -158,7 +159,7 @@ fn multiply<T: Float>(
         let right = cube(right, (count, length, columns));
         for (index, mut result) in result.axis_iter_mut(Axis(0)).enumerate() {
             let (left, right) = (left.index_axis(Axis(0), index), right.index_axis(Axis(0), index));
-            multiply_matrices(left, right, &mut result);
+            add_product(left, right, &mut result);
         }
     }
     result.into_shape_with_order(IxDyn(&shape)).expect("as many elements")
@@ -199,24 +200,6 @@ fn device_add<T: Float>(parts: Vec<Shared<DeviceArray<T::OnDevice>>>) -> DeviceA
 
 fn cube<T: Float>(block: &ArrayD<T>, shape: (usize, usize, usize)) -> CowArray<'_, T, Ix3> {
     block.to_shape(shape).expect("as many elements")
-}
-
-/// Adds the product to `result`.
-fn multiply_matrices<T: Float>(
-    left: ArrayView2<'_, T>,
-    right: ArrayView2<'_, T>,
-    result: &mut ArrayViewMut2<'_, T>,
-) {
-    // The kernel for matrices packs its operands, which a vector does not repay.
-    if right.ncols() == 1 {
-        let mut column = result.column_mut(0);
-        linalg::general_mat_vec_mul(T::one(), &left, &right.column(0), T::one(), &mut column);
-    } else if left.nrows() == 1 {
-        let mut row = result.row_mut(0);
-        linalg::general_mat_vec_mul(T::one(), &right.t(), &left.row(0), T::one(), &mut row);
-    } else {
-        linalg::general_mat_mul(T::one(), &left, &right, T::one(), result);
-    }
 }
 
 /// The sum of blocks, in order.

@@ -2,13 +2,14 @@
 //!
 //! A matrix in one block column is factorized by a tree of its row blocks (TSQR; Demmel, Grigori,
 //! Hoemmen and Langou 2012): each block by itself, then their factors R, some at a time, stacked. Down
-//! the tree each block's part of Q comes of its own reflections, so Q is as orthogonal as for one block.
+//! the tree each block's own Q is multiplied by what is above, so Q is as orthogonal as for one block.
 //! Other matrices are factorized one block column after the other by Householder's reflections, which
 //! are applied to the columns right of it at once.
 
 use super::{
-    columns::{Futures, columns_grid, factors_nodes, first_pieces, first_rows, flipped, upper_column},
-    local::{Reflections, reflections, rows, transpose_to, transposed_mut},
+    columns::{Futures, columns_grid, factors_nodes, first_pieces, first_rows, upper_column},
+    local::{Reflections, reflections, rows, transposed_mut},
+    thin::{parts, thin_qr, times},
 };
 use crate::{
     array::{
@@ -22,7 +23,7 @@ use crate::{
     client::Future,
     task::Shared,
 };
-use ndarray::{Array2, ArrayD, s};
+use ndarray::{Array2, ArrayD, Axis, concatenate, s};
 
 /// How many factors R are stacked at a time.
 const FAN_IN: usize = 8;
@@ -76,9 +77,9 @@ impl<T: Float> Array<T> {
     }
 }
 
-/// A matrix that was factorized in the tree.
+/// A matrix that was factorized in the tree, as [`thin_qr`] leaves it.
 struct Member<T> {
-    reflections: Future<ArrayD<T>>,
+    thin: Future<ArrayD<T>>,
     rows: usize,
 }
 
@@ -89,25 +90,24 @@ fn by_rows<T: Float>(
     columns: usize,
 ) -> [Futures<T>; 2] {
     // Level by level, up; the last has one member.
-    let leaves = client.map(block_reflections::<T>, blocks);
+    let leaves = client.map(factorize::<T>, blocks);
     let sizes = chunks.sizes();
     let mut levels: Vec<Vec<Member<T>>> = vec![members(leaves, sizes)];
     loop {
         let level = levels.last().expect("there are leaves");
         let sizes: Vec<usize> = level.iter().map(|member| member.rows.min(columns)).collect();
-        let uppers = level.iter().map(|member| (&member.reflections, member.rows));
+        let uppers = level.iter().map(|member| (&member.thin, member.rows));
         let uppers = client.map(upper::<T>, uppers);
         if level.len() == 1 {
             return [down(client, &levels, columns), uppers];
         }
-        let stacked = client.map(stacked_reflections::<T>, uppers.chunks(FAN_IN));
+        let stacked = client.map(factorize_stacked::<T>, uppers.chunks(FAN_IN));
         levels.push(members(stacked, sizes.chunks(FAN_IN).map(|sizes| sizes.iter().sum()).collect()));
     }
 }
 
-fn members<T>(reflections: Vec<Future<ArrayD<T>>>, rows: Vec<usize>) -> Vec<Member<T>> {
-    let member = |(reflections, rows)| Member { reflections, rows };
-    reflections.into_iter().zip(rows).map(member).collect()
+fn members<T>(thin: Vec<Future<ArrayD<T>>>, rows: Vec<usize>) -> Vec<Member<T>> {
+    thin.into_iter().zip(rows).map(|(thin, rows)| Member { thin, rows }).collect()
 }
 
 /// The blocks of Q: each member of the tree multiplies its Q by the rows that it has in the one above.
@@ -125,7 +125,7 @@ fn down<T: Float>(client: &Submitter<'_>, levels: &[Vec<Member<T>>], columns: us
                 let own = start..start + member.rows.min(columns);
                 start = own.end;
                 let above: Futures<T> = above.get(place / FAN_IN).cloned().into_iter().collect();
-                (&member.reflections, member.rows, above, own.start, own.len())
+                (&member.thin, member.rows, above, own.start)
             })
             .collect();
         above = client.map(expand::<T>, tasks);
@@ -133,50 +133,30 @@ fn down<T: Float>(client: &Submitter<'_>, levels: &[Vec<Member<T>>], columns: us
     above
 }
 
-fn block_reflections<T: Float>(block: &ArrayD<T>) -> ArrayD<T> {
-    let block = rows(block);
-    reflections(block.dim(), |target| transpose_to(block.view(), target))
+fn factorize<T: Float>(block: &ArrayD<T>) -> ArrayD<T> {
+    thin_qr(rows(block).view())
 }
 
-fn stacked_reflections<T: Float>(blocks: Vec<Shared<ArrayD<T>>>) -> ArrayD<T> {
-    let count = blocks.iter().map(|block| block.shape()[0]).sum();
-    reflections((count, blocks[0].shape()[1]), |mut target| {
-        let mut start = 0;
-        for block in &blocks {
-            let end = start + block.shape()[0];
-            target.slice_mut(s![.., start..end]).assign(&rows(block).t());
-            start = end;
-        }
-    })
+fn factorize_stacked<T: Float>(blocks: Vec<Shared<ArrayD<T>>>) -> ArrayD<T> {
+    let views: Vec<_> = blocks.iter().map(|block| rows(block)).collect();
+    let views: Vec<_> = views.iter().map(|block| block.view()).collect();
+    thin_qr(concatenate(Axis(0), &views).expect("as many columns").view())
 }
 
 /// The factor R of a matrix of `rows` rows.
-fn upper<T: Float>(factor: &ArrayD<T>, rows: usize) -> ArrayD<T> {
-    let length = rows.min(factor.shape()[0]);
-    let upper = upper_column(factor, factor, 0, length);
-    flipped(&self::rows(&upper).into_owned())
+fn upper<T: Float>(thin: &ArrayD<T>, rows: usize) -> ArrayD<T> {
+    let [_, r, _] = parts(self::rows(thin).view(), rows).map(|part| part.to_owned());
+    r.into_dyn()
 }
 
-/// Q times some rows of what is above in the tree, or its first columns if nothing is above.
-fn expand<T: Float>(
-    factor: &ArrayD<T>,
-    rows: usize,
-    above: Vec<Shared<ArrayD<T>>>,
-    start: usize,
-    count: usize,
-) -> ArrayD<T> {
-    let factor = self::rows(factor);
-    let mut block = match above.first() {
-        Some(above) => {
-            let above = self::rows(above);
-            let mut block = Array2::zeros((above.ncols(), rows));
-            block.slice_mut(s![.., ..count]).assign(&above.slice(s![start..start + count, ..]).t());
-            block
-        }
-        None => identity(count, rows, 0),
-    };
-    Reflections::of(&factor, rows).apply(transposed_mut(&mut block));
-    flipped(&block)
+/// Q times some rows of what is above in the tree, if anything is.
+fn expand<T: Float>(thin: &ArrayD<T>, rows: usize, above: Vec<Shared<ArrayD<T>>>, start: usize) -> ArrayD<T> {
+    let thin = self::rows(thin);
+    let [p, _, c] = parts(thin.view(), rows);
+    match above.first() {
+        Some(above) => times(p, &c.dot(&self::rows(above).slice(s![start..start + c.ncols(), ..]))),
+        None => times(p, &c.to_owned()),
+    }
 }
 
 /// `count` columns of the identity, transposed, from column `offset` on.
