@@ -19,8 +19,7 @@ def _check_built():
 def from_hdf5(filename, dataset, chunks="auto"):
     """The array in a dataset of an HDF5 or NetCDF-4 file. Workers read their blocks when they need them.
 
-    Integers of 8 and 16 bits with a sign are read as ``int32``, ``uint16`` as ``uint32``. Attributes such as
-    ``scale_factor`` are not applied.
+    Attributes such as ``scale_factor`` are not applied.
 
     Parameters
     ----------

@@ -59,8 +59,7 @@ impl Client {
     /// Returns the array in a dataset (`"/group/name"`) of an HDF5 or NetCDF-4 file that all ranks see. Its type
     /// and shape are read now; each block is read by the task that makes it, when it is wanted.
     ///
-    /// Elements are converted to this machine's byte order, 8- and 16-bit integers to 32 bits
-    /// (`i8` and `i16` are read as `i32`, `u16` as `u32`). Attributes are not applied: NetCDF's `scale_factor`,
+    /// Elements are converted to this machine's byte order. Attributes are not applied: NetCDF's `scale_factor`,
     /// `add_offset` and `_FillValue` are the caller's. Parts that were never written have the dataset's fill value.
     ///
     /// Of a dataset that is stored in chunks, blocks that are made of whole ones are read fastest:
