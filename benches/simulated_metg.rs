@@ -208,7 +208,7 @@ impl Simulation {
         let own = &mut self.workers[worker as usize];
         for (index, task) in run.tasks.iter().enumerate() {
             let mut lacks = HashSet::new();
-            for need in run.arguments.iter().flat_map(|argument| argument.slice_of(index)) {
+            for need in run.arguments.iter().flat_map(|argument| argument.taken_by(index)) {
                 let value = match need {
                     Need::Own(task) => (OWN, task.0),
                     Need::Sent(task) => (run.order, task.0),
@@ -298,20 +298,6 @@ fn frame(message: &Message) -> Vec<u8> {
     let mut bytes = Vec::new();
     encode(message, &mut bytes);
     bytes
-}
-
-/// The needs of one task.
-trait NeedsOf {
-    fn slice_of(&self, index: usize) -> std::slice::Iter<'_, Need>;
-}
-
-impl NeedsOf for maniple::internals::message::Given {
-    fn slice_of(&self, index: usize) -> std::slice::Iter<'_, Need> {
-        match self {
-            Self::Values(needs) => needs[index..=index].iter(),
-            _ => [].iter(),
-        }
-    }
 }
 
 /// How long the pattern takes with `Client::repeat`, where a task costs so much besides its own time.

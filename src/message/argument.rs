@@ -127,6 +127,17 @@ impl<V: PerTask, L: Clone> Argument<V, L> {
     }
 }
 
+impl<T> Argument<Vec<T>, Vec<T>> {
+    /// Which values the task at `index` takes, in order.
+    pub fn taken_by(&self, index: usize) -> &[T] {
+        match self {
+            Self::Same(_) | Self::Each(_) => &[],
+            Self::Values(values) => &values[index..=index],
+            Self::Lists { lists, .. } | Self::Parts { lists, .. } => &lists[index],
+        }
+    }
+}
+
 impl Column {
     /// Task `i` takes the value of task `first + i * stride`.
     pub fn stride(first: TaskId, stride: u32) -> Self {

@@ -109,7 +109,7 @@ impl<V: Clone> Share<V> {
         let mut needs: Vec<Vec<u32>> = vec![Vec::new(); task_count];
         for (task, (group, index)) in places.iter().enumerate() {
             for argument in &plan.groups[*group as usize].arguments {
-                for item in items_of(argument, *index as usize).iter().copied() {
+                for item in argument.taken_by(*index as usize).iter().copied() {
                     let is_made = !matches!(plan.items[item as usize], Item::Constant(_));
                     if is_made && !needs[task].contains(&item) {
                         needs[task].push(item);
@@ -300,14 +300,5 @@ impl<V: Clone> Share<V> {
     /// The values of the last step that are wanted.
     pub(super) fn into_results(self) -> Vec<V> {
         self.results.into_iter().flatten().collect()
-    }
-}
-
-/// The items that the task at `index` takes as an argument.
-fn items_of(argument: &Argument<Vec<u32>, Vec<u32>>, index: usize) -> &[u32] {
-    match argument {
-        Argument::Same(_) | Argument::Each(_) => &[],
-        Argument::Values(items) => &items[index..=index],
-        Argument::Lists { lists, .. } | Argument::Parts { lists, .. } => &lists[index],
     }
 }
